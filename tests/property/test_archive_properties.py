@@ -1,4 +1,4 @@
-"""Any tree survives any archive format; damage is noticed wherever it is."""
+"""Any tree is unpacked from any archive format; damage anywhere is detected."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def compressed(path, kind):
 @pytest.mark.parametrize("packer", PACKERS)
 @settings(max_examples=25)
 @given(tree=random_trees.TREES, kind=st.sampled_from(sorted(COMPRESS)))
-def test_any_tree_survives_tar(packer, tree, kind):
+def test_any_tree_is_unpacked_from_tar(packer, tree, kind):
     with tempfile.TemporaryDirectory() as work:
         random_trees.build(tree, f"{work}/tree")
         PACKERS[packer](f"{work}/tree", f"{work}/a.tar")
@@ -78,7 +78,7 @@ def test_any_tree_survives_tar(packer, tree, kind):
 
 @settings(max_examples=40)
 @given(tree=random_trees.TREES)
-def test_any_tree_survives_zip(tree):
+def test_any_tree_is_unpacked_from_zip(tree):
     with tempfile.TemporaryDirectory() as work:
         random_trees.build(tree, f"{work}/tree")
         random_trees.pack_zip(f"{work}/tree", f"{work}/a.zip")
@@ -97,7 +97,7 @@ def test_any_tree_survives_zip(tree):
         ]
     ),
 )
-def test_any_sparse_file_survives_tar(pieces, tail, options):
+def test_any_sparse_file_is_unpacked_from_tar(pieces, tail, options):
     with tempfile.TemporaryDirectory() as work:
         os.mkdir(f"{work}/tree")
         with open(f"{work}/tree/s", "wb") as file:
@@ -114,7 +114,7 @@ def test_any_sparse_file_survives_tar(pieces, tail, options):
 @given(
     content=st.binary(max_size=3000), method=st.sampled_from(ZIP_METHODS), separator=st.sampled_from("/\\")
 )
-def test_any_file_survives_zip_by_each_method_and_separator(content, method, separator):
+def test_any_file_is_unpacked_from_zip_with_each_method_and_separator(content, method, separator):
     with tempfile.TemporaryDirectory() as work:
         with zipfile.ZipFile(f"{work}/a.zip", "w", method) as packed:
             info = zipfile.ZipInfo("placeholder")
@@ -128,7 +128,7 @@ def test_any_file_survives_zip_by_each_method_and_separator(content, method, sep
 
 @settings(max_examples=40)
 @given(content=st.binary(max_size=3000), trailer=st.binary(max_size=700), kind=st.sampled_from(["gz", "bz2"]))
-def test_bytes_after_the_end_change_nothing(content, trailer, kind):
+def test_bytes_after_the_end_are_ignored(content, trailer, kind):
     if trailer.lstrip(b"\0").startswith((b"\x1f\x8b", b"BZh")):
         trailer = b""
     with tempfile.TemporaryDirectory() as work:
@@ -154,7 +154,7 @@ def test_leading_directories_are_stripped(tree, depth):
 @given(
     tree=random_trees.TREES, kind=st.sampled_from(sorted(COMPRESS)), share=st.floats(0, 1, exclude_max=True)
 )
-def test_a_truncated_archive_is_bad(tree, kind, share):
+def test_a_truncated_archive_is_rejected(tree, kind, share):
     with tempfile.TemporaryDirectory() as work:
         random_trees.build(tree, f"{work}/tree")
         random_trees.pack_tarfile(f"{work}/tree", f"{work}/a.tar", tarfile.PAX_FORMAT)
@@ -166,7 +166,7 @@ def test_a_truncated_archive_is_bad(tree, kind, share):
 
 @settings(max_examples=40)
 @given(tree=random_trees.TREES, share=st.floats(0, 1, exclude_max=True))
-def test_a_truncated_bare_tar_is_bad_even_between_two_entries(tree, share):
+def test_a_tar_truncated_between_two_entries_is_rejected(tree, share):
     with tempfile.TemporaryDirectory() as work:
         random_trees.build(tree, f"{work}/tree")
         random_trees.pack_tar_command(f"{work}/tree", f"{work}/a.tar", "--record-size=512")
@@ -177,7 +177,7 @@ def test_a_truncated_bare_tar_is_bad_even_between_two_entries(tree, share):
 
 @settings(max_examples=150)
 @given(data=st.data(), kind=st.sampled_from(["tar", "sparse", "zip", "zip bz2", "zip lzma"]))
-def test_no_damage_brings_anything_but_our_errors(data, kind):
+def test_a_damaged_archive_raises_only_archive_errors(data, kind):
     content = bytearray(SAMPLES[kind])
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
@@ -198,7 +198,7 @@ def test_no_damage_brings_anything_but_our_errors(data, kind):
     content=st.binary(max_size=3000),
     kind=st.sampled_from(["tar", "zip", "whl", *(f"tar.{k}" for k in COMPRESS)]),
 )
-def test_noise_is_a_bad_archive(content, kind):
+def test_random_bytes_are_rejected(content, kind):
     with tempfile.TemporaryDirectory() as work:
         with open(f"{work}/a", "wb") as file:
             file.write(content)

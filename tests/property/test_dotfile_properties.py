@@ -1,4 +1,4 @@
-"""Whatever an `.envmgr` holds, it is read or refused, and an edit changes what it says it does."""
+"""Any `.envmgr` is read or rejected, and an edit changes only its own request."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def statements(draw: st.DrawFn, tool: str, spec: str) -> str:
 
 @st.composite
 def dotfiles(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
-    """Draw a text, and what it asks for."""
+    """Draw a text and its requests."""
     requests = draw(st.dictionaries(TOOLS, SPECS, max_size=5))
     lines = []
     for tool, spec in requests.items():
@@ -62,22 +62,22 @@ def requests_in(text: str) -> dict[str, str]:
 
 
 @given(dotfiles())
-def test_what_was_written_is_read_in_its_order(drawn):
-    text, requests = drawn
+def test_requests_are_read_in_their_order(sample):
+    text, requests = sample
     assert list(requests_in(text).items()) == list(requests.items())
 
 
 @given(dotfiles())
-def test_every_entry_reports_its_line_and_column(drawn):
-    text, _ = drawn
+def test_every_entry_reports_its_line_and_column(sample):
+    text, _ = sample
     lines = text.removeprefix("\ufeff").split("\n")
     for entry in parse(text, PATH).entries:
         assert lines[entry.origin.line - 1][entry.origin.column - 1 :].startswith(entry.tool)
 
 
 @given(dotfiles(), TOOLS, SPECS)
-def test_an_edit_changes_one_request_and_no_other_line(drawn, tool, spec):
-    text, requests = drawn
+def test_an_edit_changes_one_request_and_no_other_line(sample, tool, spec):
+    text, requests = sample
     edited = with_request(text, tool, spec)
     assert requests_in(edited) == {**requests, tool: spec}
     before, after = text.split("\n"), edited.split("\n")
@@ -90,8 +90,8 @@ def test_an_edit_changes_one_request_and_no_other_line(drawn, tool, spec):
 
 
 @given(dotfiles(), st.data())
-def test_an_edit_keeps_comments(drawn, data):
-    text, requests = drawn
+def test_an_edit_keeps_comments(sample, data):
+    text, requests = sample
     assume(requests)
     edited = with_request(text, data.draw(st.sampled_from(sorted(requests))), "9.9.9")
     for before, after in zip(text.split("\n"), edited.split("\n"), strict=True):
@@ -108,13 +108,13 @@ def refusal(read, *arguments) -> DotfileError | None:
 
 
 @given(st.text())
-def test_any_text_is_read_or_refused_line_by_line(text):
+def test_any_text_is_read_or_rejected_line_by_line(text):
     error = refusal(parse, text, PATH)
     assert error is None or all(issue.startswith(f"{PATH}:") for issue in error.issues)
 
 
 @given(st.text(" \t=#,|^~<>@:/.\\-\"'$abAB01\r\n\0é", max_size=40), TOOLS, st.text(max_size=12))
-def test_an_edit_of_anything_is_read_back_or_refused(text, tool, spec):
+def test_an_edit_of_any_text_is_read_back_or_rejected(text, tool, spec):
     try:
         edited = with_request(text, tool, spec)
     except DotfileError:
@@ -125,7 +125,7 @@ def test_an_edit_of_anything_is_read_back_or_refused(text, tool, spec):
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_text_or_refused(content):
+def test_any_bytes_are_decoded_or_rejected(content):
     error = refusal(decode, content, PATH)
     if error is None:
         assert decode(content, PATH).encode() == content
@@ -133,5 +133,5 @@ def test_any_bytes_are_text_or_refused(content):
         assert error.issues[0].startswith(f"{PATH}:")
 
 
-def test_the_limit_is_on_bytes():
+def test_the_size_limit_counts_bytes():
     assert decode(b"#" * LIMIT, PATH) == "#" * LIMIT

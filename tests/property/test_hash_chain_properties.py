@@ -26,7 +26,7 @@ COVERED = [
     "prev_hash",
     "hash",
 ]
-WHOLE = chain(12)
+INTACT_LOG = chain(12)
 
 
 @given(VALUES)
@@ -40,61 +40,63 @@ def test_canonical_json_is_a_fixed_point(value):
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=5))
-def test_canonical_json_does_not_depend_on_the_order_of_members(members):
+def test_canonical_json_is_independent_of_the_order_of_members(members):
     assert canonicalize(dict(reversed(members.items()))) == canonicalize(members)
 
 
 @given(VALUES, VALUES)
-def test_different_values_are_written_differently(item, other):
+def test_different_values_have_different_canonical_json(item, other):
     same = json.dumps(item, sort_keys=True) == json.dumps(other, sort_keys=True)
     assert (canonicalize(item) == canonicalize(other)) == same
 
 
 @given(st.integers(0, 11), st.sampled_from(COVERED), VALUES, st.booleans())
-def test_any_changed_entry_is_found_with_a_checkpoint_of_the_end(at, name, value, rehashed):
-    changed = {**WHOLE[at], name: value}
-    if json.dumps(changed, sort_keys=True) == json.dumps(WHOLE[at], sort_keys=True):
+def test_any_changed_entry_is_detected_with_a_checkpoint_of_the_end(position, name, value, rehashed):
+    changed = {**INTACT_LOG[position], name: value}
+    if json.dumps(changed, sort_keys=True) == json.dumps(INTACT_LOG[position], sort_keys=True):
         return
     if rehashed and name not in {"prev_hash", "hash"}:
         changed = relinked(changed)
-    assert findings([*WHOLE[:at], changed, *WHOLE[at + 1 :]], [WHOLE[-1]])
+    assert findings([*INTACT_LOG[:position], changed, *INTACT_LOG[position + 1 :]], [INTACT_LOG[-1]])
 
 
 @given(st.integers(0, 11), TEXTS, VALUES)
-def test_anything_added_to_an_entry_is_found(at, name, value):
-    if name not in WHOLE[at]:
-        changed = {**WHOLE[at], name: value}
-        assert [result.kind for result in findings([*WHOLE[:at], changed, *WHOLE[at + 1 :]])] == ["changed"]
+def test_any_added_member_is_detected(position, name, value):
+    if name not in INTACT_LOG[position]:
+        changed = {**INTACT_LOG[position], name: value}
+        assert [
+            result.kind for result in findings([*INTACT_LOG[:position], changed, *INTACT_LOG[position + 1 :]])
+        ] == ["changed"]
 
 
 @given(st.sets(st.integers(0, 11), min_size=1))
-def test_any_removed_entries_are_found_with_a_checkpoint_of_the_end(removed):
-    left = [entry for at, entry in enumerate(WHOLE) if at not in removed]
-    kinds = {finding.kind for finding in findings(left, [WHOLE[-1]])}
+def test_any_removed_entries_are_detected_with_a_checkpoint_of_the_end(removed):
+    remaining = [entry for position, entry in enumerate(INTACT_LOG) if position not in removed]
+    kinds = {finding.kind for finding in findings(remaining, [INTACT_LOG[-1]])}
     assert kinds & {"removed", "truncated"}
 
 
 @given(st.integers(0, 12), st.integers(0, 11), st.booleans())
-def test_any_inserted_entry_is_found(at, source, renumbered):
-    inserted = {**WHOLE[source], "seq": at + 1} if renumbered else WHOLE[source]
+def test_any_inserted_entry_is_detected(position, source, renumbered):
+    inserted = {**INTACT_LOG[source], "seq": position + 1} if renumbered else INTACT_LOG[source]
     inserted = {**inserted, "actor": "user:eve"}
-    assert findings([*WHOLE[:at], relinked(inserted), *WHOLE[at:]])
+    assert findings([*INTACT_LOG[:position], relinked(inserted), *INTACT_LOG[position:]])
 
 
 @given(st.permutations(range(12)))
-def test_any_other_order_is_found(order):
-    result = findings([WHOLE[at] for at in order])
+def test_any_reordering_is_detected(order):
+    result = findings([INTACT_LOG[position] for position in order])
     assert bool(result) == (list(order) != list(range(12)))
 
 
 @given(st.integers(0, 11), st.integers(0, 11))
-def test_a_log_cut_off_before_a_checkpoint_is_found(length, signed):
-    result = findings(WHOLE[:length], [WHOLE[signed]])
+def test_a_log_truncated_before_a_checkpoint_is_detected(length, signed):
+    result = findings(INTACT_LOG[:length], [INTACT_LOG[signed]])
     assert bool(result) == (signed >= length)
 
 
 @given(st.lists(st.integers(1, 40), max_size=60))
-def test_numbering_keeps_just_what_did_not_come(numbers):
+def test_numbering_reports_exactly_the_missing_numbers(numbers):
     numbering, come = SequenceTracker(), set()
     for number in numbers:
         gap = numbering.add(number)

@@ -1,4 +1,4 @@
-"""The same inputs give the same lock, byte for byte, and whatever a lock holds is read or refused."""
+"""The same inputs yield the same lock, byte for byte, and any lock is read or rejected."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ def releases(draw: st.DrawFn) -> Locked:
 
 @st.composite
 def locks(draw: st.DrawFn) -> Lockfile:
-    """Draw a lock in which every request means a version that is there."""
+    """Draw a lock in which every request resolves to an existing version."""
     values = draw(
         st.dictionaries(tools, st.dictionaries(versions, releases(), min_size=1, max_size=2), max_size=2)
     )
-    meant = {
+    requests = {
         key(tool, spec): draw(st.sampled_from(sorted(known)))
         for tool, known in values.items()
         for spec in sorted(draw(st.sets(specs, max_size=2)))
     }
-    return Lockfile(meant, values)
+    return Lockfile(requests, values)
 
 
 def upstream(tool: str, version: str, platform: str, *, published: bool) -> Artifact:
-    """Make up an archive as one upstream would publish it: the same for everybody."""
+    """Return an archive as an upstream publishes it, the same for every caller."""
     digest = Digest(
         "sha256", f"{abs(hash((len(tool), len(version), PLATFORMS.index(platform)))) % 16**8:064x}"
     )
@@ -74,7 +74,7 @@ def release(tool: str, version: str, platforms: list[str], *, published: bool = 
 
 
 @given(locks())
-def test_a_lock_is_read_back_as_it_was(lock):
+def test_a_written_lock_is_read_back_unchanged(lock):
     text = render(lock)
     assert parse(text, PATH) == lock
     assert render(parse(text, PATH)) == text
@@ -100,7 +100,7 @@ def test_names_are_sorted_on_every_level(lock):
 
 
 @given(locks(), st.randoms(use_true_random=False))
-def test_the_order_of_maps_does_not_show(lock, random):
+def test_the_order_of_maps_does_not_affect_the_lock(lock, random):
     def shuffled(value):
         if not isinstance(value, dict):
             return value
@@ -118,11 +118,11 @@ def test_the_order_of_maps_does_not_show(lock, random):
     assert render(Lockfile(shuffled(lock.resolved), shuffled(mixed))) == render(lock)
 
 
-wanted = st.lists(st.tuples(tools, specs, versions), unique_by=lambda item: item[:2], max_size=6)
+request_lists = st.lists(st.tuples(tools, specs, versions), unique_by=lambda item: item[:2], max_size=6)
 
 
-@given(wanted, st.randoms(use_true_random=False))
-def test_the_order_of_installing_does_not_show(items, random):
+@given(request_lists, st.randoms(use_true_random=False))
+def test_the_order_of_installations_does_not_affect_the_lock(items, random):
     def locked(order):
         lock = EMPTY
         for tool, spec, version in order:
@@ -134,8 +134,8 @@ def test_the_order_of_installing_does_not_show(items, random):
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-@given(wanted)
-def test_the_platform_that_installed_does_not_show(platform, items):
+@given(request_lists)
+def test_the_installing_platform_does_not_affect_the_lock(platform, items):
     lock = EMPTY
     for tool, spec, version in items:
         lock = with_release(lock, key(tool, spec), version, tool, release(tool, version, PLATFORMS))
@@ -147,7 +147,7 @@ def test_the_platform_that_installed_does_not_show(platform, items):
 
 
 @given(st.permutations(PLATFORMS))
-def test_what_is_learned_does_not_depend_on_who_learned_first(order):
+def test_learned_digests_are_independent_of_the_order_of_platforms(order):
     def learned(platforms):
         lock = with_release(EMPTY, "x@1", "1.0.0", "x", release("x", "1.0.0", PLATFORMS, published=False))
         for platform in platforms:
@@ -163,7 +163,7 @@ def test_what_is_learned_does_not_depend_on_who_learned_first(order):
 
 
 @given(st.permutations(PLATFORMS), st.integers(1, 8))
-def test_a_narrower_choice_of_platforms_takes_none_away(order, count):
+def test_fewer_platforms_remove_no_artifacts(order, count):
     wide = with_release(EMPTY, "x@1", "1.0.0", "x", release("x", "1.0.0", PLATFORMS))
     narrow = with_release(wide, "x@1", "1.0.0", "x", release("x", "1.0.0", order[:count]))
     assert narrow == wide
@@ -181,7 +181,7 @@ def test_adding_a_release_again_changes_nothing(lock, tool, spec, version, locke
 
 
 @given(locks(), st.data())
-def test_pruning_keeps_the_wanted_and_nothing_else(lock, data):
+def test_pruning_keeps_only_requested_versions(lock, data):
     keys = data.draw(st.sets(st.sampled_from(sorted(lock.resolved) or ["x@1"])))
     pruned = prune(lock, keys)
     assert pruned.resolved == {k: v for k, v in lock.resolved.items() if k in keys}
@@ -191,13 +191,13 @@ def test_pruning_keeps_the_wanted_and_nothing_else(lock, data):
 
 
 @given(locks(), locks())
-def test_there_is_a_difference_exactly_where_locks_differ(item, other):
+def test_the_diff_is_empty_only_for_equal_locks(item, other):
     assert (diff(item, other) == ()) == (item == other)
     assert diff(item, item) == ()
     assert len(set(diff(item, other))) == len(diff(item, other))
 
 
-anything = st.recursive(
+json_values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
@@ -240,26 +240,26 @@ def read(text: str) -> Lockfile | LockfileError:
 
 
 def is_read_or_refused(text: str) -> bool:
-    """Tell whether a text is either a lock that can be spelled and read again, or an error with place and hint."""
+    """Return whether a text is a lock that is written and read back, or an error with location and hint."""
     result = read(text)
     if isinstance(result, LockfileError):
         return result.message.startswith(f"{PATH}:") and bool(result.hint)
     return bool(result.seed) or parse(render(result), PATH) == result
 
 
-@given(anything)
-def test_any_json_is_read_or_refused(value):
+@given(json_values)
+def test_any_json_is_read_or_rejected(value):
     assert is_read_or_refused(json.dumps(value))
     assert is_read_or_refused(json.dumps({"lockfile": 1, "resolved": {}, "tools": {"x": {"1.0.0": value}}}))
 
 
 @given(st.text())
-def test_any_text_is_read_or_refused(text):
+def test_any_text_is_read_or_rejected(text):
     assert is_read_or_refused(text)
 
 
 @given(locks(), st.data())
-def test_a_damaged_lock_is_read_or_refused(lock, data):
+def test_a_damaged_lock_is_read_or_rejected(lock, data):
     text = render(lock)
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 20)))
@@ -267,7 +267,7 @@ def test_a_damaged_lock_is_read_or_refused(lock, data):
 
 
 @given(locks(), st.data())
-def test_a_value_of_another_type_is_refused(lock, data):
+def test_a_value_of_another_type_is_rejected(lock, data):
     document = json.loads(render(lock))
     place, steps = document, data.draw(st.integers(0, 5))
     name = data.draw(st.sampled_from(sorted(place)))

@@ -12,13 +12,13 @@ from envmgr.kit.errors import ManifestError, SourceError
 from envmgr.kit.platform import ARCHITECTURES, DEFAULT_PLATFORMS, OPERATING_SYSTEMS
 from support.registries.recorded_upstreams import Recorded, context
 
-ANYTHING = st.recursive(
+JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=12,
 )
 FIELDS = sorted(lint.schema()["properties"])
-HALF_RIGHT = st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=5), ANYTHING, max_size=8)
+HALF_RIGHT = st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=5), JSON_VALUES, max_size=8)
 WORDS = st.text("abcxyz019.-_", min_size=1, max_size=8)
 LAYERS = st.fixed_dictionaries(
     {},
@@ -62,20 +62,20 @@ def caught(kind, function, *arguments):
     return None
 
 
-@given(st.text(max_size=200) | HALF_RIGHT.map(json.dumps) | ANYTHING.map(json.dumps))
+@given(st.text(max_size=200) | HALF_RIGHT.map(json.dumps) | JSON_VALUES.map(json.dumps))
 def test_any_manifest_is_read_or_rejected_with_its_issues(text):
-    refused = caught(ManifestError, lint.read, text, "x.json")
-    assert refused is None or (refused.issues and all(refused.issues))
+    error = caught(ManifestError, lint.read, text, "x.json")
+    assert error is None or (error.issues and all(error.issues))
 
 
 @given(HALF_RIGHT)
-def test_a_manifest_taken_to_be_valid_is_read_or_refused_too(data):
-    refused = caught(ManifestError, manifest_reader.read, json.dumps(data), "x.json", True)
-    assert refused is None or refused.issues
+def test_a_manifest_read_without_validation_is_read_or_rejected(data):
+    error = caught(ManifestError, manifest_reader.read, json.dumps(data), "x.json", True)
+    assert error is None or error.issues
 
 
 @given(MANIFESTS, st.sampled_from(["1.0", "1.7.2", "2.0-rc.1", "3"]))
-def test_every_valid_manifest_answers_for_every_version_and_platform(data, version):
+def test_every_valid_manifest_resolves_every_version_and_platform(data, version):
     assert lint.issues(json.dumps(data)) == ()
     manifest = manifest_reader.build(data, "x.json")
     for platform in DEFAULT_PLATFORMS:
@@ -86,25 +86,25 @@ def test_every_valid_manifest_answers_for_every_version_and_platform(data, versi
 
 
 @given(MANIFESTS, st.randoms())
-def test_the_digest_does_not_depend_on_how_a_manifest_is_written(data, random):
+def test_the_digest_is_independent_of_the_formatting(data, random):
     shuffled = list(data.items())
     random.shuffle(shuffled)
     text = json.dumps(dict(shuffled), indent=random.choice([None, 1, 4]))
     assert manifest_reader.read(text, "x").digest == manifest_reader.digest_of(data)
 
 
-@given(ANYTHING.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60))
+@given(JSON_VALUES.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60))
 @settings(deadline=None)
 @pytest.mark.parametrize(
     "options", [{}, {"path": "keys"}, {"path": "a.b"}, {"format": "ndjson"}, {"format": "tsv"}]
 )
-def test_whatever_an_upstream_answers_it_is_a_list_or_an_error_that_names_it(options, body):
+def test_any_upstream_response_is_a_list_or_an_error_with_the_url(options, body):
     data = {"name": "x", "versions_url": "https://x/y", "bin": ["x"], "versions": {"url": "u", **options}}
     manifest = manifest_reader.build(data, "x")
     source_context = context(Recorded({"https://x/y": (body, {})}), "/nowhere")
-    refused = caught(SourceError, url_index.listing, manifest, source_context)
-    if refused:
-        assert "https://x/y" in refused.message
+    error = caught(SourceError, url_index.listing, manifest, source_context)
+    if error:
+        assert "https://x/y" in error.message
         return
     versions = url_index.listing(manifest, source_context).versions
     assert versions
@@ -112,7 +112,7 @@ def test_whatever_an_upstream_answers_it_is_a_list_or_an_error_that_names_it(opt
 
 
 @given(st.text(max_size=200), st.sampled_from([*checksums.FORMATS]))
-def test_whatever_a_document_of_sums_holds_it_gives_a_text_or_is_refused(text, kind):
+def test_any_sums_document_yields_a_digest_or_an_error(text, kind):
     try:
         result = checksums.parse(text, kind, "https://x/tool.zip", "a")
     except ValueError:
@@ -125,9 +125,9 @@ def test_whatever_a_document_of_sums_holds_it_gives_a_text_or_is_refused(text, k
         st.tuples(st.text("abc.-_ é", min_size=1, max_size=8), st.integers(0, 15)), min_size=1, max_size=8
     )
 )
-def test_sums_give_the_digest_of_each_file_they_list(rows):
-    named = {name.strip() or "x": f"{digit:x}" * 64 for name, digit in rows}
-    named = {name: value for name, value in named.items() if not name.startswith("./")}
-    text = "".join(f"{value}  {name}\n" for name, value in named.items())
-    for name, value in named.items():
+def test_a_sums_document_yields_the_digest_of_each_file(rows):
+    digests = {name.strip() or "x": f"{digit:x}" * 64 for name, digit in rows}
+    digests = {name: value for name, value in digests.items() if not name.startswith("./")}
+    text = "".join(f"{value}  {name}\n" for name, value in digests.items())
+    for name, value in digests.items():
         assert checksums.parse(text, "sums", f"https://x/{name}") == value

@@ -1,4 +1,4 @@
-"""Whatever a CI and git say, what is sent of it is what the server takes, or an error says what to say oneself."""
+"""Provenance of any CI and git output is accepted by the server, or an error names the option."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def check(run, work):
         assert "--app" in hint or "--tag" in hint
         return
     body = {"tag": result.tag, "commit": result.commit, "ref": result.ref, "build": dict(result.build)}
-    taken = msgspec.json.decode(encode_json(body), type=AppVersionCreate)
-    assert taken.build.dirty is work.is_dirty
+    decoded = msgspec.json.decode(encode_json(body), type=AppVersionCreate)
+    assert decoded.build.dirty is work.is_dirty
 
 
 def gathered(run, work):
@@ -75,10 +75,10 @@ def gathered(run, work):
 
 
 @given(st.builds(CiRun, *([WORDS] * 9)), WORK)
-def test_what_a_run_says_is_sent_as_the_server_takes_it(run, work):
+def test_provenance_of_a_ci_run_is_accepted_by_the_server(run, work):
     check(CiRun(**{**run.__dict__, "ci": "github"}), work)
 
 
 @given(st.dictionaries(st.sampled_from(VARIABLES), WORDS.filter(lambda text: "\0" not in text)), WORK)
-def test_no_environment_of_a_job_breaks_it(variables, work):
+def test_any_environment_yields_valid_provenance_or_an_error(variables, work):
     check(detect(Environment(variables, "/")), work)

@@ -1,4 +1,4 @@
-"""Tags, as the client and the server take them, and on their way through addresses."""
+"""Tags: the same rules in client and server, and their encoding in URLs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXTS = st.one_of(
 TAGS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._+@:/-]{0,127}", fullmatch=True).filter(is_tag)
 
 
-def taken(tag):
+def is_accepted(tag):
     try:
         return msgspec.convert(tag, Tag) == tag
     except msgspec.ValidationError:
@@ -30,12 +30,12 @@ def taken(tag):
 
 @given(TEXTS)
 @example("a" * 129)
-def test_the_client_takes_for_a_tag_what_the_server_takes(text):
-    assert is_tag(text) is taken(text)
+def test_client_and_server_accept_the_same_tags(text):
+    assert is_tag(text) is is_accepted(text)
 
 
 @given(TAGS)
-def test_no_tag_is_another_one_after_its_way_through_an_address(tag):
+def test_a_tag_is_unchanged_by_its_encoding_in_a_url(tag):
     path = f"/versions/{tag}"
     assert posixpath.normpath(path) == path
     assert unquote(quote(tag, safe="")) == tag
@@ -43,5 +43,5 @@ def test_no_tag_is_another_one_after_its_way_through_an_address(tag):
 
 
 @given(TAGS)
-def test_every_tag_can_be_named_on_the_command_line(tag):
+def test_every_tag_can_be_passed_on_the_command_line(tag):
     assert parse(f"shop@{tag}") == TagRef("shop", tag)

@@ -1,4 +1,4 @@
-"""Laws of versions and specs, on texts nobody thought of."""
+"""Laws of versions and specs, on generated texts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ spec_like = st.text("0123456789.x*vrc-+~^<>=!|, \t/@:", max_size=60)
 
 
 @given(entry, entry)
-def test_comparing_the_other_way_round_gives_the_opposite(a, b):
+def test_swapping_the_operands_reverses_the_comparison(a, b):
     assert compare(a, b) == -compare(b, a)
     assert compare_build(a, b) == -compare_build(b, a)
     assert compare(a, b) in {compare_build(a, b), 0}
@@ -73,7 +73,7 @@ def test_the_order_is_transitive(a, b, c):
 
 
 @given(version)
-def test_every_version_of_the_grammar_is_read_and_equals_itself_with_zeros_added(text):
+def test_every_version_of_the_grammar_equals_itself_with_zeros_appended(text):
     read = parse(text)
 
     assert not read.opaque
@@ -82,7 +82,7 @@ def test_every_version_of_the_grammar_is_read_and_equals_itself_with_zeros_added
 
 
 @given(version)
-def test_a_prerelease_is_below_its_release_and_letters_are_above_it(text):
+def test_a_prerelease_sorts_below_its_release_and_letters_above(text):
     read = parse(text)
     release = parse(".".join(map(str, read.numbers)))
 
@@ -103,23 +103,21 @@ def test_any_text_can_be_parsed_compared_and_queried(text):
 
 
 @given(st.one_of(st.text(), spec_like))
-def test_a_spec_parses_or_raises_a_spec_error_and_classify_agrees(text):
-    refused = None
+def test_a_spec_is_parsed_or_raises_a_spec_error_consistent_with_classify(text):
+    rejection = None
     try:
         parse_spec(text)
     except SpecError as error:
-        refused = error
-    if refused is None:
+        rejection = error
+    if rejection is None:
         assert classify(text) == ("version", text.strip(" \t"))
     else:
-        assert "".join(refused.piece.split()) in "".join(text.split())
+        assert "".join(rejection.piece.split()) in "".join(text.split())
         assert not satisfies("1.2.3", text)
 
 
 @given(spec, st.lists(entry, max_size=8), st.booleans())
-def test_what_is_picked_satisfies_and_what_satisfies_alone_is_picked_alone(
-    text, versions, include_prerelease
-):
+def test_the_selected_version_satisfies_the_spec(text, versions, include_prerelease):
     try:
         picked = max_satisfying(versions, text, include_prerelease)
     except ValueError:
@@ -134,9 +132,7 @@ def test_what_is_picked_satisfies_and_what_satisfies_alone_is_picked_alone(
 
 
 @given(spec, st.lists(version, max_size=8), st.booleans())
-def test_the_winner_is_the_first_candidate_and_nothing_is_both_taken_and_refused(
-    text, versions, include_prerelease
-):
+def test_the_winner_is_the_first_candidate_and_no_candidate_is_rejected(text, versions, include_prerelease):
     try:
         selection = select(versions, text, include_prerelease=include_prerelease)
     except ValueError:
@@ -149,7 +145,7 @@ def test_the_winner_is_the_first_candidate_and_nothing_is_both_taken_and_refused
 
 
 @given(spec, st.lists(numbers, max_size=8))
-def test_including_prereleases_takes_no_release_away_but_for_the_exact_ones(text, versions):
+def test_including_prereleases_removes_releases_only_for_exact_specs(text, versions):
     try:
         without = select(versions, text).candidates
     except ValueError:
@@ -166,13 +162,13 @@ def test_sorting_is_a_permutation_that_comparing_agrees_with(versions):
 
 
 @given(version)
-def test_a_pin_finds_its_version_again_and_is_exact(text):
+def test_a_pin_is_exact_and_selects_its_version(text):
     assert parse_spec(pin(text)).exact
     assert select([text], pin(text)).winner == text
 
 
 @given(version, st.lists(version, max_size=6))
-def test_a_pin_finds_an_equal_of_its_version_in_any_list(text, others):
+def test_a_pin_selects_an_equal_version_in_any_list(text, others):
     result = select([*others, text], pin(text)).winner
 
     assert result is not None
@@ -180,12 +176,12 @@ def test_a_pin_finds_an_equal_of_its_version_in_any_list(text, others):
 
 
 @given(st.lists(numbers, min_size=1, max_size=4))
-def test_requests_come_apart_where_they_were_put_together(requests):
+def test_a_joined_request_is_split_into_its_parts(requests):
     assert split_requests(", ".join(requests)) == tuple(requests)
 
 
 @given(st.text("0123456789.x*vrcabp-_+~^<>=!|, \t/@:", min_size=900, max_size=1_024))
-def test_a_long_garbled_spec_is_answered_at_once(text):
+def test_a_long_invalid_spec_is_parsed_in_linear_time(text):
     started = time.process_time()
     satisfies("1.2.3", text)
 
@@ -193,7 +189,7 @@ def test_a_long_garbled_spec_is_answered_at_once(text):
 
 
 @pytest.mark.parametrize("unit", ["1.", "a.", "a-", "1_", "rc1", "1-", ".x", "v ", "-.", "+a", "2024-05-"])
-def test_long_repetitions_are_read_at_once(unit):
+def test_long_repetitions_are_parsed_in_linear_time(unit):
     started = time.process_time()
     for text in ("1" + unit * 80 + "!", unit * 80 + "1", (unit * 250)[:255]):
         parse(text)

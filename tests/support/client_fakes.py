@@ -1,4 +1,4 @@
-"""Doubles for what watches and times long work."""
+"""Doubles for progress and clocks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from envmgr.kit.http.retry import Clock
 
 
 class RecordingProgress:
-    """A Progress that remembers what it was told."""
+    """A Progress that records its calls."""
 
     def __init__(self) -> None:
         self.steps: list[tuple[str, str, int | None]] = []
@@ -34,7 +34,7 @@ class RecordingProgress:
 
 
 class FakeClock:
-    """A clock whose sleeps take no time, and are remembered; `clock` is what to hand over."""
+    """A clock whose sleeps return at once and are recorded; pass `clock` to the code under test."""
 
     def __init__(self, now: float = 1_700_000_000.0, chance: float = 1.0) -> None:
         import time

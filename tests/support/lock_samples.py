@@ -1,4 +1,4 @@
-"""Locks that every reader must accept, and texts that every reader must refuse with the same error."""
+"""Locks that every reader must accept, and invalid ones that every reader rejects with the same error."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ LOCK = with_release(
 
 
 def with_artifact(**fields: object) -> str:
-    """Return a lock whose one archive has other fields."""
+    """Return a lock with other fields in its only archive."""
     return _with_artifacts({"linux-x64": {"url": "https://example.org/x", **fields}})
 
 
 def with_platform(platform: str) -> str:
-    """Return a lock whose one archive is for another platform."""
+    """Return a lock with its only archive for another platform."""
     return _with_artifacts({platform: {"url": "https://example.org/x"}})
 
 

@@ -111,7 +111,7 @@ def test_invalid_options_are_rejected_before_any_request(ada, words, message):
     assert message in refused.err
 
 
-def test_no_key_is_made_for_an_app_that_is_not_there(ada):
+def test_a_key_for_an_unknown_app_is_not_created(ada):
     refused = ada.run("alm", "keys", "create", "odd", "--app", "shpo")
     assert (refused.code, refused.out) == (1, "")
     assert "did you mean shop?" in refused.err

@@ -123,7 +123,7 @@ def test_an_archive_that_is_of_no_use_is_explained(steady, name):
     steady.recovers()
 
 
-def test_a_forced_installation_that_fails_leaves_what_was_there(steady):
+def test_a_failed_forced_installation_keeps_the_old_tree(steady):
     steady.again()
     steady.sandbox.ok("install")
     for archive in (HOSTILE["bomb"](None), USELESS["no program"]()):

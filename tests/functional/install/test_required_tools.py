@@ -131,7 +131,7 @@ def box(tmp_path):
     for version in ("9.0.0", "20.1.0"):
         made.install("nodejs", version, {"node": NODE}, env={"NODE_HOME": "{home}"})
     made.install("npm:prettier", "3.0.0", {"prettier": SCRIPT}, requires=["nodejs"])
-    made.asks("npm:prettier=3.0.0\n")
+    made.request("npm:prettier=3.0.0\n")
     made.reshim()
     return made
 
@@ -155,7 +155,7 @@ def test_plans_put_it_on_path_whatever_sh_is(box, shell):
 
 def test_the_path_is_the_same_by_the_plan_and_without(box):
     home = box.install("show", "1", {"show": '#!/bin/sh\necho "$PATH"\n'}, requires=["nodejs"])
-    box.asks("show=1\n")
+    box.request("show=1\n")
     box.reshim()
     slow = box.output("show")
     node = os.path.join(box.paths.install("nodejs", "20.1.0"), "bin")
@@ -167,7 +167,7 @@ def test_the_path_is_the_same_by_the_plan_and_without(box):
 
 
 def test_the_projects_own_version_goes_before(box):
-    box.asks("npm:prettier=3.0.0\nnodejs=9.0.0\n")
+    box.request("npm:prettier=3.0.0\nnodejs=9.0.0\n")
     for _ in range(2):
         assert box.output("prettier") == runs_on(box, "9.0.0")
     assert box.output("prettier", ENVMGR_NODEJS_VERSION="20.1.0") == runs_on(box, "20.1.0")

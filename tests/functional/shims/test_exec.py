@@ -23,7 +23,7 @@ def box(tmp_path):
     for version in ("18.0.0", "20.1.0"):
         made.install("nodejs", version, ["node"], env={"NODE_ROOT": "{home}"})
     made.install("java", "21", ["java"], env={"JAVA_HOME": "{home}"})
-    made.asks("nodejs=20.1.0\njava=21\n")
+    made.request("nodejs=20.1.0\njava=21\n")
     return made
 
 
@@ -97,7 +97,7 @@ def test_signals_reach_the_command(box):
 
 
 def test_a_missing_tool_of_the_project_is_not_passed_over(box):
-    box.asks("nodejs=22\njava=21\n")
+    box.request("nodejs=22\njava=21\n")
     done = box.run(*EXEC, "--", "java")
     assert done.returncode == 127
     assert "nodejs 22 is not installed" in done.stderr
@@ -105,7 +105,7 @@ def test_a_missing_tool_of_the_project_is_not_passed_over(box):
 
 
 def test_a_missing_tool_of_the_project_does_not_matter_when_others_are_named(box):
-    box.asks("nodejs=22\njava=21\n")
+    box.request("nodejs=22\njava=21\n")
     assert box.run(*EXEC, "nodejs@18", "--", "node").stdout == "nodejs 18.0.0 node\n"
 
 
@@ -137,7 +137,7 @@ def test_a_file_that_cannot_be_run_says_why(box):
 
 def test_another_directory_is_where_the_command_runs_too(box, tmp_path):
     other = tmp_path / "other dir"
-    box.asks("nodejs=18.0.0\n", other)
+    box.request("nodejs=18.0.0\n", other)
     envmgr = (sys.executable, "-m", "envmgr", "-C", str(other), "exec", "--")
     output = box.run(*envmgr, "sh", "-c", "node; pwd; /bin/pwd").stdout
     assert output == f"nodejs 18.0.0 node\n{other}\n{other}\n"

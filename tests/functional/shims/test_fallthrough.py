@@ -33,19 +33,19 @@ def test_the_next_program_on_path_runs_with_a_plan(box):
 
 
 def test_a_dotfile_of_another_tool_does_not_stop_it(box):
-    box.asks("python=3.12\n")
+    box.request("python=3.12\n")
     assert box.run(box.shim("node")).stdout == "system\n"
 
 
 def test_a_requested_version_that_is_missing_is_an_error(box):
-    box.asks("nodejs=22.0.0\n")
+    box.request("nodejs=22.0.0\n")
     done = box.run(box.shim("node"))
     assert (done.returncode, done.stdout) == (127, "")
     assert "nodejs 22.0.0 is not installed" in done.stderr
 
 
 def test_the_first_version_of_a_requested_tool_is_not_passed_over(box):
-    box.asks("zig=0.12.0\n")  # its command has a shim because of another tool
+    box.request("zig=0.12.0\n")  # its command has a shim because of another tool
     done = box.run(box.shim("zig"))
     assert (done.returncode, done.stdout) == (127, "")
     assert "zig 0.12.0 is not installed" in done.stderr
@@ -53,7 +53,7 @@ def test_the_first_version_of_a_requested_tool_is_not_passed_over(box):
 
 def test_a_request_takes_effect_at_once_after_a_plan(box):
     assert box.output("node") == "system"
-    box.asks("nodejs=20.1.0\n")
+    box.request("nodejs=20.1.0\n")
     assert box.output("node") == "nodejs 20.1.0 node"
 
 

@@ -65,7 +65,7 @@ def toolbox(tmp_path, root="root"):
         f"#!{sys.executable} -IS\nimport os, sys\n{recorder}\nos.execv({sys.executable!r}, sys.argv)\n",
     )
     made.install("nodejs", "20.1.0", {"node": DUMP})
-    made.asks("nodejs=20.1.0\n")
+    made.request("nodejs=20.1.0\n")
     made.reshim()
     return made
 
@@ -128,7 +128,7 @@ def test_options_that_the_caller_exports_do_not_reach_the_shim(box, option):
 def test_a_stale_plan_runs_the_tool_whatever_options_bash_as_sh_inherits(box, options):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/dash\necho ran\n")
     box.run(box.shim("node"))
-    box.asks("nodejs=20.1.0\n# changed\n")
+    box.request("nodejs=20.1.0\n# changed\n")
     box.slow_runs()
     done = box.run("bash", "--posix", box.shim("node"), SHELLOPTS=options)
     assert (done.returncode, done.stdout, done.stderr) == (0, "ran\n", "")

@@ -34,7 +34,7 @@ def test_a_command_with_no_version_set_names_what_has_it(box):
 
 
 def test_a_version_that_is_not_installed_names_the_command_that_installs_it(box):
-    box.asks("nodejs=22.3.0\n")
+    box.request("nodejs=22.3.0\n")
     done = box.run(box.shim("node"))
     assert done.returncode == 127
     assert "nodejs 22.3.0 is not installed" in done.stderr
@@ -42,12 +42,12 @@ def test_a_version_that_is_not_installed_names_the_command_that_installs_it(box)
 
 
 def test_another_tool_that_is_missing_does_not_stop_a_command(box):
-    box.asks("nodejs=22.3.0\npython=3.12.1\n")
+    box.request("nodejs=22.3.0\npython=3.12.1\n")
     assert box.output("python") == "python 3.12.1 python"
 
 
 def test_a_command_that_the_version_set_does_not_have_says_which_do(box):
-    box.asks("nodejs=25.0.0\n")
+    box.request("nodejs=25.0.0\n")
     done = box.run(box.shim("corepack"))
     assert done.returncode == 127
     assert "nodejs=25.0.0" in done.stderr
@@ -55,7 +55,7 @@ def test_a_command_that_the_version_set_does_not_have_says_which_do(box):
 
 
 def test_a_dotfile_with_a_bad_line_is_named_with_the_line(box):
-    box.asks("nodejs=20.1.0\n=\n")
+    box.request("nodejs=20.1.0\n=\n")
     done = box.run(box.shim("node"))
     assert done.returncode == 1
     assert f"{box.project}/.envmgr:2:" in done.stderr
@@ -67,7 +67,7 @@ def test_json_among_the_commands_arguments_is_not_ours(box):
 
 
 def test_a_path_that_leads_back_to_the_shims_is_an_error_not_a_loop(box):
-    box.asks(f"nodejs=path:{box.paths.shims}\n")
+    box.request(f"nodejs=path:{box.paths.shims}\n")
     done = box.run(box.shim("node"))
     assert done.returncode == 127
     assert "which is an envmgr shim" in done.stderr
@@ -76,7 +76,7 @@ def test_a_path_that_leads_back_to_the_shims_is_an_error_not_a_loop(box):
 def test_a_tool_linked_to_a_shim_is_an_error_not_a_loop(box):
     (box.root / "installs/nodejs/20.1.0/bin/node").unlink()
     (box.root / "installs/nodejs/20.1.0/bin/node").symlink_to(box.shim("node"))
-    box.asks("nodejs=20.1.0\n")
+    box.request("nodejs=20.1.0\n")
     assert box.run(box.shim("node")).returncode == 127
 
 
@@ -120,7 +120,7 @@ def test_system_takes_the_next_on_path_that_is_no_shim(box, tmp_path):
     path = ":".join(
         [str(tmp_path / "empty"), str(tmp_path / "other"), box.paths.shims, str(tmp_path / "mine")]
     )
-    box.asks("nodejs=system\n")
+    box.request("nodejs=system\n")
     assert box.output("node", PATH=f"{path}:/usr/bin:/bin") == "mine"
     assert box.is_fast("node", PATH=f"{path}:/usr/bin:/bin")
     program(tmp_path / "empty/node", "#!/bin/sh\necho earlier\n")
@@ -134,19 +134,19 @@ def test_path_takes_an_installation_made_elsewhere_relative_to_the_file(box):
     elsewhere = box.directory / "tools" / "node" / "bin"
     elsewhere.mkdir(parents=True)
     program(elsewhere / "node", "#!/bin/sh\necho elsewhere\n")
-    box.asks("nodejs=path:../tools/node\n")
+    box.request("nodejs=path:../tools/node\n")
     assert box.output("node") == "elsewhere"
     assert box.is_fast("node")
 
 
 def test_the_first_of_several_versions_that_has_a_command_runs(box):
-    box.asks("nodejs=25.0.0, 20.1.0\n")
+    box.request("nodejs=25.0.0, 20.1.0\n")
     assert box.output("node") == "nodejs 25.0.0 node"
     assert box.output("corepack") == "nodejs 20.1.0 corepack"
 
 
 def test_installing_what_is_missing_is_only_done_where_the_settings_say_so(box):
-    box.asks("nodejs=22.3.0\n")
+    box.request("nodejs=22.3.0\n")
     for policy in ("never", "ask"):
         done = box.run(box.shim("node"), ENVMGR_AUTO_INSTALL=policy)
         assert done.returncode == 127, policy
@@ -154,7 +154,7 @@ def test_installing_what_is_missing_is_only_done_where_the_settings_say_so(box):
 
 
 def test_without_a_terminal_there_is_no_prompt(box):
-    box.asks("nodejs=22.3.0\n")
+    box.request("nodejs=22.3.0\n")
     done = subprocess.run(
         [box.shim("node")],
         cwd=box.project,

@@ -29,7 +29,7 @@ def box(tmp_path):
     made = Toolbox(tmp_path)
     for version in ("18.0.0", "20.1.0", "22.0.0"):
         made.install("nodejs", version, ["node", "npm"], env={"NODE_ROOT": "{home}"})
-    made.asks("nodejs=20.1.0\n")
+    made.request("nodejs=20.1.0\n")
     made.reshim()
     return made
 
@@ -105,7 +105,7 @@ def test_a_dotfile_nearer_is_seen_and_the_project_keeps_its_plan(warm):
     nested = warm.project / "a" / "b"
     nested.mkdir(parents=True)
     assert warm.is_fast("node", nested)
-    warm.asks("nodejs=22.0.0\n", warm.project / "a")
+    warm.request("nodejs=22.0.0\n", warm.project / "a")
     assert warm.output("node", nested) == "nodejs 22.0.0 node"
     assert warm.is_fast("node", nested)
     assert warm.is_fast("node")
@@ -119,7 +119,7 @@ def test_a_dotfile_further_up_is_seen_when_it_comes_changes_and_goes(warm):
     show = {"node": "#!/bin/sh\necho $ZIG\n"}
     program(warm.root / "installs/nodejs/20.1.0/bin/node", show["node"])
     assert warm.output("node") == ""
-    warm.asks("zig=0.12.0\n", warm.directory)
+    warm.request("zig=0.12.0\n", warm.directory)
     assert warm.output("node") == warm.paths.install("zig", "0.12.0")
     assert warm.is_fast("node")
     above.unlink()
@@ -128,7 +128,7 @@ def test_a_dotfile_further_up_is_seen_when_it_comes_changes_and_goes(warm):
 
 def test_a_lock_is_seen_when_it_comes_changes_and_goes(box):
     box.install("nodejs", "20.0.0", ["node"])
-    box.asks("nodejs=20\n")
+    box.request("nodejs=20\n")
     assert box.output("node") == "nodejs 20.1.0 node"
     assert box.is_fast("node")
     lock(box.project, "20.0.0")
@@ -168,7 +168,7 @@ def test_a_version_that_was_removed_is_not_run(warm):
 
 def test_a_tool_that_lent_its_variables_and_was_removed_is_seen(warm):
     warm.install("java", "21", ["java"], env={"JAVA_HOME": "{home}"})
-    warm.asks("nodejs=20.1.0\njava=21\n")
+    warm.request("nodejs=20.1.0\njava=21\n")
     warm.output("node")
     assert warm.is_fast("node")
     warm.uninstall("java", "21")
@@ -211,7 +211,7 @@ def test_the_plan_of_no_project_is_not_taken_for_one_of_the_root(box):
 
 def test_a_directory_with_the_name_of_a_command_is_in_no_ones_way(warm):
     nested = warm.project / "node"
-    warm.asks("nodejs=22.0.0\n", nested)
+    warm.request("nodejs=22.0.0\n", nested)
     assert warm.output("node", nested) == "nodejs 22.0.0 node"
     assert warm.is_fast("node", nested)
     assert warm.is_fast("node")
@@ -227,7 +227,7 @@ def test_another_root_has_its_own_tools(warm, tmp_path):
 
 def test_a_working_directory_with_dots_is_resolved_first(warm):
     inner = warm.project / "inner"
-    warm.asks("nodejs=22.0.0\n", inner)
+    warm.request("nodejs=22.0.0\n", inner)
     warm.output("node", inner)
     path = f"{inner}/../"
     for pwd in (path, path.rstrip("/"), f"{inner}/../../project", f"{inner}/./.."):
@@ -237,7 +237,7 @@ def test_a_working_directory_with_dots_is_resolved_first(warm):
 
 def test_the_users_name_for_a_directory_counts_not_where_its_links_lead(warm):
     elsewhere = warm.directory / "elsewhere"
-    warm.asks("nodejs=22.0.0\n", elsewhere)
+    warm.request("nodejs=22.0.0\n", elsewhere)
     (elsewhere / "link").symlink_to(warm.project / "sub", target_is_directory=True)
     (warm.project / "sub").mkdir()
     assert warm.output("node", elsewhere / "link") == "nodejs 22.0.0 node"
@@ -283,7 +283,7 @@ def test_plans_cleared_all_the_time_keep_nothing_from_running(warm):
 
 def test_what_was_decided_before_an_installation_leaves_no_plan_after_it(box):
     """Hold a slow path up in the middle, install and reshim, and let it go on."""
-    box.asks("nodejs=20\n")
+    box.request("nodejs=20\n")
     draft = plan.start(box.paths)
     box.install("nodejs", "20.9.0", ["node"])
     box.reshim()

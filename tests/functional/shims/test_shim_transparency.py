@@ -21,7 +21,7 @@ ECHO = "#!/bin/sh\nfor word; do printf '<%s>' \"$word\"; done\n"
 def box(tmp_path):
     made = Toolbox(tmp_path)
     made.install("nodejs", "20.1.0", {"node": ECHO})
-    made.asks("nodejs=20.1.0\n")
+    made.request("nodejs=20.1.0\n")
     made.reshim()
     return made
 
@@ -120,7 +120,7 @@ def test_the_environment_of_the_program_is_its_callers_and_the_tools(box, extra)
     extra = {name: str(box.root) if value == "the root" else value for name, value in extra.items()}
     dump = f"#!{sys.executable} -IS\nimport os\nprint(open('/proc/self/environ').read())\n"
     home = box.install("java", "21", {"java": dump}, env={"JAVA_HOME": "{home}"})
-    box.asks("java=21\nnodejs=20.1.0\n")
+    box.request("java=21\nnodejs=20.1.0\n")
     box.reshim()
     expected = {**box.variables, "PWD": str(box.project), **extra, "JAVA_HOME": str(home)}
     expected = {name: value for name, value in expected.items() if not name.startswith("__")}
@@ -131,7 +131,7 @@ def test_the_environment_of_the_program_is_its_callers_and_the_tools(box, extra)
 
 def test_shims_are_put_on_path_where_they_are_not(box):
     box.install("java", "21", {"java": '#!/bin/sh\necho "$PATH"\n'})
-    box.asks("java=21\n")
+    box.request("java=21\n")
     box.reshim()
     for done in both_ways(box, box.shim("java"), PATH="/usr/bin:/bin"):
         assert done.stdout.strip() == f"{box.paths.shims}:/usr/bin:/bin"
@@ -139,7 +139,7 @@ def test_shims_are_put_on_path_where_they_are_not(box):
 
 def test_a_program_that_runs_another_command_of_a_tool_gets_the_projects(box):
     box.install("npm", "10.0.0", {"npm": "#!/usr/bin/env node\n"})
-    box.asks("nodejs=20.1.0\nnpm=10.0.0\n")
+    box.request("nodejs=20.1.0\nnpm=10.0.0\n")
     box.reshim()
     for _ in range(2):
         done = box.run(box.shim("npm"), "x y")
@@ -152,7 +152,7 @@ def test_a_program_that_runs_another_command_of_a_tool_gets_the_projects(box):
 def test_any_name_of_the_root_works(tmp_path, name):
     box = Toolbox(tmp_path / name, name)
     box.install("nodejs", "20.1.0", {"node": ECHO}, env={"NODE_HOME": "{home}"})
-    box.asks("nodejs=20.1.0\n")
+    box.request("nodejs=20.1.0\n")
     box.reshim()
     for shell in SHELLS.values():
         assert box.run(*shell, box.shim("node"), "x").stdout == "<x>"
@@ -163,7 +163,7 @@ def test_any_name_of_the_root_works(tmp_path, name):
 def test_directories_that_are_no_text_work(tmp_path):
     box = Toolbox(tmp_path / os.fsdecode(b"caf\xe9"))
     box.install("nodejs", "20.1.0", {"node": ECHO})
-    box.asks("nodejs=20.1.0\n")
+    box.request("nodejs=20.1.0\n")
     box.reshim()
     for done in both_ways(box, box.shim("node"), "x"):
         assert done.stdout == "<x>"

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.services.audit_fixtures import event, everything, run, verified
+from support.services.audit_fixtures import all_entries, event, run, verified
 
 COUNTS = {"app": 6, "version": 5, "gateway": 3}
 EVERY = [(source, number) for source, count in COUNTS.items() for number in range(1, count + 1)]
@@ -17,21 +17,21 @@ def deliveries(draw):
     """Draw batches that bring every event at least once, in any order, some more often."""
     again = draw(st.lists(st.sampled_from(EVERY), max_size=20))
     order = draw(st.permutations([*EVERY, *again]))
-    batches, at = [], 0
-    while at < len(order):
+    batches, start = [], 0
+    while start < len(order):
         size = draw(st.integers(1, 8))
-        batches.append(order[at : at + size])
-        at += size
+        batches.append(order[start : start + size])
+        start += size
     return batches
 
 
 @settings(max_examples=30, deadline=None)
 @given(deliveries())
-def test_however_events_are_delivered_each_is_written_once_and_the_chain_is_whole(batches):
+def test_events_in_any_order_are_written_once_in_an_intact_chain(batches):
     async def scenario(audit, _):
         for batch in batches:
             await audit.append([event(number, source) for source, number in batch])
-        entries = await everything(audit)
+        entries = await all_entries(audit)
         assert verified(entries) == []
         assert sorted(entry["id"] for entry in entries) == sorted(f"{source}-{n}" for source, n in EVERY)
         assert set((await audit.stats()).missing.values()) == {0}

@@ -1,4 +1,4 @@
-"""Any order of signing in, going on, being changed and being thrown out, against a model of who is in."""
+"""Sign-ins, refreshes, changes and revocations in any order, against a model of valid credentials."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROLES = st.sampled_from(["admin", "user", "viewer"])
 
 @dataclass
 class Sitting:
-    """A session as the model has it."""
+    """A session of the model."""
 
     person: str
     id: int
@@ -37,7 +37,7 @@ class Sitting:
 
 @dataclass
 class Key:
-    """An API key as the model has it."""
+    """An API key of the model."""
 
     person: str
     id: int
@@ -83,7 +83,7 @@ class Credentials(RuleBasedStateMachine):
 
     @rule(target=sittings, name=st.sampled_from(PEOPLE))
     def sign_in(self, name):
-        """As after the right password: hashing it would take all the time there is."""
+        """Create a session without the password check, as hashing is slow."""
         service, client = self.gate.sessions, _client_info()
 
         def unit(transaction):
@@ -151,17 +151,17 @@ class Credentials(RuleBasedStateMachine):
         scopes=st.sets(st.sampled_from(sorted(SCOPES_BY_ROLE["admin"])), min_size=1),
     )
     def make_key(self, sitting, scopes):
-        known = [self.wait(self.is_in(token)) for token in sitting.tokens[-1:]]
-        principal = known[0] if known else None
+        is_signed_in = [self.wait(self.is_in(token)) for token in sitting.tokens[-1:]]
+        principal = is_signed_in[0] if is_signed_in else None
         assert (principal is not None) == (not sitting.ended)
         if principal is None or not principal.scopes >= scopes:
             return None
-        made = self.wait(
+        new_key = self.wait(
             self.gate.keys.create(
                 RequestContext(principal=principal), KeyCreate(name="k", scopes=tuple(scopes))
             )
         ).value
-        key = Key(sitting.person, made.id, made.key, frozenset(scopes))
+        key = Key(sitting.person, new_key.id, new_key.key, frozenset(scopes))
         self.all_keys.append(key)
         return key
 
@@ -173,7 +173,7 @@ class Credentials(RuleBasedStateMachine):
 
     async def is_in(self, token):
         try:
-            return await self.gate.who(token)
+            return await self.gate.principal_of(token)
         except Unauthenticated:
             return None
 

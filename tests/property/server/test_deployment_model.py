@@ -1,4 +1,4 @@
-"""Whatever is done to deployments, in whatever order, the service over its real database is as a small model says."""
+"""Deployment operations in any order: the service over its database behaves as a small model."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ACTORS = ["user:ada", "user:grace"]
 
 @dataclass
 class Deployed:
-    """What the model knows of a deployment; `under` is what it superseded when it succeeded."""
+    """A deployment of the model; `under` is the version that it superseded when it succeeded."""
 
     version: int
     app: int
@@ -69,7 +69,7 @@ class Deployed:
 
 
 class Model:
-    """How deployments are to behave, said in the plainest way: everything is looked up in history."""
+    """A simple model of deployments that derives everything from the history."""
 
     def __init__(self):
         self.all = {}
@@ -109,7 +109,7 @@ class Model:
 
     def step(self, id_, status, actor):
         old = self.all[id_]
-        stood = self.current(old.place)
+        current = self.current(old.place)
         request = (
             self.rules.get(old.environment, Rules()).requires_approval or old.status == "awaiting_approval"
         )
@@ -120,9 +120,9 @@ class Model:
         was = old.status
         old.history.append(status)
         if status == "successful":
-            old.under = stood
-            if stood is not None:
-                self.all[stood].history.append("superseded")
+            old.under = current
+            if current is not None:
+                self.all[current].history.append("superseded")
         if was == "successful" and status == "rolled_back":
             before = old.under
             while before is not None:
@@ -144,7 +144,7 @@ class Model:
 
 @cache
 def migrated():
-    """Return a database file with nothing in it, as bytes: migrating takes longer than all that follows."""
+    """Return an empty migrated database as bytes, as migrations take longer than the tests."""
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "deployment.db")
         upgrade(SqliteFile(path), module.MIGRATIONS, module.HEAD)
@@ -161,7 +161,7 @@ def fresh(directory):
 
 
 class Deployments(RuleBasedStateMachine):
-    """Does one thing after the other to the service and to the model."""
+    """Applies each operation to the service and to the model."""
 
     deployments = Bundle("deployments")
 
@@ -170,8 +170,10 @@ class Deployments(RuleBasedStateMachine):
         self.directory = tempfile.TemporaryDirectory(prefix="deployment-states-")
         self.runner = asyncio.Runner()
         database = fresh(self.directory.name)
-        known = [version(n, app, name) for app, name in APPS.items() for n in range(app * 100, app * 100 + 6)]
-        service = module.make(database, KnownVersions(*known), FewApps("shop", "blog"))
+        versions = [
+            version(n, app, name) for app, name in APPS.items() for n in range(app * 100, app * 100 + 6)
+        ]
+        service = module.make(database, KnownVersions(*versions), FewApps("shop", "blog"))
         self.world = World(service, database, module.module(database, service))
         self.model = Model()
         self.born = set()
@@ -185,7 +187,7 @@ class Deployments(RuleBasedStateMachine):
         return self.runner.run(awaitable)
 
     def attempt(self, awaitable, *refusals):
-        """Return what is answered, or the kind of refusal."""
+        """Return the result, or the kind of problem."""
         try:
             return self.do(awaitable)
         except refusals as refusal:
@@ -199,8 +201,8 @@ class Deployments(RuleBasedStateMachine):
         actor=st.sampled_from(ACTORS),
     )
     def try_deploy(self, app, n, environment, actor):
-        made = self.deploy(app, n, environment, actor)
-        return multiple() if made is None else made
+        result = self.deploy(app, n, environment, actor)
+        return multiple() if result is None else result
 
     def deploy(self, app, n, environment, actor):
         id_ = app * 100 + n
@@ -224,7 +226,7 @@ class Deployments(RuleBasedStateMachine):
         put=st.booleans(),
     )
     def try_step(self, id_, pick, status, actor, put):
-        """Take a step: mostly one that there is."""
+        """Add a status, mostly a valid one."""
         ways = sorted(STEPS.get(self.model.all[id_].status, ()))
         self.step(id_, ways[pick] if pick < len(ways) else status, actor, put=put)
 
@@ -235,7 +237,7 @@ class Deployments(RuleBasedStateMachine):
             self.step(id_, "rolled_back", ACTORS[1])
 
     def hurry(self, id_, end="successful"):
-        """Take a deployment to its end, so that there is something to supersede and to roll back."""
+        """Complete a deployment, so that there is one to supersede and to roll back."""
         for status in ("queued", "in_progress", end):
             for actor in ACTORS:
                 deployed = self.model.all[id_]
@@ -244,12 +246,12 @@ class Deployments(RuleBasedStateMachine):
 
     @initialize(target=deployments, count=st.integers(1, 3))
     def fill(self, count):
-        """Have some versions of one app stand one after the other, so that there is a past to go back to."""
+        """Deploy some versions of one app in turn, so that there is a history to roll back to."""
         return multiple(*(self.succeed(1, n, "prod") for n in range(count)))
 
     @rule(target=deployments, n=st.integers(0, 5))
     def supersede(self, n):
-        """Have another version stand where the first ones stood."""
+        """Deploy another version to the placements of the first ones."""
         busy = self.model.busy((1, "prod"))
         if busy is not None or 100 + n in self.model.gone:
             return multiple()
@@ -313,13 +315,13 @@ class Deployments(RuleBasedStateMachine):
 
     @rule(target=deployments, n=st.integers(0, 5), again=st.booleans())
     def register(self, n, again):
-        """Have a version of shop registered: by a rule it may go to dev."""
+        """Register a version of shop, which a rule may deploy to dev."""
         id_ = 100 + n
         if id_ in self.born:
             return multiple()
         self.born.add(id_)
         event = self.world.version_event("VersionCreated", id_)
-        self.do(self.world.happen(*[event] * (2 if again else 1)))
+        self.do(self.world.deliver(*[event] * (2 if again else 1)))
         place = (1, "dev")
         rules = self.model.rules.get("dev", Rules())
         last, busy = self.model.last(place), self.model.busy(place)
@@ -332,14 +334,14 @@ class Deployments(RuleBasedStateMachine):
             if in_the_way.asker != "system:auto-deploy" or in_the_way.status == "in_progress":
                 return multiple()
             in_the_way.history.append("cancelled")
-        made = self.do(self.world.place("dev")).last.deployment_id
-        self.model.begin(made, id_, 1, "dev", "system:auto-deploy")
-        return made
+        deployment_id = self.do(self.world.place("dev")).last.deployment_id
+        self.model.begin(deployment_id, id_, 1, "dev", "system:auto-deploy")
+        return deployment_id
 
     @rule(app=st.sampled_from(sorted(APPS)), n=st.integers(0, 2))
     def forget_version(self, app, n):
         id_ = app * 100 + n
-        self.do(self.world.happen(self.world.version_event("VersionDeleted", id_, app, APPS[app])))
+        self.do(self.world.deliver(self.world.version_event("VersionDeleted", id_, app, APPS[app])))
         self.model.gone.add(id_)
         self.model.end(lambda deployed: deployed.version == id_)
 
@@ -347,7 +349,7 @@ class Deployments(RuleBasedStateMachine):
     def forget_app(self, sure):
         if sure:
             return
-        self.do(self.world.happen(self.world.app_event("AppDeleted", 2, "blog")))
+        self.do(self.world.deliver(self.world.app_event("AppDeleted", 2, "blog")))
         self.model.gone_apps.add(2)
         self.model.end(lambda deployed: deployed.app == 2)
 

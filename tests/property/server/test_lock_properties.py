@@ -1,4 +1,4 @@
-"""Client and server read the same of a lock, or both refuse it."""
+"""Client and server read the same from a lock, or both reject it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ releases = st.builds(
 
 @st.composite
 def locks(draw: st.DrawFn) -> Lockfile:
-    """Draw a lock in which every request means a version that is there."""
+    """Draw a lock in which every request resolves to an existing version."""
     by_platform = draw(
         st.dictionaries(tools, st.dictionaries(versions, releases, min_size=1, max_size=3), max_size=4)
     )
@@ -73,17 +73,17 @@ values = st.recursive(
 
 
 @given(locks())
-def test_what_envmgr_writes_is_read_as_it_was_meant(lock):
+def test_the_server_reads_what_the_client_writes(lock):
     matches = {(item.tool, item.version): item for item in read(render(lock))}
     assert matches.keys() == {(tool, version) for tool, pinned in lock.tools.items() for version in pinned}
     for (tool, version), item in matches.items():
         assert set(item.platforms) == lock.tools[tool][version].artifacts.keys()
-        meant = {request for request, pinned in lock.resolved.items() if pinned == version}
-        assert set(item.requests) == {request for request in meant if split_key(request)[0] == tool}
+        requests = {request for request, pinned in lock.resolved.items() if pinned == version}
+        assert set(item.requests) == {request for request in requests if split_key(request)[0] == tool}
 
 
 def agree(text: str) -> None:
-    """Check that client and server both refuse a text, or read the same tools of it."""
+    """Check that client and server both reject a text, or read the same tools from it."""
     try:
         lock = parse(text, ".envmgr.lock")
     except LockfileError:
@@ -103,7 +103,7 @@ def test_client_and_server_agree_on_any_json(value):
 
 
 @given(locks(), st.data())
-def test_client_and_server_agree_on_a_lock_that_was_tampered_with(lock, data):
+def test_client_and_server_agree_on_a_modified_lock(lock, data):
     text = render(lock)
     begin = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(begin, min(len(text), begin + 8)))
@@ -111,7 +111,7 @@ def test_client_and_server_agree_on_a_lock_that_was_tampered_with(lock, data):
 
 
 @given(locks())
-def test_the_order_of_a_file_changes_nothing(lock):
+def test_the_order_of_members_does_not_matter(lock):
     text = render(lock)
     mixed = json.dumps(json.loads(text, object_pairs_hook=lambda pairs: dict(reversed(pairs))))
     assert read(mixed) == read(text)

@@ -18,11 +18,11 @@ from envmgr.server.audit.store import entry as entry_table
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging.outbox import Outbox
-from support.services.audit_fixtures import KEY, everything, verified
+from support.services.audit_fixtures import KEY, all_entries, verified
 from support.services.event_recorders import TestData
 from support.services.service_fixtures import opened
 
-# Every character but halves of surrogate pairs: bodies with those are refused.
+# Every character but halves of surrogate pairs: bodies with those are rejected.
 text = st.text(st.characters(exclude_categories=["Cs"]))
 line = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 values = st.recursive(
@@ -36,7 +36,7 @@ _PAYLOADS = Statement(select(entry_table.c.payload).order_by(entry_table.c.seq))
 
 
 def nested(depth):
-    """Make data as deep as an entry can hold it."""
+    """Return data of the maximum depth of an entry."""
     value = []
     for _ in range(depth):
         value = [value]
@@ -73,7 +73,7 @@ def test_published_events_are_relayed_and_recorded_in_the_chain(groups):
 
             audit = audit_module.make(log, KEY)
             await audit.append(events)
-            entries = await everything(audit)
+            entries = await all_entries(audit)
             assert verified(entries) == []
             assert [entry["payload"] for entry in entries] == [domain_event.data for domain_event in emitted]
             assert [(entry["event_type"], entry["resource"], entry["actor"]) for entry in entries] == [

@@ -1,4 +1,4 @@
-"""However events come (late, again, in any order), usage tells what the newest of them say."""
+"""Usage reflects the newest events, whether they come late, repeatedly or in any order."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def migrated():
 
 
 def expected(history, deleted, spec):
-    """Work out from the history alone what stands, and sort it by a range."""
+    """Derive the current versions from the history and sort them by a range."""
     newest = {}
     for app_id, environment, push in history:
         newest[app_id, environment] = push
@@ -79,19 +79,19 @@ def expected(history, deleted, spec):
     return lists
 
 
-async def listed(versions, spec, limit):
-    """Read every page; return each list, and fail where one is shown twice or counts differ."""
-    seen, cursor = {"matches": [], "unknown": [], "without_lock": []}, None
+async def listed(versions, spec_text, limit):
+    """Read every page; return each list, and fail on duplicates or differing counts."""
+    lists, cursor = {"matches": [], "unknown": [], "without_lock": []}, None
     while True:
-        page = await versions.usage(call(), "go", spec, None, PageRequest(limit=limit, cursor=cursor))
-        for name, uses in seen.items():
+        page = await versions.usage(call(), "go", spec_text, None, PageRequest(limit=limit, cursor=cursor))
+        for name, uses in lists.items():
             uses.extend((use.app_id, use.environment, use.tool_version) for use in getattr(page, name))
         if page.next is UNSET:
             break
         cursor = page.next
-    for name, uses in seen.items():
+    for name, uses in lists.items():
         assert len(uses) == len(set(uses)) == getattr(page.counts, name)
-    return {name: set(uses) for name, uses in seen.items()}
+    return {name: set(uses) for name, uses in lists.items()}
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -101,16 +101,16 @@ async def listed(versions, spec, limit):
     st.sampled_from(RANGES),
     st.integers(1, 4),
 )
-def test_usage_tells_what_the_newest_events_say(drawn, deletion, spec, limit):
+def test_usage_reflects_the_newest_events(drawn, deletion, spec, limit):
     history, order = drawn
 
     async def scenario():
         async with versions_of(Path(directory), *APPS) as (versions, _, parts):
-            named = [(app_id, n) for app_id in range(1, len(APPS) + 1) for n in range(len(PUSHES))]
+            version_ids = [(app_id, n) for app_id in range(1, len(APPS) + 1) for n in range(len(PUSHES))]
             answers = await asyncio.gather(
-                *(versions.upsert(call(), str(app_id), f"1.{n}", PUSHES[n]) for app_id, n in named)
+                *(versions.upsert(call(), str(app_id), f"1.{n}", PUSHES[n]) for app_id, n in version_ids)
             )
-            built = {name: answer.value for name, answer in zip(named, answers, strict=True)}
+            built = {name: answer.value for name, answer in zip(version_ids, answers, strict=True)}
             events = [
                 deployment_event(n, app_id, APPS[app_id - 1], environment, built.get((app_id, push)))
                 for n, (app_id, environment, push) in enumerate(history, 1)

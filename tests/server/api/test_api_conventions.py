@@ -13,8 +13,8 @@ from urllib.parse import quote
 import pytest
 
 from support.server.concurrent_writers import lock
-from support.server.resources import app, deployment, made, version
-from support.server.response_checks import named
+from support.server.resources import app, created_resource, deployment, version
+from support.server.response_checks import unique_name
 
 if TYPE_CHECKING:
     from support.http.raw_client import Wire
@@ -100,7 +100,8 @@ def test_a_list_is_sorted_as_its_description_says_and_has_no_offsets(wire, targe
 def test_lists_begin_with_the_newest_and_hold_fifty(wire):
     of = app(wire)
     ids = [
-        made(wire.ask("POST", "/versions", {"app_id": of["id"], "tag": f"1.{n}.0"}))["id"] for n in range(51)
+        created_resource(wire.ask("POST", "/versions", {"app_id": of["id"], "tag": f"1.{n}.0"}))["id"]
+        for n in range(51)
     ]
     reply = wire.ask("GET", f"/versions?app_id={of['id']}")
     assert [item["id"] for item in reply.json] == ids[:0:-1]
@@ -112,7 +113,7 @@ def test_lists_begin_with_the_newest_and_hold_fifty(wire):
 
 
 def test_what_is_put_again_is_as_it_was(wire):
-    name = named("env")
+    name = unique_name("env")
     of = app(wire)
     puts = [
         (f"/environments/{name}", {"tier": "staging"}),
@@ -160,7 +161,7 @@ def test_a_lock_is_stored_once_for_all_versions_with_it(wire, daemon):
 
 
 def test_a_second_deployment_is_refused_with_the_way_to_the_first(wire):
-    first = deployment(wire, named("env"))
+    first = deployment(wire, unique_name("env"))
     body = {"version_id": first["version_id"], "environment": first["environment"]}
     refused = wire.ask("POST", "/deployments", body)
     assert refused.status == 409
@@ -171,22 +172,22 @@ def test_a_second_deployment_is_refused_with_the_way_to_the_first(wire):
 
 
 def test_a_step_that_is_none_is_refused_with_those_there_are(wire):
-    target = f"/deployments/{deployment(wire, named('env'))['id']}/statuses"
+    target = f"/deployments/{deployment(wire, unique_name('env'))['id']}/statuses"
     refused = wire.ask("POST", target, {"status": "rolled_back"})
     assert refused.status == 409
     assert refused.json["type"] == "/problems/invalid-transition"
     assert "in_progress" in refused.json["allowed_statuses"]
     for step in ("in_progress", "successful"):
-        made(wire.ask("POST", target, {"status": step}))
+        created_resource(wire.ask("POST", target, {"status": step}))
     history = wire.ask("GET", target).json
     assert [entry["status"] for entry in history] == ["successful", "in_progress", "pending"]
     assert wire.ask("DELETE", target).status == 405
 
 
 def test_a_new_version_is_deployed_where_a_rule_says_so(wire):
-    name, of = named("env"), app(wire)
+    name, of = unique_name("env"), app(wire)
     rules = {"auto_deploy": [{"app": of["name"], "tag_range": "^1.2"}]}
-    made(wire.ask("PUT", f"/environments/{name}", {"rules": rules}))
+    created_resource(wire.ask("PUT", f"/environments/{name}", {"rules": rules}))
     version(wire, of, "2.0.0")
     wanted = version(wire, of, "1.3.0")
     end = time.monotonic() + 10
@@ -211,8 +212,8 @@ def moments(value) -> list[str]:
 
 
 def test_moments_are_in_rfc_3339_and_utc(wire):
-    deployment(wire, named("env"))
-    made(wire.ask("POST", "/auth/keys", {"name": "a key", "scopes": ["apps:read"]}))
+    deployment(wire, unique_name("env"))
+    created_resource(wire.ask("POST", "/auth/keys", {"name": "a key", "scopes": ["apps:read"]}))
     for target in ("/apps", "/versions", "/deployments", "/environments", "/users", "/auth/keys", "/matrix"):
         result = moments(wire.ask("GET", target).json)
         assert result, target

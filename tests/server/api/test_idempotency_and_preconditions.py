@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.server.concurrent_writers import lock
-from support.server.resources import BINDING, PASSWORD, app, deployment, made, version
-from support.server.response_checks import named
+from support.server.resources import BINDING, PASSWORD, app, created_resource, deployment, version
+from support.server.response_checks import unique_name
 from support.server.server_process import Daemon
 
 if TYPE_CHECKING:
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 def posts(wire: Wire) -> dict[str, tuple[str, dict]]:
     """Give a POST of every kind that makes something, with a body that was never sent before."""
     of = app(wire)
-    going = deployment(wire, named("env"))
+    going = deployment(wire, unique_name("env"))
     return {
-        "app": ("/apps", {"name": named()}),
-        "app with version": ("/apps", {"name": named(), "version": "1.0.0"}),
+        "app": ("/apps", {"name": unique_name()}),
+        "app with version": ("/apps", {"name": unique_name(), "version": "1.0.0"}),
         "version": ("/versions", {"app_id": of["id"], "tag": "1.0.0"}),
         "version of app": (f"/apps/{of['name']}/versions", {"tag": "1.1.0", "toolchain": {"lock": lock()}}),
         "deployment": (
             "/deployments",
-            {"version_id": version(wire, of, "2.0.0")["id"], "environment": named("env")},
+            {"version_id": version(wire, of, "2.0.0")["id"], "environment": unique_name("env")},
         ),
         "status": (f"/deployments/{going['id']}/statuses", {"status": "in_progress"}),
-        "environment": ("/environments", {"name": named("env")}),
-        "user": ("/users", {"username": named("user"), "password": PASSWORD}),
-        "key": ("/auth/keys", {"name": named("key"), "scopes": ["apps:read"]}),
+        "environment": ("/environments", {"name": unique_name("env")}),
+        "user": ("/users", {"username": unique_name("user"), "password": PASSWORD}),
+        "key": ("/auth/keys", {"name": unique_name("key"), "scopes": ["apps:read"]}),
         "binding": ("/auth/bindings", BINDING),
     }
 
@@ -57,7 +57,7 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_post_with_a_key_has_one_effect_and_one_answer(wire, kind):
     target, body = posts(wire)[kind]
-    headers = {"Idempotency-Key": f'"{named("key")}"'}
+    headers = {"Idempotency-Key": f'"{unique_name("key")}"'}
     first = wire.ask("POST", target, body, headers)
     assert first.status == 201, first.text
     assert first.header("idempotent-replayed") is None
@@ -89,12 +89,12 @@ def test_a_key_of_another_request_is_refused_with_both_requests(wire):
 def other(body: dict) -> dict:
     """Change some field of a body."""
     name = next(name for name in ("name", "tag", "username", "audience") if name in body)
-    return {name: named() if name != "tag" else "9.9.9"}
+    return {name: unique_name() if name != "tag" else "9.9.9"}
 
 
 @pytest.mark.parametrize("change", ["version deleted", "version changed", "app changed", "app deleted"])
 def test_an_app_made_with_its_version_is_answered_the_same_whatever_came_since(wire, change):
-    body, headers = {"name": named(), "version": "1.0.0"}, {"Idempotency-Key": named("key")}
+    body, headers = {"name": unique_name(), "version": "1.0.0"}, {"Idempotency-Key": unique_name("key")}
     first = wire.ask("POST", "/apps", body, headers)
     of, made_with = f"/apps/{first.json['id']}", f"/versions/{first.json['version']['id']}"
     method, target, json_body = {
@@ -115,7 +115,7 @@ def test_an_app_made_with_its_version_is_answered_the_same_whatever_came_since(w
 
 def test_a_checkpoint_with_a_key_is_signed_once(wire):
     app(wire)
-    headers = {"Idempotency-Key": named("key")}
+    headers = {"Idempotency-Key": unique_name("key")}
     first = wire.ask("POST", "/audit/checkpoints", None, headers)
     app(wire)
     again = wire.ask("POST", "/audit/checkpoints", None, headers)
@@ -124,14 +124,18 @@ def test_a_checkpoint_with_a_key_is_signed_once(wire):
 
 
 def test_a_key_is_of_who_sent_it_and_free_again_after_a_refusal(wire, daemon):
-    key = {"Idempotency-Key": named("key")}
-    name = named()
-    made(wire.ask("POST", "/apps", {"name": name}))
+    key = {"Idempotency-Key": unique_name("key")}
+    name = unique_name()
+    created_resource(wire.ask("POST", "/apps", {"name": name}))
     assert wire.ask("POST", "/apps", {"name": name}, key).status == 409
-    fresh = made(wire.ask("POST", "/apps", {"name": named()}, key))
-    secret = made(wire.ask("POST", "/auth/keys", {"name": "other", "scopes": ["apps:write"]}))["key"]
+    fresh = created_resource(wire.ask("POST", "/apps", {"name": unique_name()}, key))
+    secret = created_resource(wire.ask("POST", "/auth/keys", {"name": "other", "scopes": ["apps:write"]}))[
+        "key"
+    ]
     with daemon.wire(secret) as another:
-        assert made(another.ask("POST", "/apps", {"name": named()}, key))["id"] != fresh["id"]
+        assert (
+            created_resource(another.ask("POST", "/apps", {"name": unique_name()}, key))["id"] != fresh["id"]
+        )
 
 
 def test_what_is_made_is_where_it_says(wire):
@@ -149,11 +153,13 @@ def test_what_is_made_is_where_it_says(wire):
 
 def resources(wire: Wire) -> dict[str, tuple[str, str, dict | None]]:
     """Give the address of a resource of every kind, and a change of it."""
-    going = deployment(wire, named("env"))
-    user = made(wire.ask("POST", "/users", {"username": named("user"), "password": PASSWORD}))
-    key = made(wire.ask("POST", "/auth/keys", {"name": "a key", "scopes": ["apps:read"]}))
-    bound = made(wire.ask("POST", "/auth/bindings", BINDING))
-    environment = made(wire.ask("POST", "/environments", {"name": named("env")}))
+    going = deployment(wire, unique_name("env"))
+    user = created_resource(
+        wire.ask("POST", "/users", {"username": unique_name("user"), "password": PASSWORD})
+    )
+    key = created_resource(wire.ask("POST", "/auth/keys", {"name": "a key", "scopes": ["apps:read"]}))
+    bound = created_resource(wire.ask("POST", "/auth/bindings", BINDING))
+    environment = created_resource(wire.ask("POST", "/environments", {"name": unique_name("env")}))
     return {
         "app": (f"/apps/{app(wire)['id']}", "PATCH", {"description": "changed"}),
         "version": (f"/versions/{version(wire, app(wire))['id']}", "PATCH", {"changelog": "changed"}),
@@ -188,18 +194,18 @@ def test_a_resource_has_a_tag_and_changes_only_for_who_saw_it(wire, kind):
 
 @pytest.mark.parametrize("kind", ["app", "version", "environment"])
 def test_what_takes_the_name_of_another_one_is_not_taken_for_it(wire, kind):
-    name, owner = named(), app(wire)
+    name, owner = unique_name(), app(wire)
     targets = {
         "app": ("/apps", {"name": name}, f"/apps/{name}"),
         "version": (f"/apps/{owner['id']}/versions", {"tag": name}, f"/apps/{owner['id']}/versions/{name}"),
         "environment": ("/environments", {"name": name}, f"/environments/{name}"),
     }
     collection, body, target = targets[kind]
-    made(wire.ask("POST", collection, body))
+    created_resource(wire.ask("POST", collection, body))
     seen = wire.ask("GET", target).header("etag")
     address = f"/versions/{wire.ask('GET', target).json['id']}" if kind == "version" else target
     assert wire.ask("DELETE", address, None, {"If-Match": seen}).status == 204
-    made(wire.ask("POST", collection, body))
+    created_resource(wire.ask("POST", collection, body))
     other = wire.ask("GET", target, None, {"If-None-Match": seen})
     assert (other.status, other.header("etag") != seen) == (200, True)
     method, change = ("PUT", {"commit": "abc1234"}) if kind == "version" else ("PATCH", {})

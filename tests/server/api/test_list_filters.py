@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.server.resources import BINDING, app, deployment, made, version
-from support.server.response_checks import named
+from support.server.resources import BINDING, app, created_resource, deployment, version
+from support.server.response_checks import unique_name
 
 if TYPE_CHECKING:
     from support.http.raw_client import Wire
@@ -21,8 +21,8 @@ def listed(wire: Wire, target: str) -> list[dict]:
 
 
 def test_deployments_are_listed_by_the_id_and_by_the_name_of_their_app(wire):
-    going = deployment(wire, named("env"))
-    deployment(wire, named("env"))
+    going = deployment(wire, unique_name("env"))
+    deployment(wire, unique_name("env"))
     for ref in (going["app"], going["app_id"]):
         assert listed(wire, f"/deployments?app={ref}") == [going]
 
@@ -37,7 +37,7 @@ def test_a_list_of_an_app_that_is_not_there_says_so(wire, of, ref):
 def test_versions_are_listed_by_tag_and_by_ref(wire):
     of = app(wire)
     version(wire, of, "1.0.0")
-    made(wire.ask("PUT", f"/apps/{of['id']}/versions/2.0.0", {"ref": "refs/heads/main"}))
+    created_resource(wire.ask("PUT", f"/apps/{of['id']}/versions/2.0.0", {"ref": "refs/heads/main"}))
     own, main = f"/apps/{of['id']}/versions?", "ref=refs/heads/main"
     for target in (f"{own}tag=2.0.0", own + main, f"/versions?app={of['id']}&{main}"):
         assert [item["tag"] for item in listed(wire, target)] == ["2.0.0"], target
@@ -45,12 +45,12 @@ def test_versions_are_listed_by_tag_and_by_ref(wire):
 
 
 def test_environments_are_listed_by_name_and_bindings_by_issuer(wire):
-    name = made(wire.ask("POST", "/environments", {"name": named("env")}))["name"]
+    name = created_resource(wire.ask("POST", "/environments", {"name": unique_name("env")}))["name"]
     assert [item["name"] for item in listed(wire, f"/environments?name={name}")] == [name]
     assert listed(wire, "/environments?name=moon") == []
-    issuer = f"https://{named('ci')}.example"
-    bound = made(wire.ask("POST", "/auth/bindings", {**BINDING, "issuer": issuer}))
-    made(wire.ask("POST", "/auth/bindings", BINDING))
+    issuer = f"https://{unique_name('ci')}.example"
+    bound = created_resource(wire.ask("POST", "/auth/bindings", {**BINDING, "issuer": issuer}))
+    created_resource(wire.ask("POST", "/auth/bindings", BINDING))
     assert listed(wire, f"/auth/bindings?issuer={issuer}") == [bound]
 
 

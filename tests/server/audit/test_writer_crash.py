@@ -13,7 +13,7 @@ import msgspec
 from envmgr.kit.audit_log import checkpoint as checkpoints
 from envmgr.server.kit.common.pages import PageRequest
 from support.programs.write_audit_events import SIZE
-from support.services.audit_fixtures import KEY, event, everything, run, verified
+from support.services.audit_fixtures import KEY, all_entries, event, run, verified
 from support.services.service_fixtures import call
 
 KILLS = 8
@@ -43,7 +43,7 @@ def test_a_log_has_every_event_once_though_its_writer_is_killed_repeatedly(tmp_p
 
     async def look(audit, _):
         page = await audit.checkpoints(call(), PageRequest(limit=200))
-        return await everything(audit), [msgspec.to_builtins(item) for item in page.items]
+        return await all_entries(audit), [msgspec.to_builtins(item) for item in page.items]
 
     entries, signed = run(tmp_path, look)
     numbers = {entry["source_sequence"] for entry in entries}
@@ -55,7 +55,7 @@ def test_a_log_has_every_event_once_though_its_writer_is_killed_repeatedly(tmp_p
         last = max(numbers)
         for start in range(1, last + 1, 200):
             await audit.append([event(number) for number in range(start, min(start + 200, last + 1))])
-        return await everything(audit)
+        return await all_entries(audit)
 
     whole = run(tmp_path, deliver_all_again)
     assert whole[: len(entries)] == entries

@@ -10,7 +10,7 @@ import pytest
 from envmgr.server.kit.http.server import MAX_DISCARDED_BYTES
 from support.http.raw_client import ConnectionClosed
 from support.server.concurrent_writers import lock
-from support.server.response_checks import check_discreet, check_lives, check_refused, named
+from support.server.response_checks import check_discreet, check_lives, check_refused, unique_name
 
 MEGABYTE = 1_000_000
 DEPTH = 100_000
@@ -83,7 +83,7 @@ def test_of_a_body_of_unknown_length_no_more_is_read_than_may_be_there(daemon, a
 
 
 def test_a_lock_of_five_mebibytes_is_no_larger_than_it_may_be(wire):
-    app = wire.ask("POST", "/apps", {"name": named()}).json
+    app = wire.ask("POST", "/apps", {"name": unique_name()}).json
     document = json.loads(lock())
     artifact = document["tools"]["nodejs"]["20.11.0"]["artifacts"]["linux-x64"]
     artifact["url"] += "?" + "x" * (5 * 2**20 - len(json.dumps(document)) - 10)
@@ -118,7 +118,7 @@ def test_no_body_is_too_deep_to_be_refused(daemon, admin, bodied):
     "form", ["@", '{"lockfile": @}', '{"lockfile": 1, "resolved": @}', '{"lockfile": 1, "tools": {"a": @}}']
 )
 def test_no_lock_is_too_deep_to_be_refused(daemon, wire, deep, form):
-    app = wire.ask("POST", "/apps", {"name": named()}).json
+    app = wire.ask("POST", "/apps", {"name": unique_name()}).json
     body = {"toolchain": {"lock": form.replace("@", deep.decode())}}
     check_refused(daemon, wire.ask("PUT", f"/apps/{app['id']}/versions/1", body), {400, 422})
 

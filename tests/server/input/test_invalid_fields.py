@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from support.server.concurrent_writers import lock
-from support.server.response_checks import check_discreet, check_lives, check_refused, named
+from support.server.response_checks import check_discreet, check_lives, check_refused, unique_name
 
 MEGABYTE = 1_000_000
 
@@ -52,7 +52,9 @@ def naming(value):
         ("POST", "/apps", {"name": value}),
         ("PUT", "/apps/1", {"name": value}),
         ("PATCH", "/apps/1", {"name": value}),
-        ("POST", "/apps", {"name": named(), "version": value}) if value != "123" else ("PUT", "/apps/1", {}),
+        ("POST", "/apps", {"name": unique_name(), "version": value})
+        if value != "123"
+        else ("PUT", "/apps/1", {}),
         ("POST", "/versions", {"app_id": 1, "tag": value}),
         ("POST", "/apps/1/versions", {"tag": value}),
         ("POST", "/deployments", {"version_id": 1, "environment": value}),
@@ -73,9 +75,9 @@ def test_a_name_is_a_text(daemon, wire, value):
     ids=lambda text: ascii(text[:8]),
 )
 def test_no_prose_holds_what_it_cannot(daemon, wire, text):
-    app = wire.ask("POST", "/apps", {"name": named()}).json
+    app = wire.ask("POST", "/apps", {"name": unique_name()}).json
     for method, target, body in [
-        ("POST", "/apps", {"name": named(), "description": text}),
+        ("POST", "/apps", {"name": unique_name(), "description": text}),
         ("PATCH", f"/apps/{app['id']}", {"description": text}),
         ("PUT", f"/apps/{app['id']}/versions/1", {"changelog": text}),
         ("PUT", f"/apps/{app['id']}/versions/1", {"ref": text}),
@@ -115,7 +117,7 @@ def test_a_number_is_one_that_can_be(daemon, wire, number):
 
 def test_only_sortable_fields_are_accepted_as_sort_order(daemon, wire):
     for number in (2**63, 2**64, -(2**63) - 1, 10**400, 1.5):
-        body = f'{{"name": "{named("env")}", "sort_order": {number}}}'.encode()
+        body = f'{{"name": "{unique_name("env")}", "sort_order": {number}}}'.encode()
         check_refused(daemon, wire.ask("POST", "/environments", body), {400})
 
 
@@ -143,7 +145,7 @@ def test_an_invalid_parameter_error_lists_the_allowed_values(wire):
 
 
 def test_a_body_that_names_a_field_twice_is_refused_and_nothing_made(daemon, wire):
-    first, last = named(), named()
+    first, last = unique_name(), unique_name()
     reply = wire.ask("POST", "/apps", f'{{"name": "{first}", "name": "{last}"}}'.encode())
     check_refused(daemon, reply, {400})
     assert reply.json["errors"][0]["pointer"] == "/name"

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from support.http.raw_client import Wire
-from support.server.response_checks import check_discreet, check_refused, named, raw, send_raw
+from support.server.response_checks import check_discreet, check_refused, raw, send_raw, unique_name
 
 JSON = "Content-Type: application/json"
 
@@ -37,7 +37,7 @@ JSON = "Content-Type: application/json"
     ids=lambda text: ascii(text)[:40],
 )
 def test_what_is_not_json_is_not_read(daemon, admin, media):
-    body = json.dumps({"name": named()}).encode()
+    body = json.dumps({"name": unique_name()}).encode()
     headers = [f"Content-Length: {len(body)}", *([] if media is None else [f"Content-Type: {media}"])]
     check_refused(daemon, send_raw(daemon, raw(admin, "POST /apps HTTP/1.1", *headers, body=body)), {415})
 
@@ -52,7 +52,7 @@ def test_what_is_not_json_is_not_read(daemon, admin, media):
     ],
 )
 def test_json_media_types_are_matched_in_any_notation(daemon, admin, media):
-    body = json.dumps({"name": named()}).encode()
+    body = json.dumps({"name": unique_name()}).encode()
     request = raw(
         admin, "POST /apps HTTP/1.1", f"Content-Type: {media}", f"Content-Length: {len(body)}", body=body
     )
@@ -60,7 +60,7 @@ def test_json_media_types_are_matched_in_any_notation(daemon, admin, media):
 
 
 def test_nothing_is_unpacked(daemon, wire):
-    body = gzip.compress(json.dumps({"name": named(), "description": " " * 10_000_000}).encode())
+    body = gzip.compress(json.dumps({"name": unique_name(), "description": " " * 10_000_000}).encode())
     check_refused(daemon, wire.ask("POST", "/apps", body, {"Content-Encoding": "gzip"}), {400, 415})
 
 
@@ -78,7 +78,7 @@ def test_an_invalid_request_id_is_not_echoed(daemon, value):
 
 @pytest.mark.parametrize("key", ["", '""', "a b", "é", '"a"b"', "a" * 256, "\x7f", "a\tb"], ids=ascii)
 def test_a_key_that_is_none_is_refused(daemon, admin, key):
-    body = json.dumps({"name": named()}).encode()
+    body = json.dumps({"name": unique_name()}).encode()
     request = raw(
         admin,
         "POST /apps HTTP/1.1",
@@ -94,7 +94,7 @@ def test_a_key_that_is_none_is_refused(daemon, admin, key):
     "tag", ['"0"', '"9999999999999999999"', 'W/"1"', "1", '"a"', '""', '"', "é", '"-1"'], ids=ascii
 )
 def test_an_unknown_etag_does_not_match(daemon, admin, wire, tag):
-    app = wire.ask("POST", "/apps", {"name": named()}).json
+    app = wire.ask("POST", "/apps", {"name": unique_name()}).json
     reply = send_raw(daemon, raw(admin, f"DELETE /apps/{app['id']} HTTP/1.1", f"If-Match: {tag}"))
     check_refused(daemon, reply, {400, 412})
     assert wire.ask("GET", f"/apps/{app['id']}").status == 200
@@ -113,7 +113,7 @@ def test_no_header_repeats_what_would_break_it(wire):
 
 
 def test_requests_in_one_breath_are_answered_in_their_order(daemon, admin):
-    names = [named() for _ in range(30)]
+    names = [unique_name() for _ in range(30)]
     bodies = [json.dumps({"name": name}).encode() for name in names]
     requests = [
         raw(admin, "POST /apps HTTP/1.1", JSON, f"Content-Length: {len(body)}", body=body) for body in bodies

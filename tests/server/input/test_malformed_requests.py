@@ -8,7 +8,14 @@ from contextlib import suppress
 import pytest
 
 from support.http.raw_client import ConnectionClosed, Wire
-from support.server.response_checks import check_discreet, check_lives, check_refused, named, raw, send_raw
+from support.server.response_checks import (
+    check_discreet,
+    check_lives,
+    check_refused,
+    raw,
+    send_raw,
+    unique_name,
+)
 
 MEGABYTE = 1_000_000
 SMUGGLED = b"GET /apps/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -117,7 +124,7 @@ def test_a_body_that_was_never_read_is_no_request_either(daemon):
 
 
 def test_a_body_shorter_than_it_says_is_not_taken(daemon, admin):
-    name = named()
+    name = unique_name()
     body = json.dumps({"name": name}).encode()
     with Wire(daemon.port) as wire:
         wire.send(raw(admin, "POST /apps HTTP/1.1", JSON, f"Content-Length: {len(body) + 10}", body=body))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from support.server.response_checks import check_refused, named, raw, send_raw
+from support.server.response_checks import check_refused, raw, send_raw, unique_name
 
 JSON = "Content-Type: application/json"
 CHUNKED = "Transfer-Encoding: chunked"
@@ -18,13 +18,13 @@ def chunked(body: bytes, *trailers: str) -> bytes:
 
 
 def test_an_authorization_trailer_authenticates_nothing(daemon, admin):
-    body = chunked(json.dumps({"name": named()}).encode(), f"Authorization: Bearer {admin}")
+    body = chunked(json.dumps({"name": unique_name()}).encode(), f"Authorization: Bearer {admin}")
     head = f"POST /apps HTTP/1.1\r\nHost: x\r\n{JSON}\r\n{CHUNKED}\r\n\r\n".encode()
     check_refused(daemon, send_raw(daemon, head + body), {401})
 
 
 def test_an_if_match_trailer_sets_no_condition(daemon, admin, wire):
-    app = wire.ask("POST", "/apps", {"name": named()}).json
+    app = wire.ask("POST", "/apps", {"name": unique_name()}).json
     request = raw(admin, f"PATCH /apps/{app['id']} HTTP/1.1", JSON, CHUNKED)
     reply = send_raw(daemon, request + chunked(b'{"description": "new"}', 'If-Match: "999"'))
     assert reply.status == 200
@@ -57,14 +57,14 @@ def test_http_1_0_needs_no_host(daemon, admin):
 
 @pytest.mark.parametrize("coding", ["br", "gzip", "identity, gzip", "none"])
 def test_an_encoded_body_is_refused(daemon, admin, coding):
-    body = json.dumps({"name": named()}).encode()
+    body = json.dumps({"name": unique_name()}).encode()
     length = f"Content-Length: {len(body)}"
     request = raw(admin, "POST /apps HTTP/1.1", JSON, length, f"Content-Encoding: {coding}", body=body)
     check_refused(daemon, send_raw(daemon, request), {415})
 
 
 def test_an_identity_encoding_is_accepted(daemon, admin):
-    body = json.dumps({"name": named()}).encode()
+    body = json.dumps({"name": unique_name()}).encode()
     length = f"Content-Length: {len(body)}"
     request = raw(admin, "POST /apps HTTP/1.1", JSON, length, "Content-Encoding: identity", body=body)
     assert send_raw(daemon, request).status == 201
@@ -86,20 +86,20 @@ def test_a_header_number_in_another_spelling_is_refused(daemon, wire):
     "path", ["/apps/{id}//", "//apps/{id}", "/apps//{id}", "/apps/0{id}", "/apps/+{id}", "/apps/{id}.0"]
 )
 def test_an_app_has_one_path(daemon, wire, path):
-    app = wire.ask("POST", "/apps", {"name": named()}).json
+    app = wire.ask("POST", "/apps", {"name": unique_name()}).json
     check_refused(daemon, wire.ask("GET", path.format(id=app["id"])), {404})
 
 
 @pytest.mark.parametrize("reference", ["+{id}", "0{id}", "{id}.0", "{id}e0", "%20{id}"])
 def test_a_version_has_one_id(daemon, wire, reference):
-    app = wire.ask("POST", "/apps", {"name": named()}).json
+    app = wire.ask("POST", "/apps", {"name": unique_name()}).json
     version = wire.ask("POST", f"/apps/{app['id']}/versions", {"tag": "1"}).json
     check_refused(daemon, wire.ask("GET", f"/versions/{reference.format(id=version['id'])}"), {404})
 
 
 @pytest.mark.parametrize("size", [100, 20_000, 500_000])
 def test_duplicate_keys_are_refused_at_every_size(daemon, wire, size):
-    body = b'{"name": "%b", "description": "a", "description": "b"%b}' % (named().encode(), b" " * size)
+    body = b'{"name": "%b", "description": "a", "description": "b"%b}' % (unique_name().encode(), b" " * size)
     reply = wire.ask("POST", "/apps", body, {"Content-Type": "application/json"})
     check_refused(daemon, reply, {400})
     assert reply.json["errors"][0]["pointer"] == "/description"
@@ -110,7 +110,7 @@ def test_a_credential_in_a_request_id_is_not_recorded(daemon, admin, wire):
     reply = send_raw(daemon, f"GET /apps HTTP/1.1\r\nHost: x\r\nX-Request-Id: {secret}\r\n\r\n".encode())
     assert reply.status == 401
     assert secret not in reply.header("x-request-id")
-    created = wire.ask("POST", "/apps", {"name": named()}, {"X-Request-Id": secret})
+    created = wire.ask("POST", "/apps", {"name": unique_name()}, {"X-Request-Id": secret})
     assert created.status == 201
     assert secret not in daemon.output
     daemon.settle(admin)
@@ -119,6 +119,6 @@ def test_a_credential_in_a_request_id_is_not_recorded(daemon, admin, wire):
 
 
 def test_a_credential_as_idempotency_key_is_refused(daemon, wire):
-    reply = wire.ask("POST", "/apps", {"name": named()}, {"Idempotency-Key": "evm_1_" + "s3cr3t" * 4})
+    reply = wire.ask("POST", "/apps", {"name": unique_name()}, {"Idempotency-Key": "evm_1_" + "s3cr3t" * 4})
     check_refused(daemon, reply, {400})
     assert "s3cr3t" not in reply.text

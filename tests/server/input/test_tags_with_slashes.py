@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from support.server.response_checks import check_refused, named
+from support.server.response_checks import check_refused, unique_name
 from support.services.version_fixtures import lock
 
 TAG = "sub/v1.0.0"
@@ -16,7 +16,7 @@ ENCODED_TAGS = [TAG, "sub%2Fv1.0.0", "sub%2fv1%2E0.0", "%73ub/v1.0.0"]
 
 @pytest.fixture
 def app(wire):
-    name = named()
+    name = unique_name()
     assert wire.ask("POST", "/apps", {"name": name}).status == 201
     return name
 
@@ -74,7 +74,7 @@ def test_a_lock_is_no_version(daemon, wire, app):
 
 
 def test_a_caller_without_write_scope_cannot_write_tags_with_slashes(people, ruling):
-    name = named()
+    name = unique_name()
     ruling.ask("POST", "/apps", {"name": name})
     scopes = ["versions:read"]
     key = ruling.ask("POST", "/auth/keys", {"name": name, "app": name, "scopes": scopes}).json["key"]

@@ -13,7 +13,7 @@ import pytest
 from envmgr.kit.audit_log.hash_chain import Verifier
 from support.http.raw_client import Wire
 from support.server.concurrent_writers import WriterPool, life_of_an_app, lock, pages
-from support.server.response_checks import named
+from support.server.response_checks import unique_name
 
 WRITERS = 32
 SECONDS = 6
@@ -46,20 +46,20 @@ def statuses(replies):
 
 
 def new_app(wire, **members):
-    reply = wire.ask("POST", "/apps", {"name": named("app"), **members})
+    reply = wire.ask("POST", "/apps", {"name": unique_name("app"), **members})
     assert reply.status == 201, reply.text
     return reply.json
 
 
 def new_environment(wire):
-    reply = wire.ask("POST", "/environments", {"name": named("env")})
+    reply = wire.ask("POST", "/environments", {"name": unique_name("env")})
     assert reply.status == 201, reply.text
     return reply.json
 
 
 def new_version(wire, app, **members):
     body = {"toolchain": {"lock": lock()}, **members}
-    reply = wire.ask("PUT", f"/apps/{app['id']}/versions/{named('v')}", body)
+    reply = wire.ask("PUT", f"/apps/{app['id']}/versions/{unique_name('v')}", body)
     assert reply.status == 201, reply.text
     return reply.json
 
@@ -143,21 +143,21 @@ def test_of_those_who_saw_the_same_state_one_changes_it(daemon, admin, wire):
 def test_of_those_who_make_the_same_thing_one_does(daemon, admin, wire, target, body):
     app = new_app(wire)
     for _ in range(ROUNDS if target != "/users" else 1):
-        same = body(named("same"), app)
+        same = body(unique_name("same"), app)
         replies = together(daemon, admin, [("POST", target, same)] * AT_ONCE)
         assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
 
 
 def test_renames_to_one_name_leave_it_to_one(daemon, admin, wire):
     apps = [new_app(wire) for _ in range(AT_ONCE)]
-    wanted = {"name": named("wanted")}
+    wanted = {"name": unique_name("wanted")}
     replies = together(daemon, admin, [("PATCH", f"/apps/{app['id']}", wanted) for app in apps])
     assert statuses(replies) == {200: 1, 409: AT_ONCE - 1}
 
 
 def test_requests_with_the_same_key_at_once_have_one_effect(daemon, admin, wire):
     for _ in range(ROUNDS):
-        body, key = {"name": named("app")}, {"Idempotency-Key": f'"{uuid.uuid4()}"'}
+        body, key = {"name": unique_name("app")}, {"Idempotency-Key": f'"{uuid.uuid4()}"'}
         replies = together(daemon, admin, [("POST", "/apps", body)] * AT_ONCE, key)
         made = [reply for reply in replies if reply.status == 201]
         assert [reply.header("idempotent-replayed") for reply in made].count(None) == 1
@@ -172,7 +172,7 @@ def test_requests_with_the_same_key_at_once_have_one_effect(daemon, admin, wire)
 def test_a_version_pushed_by_many_is_one(daemon, admin, wire):
     app = new_app(wire)
     for _ in range(ROUNDS):
-        target, push = f"/apps/{app['name']}/versions/{named('v')}", {"toolchain": {"lock": lock()}}
+        target, push = f"/apps/{app['name']}/versions/{unique_name('v')}", {"toolchain": {"lock": lock()}}
         replies = together(daemon, admin, [("PUT", target, push)] * AT_ONCE)
         assert statuses(replies) == {201: 1, 200: AT_ONCE - 1}
         assert len({reply.json["id"] for reply in replies}) == 1
@@ -181,7 +181,7 @@ def test_a_version_pushed_by_many_is_one(daemon, admin, wire):
 def test_of_different_pushes_of_one_tag_the_first_stays(daemon, admin, wire):
     app = new_app(wire)
     for _ in range(ROUNDS):
-        target = f"/apps/{app['name']}/versions/{named('v')}"
+        target = f"/apps/{app['name']}/versions/{unique_name('v')}"
         pushes = [{"commit": f"{number:040x}"} for number in range(AT_ONCE)]
         replies = together(daemon, admin, [("PUT", target, push) for push in pushes])
         assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
@@ -194,7 +194,7 @@ def test_one_deployment_of_an_app_is_active_in_an_environment(daemon, admin, wir
     app = new_app(wire)
     versions = [new_version(wire, app) for _ in range(AT_ONCE)]
     for _ in range(ROUNDS):
-        environment = named("env")
+        environment = unique_name("env")
         requests = [
             ("POST", "/deployments", {"version_id": version["id"], "environment": environment})
             for version in versions
@@ -210,7 +210,7 @@ def test_one_deployment_of_an_app_is_active_in_an_environment(daemon, admin, wir
 def test_a_deployment_ends_one_way(daemon, admin, wire):
     version = new_version(wire, new_app(wire))
     for _ in range(ROUNDS):
-        body = {"version_id": version["id"], "environment": named("env")}
+        body = {"version_id": version["id"], "environment": unique_name("env")}
         made = wire.ask("POST", "/deployments", body).json
         target = f"/deployments/{made['id']}/statuses"
         for steps in (["in_progress"] * AT_ONCE, ["successful", "failed", "cancelled"] * (AT_ONCE // 3)):

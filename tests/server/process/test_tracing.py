@@ -115,7 +115,7 @@ def test_an_unsampled_trace_is_propagated_and_not_exported(collector, daemon, wi
     after, headers = traced(2)
     wire.ask("POST", "/apps", {"name": "seen"}, headers)
     collector.await_spans(after, "POST /apps", "process audit-log")
-    assert collector.of(trace) == []
+    assert collector.spans_of(trace) == []
 
 
 def test_events_of_signing_in_belong_to_their_request_too(collector, daemon):
@@ -147,7 +147,7 @@ def test_probes_are_not_traced(collector, wire):
     after, headers = traced(7)
     wire.ask("GET", "/apps", headers=headers)
     collector.await_spans(after, "GET /apps")
-    assert collector.of(trace) == []
+    assert collector.spans_of(trace) == []
 
 
 def test_no_secret_gets_into_a_trace(collector, daemon):

@@ -1,4 +1,4 @@
-"""Audit logs that go on and on, that were made anew, and the checkpoints that were signed on them."""
+"""Audit logs of any length, rebuilt logs, and signed checkpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEY, OTHER_KEY = bytes(range(32)), bytes(32)
 
 
 def entries(count: int) -> Iterator[Entry]:
-    """Make the log of two services in turn, one entry at a time."""
+    """Yield the entries of a log that two services write in turn."""
     return linked(
         entry_of(seq, (seq + 1) // 2, "app" if seq % 2 else "version", "user:ada")
         for seq in range(1, count + 1)
@@ -25,7 +25,7 @@ def entries(count: int) -> Iterator[Entry]:
 
 
 def linked(log: Iterable[Entry]) -> Iterator[Entry]:
-    """Make all numbers and hashes of a log anew, as somebody could who owns the database."""
+    """Yield the entries with new numbers and hashes, as the owner of the database could write them."""
     before = GENESIS_HASH
     for seq, entry in enumerate(log, 1):
         fresh = {**entry, "seq": seq, "prev_hash": before.hex()}
@@ -34,15 +34,15 @@ def linked(log: Iterable[Entry]) -> Iterator[Entry]:
 
 
 def checkpoints(log: Sequence[Entry], *seqs: int, key: bytes = KEY) -> list[Entry]:
-    """Sign where a log stood at some of its entries."""
-    made: list[Entry] = []
+    """Return signed checkpoints of a log at some of its entries."""
+    signed_checkpoints: list[Entry] = []
     for seq in seqs:
         stated = {
             "origin": "alm/test",
             "seq": seq,
             "hash": log[seq - 1]["hash"],
             "timestamp": 1_700_000_000_000 + seq,
-            "previous": checkpoint.fingerprint(made[-1]) if made else "",
+            "previous": checkpoint.fingerprint(signed_checkpoints[-1]) if signed_checkpoints else "",
         }
-        made.append(checkpoint.sign(key, stated))
-    return made
+        signed_checkpoints.append(checkpoint.sign(key, stated))
+    return signed_checkpoints

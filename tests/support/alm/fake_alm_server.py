@@ -1,4 +1,4 @@
-"""A small ALM server in memory, that keeps the contract of what `login`, `push` and `flush` ask of one."""
+"""A fake ALM server in memory, with the API that `login`, `push` and `flush` use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEY = "evm_k1_0123456789abcdef"
 
 @dataclass
 class FakeAlmServer:
-    """Apps, versions and sign-ins; `down` makes it answer 503, `lose` swallows that many answers after the effect."""
+    """Apps, versions and tokens; `down` causes 503, `lose` drops that many responses after the effect."""
 
     versions: dict[tuple[str, str], dict] = field(default_factory=dict)
     apps: set[str] = field(default_factory=set)
@@ -31,7 +31,7 @@ class FakeAlmServer:
     _count: int = 0
 
     def run(self) -> Scripted:
-        """Serve."""
+        """Start the server."""
         return Scripted(self._answer, ALM)
 
     def _answer(self, request: RecordedRequest) -> ScriptedResponse | None:
@@ -43,17 +43,17 @@ class FakeAlmServer:
 
     def _decide(self, request: RecordedRequest) -> ScriptedResponse:
         if self.down:
-            return problem(503, "service-unavailable", "somebody stumbled over the cable")
+            return problem(503, "service-unavailable", "the server is down")
         path = request.path.partition("?")[0]
         if path == "/auth/login":
             json_body = request.document
             if json_body != {"username": "admin", "password": PASSWORD}:
-                return problem(401, "unauthenticated", "no such user, or another password")
+                return problem(401, "unauthenticated", "unknown user or wrong password")
             return self._tokens()
         if path == "/auth/refresh":
             return self._refresh(request.document["refresh_token"])
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.access:
-            return problem(401, "unauthenticated", "the token is none of ours")
+            return problem(401, "unauthenticated", "unknown token")
         return self._known(request, path)
 
     def _known(self, request: RecordedRequest, path: str) -> ScriptedResponse:
@@ -84,18 +84,18 @@ class FakeAlmServer:
             return problem(404, "not-found", f"app {app!r} not found")
         lasting = [body["commit"], body["artifacts"], body.get("toolchain")]
         digest = f"sha256:{hashlib.sha256(json.dumps(lasting).encode()).hexdigest()}"
-        known = self.versions.get((app, tag))
-        if known and known["digest"] != digest:
+        stored_version = self.versions.get((app, tag))
+        if stored_version and stored_version["digest"] != digest:
             return problem(
                 409,
                 "version-content-mismatch",
                 "other content",
-                existing_digest=known["digest"],
+                existing_digest=stored_version["digest"],
                 submitted_digest=digest,
                 differences=_differences(known, body),
             )
-        if known:
-            return ScriptedResponse(200, known)
+        if stored_version:
+            return ScriptedResponse(200, stored_version)
         version = {"id": len(self.versions) + 1, "app": app, "tag": tag, "digest": digest, **body}
         self.versions[app, tag] = version
         return ScriptedResponse(201, version)

@@ -1,4 +1,4 @@
-"""An ALM server in a dictionary: what it answers to which request, and what it was asked."""
+"""A fake API client: responses from a dictionary, and a record of the requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class FakeApiClient:
-    """Stands for `alm.api.Api`; an answer that is an error is raised, one that is a function is called."""
+    """Replaces `alm.api.Api`; raises a response that is an error, calls one that is a function."""
 
     def __init__(self, answers: Mapping[str, object]) -> None:
         self.answers = dict(answers)

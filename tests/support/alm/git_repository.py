@@ -1,4 +1,4 @@
-"""Git repositories of a test's own, that no configuration of the machine reaches."""
+"""Git repositories for tests, isolated from the configuration of the machine."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ QUIET = {
 
 
 def git(directory: Path, *words: str) -> str:
-    """Run git in a directory, and return what it says."""
-    done = subprocess.run(
+    """Run git in a directory and return its output."""
+    result = subprocess.run(
         ["git", *words],
         cwd=directory,
         env={"PATH": os.environ["PATH"], "HOME": str(directory), **QUIET},
@@ -31,11 +31,11 @@ def git(directory: Path, *words: str) -> str:
         check=True,
         timeout=60,
     )
-    return done.stdout.strip()
+    return result.stdout.strip()
 
 
 def repository(directory: Path, remote: str = "https://github.com/acme/shop.git") -> Path:
-    """Make a repository with one commit on `main`."""
+    """Create a repository with one commit on `main`."""
     directory.mkdir(parents=True, exist_ok=True)
     git(directory, "init", "-q", "-b", "main")
     if remote:
@@ -45,7 +45,7 @@ def repository(directory: Path, remote: str = "https://github.com/acme/shop.git"
 
 
 def commit(directory: Path, message: str) -> str:
-    """Commit everything there, changed or not, and return the commit."""
+    """Commit everything in the directory, even if unchanged, and return the commit."""
     git(directory, "add", "-A")
     git(directory, "commit", "-q", "--allow-empty", "-m", message)
     return git(directory, "rev-parse", "HEAD")

@@ -1,4 +1,4 @@
-"""Logs as the API gives them, and what a verifier says of them."""
+"""Logs as the API returns them, and the findings of the verifier."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def chain(
     again: Collection[int] = (),
     zero: bytes = GENESIS_HASH,
 ) -> list[Entry]:
-    """Make a well linked log; `skip` and `again` leave out, or repeat, events of the source."""
+    """Create a valid log; `skip` and `again` omit or repeat events of the source."""
     numbers = sequences or [n for n in range(1, length + 1) if n not in skip for _ in range(1 + (n in again))]
     entries: list[Entry] = []
     prev = zero
@@ -50,9 +50,9 @@ def entry_of(seq: int, number: int, source: str, actor: str) -> Entry:
 
 
 def relinked(entry: Entry) -> Entry:
-    """Give an entry the hash that its content asks for."""
-    made = entry_hash(bytes.fromhex(str(entry["prev_hash"])), int(str(entry["seq"])), content_of(entry))
-    return {**entry, "hash": made.hex()}
+    """Return an entry with the hash of its present content."""
+    new_hash = entry_hash(bytes.fromhex(str(entry["prev_hash"])), int(str(entry["seq"])), content_of(entry))
+    return {**entry, "hash": new_hash.hex()}
 
 
 def findings(entries: Iterable[Entry], checkpoints: Iterable[Mapping[str, object]] = ()) -> list[Finding]:

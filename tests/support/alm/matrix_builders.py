@@ -1,4 +1,4 @@
-"""What `GET /matrix` answers, made for tests."""
+"""Builders of the response of `GET /matrix`."""
 
 from __future__ import annotations
 
@@ -40,11 +40,15 @@ def matrix(
     apps: list[str] | None = None,
     environments: list[tuple[str, int]] | None = None,
 ) -> dict[str, object]:
-    named = dict.fromkeys(apps or [str(item["app"]) for item in places])
-    known = environments or [(str(name), 0) for name in dict.fromkeys(item["environment"] for item in places)]
+    app_names = dict.fromkeys(apps or [str(item["app"]) for item in places])
+    environment_ids = environments or [
+        (str(name), 0) for name in dict.fromkeys(item["environment"] for item in places)
+    ]
     return {
-        "apps": [{"id": _number(name), "name": name} for name in named],
-        "environments": [{"name": name, "sort_order": order, "tier": "other"} for name, order in known],
+        "apps": [{"id": _number(name), "name": name} for name in app_names],
+        "environments": [
+            {"name": name, "sort_order": order, "tier": "other"} for name, order in environment_ids
+        ],
         "placements": places,
     }
 

@@ -1,4 +1,4 @@
-"""A server with a team's apps on it, and the machine of somebody who is signed in there."""
+"""A server with the apps of a team, and a machine whose user is signed in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OLD, NEW = {"nodejs": "20.9.0", "python": "3.11.9"}, {"nodejs": "20.11.1", "pyth
 
 
 class World:
-    """Shop 1.3 stands in prod, 1.4 in dev and staging; 1.4 failed in prod; billing came without a lock, idle never."""
+    """Shop 1.3 is in prod, 1.4 in dev and staging, failed in prod; billing has no lock, idle no version."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -31,12 +31,12 @@ class World:
     def start(self) -> World:
         self.daemon.start()
         self._admin = self.token()
-        self._say("POST", "/apps", {"name": "shop", "description": "Sells"})
-        self._say("POST", "/apps", {"name": "billing"})
-        self._say("POST", "/apps", {"name": "idle"})
+        self._request("POST", "/apps", {"name": "shop", "description": "Sells"})
+        self._request("POST", "/apps", {"name": "billing"})
+        self._request("POST", "/apps", {"name": "idle"})
         old, new = (
-            self._version("shop", tag, commit=made, toolchain=toolchain(tools))
-            for tag, made, tools in (("1.3", self.commits[0], OLD), ("1.4", self.commits[1], NEW))
+            self._version("shop", tag, commit=revision, toolchain=toolchain(tools))
+            for tag, revision, tools in (("1.3", self.commits[0], OLD), ("1.4", self.commits[1], NEW))
         )
         billing = self._version("billing", "2.0")
         for version, environment in ((old, "prod"), (new, "dev"), (new, "staging"), (billing, "prod")):
@@ -45,7 +45,7 @@ class World:
         return self
 
     def machine(self, root: Path, server: Server) -> Sandbox:
-        """Give a machine in the shop's repository, with the token of an administrator."""
+        """Return a machine in the shop's repository, with the token of an administrator."""
         sandbox = Sandbox(root / "a machine's root $x", server)
         url = f"http://127.0.0.1:{self.daemon.port}"
         sandbox.variables |= {**QUIET, "ENVMGR_ALM_URL": url, "ENVMGR_ALM_TOKEN": self.token()}
@@ -55,16 +55,16 @@ class World:
         return self.daemon.login()["access_token"]
 
     def _version(self, app: str, tag: str, **fields: object) -> int:
-        return self._say("PUT", f"/apps/{app}/versions/{tag}", fields)["id"]
+        return self._request("PUT", f"/apps/{app}/versions/{tag}", fields)["id"]
 
     def _deploy(self, version: int, environment: str, status: str, reason: str = "") -> None:
-        made = self._say(
+        deployment = self._request(
             "POST", "/deployments", {"version_id": version, "environment": environment, "reason": reason}
         )
         for step in ("in_progress", status):
-            self._say("POST", f"/deployments/{made['id']}/statuses", {"status": step})
+            self._request("POST", f"/deployments/{deployment['id']}/statuses", {"status": step})
 
-    def _say(self, method: str, path: str, body: object) -> dict:
+    def _request(self, method: str, path: str, body: object) -> dict:
         with self.daemon.wire(self._admin) as wire:
             reply = wire.ask(method, path, body)
         assert reply.status in {200, 201}, reply.text

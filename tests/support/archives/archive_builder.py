@@ -1,4 +1,4 @@
-"""Real archives of small tools, made on the spot."""
+"""Archives of small tools, created by the real packers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATE = 1_700_000_000
 
 
 def program(name: str, version: str) -> bytes:
-    """Return a shell script that says its name, version and arguments."""
+    """Return a shell script that prints its name, version and arguments."""
     text = f"""#!/bin/sh
 if [ "${{1-}}" = --version ]; then echo '{name} {version}'; exit; fi
 printf '%s' '{name} {version}'
@@ -29,7 +29,7 @@ echo
 
 
 def tar(files: Mapping[str, bytes], *, compression: str = "gz") -> bytes:
-    """Return a tar of files by path; those below `bin/` may be executed."""
+    """Return a tar of files by path; those below `bin/` are executable."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
         for path, content in files.items():
@@ -40,7 +40,7 @@ def tar(files: Mapping[str, bytes], *, compression: str = "gz") -> bytes:
 
 
 def compress(content: bytes, kind: str) -> bytes:
-    """Compress as a file ending of that kind promises."""
+    """Compress content in the format of a file extension."""
     if kind == "zst":
         from backports import zstd
 
@@ -51,20 +51,20 @@ def compress(content: bytes, kind: str) -> bytes:
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
     """Return a zip of files by path, with their modes."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in files.items():
             entry = zipfile.ZipInfo(path, (2024, 1, 1, 0, 0, 0))
             entry.external_attr = (0o100000 | mode_of(path)) << 16
             archive.writestr(entry, content)
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
 def mode_of(path: str) -> int:
-    """Return the mode a file of a tool has."""
+    """Return the file mode of a path in an archive."""
     return 0o755 if "bin/" in path else 0o644
 
 
 def sha256(content: bytes) -> str:
-    """Return a digest as sums files write it."""
+    """Return a digest in the format of checksum files."""
     return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""Minisign signatures made on the spot, good and otherwise."""
+"""Minisign signatures, valid and invalid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 class Signer:
-    """Somebody with a key; the same seed gives the same key, the same `key_id` one that looks like it."""
+    """A signer with a key; the same seed yields the same key, the same `key_id` one that looks the same."""
 
     def __init__(self, seed: str = "upstream", key_id: bytes | None = None) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(seed.encode()).digest())
@@ -17,16 +17,16 @@ class Signer:
 
     @property
     def public(self) -> str:
-        """Spell the public key as manifests do."""
+        """Return the public key in the format of manifests."""
         return b64encode(b"Ed" + self.key_id + self._key.public_key().public_bytes_raw()).decode()
 
     def sign(self, content: bytes, name: str | None, *, legacy: bool = False, comment: str = "") -> bytes:
         """Return the document that `minisign -S` writes for a file."""
         hashed = content if legacy else hashlib.blake2b(content).digest()
         signature = self._key.sign(hashed)
-        named = [f"file:{name}"] if name is not None else []
+        file_comment = [f"file:{name}"] if name is not None else []
         trusted_comment = comment or "\t".join(
-            ["timestamp:1700000000", *named, *([] if legacy else ["hashed"])]
+            ["timestamp:1700000000", *file_comment, *([] if legacy else ["hashed"])]
         )
         lines = [
             "untrusted comment: signature from minisign secret key",

@@ -1,4 +1,4 @@
-"""Archives as each built-in tool's upstream packs them: real formats and layouts, small programs."""
+"""Archives of the built-in tools: real formats and layouts, small programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HARD = "hard:"
 
 @dataclass(frozen=True)
 class Build:
-    """One archive of a release: `file` is its name, `key` the first platform it is for."""
+    """One archive of a release: `file` is its name, `key` its first platform."""
 
     version: str
     key: str
@@ -34,12 +34,12 @@ class Build:
 
     @property
     def stem(self) -> str:
-        """The file's name without its ending."""
+        """The file's name without its extension."""
         return self.file.removesuffix(".zip").removesuffix(".tar.gz").removesuffix(".tar.xz")
 
 
 def archive(tool: str, build: Build) -> bytes:
-    """Return the bytes upstream would serve."""
+    """Return the bytes that upstream would serve."""
     tree = TREES[tool](build)
     if build.file.endswith(".zip"):
         return _zip(tree)
@@ -49,17 +49,17 @@ def archive(tool: str, build: Build) -> bytes:
     return program
 
 
-def program(build: Build, says: str, command: str) -> bytes:
-    """Return a program that says its version, an exported variable (`printenv NAME`), or what it was given.
+def program(build: Build, version_output: str, command: str) -> bytes:
+    """Return a program that prints its version, an exported variable (`printenv NAME`), or its arguments.
 
-    Those for Windows are not for running.
+    Programs for Windows cannot be run.
     """
     if build.is_windows:
         return f"MZ {command} {build.version}\n".encode()
     return (
         "#!/bin/sh\n"
         'case "${1-}" in\n'
-        f"  --version | -version | version) echo '{says}' ;;\n"
+        f"  --version | -version | version) echo '{version_output}' ;;\n"
         '  printenv) eval "echo \\"\\${$2-}\\"" ;;\n'
         f'  *) echo "{command} {build.version} runs ${{1##*/}}" ;;\n'
         "esac\n"
@@ -121,11 +121,11 @@ def _zig(build):
 
 
 def _go(build):
-    says = f"go version go{build.version} {build.key.replace('x64', 'amd64').replace('-', '/')}"
+    version_output = f"go version go{build.version} {build.key.replace('x64', 'amd64').replace('-', '/')}"
     return {
         "go/VERSION": f"go{build.version}\n".encode(),
-        f"go/bin/go{build.exe}": program(build, says, "go"),
-        f"go/bin/gofmt{build.exe}": program(build, says, "gofmt"),
+        f"go/bin/go{build.exe}": program(build, version_output, "go"),
+        f"go/bin/gofmt{build.exe}": program(build, version_output, "gofmt"),
         "go/src/fmt/print.go": b"package fmt\n",
         f"go/pkg/tool/here/compile{build.exe}": b"\x7fELF",
     }
@@ -134,9 +134,9 @@ def _go(build):
 def _java(build):
     number = build.version.removeprefix("temurin-")
     home = f"jdk-{number}/Contents/Home" if build.is_macos else f"jdk-{number}"
-    says = f'openjdk version "{number.partition("+")[0]}" 2024-07-16 LTS'
+    version_output = f'openjdk version "{number.partition("+")[0]}" 2024-07-16 LTS'
     files = {
-        f"{home}/bin/java{build.exe}": program(build, says, "java"),
+        f"{home}/bin/java{build.exe}": program(build, version_output, "java"),
         f"{home}/bin/javac{build.exe}": program(build, f"javac {number}", "javac"),
         f"{home}/lib/modules": b"",
         f"{home}/release": b'IMPLEMENTOR="Eclipse Adoptium"\n',
@@ -159,8 +159,8 @@ def _bun(build):
 
 
 def _terraform(build):
-    says = program(build, f"Terraform v{build.version}", "terraform")
-    return {"LICENSE.txt": b"BUSL\n", f"terraform{build.exe}": says}
+    version_output = program(build, f"Terraform v{build.version}", "terraform")
+    return {"LICENSE.txt": b"BUSL\n", f"terraform{build.exe}": version_output}
 
 
 def _kubectl(build):
@@ -183,8 +183,10 @@ def _uv(build):
 
 def _flat_or_not(build, commands, tool, is_flat):
     top = "" if is_flat else f"{build.stem}/"
-    says = f"{tool} {build.version}"
-    return {f"{top}{command}{build.exe}": program(build, says, command) for command in sorted(commands)}
+    version_output = f"{tool} {build.version}"
+    return {
+        f"{top}{command}{build.exe}": program(build, version_output, command) for command in sorted(commands)
+    }
 
 
 def _gh(build):
@@ -222,7 +224,7 @@ TREES = {
     "jq": _jq,
     "ripgrep": _ripgrep,
 }
-"""What is in an archive, by tool: bytes, or the target of a link."""
+"""Contents of an archive by tool: bytes, or the target of a link."""
 
 
 def _mode(content: bytes) -> int:
@@ -230,11 +232,11 @@ def _mode(content: bytes) -> int:
 
 
 def _tar(tree: dict[str, bytes | str]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for path, content in sorted(tree.items(), key=lambda item: isinstance(item[1], str)):
             tar.addfile(*_member(path, content))
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
 def _member(path: str, content: bytes | str) -> tuple[tarfile.TarInfo, io.BytesIO | None]:
@@ -249,12 +251,12 @@ def _member(path: str, content: bytes | str) -> tuple[tarfile.TarInfo, io.BytesI
 
 
 def _zip(tree: dict[str, bytes | str]) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as zipped:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as zipped:
         for path, content in tree.items():
             entry = zipfile.ZipInfo(path, (2024, 1, 1, 0, 0, 0))
             is_link = isinstance(content, str)
             entry.create_system = 3
             entry.external_attr = (0o120777 if is_link else 0o100000 | _mode(content)) << 16
             zipped.writestr(entry, content)
-    return packed.getvalue()
+    return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""A local HTTP(S) server that serves what a test puts on it, and goes wrong as told by `support.http.faults`."""
+"""A local HTTP(S) server with content and faults (`support.http.faults`) of a test."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BLOCK = 1 << 16
 
 
 class Body(Protocol):
-    """Content that can be served in part; `identity` changes when the content does."""
+    """Content that can be served in part; `identity` changes with the content."""
 
     size: int
     identity: str
@@ -43,11 +43,11 @@ class Bytes:
 
     def blocks(self, start: int, stop: int) -> Iterator[bytes]:
         view = memoryview(self.content)[start:stop]
-        return (bytes(view[at : at + BLOCK]) for at in range(0, len(view), BLOCK))
+        return (bytes(view[offset : offset + BLOCK]) for offset in range(0, len(view), BLOCK))
 
 
 class Huge:
-    """Content of any size made on the fly; every block is different, and the same each time."""
+    """Content of any size, generated on demand; all blocks differ, and repeat the same for each request."""
 
     def __init__(self, size: int, seed: str = "huge") -> None:
         self.size = size
@@ -56,9 +56,9 @@ class Huge:
 
     def blocks(self, start: int, stop: int) -> Iterator[bytes]:
         for number in range(start // BLOCK, -(-stop // BLOCK)):
-            at = number * BLOCK
+            offset = number * BLOCK
             block = number.to_bytes(8, "big") + self._noise
-            yield block[max(start - at, 0) : min(stop - at, BLOCK)]
+            yield block[max(start - offset, 0) : min(stop - offset, BLOCK)]
 
     def hexdigest(self, algorithm: str = "sha256") -> str:
         hasher = hashlib.new(algorithm)
@@ -86,7 +86,7 @@ class File:
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asked; `path` has its query, header names are in lower case."""
+    """A request of a client; `path` includes the query, header names are in lower case."""
 
     method: str
     path: str
@@ -95,7 +95,7 @@ class Request:
 
 @dataclass
 class Page:
-    """What is served under a path."""
+    """The content and options of a path."""
 
     body: Body
     headers: Mapping[str, str]
@@ -137,7 +137,7 @@ class Server:
         self.close()
 
     def close(self) -> None:
-        """Stop answering, drop every connection and wait for the threads."""
+        """Stop serving, drop every connection and wait for the threads."""
         self.closing.set()
         self._listener.shutdown()
         self._listener.drop_connections()
@@ -154,9 +154,9 @@ class Server:
     ) -> str:
         """Serve a body under a path and return its URL.
 
-        `fault` is one of `support.http.faults`, or several, tried in order. Options: `status`; `etag` ("" for
-        one made of the content, None for none); `modified` (None for none); `auth` ("user:password", to be
-        given by the client).
+        `fault` is one of `support.http.faults`, or several, tried in order. Options: `status`; `etag` ("" for one
+        derived from the content, None for none); `modified` (None for none); `auth` ("user:password", required from
+        the client).
         """
         content = body.encode() if isinstance(body, str) else body
         faults = [fault] if callable(fault) else list(fault)
@@ -170,26 +170,26 @@ class Server:
         return self.add(path, json.dumps(document), {"Content-Type": "application/json"}, **options)
 
     def change(self, path: str, body: bytes | str | Body) -> None:
-        """Change the content under a path, leaving all else as it is."""
+        """Change the content of a path and keep its options."""
         content = body.encode() if isinstance(body, str) else body
         self.pages[path].body = Bytes(content) if isinstance(content, bytes) else content
 
     def page(self, path: str) -> Page | None:
-        """Find what is served for a request target, its query only if a page was added with one."""
+        """Return the page of a request target; the query counts only if a page was added with one."""
         return self.pages.get(path) or self.pages.get(path.partition("?")[0])
 
     @property
     def paths(self) -> list[str]:
-        """Return the paths asked for so far, in order."""
+        """Return the requested paths in order."""
         return [request.path for request in self.requests]
 
     def requests_for(self, path: str) -> list[Request]:
-        """Return the requests for one path."""
+        """Return the requests for a path."""
         return [request for request in self.requests if request.path == path]
 
 
 class Authority:
-    """A certificate authority of the test's own; `pem` is its file, for `ca_bundle` or SSL_CERT_FILE."""
+    """A certificate authority for tests; `pem` is its file, for `ca_bundle` or SSL_CERT_FILE."""
 
     def __init__(self, directory: str | os.PathLike[str], *names: str) -> None:
         import trustme
@@ -206,7 +206,7 @@ class Authority:
 
 
 class Exchange:
-    """One request, what should be answered, and the means to."""
+    """A request, its page, and methods to respond."""
 
     def __init__(self, handler: _Handler, server: Server, request: Request, page: Page) -> None:
         self.handler = handler
@@ -215,22 +215,22 @@ class Exchange:
         self.page = page
 
     def answer(self) -> None:
-        """Answer as a good server does: credentials, conditions, ranges."""
-        page, wanted = self.page, self.request.headers
-        if page.auth and wanted.get("authorization") != _basic(page.auth):
+        """Respond as a correct server does: credentials, conditions, ranges."""
+        page, headers = self.page, self.request.headers
+        if page.auth and headers.get("authorization") != _basic(page.auth):
             self.send(401, {"WWW-Authenticate": 'Basic realm="test"'}, Bytes(b"who are you?"))
         elif page.status == 200 and self._is_unchanged():
             self.head(304, page.validators())
-        elif page.status == 200 and "range" in wanted and self._may_resume():
+        elif page.status == 200 and "range" in headers and self._may_resume():
             self._answer_part(*self._range())
         else:
             self.send(page.status, {**page.validators(), "Accept-Ranges": "bytes", **page.headers}, page.body)
 
     def _is_unchanged(self) -> bool:
-        wanted, page = self.request.headers, self.page
-        if "if-none-match" in wanted:
-            return page.tag is not None and page.tag in wanted["if-none-match"]
-        since = wanted.get("if-modified-since")
+        headers, page = self.request.headers, self.page
+        if "if-none-match" in headers:
+            return page.tag is not None and page.tag in headers["if-none-match"]
+        since = headers.get("if-modified-since")
         return bool(since and page.modified and _time(page.modified) <= _time(since))
 
     def _may_resume(self) -> bool:
@@ -254,7 +254,7 @@ class Exchange:
     def send(
         self, status: int, headers: Mapping[str, str], body: Body, start: int = 0, stop: int | None = None
     ) -> None:
-        """Send a whole answer with its right length."""
+        """Send a complete response with its length."""
         end = body.size if stop is None else stop
         self.head(status, {**headers, "Content-Length": str(end - start)})
         if self.request.method != "HEAD":
@@ -274,22 +274,20 @@ class Exchange:
         self.handler.wfile.write(block)
 
     def wait(self, seconds: float) -> None:
-        """Wait, but not beyond the server's end."""
+        """Wait, at most until the server is closed."""
         if self.server.closing.wait(seconds):
             raise ConnectionAbortedError
 
     def hang_up(self, reset: bool = False) -> None:
-        """Close the connection, politely or with a reset."""
+        """Close the connection, with FIN or with RST."""
         if reset:
-            linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # on, with no time: close sends RST
+            linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # SO_LINGER with no time: close sends RST
             self.handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         raise ConnectionAbortedError
 
 
 if TYPE_CHECKING:
-    Fault = Callable[
-        [Exchange], bool
-    ]  # acts and returns True, or leaves the exchange alone and returns False
+    Fault = Callable[[Exchange], bool]  # acts and returns True, or returns False
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -307,7 +305,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         owner = self.server.owner
         target = self.path
-        if not target.startswith("/"):  # absolute form: we are used as a proxy
+        if not target.startswith("/"):  # absolute form, as clients send it to a proxy
             parts = urlsplit(target)
             owner.tunnels.append(parts.netloc)
             target = parts._replace(scheme="", netloc="").geturl() or "/"
@@ -323,7 +321,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - the standard library's name
 
     def do_CONNECT(self) -> None:
-        """Be a proxy: connect to where the test says, whatever host the client named."""
+        """Act as a proxy: connect to the address that the test configured, whatever host the client requested."""
         self.server.owner.tunnels.append(self.path)
         host, _, port = self.path.rpartition(":")
         with socket.create_connection(self.server.owner.tunnel_to or (host, int(port)), 10) as upstream:
@@ -336,7 +334,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Write no log."""
 
 
 class _Listener(ThreadingMixIn, TCPServer):
@@ -372,7 +370,7 @@ class _Listener(ThreadingMixIn, TCPServer):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore clients that went away: that is what many tests are about."""
+        """Ignore closed connections, which many tests cause."""
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

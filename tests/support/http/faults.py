@@ -1,7 +1,7 @@
-"""What a server can do wrong, for `Server.add(…, fault=…)`.
+"""Faults of a server, for `Server.add(…, fault=…)`.
 
-A fault acts on the first `times` requests of its path (None: on all) and leaves later ones alone; with
-several faults, the first that still acts decides. `after` counts the bytes sent before things go wrong.
+A fault acts on the first `times` requests of its path (None: on all) and ignores later ones; with several faults,
+the first that still acts is used. `after` is the number of bytes sent before the fault.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BAD_JSON = '{"versions": [{"version": "1.0.0",'
 
 
 def fault(act: Callable[[Exchange], None], times: int | None = None, when: str = "") -> Fault:
-    """Make a fault of a function; `when` names a request header that must be there for it to act."""
+    """Create a fault from a function; `when` names a request header without which it does not act."""
     count = itertools.count()
 
     def apply(exchange: Exchange) -> bool:
@@ -39,17 +39,17 @@ def fault(act: Callable[[Exchange], None], times: int | None = None, when: str =
 def status(
     code: int, times: int | None = None, headers: Mapping[str, str] | None = None, body: bytes = b"no"
 ) -> Fault:
-    """Answer with a status: 404, 500…"""
+    """Respond with a status: 404, 500…"""
     return fault(lambda exchange: exchange.send(code, headers or {}, Bytes(body)), times)
 
 
 def too_many_requests(retry_after: str | None = "0", times: int | None = 1) -> Fault:
-    """Answer 429, saying when to come back (seconds or an HTTP date)."""
+    """Respond with 429 and Retry-After (seconds or an HTTP date)."""
     return status(429, times, {"Retry-After": retry_after} if retry_after is not None else {})
 
 
 def rate_limited(reset_in: int = 600, times: int | None = None, code: int = 403) -> Fault:
-    """Answer as GitHub does when the hour's requests are used up."""
+    """Respond as GitHub does when the rate limit is exceeded."""
     headers = {
         "X-RateLimit-Limit": "60",
         "X-RateLimit-Remaining": "0",
@@ -61,24 +61,24 @@ def rate_limited(reset_in: int = 600, times: int | None = None, code: int = 403)
 
 
 def redirect(to: str, code: int = 302, times: int | None = None) -> Fault:
-    """Redirect: to another place, in a loop, to plain http…"""
+    """Redirect to another URL, in a loop, to plain http…"""
     return status(code, times, {"Location": to}, b"")
 
 
 def html_page(times: int | None = None) -> Fault:
-    """Answer 200 with a sign-in page, as captive portals do."""
+    """Respond with 200 and a sign-in page, as captive portals do."""
     headers = {"Content-Type": "text/html; charset=utf-8"}
     return fault(lambda exchange: exchange.send(200, headers, Bytes(HTML_PAGE.encode())), times)
 
 
 def instead(body: Body | bytes, times: int | None = None) -> Fault:
-    """Answer 200 with another body (too short, too long, swapped), and its right length."""
+    """Respond with 200, another body (too short, too long, swapped), and its length."""
     content = Bytes(body) if isinstance(body, bytes) else body
     return fault(lambda exchange: exchange.send(200, exchange.page.headers, content), times)
 
 
 def announced(length: int, times: int | None = None) -> Fault:
-    """Announce another length than the body has, then hang up."""
+    """Announce another length than the body has, then close the connection."""
 
     def act(exchange: Exchange) -> None:
         exchange.head(200, {**exchange.page.validators(), "Content-Length": str(length)})
@@ -89,7 +89,7 @@ def announced(length: int, times: int | None = None) -> Fault:
 
 
 def truncated(after: int, times: int | None = None, reset: bool = False) -> Fault:
-    """Hang up (or reset the connection) after so many bytes of what was asked for."""
+    """Close (or reset) the connection after that many bytes of the requested content."""
 
     def act(exchange: Exchange) -> None:
         start, stop = _begin(exchange)
@@ -100,12 +100,12 @@ def truncated(after: int, times: int | None = None, reset: bool = False) -> Faul
 
 
 def refuses_to_answer(times: int | None = None, reset: bool = False) -> Fault:
-    """Hang up (or reset the connection) without a word."""
+    """Close (or reset) the connection without a response."""
     return fault(lambda exchange: exchange.hang_up(reset), times)
 
 
 def stalled(after: int, times: int | None = None) -> Fault:
-    """Go silent after so many bytes, leaving the connection open."""
+    """Stop sending after that many bytes, and leave the connection open."""
 
     def act(exchange: Exchange) -> None:
         start, stop = _begin(exchange)
@@ -116,12 +116,12 @@ def stalled(after: int, times: int | None = None) -> Fault:
 
 
 def silent(times: int | None = None) -> Fault:
-    """Accept the request and never answer."""
+    """Accept the request without a response."""
     return fault(lambda exchange: exchange.wait(60), times)
 
 
 def slow(block: int, pause: float, times: int | None = None) -> Fault:
-    """Send so many bytes at a time, pausing between."""
+    """Send that many bytes at a time, with a pause in between."""
 
     def act(exchange: Exchange) -> None:
         start, stop = _begin(exchange)
@@ -133,7 +133,7 @@ def slow(block: int, pause: float, times: int | None = None) -> Fault:
 
 
 def ignores_range(times: int | None = None) -> Fault:
-    """Answer 200 with everything, whatever range was asked for."""
+    """Respond with 200 and all content, whatever range was requested."""
 
     def act(exchange: Exchange) -> None:
         exchange.send(200, {**exchange.page.validators(), **exchange.page.headers}, exchange.page.body)
@@ -142,7 +142,7 @@ def ignores_range(times: int | None = None) -> Fault:
 
 
 def wrong_range(start: int, times: int | None = None) -> Fault:
-    """Answer a range with another part than was asked for."""
+    """Respond with another range than the requested one."""
 
     def act(exchange: Exchange) -> None:
         body = exchange.page.body
@@ -153,7 +153,7 @@ def wrong_range(start: int, times: int | None = None) -> Fault:
 
 
 def unsatisfiable(times: int | None = None) -> Fault:
-    """Answer 416 to any range."""
+    """Respond with 416 to any range."""
 
     def act(exchange: Exchange) -> None:
         size = exchange.page.body.size
@@ -163,7 +163,7 @@ def unsatisfiable(times: int | None = None) -> Fault:
 
 
 def chunked(times: int | None = None, cut: bool = False) -> Fault:
-    """Send without a length, in chunks; `cut` hangs up before the last."""
+    """Send chunks without a length; `cut` closes the connection before the last one."""
 
     def act(exchange: Exchange) -> None:
         exchange.head(200, {**exchange.page.validators(), "Transfer-Encoding": "chunked"})
@@ -178,7 +178,7 @@ def chunked(times: int | None = None, cut: bool = False) -> Fault:
 
 
 def garbage(times: int | None = None) -> Fault:
-    """Answer something that is not HTTP."""
+    """Respond with bytes that are not HTTP."""
 
     def act(exchange: Exchange) -> None:
         exchange.write(b"\x15\x03\x01 hello?\r\n\r\n")
@@ -188,7 +188,7 @@ def garbage(times: int | None = None) -> Fault:
 
 
 def _begin(exchange: Exchange) -> tuple[int, int]:
-    """Send the right headers for the whole or the part asked for, and say which bytes are to follow."""
+    """Send the headers for the whole content or the requested range; return the bytes to follow."""
     start, stop = _part(exchange)
     size = exchange.page.body.size
     headers = {**exchange.page.validators(), **exchange.page.headers, "Content-Length": str(stop - start)}
@@ -200,8 +200,8 @@ def _begin(exchange: Exchange) -> tuple[int, int]:
 
 
 def _part(exchange: Exchange) -> tuple[int, int]:
-    wanted, _, _ = exchange.request.headers.get("range", "bytes=0-").removeprefix("bytes=").partition("-")
-    return min(int(wanted), exchange.page.body.size), exchange.page.body.size
+    range_, _, _ = exchange.request.headers.get("range", "bytes=0-").removeprefix("bytes=").partition("-")
+    return min(int(range_), exchange.page.body.size), exchange.page.body.size
 
 
 def _write(exchange: Exchange, start: int, stop: int) -> None:

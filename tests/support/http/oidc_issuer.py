@@ -1,4 +1,4 @@
-"""An issuer of OIDC tokens on this machine, as a CI system has one."""
+"""A local issuer of OIDC tokens, such as CI systems have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AUDIENCE = "https://alm.example"
 
 @cache
 def keys():
-    """Return one private key of each kind, by algorithm, with what makes its JWK."""
+    """Return a private key of each kind by algorithm, with the parameters of its JWK."""
     return {
         "RS256": (rsa.generate_private_key(65537, 2048), RSAAlgorithm),
         "ES256": (ec.generate_private_key(ec.SECP256R1()), ECAlgorithm),
@@ -28,7 +28,7 @@ def keys():
 
 
 class Issuer:
-    """Signs tokens, and shows its keys; what it shows can be changed."""
+    """Signs tokens and publishes its keys; the published keys can be changed."""
 
     def __init__(self, url):
         self.url = url
@@ -81,12 +81,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_):
-        """Say nothing."""
+        """Write no log."""
 
 
 @contextmanager
 def running():
-    """Give an issuer that answers."""
+    """Yield a running issuer."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.issuer = Issuer(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=lambda: server.serve_forever(0.01))

@@ -1,4 +1,4 @@
-"""HTTP/1.1 by hand, over a socket: for requests that no proper client would send, and for many plain ones."""
+"""HTTP/1.1 over a socket, for requests that HTTP clients do not send, and for many simple ones."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ HOST = "127.0.0.1"
 
 
 class ConnectionClosed(Exception):
-    """The other side closed the connection, or was never there."""
+    """The server closed the connection, or refused it."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer as it came."""
+    """A response, unprocessed."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes = field(repr=False)
 
     def header(self, name: str) -> str | None:
-        """Return the header of this name; it must not be there twice."""
+        """Return the header of this name, which must occur once at most."""
         matches = [value for key, value in self.headers if key == name.lower()]
         assert len(matches) <= 1, (name, matches)
         return matches[0] if matches else None
 
     @property
     def json(self) -> object:
-        """Read the body as the JSON document it must be."""
+        """Return the body as a JSON document."""
         return json.loads(self.body)
 
     @property
     def text(self) -> str:
-        """Show the beginning of the body, for messages."""
+        """Return the beginning of the body, for messages."""
         return self.body[:400].decode(errors="replace")
 
 
@@ -73,7 +73,7 @@ class Wire:
         self.close()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         with suppress(OSError):
             self.socket.close()
 
@@ -84,34 +84,34 @@ class Wire:
         body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Send a proper request (`body`: bytes as they are, anything else as JSON) and return its answer.
+        """Send a valid request (`body`: raw bytes, anything else as JSON) and return the response.
 
-        Connects anew after an answer that was the last on its connection.
+        Connects again after the last response of a connection.
         """
         if self._is_over:
             self.close()
             self.socket, self._unread, self._is_over = self._connect(), b"", False
-        own = {"Host": HOST, **({"Authorization": f"Bearer {self.token}"} if self.token else {})}
+        default_headers = {"Host": HOST, **({"Authorization": f"Bearer {self.token}"} if self.token else {})}
         content = b""
         if body is not None:
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            own |= {"Content-Type": "application/json"}
+            default_headers |= {"Content-Type": "application/json"}
         if content or method in {"POST", "PUT", "PATCH"}:
-            own["Content-Length"] = str(len(content))
+            default_headers["Content-Length"] = str(len(content))
         lines = [f"{method} {target} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in {**own, **(headers or {})}.items()]
+        lines += [f"{name}: {value}" for name, value in {**default_headers, **(headers or {})}.items()]
         self.send("\r\n".join([*lines, "", ""]).encode() + content)
         return self.reply(bodiless=method == "HEAD")
 
     def send(self, content: bytes) -> None:
-        """Send anything."""
+        """Send raw bytes."""
         try:
             self.socket.sendall(content)
         except OSError as error:
             raise ConnectionClosed(str(error)) from error
 
     def reply(self, *, bodiless: bool = False) -> Reply:
-        """Read an answer."""
+        """Read a response."""
         head = self._until(b"\r\n\r\n").decode("latin-1")
         first, *lines = head.split("\r\n")
         status = int(first.split(" ")[1])

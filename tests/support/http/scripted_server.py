@@ -1,4 +1,4 @@
-"""A local HTTP server that answers by a function of the test's, and keeps every request with its body."""
+"""A local HTTP server that responds by a function of the test, and records every request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """A request: header names are in lower case, the path has its query."""
+    """A request: header names are in lower case, the path includes the query."""
 
     method: str
     path: str
@@ -31,7 +31,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True)
 class ScriptedResponse:
-    """An answer. `blocks` come one by one instead of a body; None for an answer hangs up without one."""
+    """A response. `blocks` are sent one by one instead of a body; None closes the connection."""
 
     status: int = 200
     document: object = None
@@ -41,7 +41,7 @@ class ScriptedResponse:
 
 
 class Scripted:
-    """Answers by a function, from threads of this process."""
+    """Responds by a function, from threads of this process."""
 
     def __init__(
         self,
@@ -64,14 +64,14 @@ class Scripted:
         self.close()
 
     def close(self) -> None:
-        """Answer no more, as a server that was stopped; again is fine."""
+        """Stop the server; a second call has no effect."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
     @property
     def lines(self) -> list[str]:
-        """Return the requests so far, as `GET /apps`."""
+        """Return the requests, such as `GET /apps`."""
         return [str(item) for item in self.requests]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -113,7 +113,7 @@ class Scripted:
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one  # noqa: N815 - the library's names
 
             def log_message(self, *_: object) -> None:
-                """Keep quiet."""
+                """Write no log."""
 
         return Handler
 
@@ -122,7 +122,7 @@ ALM = {"ALM-API": "1", "Content-Type": "application/json"}
 
 
 def problem(status: int, kind: str, detail: str, **members: object) -> ScriptedResponse:
-    """Refuse as the ALM server does."""
+    """Return a problem document as the ALM server does."""
     document = {
         "type": f"/problems/{kind}",
         "title": kind,

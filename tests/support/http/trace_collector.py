@@ -1,4 +1,7 @@
-"""A collector of traces: takes OTLP over HTTP (https://opentelemetry.io/docs/specs/otlp/#otlphttp) and remembers it."""
+"""A collector of traces that records OTLP over HTTP.
+
+https://opentelemetry.io/docs/specs/otlp/#otlphttp
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ SECONDS = 20
 
 @dataclass(frozen=True)
 class Span:
-    """A span as it arrived, ids in hex."""
+    """A received span, with ids in hex."""
 
     trace: str
     id: str
@@ -37,7 +40,7 @@ class Span:
 
 
 class Collector:
-    """Listens on a port of its own until the end of `with`."""
+    """Listens on its own port until the end of `with`."""
 
     def __init__(self, *, status: int = 200, hangs: bool = False) -> None:
         self.spans: list[Span] = []
@@ -50,7 +53,7 @@ class Collector:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of the collector."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -64,17 +67,17 @@ class Collector:
         self._server.server_close()
 
     def await_spans(self, trace: str, *names: str) -> list[Span]:
-        """Wait until a trace has spans of these names; return all that it has."""
+        """Wait until a trace has spans of these names; return all of its spans."""
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            result = self.of(trace)
+            result = self.spans_of(trace)
             if {span.name for span in result} >= set(names):
                 return result
             time.sleep(0.02)
-        raise AssertionError(f"{names} did not all come: {[span.name for span in self.of(trace)]}")
+        raise AssertionError(f"{names} did not all come: {[span.name for span in self.spans_of(trace)]}")
 
-    def of(self, trace: str) -> list[Span]:
-        """Return the spans of a trace, as they came."""
+    def spans_of(self, trace: str) -> list[Span]:
+        """Return the spans of a trace in the order of arrival."""
         return [span for span in list(self.spans) if span.trace == trace]
 
     def _take(self, path: str, body: bytes) -> None:
@@ -83,7 +86,7 @@ class Collector:
         for resourced in ExportTraceServiceRequest.FromString(body).resource_spans:
             resource = _plain(resourced.resource.attributes)
             for scoped in resourced.scope_spans:
-                self.spans += [_span(sent, resource) for sent in scoped.spans]
+                self.spans += [_span(message, resource) for message in scoped.spans]
 
     def _handler(self, hangs: bool) -> type[BaseHTTPRequestHandler]:
         collector = self
@@ -108,21 +111,21 @@ class Collector:
                 self.wfile.write(answer)
 
             def log_message(self, *_: object) -> None:
-                """Be quiet."""
+                """Write no log."""
 
         return Handler
 
 
-def _span(sent: Sent, resource: dict[str, object]) -> Span:
+def _span(message: Sent, resource: dict[str, object]) -> Span:
     return Span(
-        trace=sent.trace_id.hex(),
-        id=sent.span_id.hex(),
-        parent=sent.parent_span_id.hex(),
-        name=sent.name,
-        kind=Sent.SpanKind.Name(sent.kind).removeprefix("SPAN_KIND_").lower(),
-        attributes=_plain(sent.attributes),
-        links=tuple((link.trace_id.hex(), link.span_id.hex()) for link in sent.links),
-        is_error=sent.status.code == 2,
+        trace=message.trace_id.hex(),
+        id=message.span_id.hex(),
+        parent=message.parent_span_id.hex(),
+        name=message.name,
+        kind=Sent.SpanKind.Name(message.kind).removeprefix("SPAN_KIND_").lower(),
+        attributes=_plain(message.attributes),
+        links=tuple((link.trace_id.hex(), link.span_id.hex()) for link in message.links),
+        is_error=message.status.code == 2,
         resource=resource,
     )
 

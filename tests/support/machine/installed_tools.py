@@ -1,4 +1,4 @@
-"""Installed tools made by hand, with real shims: what the tests of running commands work on."""
+"""Installed tools without the installer, with real shims, for tests of running commands."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ IDENTITY = '#!/bin/sh\necho "{tool} {version} {command}"\n'
 
 
 class Toolbox:
-    """A root of envmgr, a project, and shims whose slow path leaves a trace."""
+    """A root of envmgr, a project, and shims whose slow path is logged."""
 
     def __init__(self, directory: Path, root: str = "root") -> None:
         self.directory = directory
@@ -45,7 +45,7 @@ class Toolbox:
         self.variables = {
             "PATH": f"{self.paths.shims}:{os.environ['PATH']}",
             "HOME": str(directory),
-            "ENVMGR_FALLTHROUGH": "false",  # the machine's PATH may have the same commands
+            "ENVMGR_FALLTHROUGH": "false",  # the machine's PATH may have commands of the same names
         }
 
     def install(
@@ -56,7 +56,7 @@ class Toolbox:
         env: Mapping[str, str] | None = None,
         requires: Sequence[str] = (),
     ) -> Path:
-        """Make an installation; commands without a script print who they are."""
+        """Create an installation; commands without a script print their names."""
         home = self.directory.__class__(self.paths.install(tool, version))
         (home / "bin").mkdir(parents=True)
         for name in commands:
@@ -64,16 +64,16 @@ class Toolbox:
             for field, value in {"tool": tool, "version": version, "command": name}.items():
                 script = script.replace(f"{{{field}}}", value)
             program(home / "bin" / name, script)
-        made = _receipt(tool, version, dict(env or {}))
-        receipts.write(str(home), replace(made, requires=tuple(requires)))
+        new_receipt = _receipt(tool, version, dict(env or {}))
+        receipts.write(str(home), replace(new_receipt, requires=tuple(requires)))
         return home
 
     def uninstall(self, tool: str, version: str) -> None:
-        """Remove an installation, and say nothing to the shims."""
+        """Remove an installation without updating the shims."""
         remove_tree(self.paths.install(tool, version))
 
-    def asks(self, text: str, directory: Path | None = None) -> Path:
-        """Write a dotfile of some seconds ago (some shells compare whole seconds), and let its time pass."""
+    def request(self, text: str, directory: Path | None = None) -> Path:
+        """Write a dotfile with a time some seconds ago, as some shells compare whole seconds."""
         file = (directory or self.project) / ".envmgr"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
@@ -82,7 +82,7 @@ class Toolbox:
         return file
 
     def wait_for_clock(self) -> None:
-        """Wait until the clock that files get their times from has moved on."""
+        """Wait until the clock of file times has advanced."""
         probe = self.directory / "probe"
         probe.touch()
         before = probe.stat().st_mtime_ns
@@ -91,18 +91,18 @@ class Toolbox:
             probe.touch()
 
     def context(self, cwd: Path | None = None, **variables: str) -> Context:
-        """Make the context of a run."""
+        """Return the context of a run."""
         environment = Environment({**self.variables, **variables}, str(cwd or self.project))
         return Context(environment, self.paths, platform.current())
 
     def reshim(self) -> None:
-        """Write the shims; their Python says in `log` that it was started."""
+        """Write the shims; each start of their Python is logged in `log`."""
         wrapper, log = self.directory / "python", quoting.posix(str(self.log))
         if not wrapper.exists():
             program(wrapper, f'#!/bin/sh\necho slow >>{log}\nexec "{sys.executable}" "$@"\n')
-        baked = replace(shim.shim_context(self.paths), python=str(wrapper))
+        shim_context = replace(shim.shim_context(self.paths), python=str(wrapper))
         plan.invalidate_all(self.paths)
-        shim.rewrite(self.paths.shims, shim.files(baked, reshim.wanted(self.context()), windows=False))
+        shim.rewrite(self.paths.shims, shim.files(shim_context, reshim.wanted(self.context()), windows=False))
 
     def shim(self, command: str) -> str:
         """Return the path of a shim."""
@@ -111,13 +111,13 @@ class Toolbox:
     def run(
         self, *words: str | bytes, cwd: Path | None = None, clean: bool = False, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command; PWD is what a shell in that directory has."""
-        here = str(cwd or self.project)
+        """Run a command; PWD is set as a shell in that directory sets it."""
+        directory = str(cwd or self.project)
         inherited = {} if clean else {"LANG": "C.UTF-8"}
         return subprocess.run(
             words,
-            cwd=here,
-            env={**inherited, **self.variables, "PWD": here, **variables},
+            cwd=directory,
+            env={**inherited, **self.variables, "PWD": directory, **variables},
             capture_output=True,
             text=True,
             errors="surrogateescape",
@@ -126,26 +126,26 @@ class Toolbox:
         )
 
     def output(self, command: str, cwd: Path | None = None, **variables: str) -> str:
-        """Run a shim that must succeed, and return what it said."""
-        done = self.run(self.shim(command), cwd=cwd, **variables)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        """Run a shim, which must succeed, and return its output."""
+        result = self.run(self.shim(command), cwd=cwd, **variables)
+        assert result.returncode == 0, result.stderr
+        return result.stdout.strip()
 
     def slow_runs(self) -> int:
-        """Return how often Python was started since last asked."""
+        """Return the number of starts of Python since the last call."""
         count = len(self.log.read_text().splitlines()) if self.log.exists() else 0
         self.log.unlink(missing_ok=True)
         return count
 
     def is_fast(self, command: str, cwd: Path | None = None, **variables: str) -> bool:
-        """Tell whether a shim runs by its plan alone."""
+        """Return whether a shim runs by its plan, without Python."""
         self.slow_runs()
         self.output(command, cwd, **variables)
         return self.slow_runs() == 0
 
 
 def program(path: Path, script: str) -> Path:
-    """Write a script that can be run."""
+    """Write an executable script."""
     path.write_bytes(os.fsencode(script))
     path.chmod(0o755)
     return path

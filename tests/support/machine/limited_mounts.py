@@ -1,4 +1,4 @@
-"""File systems that are full or read-only, for one process: mounts in a namespace of its own."""
+"""Full or read-only file systems for one process, by mounts in a namespace of its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @functools.cache
 def unshare() -> tuple[str, ...]:
-    """Return the command that gives a process mounts of its own, or skip the test where the system has none."""
+    """Return the command that starts a process with its own mounts, or skip the test without namespaces."""
     for command in (("unshare", "-m"), ("unshare", "-rm")):
         if sys.platform == "linux" and shutil.which("unshare"):
             probe = [*command, "mount", "-t", "tmpfs", "probe", "/mnt"]
@@ -31,28 +31,28 @@ def unshare() -> tuple[str, ...]:
 
 
 def needs_mounts() -> pytest.MarkDecorator:
-    """Skip where this user may not mount anything, not even for itself."""
+    """Skip the test if this user cannot mount even in a namespace."""
     return pytest.mark.skipif(not unshare(), reason="no mount namespaces here (unshare -m, unshare -rm)")
 
 
 def full(directory: Path, size: str = "64k") -> str:
-    """Put a small file system in place of a directory."""
+    """Mount a small file system over a directory."""
     return f"mount -t tmpfs -o size={size} small {_quoted(directory)}"
 
 
 def read_only(directory: Path) -> str:
-    """Let nothing in a directory, or a file, be written."""
+    """Make a directory or file read-only."""
     path = _quoted(directory)
     return f"mount --bind {path} {path} && mount -o remount,ro,bind {path}"
 
 
 def run(machine: Sandbox, mounting: str, *arguments: str, env: Mapping[str, str] | None = None) -> Result:
-    """Run envmgr with something mounted for it alone."""
+    """Run envmgr with a mount of its own."""
     return machine.command([*prefix(mounting), ENVMGR, *arguments], env=env)
 
 
 def prefix(mounting: str) -> list[str]:
-    """Return what to put before a command to run it with something mounted for it alone."""
+    """Return the prefix of a command that runs it with a mount of its own."""
     return [*unshare(), "sh", "-ceu", f'{mounting}\nexec "$0" "$@"']
 
 

@@ -1,4 +1,4 @@
-"""A machine that has something to lose: one tool installed and locked, another asked for that will fail."""
+"""A machine with one tool installed and locked, and a request for another that fails to install."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOTFILE = "beta=1.2.0\nalpha=^1.0\n"
 
 
 class PreparedSandbox:
-    """A sandbox in which beta 1.2.0 runs; `again` takes back whatever was done about alpha."""
+    """A sandbox in which beta 1.2.0 runs; `again` undoes everything about alpha."""
 
     def __init__(self, root: Path, server: Server) -> None:
         self.sandbox = Sandbox(root, server, {"ENVMGR_HTTP_RETRIES": "0", "ENVMGR_HTTP_TIMEOUT": "5"})
@@ -29,7 +29,7 @@ class PreparedSandbox:
         self._lock = (self.sandbox.project / ".envmgr.lock").read_bytes()
 
     def again(self, **publishing: object) -> None:
-        """Forget all about alpha but that the project asks for it, and publish it anew."""
+        """Remove alpha except for the project's request, and publish it again."""
         for directory in ("installs/alpha", "cache", "logs", "staging"):
             shutil.rmtree(self.sandbox.home / directory, ignore_errors=True)
         (self.sandbox.project / ".envmgr").write_text(DOTFILE)
@@ -39,14 +39,14 @@ class PreparedSandbox:
 
     @property
     def archive(self) -> str:
-        """Where this machine's archive of alpha is on the server."""
+        """The URL of this machine's archive of alpha."""
         from envmgr.kit.platform import current
 
         key = current().key
         return f"/alpha/1.0.0/alpha-1.0.0-{key}.tar.gz"
 
     def fails(self, *arguments: str, code: int = 1, **options: object) -> Result:
-        """Run envmgr, which must fail with an error for people and lose nothing."""
+        """Run envmgr, which must report an error and lose nothing."""
         result = self.sandbox.run(*(arguments or ("install",)), **options)
         assert result.code == code, result
         assert "Traceback" not in result.out + result.err, result
@@ -54,7 +54,7 @@ class PreparedSandbox:
         return result
 
     def check_nothing_lost(self) -> None:
-        """What was there is there and runs, and nothing is half there."""
+        """Check that the installed tool still runs, and that there is nothing incomplete."""
         machine = self.sandbox
         installs = machine.home / "installs"
         assert [str(path.relative_to(installs)) for path in sorted(installs.glob("*/*"))] == ["beta/1.2.0"]
@@ -65,7 +65,7 @@ class PreparedSandbox:
         assert machine.command(["beta"]).out == "beta 1.2.0\n"
 
     def recovers(self) -> None:
-        """Run envmgr again: it must succeed now."""
+        """Run envmgr again, which must succeed."""
         self.sandbox.ok("install")
         assert self.sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
         assert self.sandbox.lock["resolved"] == {"alpha@^1.0": "1.0.0", "beta@1.2.0": "1.2.0"}

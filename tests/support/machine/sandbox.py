@@ -34,7 +34,7 @@ PLATFORMS = (
 
 @dataclass(frozen=True)
 class Result:
-    """What a run of envmgr came to."""
+    """The result of a run of envmgr."""
 
     code: int
     out: str
@@ -42,7 +42,7 @@ class Result:
 
     @property
     def json(self) -> dict:
-        """Read standard output as the one JSON document it must be."""
+        """Return standard output as a JSON document."""
         return json.loads(self.out)
 
 
@@ -80,7 +80,7 @@ class Sandbox:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every run gets."""
+        """The environment of every run."""
         return {
             "HOME": str(self.user_home),
             "ENVMGR_HOME": str(self.home),
@@ -98,7 +98,7 @@ class Sandbox:
         stdin: str | None = None,
         timeout: float = 120,
     ) -> Result:
-        """Run envmgr to its end."""
+        """Run envmgr and wait for it."""
         return self.command([ENVMGR, *arguments], cwd=cwd, env=env, stdin=stdin, timeout=timeout)
 
     def command(
@@ -110,8 +110,8 @@ class Sandbox:
         stdin: str | None = None,
         timeout: float = 120,
     ) -> Result:
-        """Run any command in the sandbox to its end."""
-        done = subprocess.run(
+        """Run any command in the sandbox and wait for it."""
+        result = subprocess.run(
             words,
             cwd=cwd or self.project,
             env={**self.environment, **(env or {})},
@@ -122,16 +122,16 @@ class Sandbox:
             timeout=timeout,
             check=False,
         )
-        return Result(done.returncode, done.stdout, done.stderr)
+        return Result(result.returncode, result.stdout, result.stderr)
 
     def ok(self, *arguments: str, **options: object) -> Result:
-        """Run envmgr and expect it to succeed."""
+        """Run envmgr, which must succeed."""
         result = self.run(*arguments, **options)
         assert result.code == 0, f"envmgr {' '.join(arguments)}: {result}"
         return result
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start envmgr in a session of its own; the caller ends it."""
+        """Start envmgr in a session of its own; the caller terminates it."""
         return subprocess.Popen(
             [ENVMGR, *arguments],
             cwd=self.project,
@@ -161,7 +161,7 @@ class Sandbox:
         ballast: int = 0,
         sums: bool = True,
     ) -> None:
-        """Put a tool's index, archives and sums on the server, and its manifest into the user's plugins."""
+        """Add a tool's index, archives and sums to the server, and its manifest to the user's plugins."""
         index = []
         for version in versions:
             self._publish_version(name, version, tuple(commands) or (name,), ballast, sums)
@@ -186,7 +186,7 @@ class Sandbox:
             self.server.add(f"/{name}/{version}/SHA256SUMS", "".join(lines))
 
     def manifest(self, name: str, commands: tuple[str, ...], *, sums: bool = True) -> dict[str, object]:
-        """Return the manifest of a tool that `publish` put on the server."""
+        """Return the manifest of a tool that `publish` added to the server."""
         base = f"{self.server.url}/{name}"
         document: dict[str, object] = {
             "name": name,
@@ -202,19 +202,19 @@ class Sandbox:
         return document
 
     def add_manifest(self, document: dict[str, object]) -> Path:
-        """Put a manifest into the user's plugins."""
+        """Add a manifest to the user's plugins."""
         path = self.home / "plugins" / f"{document['name']}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(document, indent=2))
         return path
 
     def staged(self) -> list[Path]:
-        """Return what an unfinished installation left behind."""
+        """Return the files of unfinished installations."""
         staging = self.home / "staging"
         return [path for path in staging.iterdir() if path.is_dir()] if staging.is_dir() else []
 
     def incomplete(self) -> list[Path]:
-        """Return installed versions without a receipt: there must never be any."""
+        """Return installed versions without a receipt, which must never exist."""
         return [
             version
             for version in (self.home / "installs").glob("*/*")

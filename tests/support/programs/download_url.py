@@ -1,4 +1,4 @@
-"""A program that downloads one URL into a root, for tests that kill it, starve it, or run several at once.
+"""A program that downloads one URL into a root, for tests of interruption, low memory and concurrency.
 
 Run as `python download_url.py ROOT URL SHA256 [--file-limit BYTES]`; prints a line of JSON when done.
 """
@@ -55,7 +55,7 @@ def _download(root: str, url: str, sha256: str) -> dict[str, object]:
 
 
 def _peak_memory() -> int:
-    """Return the most bytes this process held."""
+    """Return the peak memory of this process, in bytes."""
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,7 @@
-"""Locks or installs as on another platform: `python run_as_platform.py PLATFORM lock|install [TOOL…]`."""
+"""Runs `lock` or `install` for another platform.
+
+Run as `python run_as_platform.py PLATFORM lock|install [TOOL…]`.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from envmgr.resolve.context import Context
 
 
 def main(key: str, command: str, *words: str) -> None:
-    here = environment.current()
-    context = Context(here, paths.resolve_paths(here), platform.parse(key))
+    directory = environment.current()
+    context = Context(directory, paths.resolve_paths(directory), platform.parse(key))
     with contextlib.closing(context):
         if command == "lock":
             lock.lock(context)

@@ -1,4 +1,4 @@
-"""A program that delivers events to an audit log, and says how far it came: it is there to be killed.
+"""A program that delivers events to an audit log and reports its progress, for tests that kill it.
 
 `write_audit_events.py DIRECTORY FIRST`: delivers, from FIRST on, batches of some hundred events in the way of a relay,
 several at once, and prints the last event of each batch that is on disk.

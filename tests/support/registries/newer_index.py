@@ -25,7 +25,7 @@ NEWER = "9999.0"
 
 
 def project_name(wheel: Path) -> str:
-    """Return the normalized name of the project that a wheel is of."""
+    """Return the normalized project name of a wheel."""
     return canonicalize_name(wheel.name.partition("-")[0])
 
 

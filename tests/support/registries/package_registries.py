@@ -1,4 +1,4 @@
-"""Package registries on a local server, and the machine that is configured to use them."""
+"""Package registries on a local server, and a machine that is configured to use them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Notes:
-    """A progress that keeps what it was told."""
+    """A progress that records its notes."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -40,7 +40,7 @@ class Notes:
 
 
 class Machine:
-    """Begins runs on one machine, whose files are below a directory; closes their connections at the end."""
+    """Creates contexts of runs on one machine, with files below a directory; closes their connections."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -56,21 +56,23 @@ class Machine:
     def run(
         self, variables: Mapping[str, str] | None = None, progress: Notes | None = None, **settings: object
     ) -> Context:
-        """Make the context of one run."""
-        chosen = Settings(**{"http_retries": 0, "http_timeout": 10.0, **settings})
+        """Return the context of one run."""
+        all_settings = Settings(**{"http_retries": 0, "http_timeout": 10.0, **settings})
         environment = Environment({"HOME": str(self.root), **(variables or {})}, str(self.root))
         paths = places.single_root(str(self.root / "envmgr"))
-        http = Http(chosen, environment, progress or Notes())
+        http = Http(all_settings, environment, progress or Notes())
         self._opened.append(http)
-        return Context(http, ListCache(paths, http, chosen.offline, progress), chosen, environment, paths)
+        return Context(
+            http, ListCache(paths, http, all_settings.offline, progress), all_settings, environment, paths
+        )
 
     def with_pip(self, first: str, *others: str, **settings: object) -> Context:
-        """Make the context of a run where pip knows the given indexes only."""
+        """Return the context of a run where pip is configured for the given indexes only."""
         extra = {"PIP_INDEX_URL": first, "PIP_EXTRA_INDEX_URL": " ".join(others)}
         return self.run({"PIP_CONFIG_FILE": os.devnull, **extra}, **settings)
 
     def with_npm(self, registry: str, **settings: object) -> Context:
-        """Make the context of a run where npm knows the given registry."""
+        """Return the context of a run where npm is configured for the given registry."""
         return self.run({"NPM_CONFIG_REGISTRY": registry}, **settings)
 
 
@@ -96,7 +98,7 @@ def simple_html(server: Server, project: str, files: Iterable[str], at: str = "/
 
 
 def sha(name: str) -> str:
-    """Return the digest a file of that name has here."""
+    """Return the digest of a file of that name in these registries."""
     return sha256(name.encode()).hexdigest()
 
 
@@ -120,5 +122,5 @@ def _documents(
 
 
 def integrity(package: str, version: str) -> str:
-    """Return the integrity that a version of a package has here."""
+    """Return the integrity of a package version in these registries."""
     return f"sha512-{b64encode(sha512(f'{package}@{version}'.encode()).digest()).decode()}"

@@ -1,4 +1,4 @@
-"""Upstreams in small: lists and servers that answer from `tests/data/upstreams` instead of the network."""
+"""Recorded upstreams: lists and servers with the documents of `tests/data/upstreams`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FOLDER = Path(__file__).parents[2] / "data" / "upstreams"
 
 
 class Recorded:
-    """Lists that know a few addresses, and note what they are asked for."""
+    """Lists for a few URLs, with a record of the requests."""
 
     def __init__(self, answers):
         self.answers = answers
@@ -39,8 +39,8 @@ class Recorded:
 
     @classmethod
     def of(cls, tool):
-        listed = json.loads((FOLDER / tool / "urls.json").read_text(encoding="utf-8"))
-        return cls({url: _answer(tool, named) for url, named in listed.items()})
+        urls = json.loads((FOLDER / tool / "urls.json").read_text(encoding="utf-8"))
+        return cls({url: _answer(tool, file_name) for url, file_name in urls.items()})
 
     def get(self, url, headers=None, *, limit=1 << 30):
         return self.document(url, headers, limit=limit).body
@@ -54,13 +54,13 @@ class Recorded:
         return Document(body, url, stored_headers)
 
 
-def _answer(tool, named):
-    file, link = (named["file"], named["link"]) if isinstance(named, dict) else (named, "")
+def _answer(tool, file_name):
+    file, link = (file_name["file"], file_name["link"]) if isinstance(file_name, dict) else (file_name, "")
     return (FOLDER / tool / file).read_bytes(), {"link": link} if link else {}
 
 
 def context(lists, root, **settings):
-    """Make what sources get, with no PATH, so that git is not found."""
+    """Return a context for sources, without PATH so that git is not available."""
     return Context(None, lists, Settings(**settings), Environment({}, str(root)), single_root(str(root)))
 
 
@@ -70,17 +70,17 @@ def catalog_of(tool, root):
 
 
 def sha256_of(url):
-    """Return the digest that the recorded documents give for an address."""
+    """Return the digest of a URL in the recorded documents."""
     return f"sha256:{hashlib.sha256(url.encode()).hexdigest()}"
 
 
 class Upstreams:
-    """Built-in tools' upstreams on a local server, reached by mirrors, so that the manifests are used as they are.
+    """Upstreams of the built-in tools on a local server, used as mirrors of unchanged manifests.
 
-    Nobody but upstream can sign with the keys that some of them name: `manifests` are those, with a key of ours.
+    Only upstream can sign with the keys in some manifests: `manifests` returns these with a key of this class.
 
-    The recorded documents are served with the digests and sizes of real archives, which are made when a tool is
-    published. As upstreams do, some send downloads on to other hosts.
+    The recorded documents are served with the digests and sizes of real archives, which are created when a tool is
+    published. As real upstreams do, some redirect downloads to other hosts.
     """
 
     def __init__(self, server: Server) -> None:
@@ -91,27 +91,27 @@ class Upstreams:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What makes envmgr ask this server instead."""
+        """The variables that redirect envmgr to this server."""
         pairs = (f"https://{host}={self.server.url}/{host}" for host in sorted(self._hosts))
         return {"ENVMGR_MIRRORS": " ".join(pairs), "ENVMGR_HTTP_RETRIES": "0"}
 
     def publish(self, tool: str, archives: Mapping[str, Mapping[str, Row]]) -> None:
         """Serve a tool's lists, sums and archives; `archives` has their URLs by version and platform."""
         rows = [(v, key, row.url) for v, rows in archives.items() for key, row in rows.items()]
-        made = {url: upstream_archives.Build(v, key, _file(url)) for v, key, url in reversed(rows)}
-        self.archives |= {url: upstream_archives.archive(tool, build) for url, build in made.items()}
-        for url in made:
+        builds = {url: upstream_archives.Build(v, key, _file(url)) for v, key, url in reversed(rows)}
+        self.archives |= {url: upstream_archives.archive(tool, build) for url, build in builds.items()}
+        for url in builds:
             self._serve_archive(url)
-        self._sign(tool, made)
-        for url, named in json.loads((FOLDER / tool / "urls.json").read_text(encoding="utf-8")).items():
-            body, headers = _answer(tool, named)
+        self._sign(tool, builds)
+        for url, file_name in json.loads((FOLDER / tool / "urls.json").read_text(encoding="utf-8")).items():
+            body, headers = _answer(tool, file_name)
             kind = (
                 {"Content-Type": "application/x-git-upload-pack-advertisement"} if "/info/refs" in url else {}
             )
             self._serve(url, self._real(body), {**headers, **kind})
 
     def manifests(self, tool: str) -> list[dict[str, object]]:
-        """Return the manifest of a tool that is signed, for the user's plugins; nothing for one that is not."""
+        """Return the manifest of a signed tool for the user's plugins; none for an unsigned tool."""
         text = (Path(data_files.directory("plugins")) / f"{tool}.json").read_text(encoding="utf-8")
         document = json.loads(text)
         if "signature" not in document:
@@ -119,13 +119,13 @@ class Upstreams:
         return [{**document, "signature": {**document["signature"], "keys": [self.signer.public]}}]
 
     def path(self, url: str) -> str:
-        """Return the path of the server under which a URL of an upstream is."""
+        """Return the server's path for a URL of an upstream."""
         host = urlsplit(url).netloc
         self._hosts.add(host)
         return "/" + url.partition("://")[2]
 
     def locked(self, rows: Mapping[str, Row]) -> dict[str, tuple[str, str]]:
-        """Return what a lock must hold of a release by platform: upstream's own URL, and the digest."""
+        """Return what a lock must record of a release by platform: upstream's own URL, and the digest."""
         return {
             key: (row.url, hashlib.sha256(self.archives[row.url]).hexdigest()) for key, row in rows.items()
         }
@@ -150,7 +150,7 @@ class Upstreams:
         return self._serve(target, self.archives[url])
 
     def _real(self, body: bytes) -> bytes:
-        """Put the archives' digests and sizes in for those that are recorded."""
+        """Return a recorded document with the digests and sizes of the created archives."""
         for url, content in self.archives.items():
             recorded = sha256_of(url).removeprefix("sha256:")
             real = hashlib.sha256(content).hexdigest()
@@ -160,7 +160,7 @@ class Upstreams:
         sizes |= {hashlib.sha256(content).hexdigest(): len(content) for content in self.archives.values()}
         try:
             return json.dumps(_resized(json.loads(body), sizes)).encode()
-        except ValueError:  # sums, and lists of lines, have no sizes
+        except ValueError:  # sums, and lists of lines, contain no sizes
             return body
 
 
@@ -175,7 +175,7 @@ def _file(url: str) -> str:
 
 
 def _resized(value: object, sizes: Mapping[str, int]) -> object:
-    """Give every object that has a known address or digest the size that belongs to it, in its own spelling."""
+    """Return a document whose objects with a known URL or digest have the matching size."""
     if isinstance(value, list):
         return [_resized(item, sizes) for item in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""A kind of source that only tests know: releases of a directory on a web server, with URLs that name no host."""
+"""A source for tests: releases in a directory of a web server, with URLs without a host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KIND = SourceKind(
 
 
 def listing(manifest: Manifest, context: Context) -> Listing:
-    """List the versions in `index.json`."""
+    """Return the versions in `index.json`."""
     package = manifest.source["package"]
     index = json.loads(context.http.get(f"{_base(context)}/{package}/toy.json").body)
     return release_list.make(
@@ -49,7 +49,7 @@ def artifact(manifest: Manifest, release: Release, platform: Platform, context: 
 
 
 def locate(artifact: Artifact, context: Context) -> Location:
-    """Return where an archive is today."""
+    """Return the present URL of an archive."""
     return Location(f"{_base(context)}/{artifact.url.removeprefix('toy:')}")
 
 

@@ -1,4 +1,4 @@
-"""People and programs with credentials at an ALM server."""
+"""Users and API keys at an ALM server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PASSWORD = "a password of good length"
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who is signed in."""
+    """A user who is signed in."""
 
     id: int
     name: str
@@ -29,7 +29,7 @@ class Person:
 
 
 class Accounts:
-    """Makes credentials of every kind, by the API."""
+    """Creates credentials of every kind through the API."""
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
@@ -37,21 +37,21 @@ class Accounts:
         self._known: dict[str, Person] = {}
 
     def new_user(self, role: str) -> Person:
-        """Let somebody new in."""
+        """Create a user and sign in."""
         name = f"{role}-{uuid.uuid4().hex[:8]}"
         body = {"username": name, "password": PASSWORD, "role": role}
-        made = _made(self._ask(self.admin, "POST", "/users", body))
+        user = _created(self._ask(self.admin, "POST", "/users", body))
         session = self.daemon.login(name, PASSWORD)
-        return Person(made["id"], name, PASSWORD, session["access_token"], session["refresh_token"])
+        return Person(user["id"], name, PASSWORD, session["access_token"], session["refresh_token"])
 
     def token(self, role: str) -> str:
-        """Return the token of somebody with a role, always the same."""
+        """Return the token of a user with a role, the same for each call."""
         if role not in self._known:
             self._known[role] = self.new_user(role)
         return self._known[role].token
 
     def fresh(self, token: str) -> str:
-        """Return a token of the same person that may be used up; one that is nobody's as it is."""
+        """Return another token of the same user, for tests that revoke it; other tokens unchanged."""
         for person in self._known.values():
             if person.token == token:
                 return self.daemon.login(person.name, person.password)["access_token"]
@@ -65,49 +65,49 @@ class Accounts:
         expires_in: int | None = None,
         token: str = "",
     ) -> str:
-        """Make an API key."""
+        """Create an API key."""
         body: dict[str, object] = {"name": "a key", "scopes": list(scopes)}
         if apps is not None:
             body["apps"] = list(apps)
         if expires_in is not None:
             body["expires_in"] = expires_in
-        return _made(self._ask(token or self.admin, "POST", "/auth/keys", body))["key"]
+        return _created(self._ask(token or self.admin, "POST", "/auth/keys", body))["key"]
 
     def revoked_key(self, scopes: Iterable[str]) -> str:
-        """Make an API key, and revoke it."""
+        """Create an API key and revoke it."""
         key = self.key(scopes)
         reply = self._ask(self.admin, "DELETE", f"/auth/keys/{key.split('_')[1]}")
         assert reply.status == 204, reply.text
         return key
 
     def signed_out(self) -> str:
-        """Return the token of somebody who signed out."""
+        """Return the token of a user who signed out."""
         person = self.new_user("user")
         assert self._ask(person.token, "POST", "/auth/logout", {}).status == 204
         return person.token
 
     def app_with_version(self, wire: Wire, name: str) -> dict[str, dict]:
-        """Create an app, described by a text of its own, and a version of it."""
+        """Create an app with a unique description, and a version of it."""
         described = {"name": name, "description": uuid.uuid4().hex}
-        app = _made(wire.ask("POST", "/apps", described))
-        version = _made(wire.ask("PUT", f"/apps/{name}/versions/1.0.0", {"toolchain": {"lock": lock()}}))
+        app = _created(wire.ask("POST", "/apps", described))
+        version = _created(wire.ask("PUT", f"/apps/{name}/versions/1.0.0", {"toolchain": {"lock": lock()}}))
         return {"app": app, "version": version}
 
     def deployed_app(self, wire: Wire, name: str, environment: str) -> dict[str, dict]:
-        """Create an app and a version of it, and deploy that."""
-        made = self.app_with_version(wire, name)
-        body = {"version_id": made["version"]["id"], "environment": environment}
-        deployment = _made(wire.ask("POST", "/deployments", body))
+        """Create an app and a version, and deploy it."""
+        resources = self.app_with_version(wire, name)
+        body = {"version_id": resources["version"]["id"], "environment": environment}
+        deployment = _created(wire.ask("POST", "/deployments", body))
         target = f"/deployments/{deployment['id']}"
         for status in ("in_progress", "successful"):
-            _made(wire.ask("POST", f"{target}/statuses", {"status": status}))
-        return {**made, "deployment": wire.ask("GET", target).json}
+            _created(wire.ask("POST", f"{target}/statuses", {"status": status}))
+        return {**resources, "deployment": wire.ask("GET", target).json}
 
     def _ask(self, token: str, method: str, target: str, body: object = None) -> Reply:
         with self.daemon.wire(token) as wire:
             return wire.ask(method, target, body)
 
 
-def _made(reply: Reply) -> dict:
+def _created(reply: Reply) -> dict:
     assert reply.status == 201, (reply, reply.text)
     return reply.json

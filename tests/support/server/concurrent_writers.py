@@ -1,4 +1,4 @@
-"""Clients that write to an ALM server whatever happens to it, and keep a book of what they were answered."""
+"""Clients that write to an ALM server despite failures, and record its responses."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from typing import Self
 
 WAIT = 0.02
-"""Seconds before somebody who was not answered asks again."""
+"""Seconds before a request without a response is repeated."""
 
 
 @dataclass(frozen=True)
 class Write:
-    """One write as it was asked for; `event` is the type of what it must tell, once.
+    """A write request; `event` is the type of the only event that it must emit.
 
-    `mark` is what in that event's payload nobody else's has.
+    `mark` is the part of that event's payload that is unique.
     """
 
     method: str
@@ -35,14 +35,14 @@ class Write:
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def send(self, wire: Wire) -> Reply:
-        """Ask for it."""
+        """Send the request and return the response."""
         headers = {"Idempotency-Key": f'"{self.key}"'} if self.method == "POST" else {}
         return wire.ask(self.method, self.target, self.body, headers)
 
 
 @dataclass
 class Book:
-    """What was answered, what was left without an answer, and what went wrong."""
+    """Responses, requests without a response, and errors."""
 
     answered: list[tuple[Write, Reply]] = field(default_factory=list)
     abandoned: list[Write] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Book:
 
 
 class WriterPool:
-    """So many writers, each in a thread with a connection of its own."""
+    """A number of writers, each in a thread with a connection of its own."""
 
     def __init__(self, port: int, token: str, work: Callable[[Writer], None], size: int) -> None:
         self.stop = threading.Event()
@@ -74,34 +74,34 @@ class WriterPool:
         try:
             while not self.stop.is_set():
                 work(writer)
-        except Exception as error:  # noqa: BLE001 - a thread's error is told by the book
+        except Exception as error:  # noqa: BLE001 - the pool reports errors of threads
             writer.book.wrong.append(f"writer {writer.number}: {type(error).__name__}: {error}")
         finally:
             writer.hang_up()
 
     @property
     def answered(self) -> list[tuple[Write, Reply]]:
-        """All that was answered."""
+        """All requests with their responses."""
         return [pair for writer in self.writers for pair in writer.book.answered]
 
     @property
     def abandoned(self) -> list[Write]:
-        """All that was left without an answer."""
+        """All requests without a response."""
         return [write for writer in self.writers for write in writer.book.abandoned]
 
     @property
     def retried(self) -> int:
-        """How often something was asked for again."""
+        """The number of repeated requests."""
         return sum(writer.book.retried for writer in self.writers)
 
     @property
     def wrong(self) -> list[str]:
-        """All that went wrong."""
+        """All errors."""
         return [text for writer in self.writers for text in writer.book.wrong]
 
 
 class Abandoned(Exception):
-    """A writer went on without waiting for an answer."""
+    """A writer stopped waiting for a response."""
 
 
 class Writer:
@@ -116,16 +116,16 @@ class Writer:
         self._serial = 0
 
     def count(self) -> int:
-        """Return a number that is larger than any before."""
+        """Return the next number of this writer."""
         self._serial += 1
         return self._serial
 
     def unique(self, kind: str) -> str:
-        """Return a name that nobody used yet."""
+        """Return an unused name."""
         return f"{kind}-{self.number}-{self.count()}"
 
     def write(self, write: Write, *, faint: float = 0.0) -> Reply:
-        """Ask until there is an answer, and expect that it is yes; with the chance `faint`, give up instead.
+        """Repeat the request until it succeeds, or give up with the probability `faint`.
 
         Raise Abandoned.
         """
@@ -166,7 +166,7 @@ class Writer:
 
 
 def _is_busy(reply: Reply) -> bool:
-    """Say whether the first request with the same key is still running."""
+    """Return whether the first request with the same key is still running."""
     return reply.status == 409 and b"idempotency-key-in-use" in reply.body
 
 
@@ -191,7 +191,7 @@ def _live(writer: Writer) -> None:
 
 
 def new_version(writer: Writer, app: str) -> Write:
-    """Register a version with a lock, in either of two ways."""
+    """Register a version with a lock, by PUT or by POST."""
     tag = f"{writer.count()}.0.{writer.number}"
     body = {"commit": f"{writer.number:04x}{writer.dice.randrange(16**8):08x}", "toolchain": {"lock": lock()}}
     mark = {"app": app, "tag": tag}
@@ -201,13 +201,15 @@ def new_version(writer: Writer, app: str) -> Write:
 
 
 def deploy(writer: Writer, version: Mapping[str, object], environment: str, *, faint: float = 0.0) -> None:
-    """Take a version all the way into an environment."""
+    """Deploy a version to an environment, until it is successful."""
     body = {"version_id": version["id"], "environment": environment}
     mark = {"version_id": version["id"], "environment": environment}
-    made = writer.write(Write("POST", "/deployments", body, "DeploymentCreated", mark), faint=faint).json
+    deployment = writer.write(
+        Write("POST", "/deployments", body, "DeploymentCreated", mark), faint=faint
+    ).json
     for status in ("in_progress", "successful"):
-        target = f"/deployments/{made['id']}/statuses"
-        step = {"deployment_id": made["id"], "status": status}
+        target = f"/deployments/{deployment['id']}/statuses"
+        step = {"deployment_id": deployment["id"], "status": status}
         writer.write(Write("POST", target, {"status": status}, "DeploymentUpdated", step), faint=faint)
 
 
@@ -225,7 +227,7 @@ def lock(version: str = "20.11.0", request: str = "^20.1") -> str:
 
 
 def pages(wire: Wire, target: str) -> Iterator[dict[str, object]]:
-    """Give all items of a list, by its `Link` headers."""
+    """Yield all items of a list, by its `Link` headers."""
     while True:
         reply = wire.ask("GET", target)
         assert reply.status == 200, (target, reply, reply.text)

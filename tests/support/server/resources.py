@@ -1,11 +1,11 @@
-"""Things for tests to have in a server, made by its API."""
+"""Resources of a server, created through its API."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from support.server.concurrent_writers import lock
-from support.server.response_checks import named
+from support.server.response_checks import unique_name
 
 if TYPE_CHECKING:
     from support.http.raw_client import Reply, Wire
@@ -19,23 +19,25 @@ BINDING = {
 }
 
 
-def made(reply: Reply) -> dict:
-    """Return what a request made."""
+def created_resource(reply: Reply) -> dict:
+    """Return the created resource of a response."""
     assert reply.status == 201, (reply, reply.text)
     return reply.json
 
 
 def app(wire: Wire) -> dict:
     """Create an app."""
-    return made(wire.ask("POST", "/apps", {"name": named()}))
+    return created_resource(wire.ask("POST", "/apps", {"name": unique_name()}))
 
 
-def version(wire: Wire, of: dict, tag: str = "1.0.0", text: str = "") -> dict:
+def version(wire: Wire, parent: dict, tag: str = "1.0.0", text: str = "") -> dict:
     """Create a version of an app."""
-    return made(wire.ask("PUT", f"/apps/{of['id']}/versions/{tag}", {"toolchain": {"lock": text or lock()}}))
+    return created_resource(
+        wire.ask("PUT", f"/apps/{parent['id']}/versions/{tag}", {"toolchain": {"lock": text or lock()}})
+    )
 
 
 def deployment(wire: Wire, environment: str) -> dict:
     """Deploy a version of a new app."""
     new = {"version_id": version(wire, app(wire))["id"], "environment": environment}
-    return made(wire.ask("POST", "/deployments", new))
+    return created_resource(wire.ask("POST", "/deployments", new))

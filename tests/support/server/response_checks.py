@@ -1,4 +1,4 @@
-"""What must be true of every answer to a hostile request."""
+"""Checks of the responses to hostile requests."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ INSIDES = (
     b"RecursionError",
     b"object at 0x",
 )
-"""What no answer may show of how the server is made."""
+"""Implementation details that no response may contain."""
 
 
 def check_refused(daemon: Daemon, reply: Reply, expected: Collection[int]) -> None:
-    """Hold that a request was refused as it should, in the form of all problems, and that the server lives."""
+    """Check that a request was refused with a problem document, and that the server still responds."""
     check_discreet(reply)
     assert reply.status in expected, (reply, reply.text)
     assert reply.header("content-type") == "application/problem+json", (reply, reply.text)
@@ -45,7 +45,7 @@ def check_refused(daemon: Daemon, reply: Reply, expected: Collection[int]) -> No
 
 
 def check_discreet(reply: Reply) -> None:
-    """Hold that an answer shows nothing of the server's insides."""
+    """Check that a response reveals no implementation details."""
     visible = reply.body + "\n".join(f"{name}: {value}" for name, value in reply.headers).encode("latin-1")
     for word in INSIDES:
         assert word.lower() not in visible.lower(), (word, reply, reply.text)
@@ -53,16 +53,16 @@ def check_discreet(reply: Reply) -> None:
 
 
 def check_lives(daemon: Daemon) -> None:
-    """Hold that the server answers others."""
+    """Check that the server responds to other clients."""
     assert daemon.alive, daemon.output[-3000:]
     with daemon.wire() as wire:
         assert wire.ask("GET", "/healthz").status == 200
 
 
 def send_raw(daemon: Daemon, content: bytes, *, timeout: float = 15) -> Reply | None:
-    """Send bytes as they are, and return the answer; None where the connection ends without one."""
+    """Send raw bytes and return the response; None if the connection ends without one."""
     with Wire(daemon.port, timeout=timeout) as wire:
-        with suppress(ConnectionClosed):  # it may have answered before all was sent
+        with suppress(ConnectionClosed):  # the server may respond before it has read everything
             wire.send(content)
         try:
             return wire.reply()
@@ -71,11 +71,11 @@ def send_raw(daemon: Daemon, content: bytes, *, timeout: float = 15) -> Reply | 
 
 
 def raw(token: str, first: str, *headers: str, body: bytes = b"") -> bytes:
-    """Spell a request from its first line and headers, whatever they are."""
+    """Return the raw request with this first line and these headers, valid or not."""
     lines = [first, "Host: x", f"Authorization: Bearer {token}", *headers, "", ""]
     return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
 
 
-def named(kind: str = "app") -> str:
-    """Return a name that nothing has yet."""
+def unique_name(kind: str = "app") -> str:
+    """Return an unused name."""
     return f"{kind}-{uuid.uuid4().hex[:12]}"

@@ -1,4 +1,4 @@
-"""Hooks for schemathesis: which refusals of requests that fit their schemas are right all the same."""
+"""Hooks for schemathesis: valid refusals of requests that fit their schemas."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ NOT_IN_SCHEMA = {
     r"/apps": "not where `app` is there, too",
     r"/password": "not the user's name",
 }
-"""Fields that hold more than a schema can say, and what."""
+"""Fields with restrictions that a schema cannot express."""
 DEPENDS = {
     "/problems/idempotency-key-reused": "on what the key was used for before",
     "/problems/invalid-lock": "on what stands in the lock, a format of its own",
     "/problems/lock-digest-mismatch": "on two fields together",
     "/problems/token-refused": "on who signed the token",
 }
-"""Problems that depend on more than what a schema can say."""
+"""Problems that depend on conditions beyond the schema."""
 _FRACTION = "Expected `int`, got `float`"
-"""JSON Schema takes 7.0 for a whole number; here it is none."""
+"""JSON Schema accepts 7.0 as an integer; this API does not."""
 
 
 @schemathesis.hook
 def filter_failure(_context: HookContext, failure: Failure, _case: Case, response: Response) -> bool:
-    """Drop what only says that a request was refused for a reason which no schema can tell."""
+    """Drop failures that only report a refusal for a reason beyond the schema."""
     return not (isinstance(failure, RejectedPositiveData) and is_right(response.json()))
 
 
 def is_right(problem: dict) -> bool:
-    """Say whether a problem is one that a request may have although it fits its schema."""
+    """Return whether a problem is valid for a request that fits its schema."""
     errors = problem.get("errors", [])
     beyond = [
         error["detail"] == _FRACTION or any(re.fullmatch(field, error["pointer"]) for field in NOT_IN_SCHEMA)

@@ -1,4 +1,4 @@
-"""The ALM server as a process of its own, that a test may kill, stop and start again."""
+"""The ALM server as a process that a test can kill, stop and start again."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 ADMIN_PASSWORD = "correct horse battery staple"
 START_SECONDS = 60
-"""For a start on a machine that is busy with other tests."""
+"""Timeout of a start on a loaded machine."""
 
 SETTLE_SECONDS, QUIET_SECONDS, POLL_SECONDS = 60, 1.5, 0.1
-"""The relay looks for what waits once a second at least."""
+"""The relay polls for pending events at least once a second."""
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, for somebody who must know it before they do."""
+    """Return a free port, for settings that must name it before the server starts."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -35,7 +35,7 @@ def free_port() -> int:
 
 
 class Daemon:
-    """`python -m envmgr.server serve all` on one port and one data directory, through any number of starts."""
+    """`python -m envmgr.server serve all` on one port and data directory, for any number of starts."""
 
     def __init__(
         self,
@@ -55,13 +55,13 @@ class Daemon:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Daemon:
-        """Start it, and return when it is ready."""
+        """Start the server and wait until it is ready."""
         self.launch()
         self.await_ready()
         return self
 
     def launch(self) -> None:
-        """Start it, and return at once."""
+        """Start the server without waiting."""
         command = [*self._prefix, sys.executable, "-m", "envmgr.server", "serve", "all"]
         command += ["--port", str(self.port), "--data-dir", str(self.data), *self._arguments]
         variables = {**os.environ, "ALM_ADMIN_PASSWORD": ADMIN_PASSWORD, **self._environment}
@@ -75,11 +75,11 @@ class Daemon:
             )
 
     def await_ready(self) -> None:
-        """Wait until it serves, or fail with what it said."""
+        """Wait until the server is ready; raise its output if it fails."""
         self._await(self.is_ready)
 
     def await_alive(self) -> None:
-        """Wait until it answers, ready or not, or fail with what it said."""
+        """Wait until the server responds, ready or not; raise its output if it fails."""
         self._await(self.is_alive)
 
     def _await(self, look: Callable[[], bool]) -> None:
@@ -94,11 +94,11 @@ class Daemon:
         raise AssertionError(f"the server does not start:\n{self.output[-4000:]}")
 
     def is_ready(self) -> bool:
-        """Say whether it would serve now."""
+        """Return whether the server is ready."""
         return self._is_well("/readyz")
 
     def is_alive(self) -> bool:
-        """Say whether it answers now."""
+        """Return whether the server responds."""
         return self._is_well("/healthz")
 
     def _is_well(self, path: str) -> bool:
@@ -109,12 +109,12 @@ class Daemon:
             return False
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill the server, as a power failure does."""
         self._running.kill()
         self._running.wait()
 
     def stop(self) -> int:
-        """Ask it to end, and return its exit code."""
+        """Terminate the server and return its exit code."""
         self._running.send_signal(signal.SIGTERM)
         try:
             return self._running.wait(timeout=20)
@@ -123,22 +123,22 @@ class Daemon:
             raise
 
     def wait(self) -> int:
-        """Wait until it ends by itself, and return its exit code."""
+        """Wait until the server exits by itself and return its exit code."""
         return self._running.wait(timeout=START_SECONDS)
 
     def end(self) -> None:
-        """End it whatever state it is in."""
+        """Kill the server if it runs."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The process ID."""
         return self._running.pid
 
     @property
     def open_files(self) -> int:
-        """How many files the process has open."""
+        """The number of open files of the process."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     @property
@@ -148,7 +148,7 @@ class Daemon:
 
     @property
     def alive(self) -> bool:
-        """Say whether the process is there."""
+        """Return whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -158,43 +158,43 @@ class Daemon:
 
     @property
     def output(self) -> str:
-        """All that it wrote to standard output and standard error."""
+        """The content of standard output and standard error."""
         return self.log.read_text(errors="replace")
 
     @property
     def resident(self) -> int:
-        """Bytes of memory it holds now."""
+        """The resident memory in bytes."""
         size: int = psutil.Process(self._running.pid).memory_info().rss
         return size
 
     @property
     def received(self) -> int:
-        """Bytes it has read so far, from wherever; 0 where the system does not tell."""
+        """The number of bytes read so far; 0 on systems that do not report it."""
         if not os.path.exists("/proc/self/io"):
             return 0
         with open(f"/proc/{self._running.pid}/io") as lines:
             return int(next(lines).partition(":")[2])
 
     def wire(self, token: str = "", *, timeout: float = 15) -> Wire:
-        """Connect to it."""
+        """Connect to the server."""
         return Wire(self.port, token=token, timeout=timeout)
 
     def settle(self, token: str) -> None:
-        """Wait until the audit has stopped growing: what was told has arrived."""
-        seen, since, end = -1, time.monotonic(), time.monotonic() + SETTLE_SECONDS
+        """Wait until the audit has stopped growing, when all events have arrived."""
+        last_head, since, end = -1, time.monotonic(), time.monotonic() + SETTLE_SECONDS
         with self.wire(token) as wire:
             while time.monotonic() < end:
                 newest = wire.ask("GET", "/audits?limit=1").json
                 head = newest[0]["seq"] if newest else 0
-                if head != seen:
-                    seen, since = head, time.monotonic()
+                if head != last_head:
+                    last_head, since = head, time.monotonic()
                 elif time.monotonic() - since >= QUIET_SECONDS:
                     return
                 time.sleep(POLL_SECONDS)
         raise AssertionError("the audit never stops growing")
 
     def login(self, username: str = "admin", password: str = ADMIN_PASSWORD) -> dict[str, str]:
-        """Sign somebody in, and return what they get."""
+        """Sign in and return the session."""
         with self.wire() as wire:
             reply = wire.ask("POST", "/auth/login", {"username": username, "password": password})
         assert reply.status == 200, reply

@@ -19,7 +19,7 @@ OLDEST_FIRST = "seq"
 
 
 def event(number, source="app", **changes):
-    """Make the n-th event of a source; the same arguments make the same event."""
+    """Create the n-th event of a source; the same arguments create the same event."""
     event = EventEnvelope(
         id=f"{source}-{number}",
         source=f"alm/{source}",
@@ -40,14 +40,14 @@ def events(count, source="app"):
 def run(directory, scenario):
     """Run a scenario over a new service: `scenario(audit, database)`."""
 
-    async def whole():
+    async def run_scenario():
         async with opened(directory, module) as database:
             return await scenario(module.make(database, KEY), database)
 
-    return asyncio.run(whole())
+    return asyncio.run(run_scenario())
 
 
-async def everything(audit):
+async def all_entries(audit):
     """Return the log from its first entry, as the API gives it, page by page."""
     entries, cursor = [], None
     while True:
@@ -59,7 +59,7 @@ async def everything(audit):
 
 
 def verified(entries, checkpoints=()):
-    """Return what is wrong with a log."""
+    """Return the findings of the verifier in a log."""
     verifier = Verifier(checkpoints)
     matches = [finding for entry in entries for finding in verifier.add(entry)]
     return [*matches, *verifier.finish()]

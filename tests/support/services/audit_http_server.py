@@ -1,4 +1,4 @@
-"""The audit's REST face behind the door, on a real port of this machine."""
+"""The audit's REST API behind the middleware, on a local port."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from support.services.service_fixtures import call, opened
 
 
 class Tokens:
-    """Knows tokens that are names of roles; `shop` is a key for one app only."""
+    """Authenticates tokens that are names of roles; `shop` is a key for one app only."""
 
     async def authenticate(self, token):
         if token == "shop":
             return call("viewer", apps={1}).principal
         if token not in {"admin", "user", "viewer", "ci"}:
-            raise Unauthenticated("who is that?")
+            raise Unauthenticated("unknown token")
         return call(token).principal
 
     def require_current(self, principal):
@@ -37,7 +37,7 @@ class Tokens:
 
 
 class NullObserver:
-    """Sees nothing; keeps the bugs."""
+    """An observer that records errors only."""
 
     def __init__(self):
         self.bugs = []
@@ -53,7 +53,7 @@ class NullObserver:
 
 
 class Running:
-    """A server that runs, as seen from outside, and its service, as seen from inside."""
+    """A running server, with access to its service."""
 
     def __init__(self, directory):
         self._directory = directory
@@ -67,7 +67,7 @@ class Running:
         assert self._up.wait(20)
 
     def stop(self):
-        """Stop as a server does: long answers end first, then connections."""
+        """Stop as the server does: streams end first, then connections."""
         self._loop.call_soon_threadsafe(self._parts.begin_shutdown)
         self._server.should_exit = True
         self._thread.join(20)
@@ -106,7 +106,7 @@ class Running:
 
 @contextmanager
 def serving(directory):
-    """Give a running server, and stop it."""
+    """Yield a running server, and stop it."""
     server = Running(directory)
     server.start()
     try:

@@ -1,4 +1,4 @@
-"""Database runners by name, and databases that run units of work as the contract allows: twice, or interleaved."""
+"""Database runners by name, and databases that run units of work twice or interleaved."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.services.postgres_server import PostgresDatabases, installed_binari
 
 
 def sqlite_database(directory, module):
-    """Open a service's SQLite database, migrated, in a directory."""
+    """Open a service's migrated SQLite database in a directory."""
     path = str(directory / f"{module.NAME}.db")
     upgrade(SqliteFile(path), module.MIGRATIONS, module.HEAD)
     return SqliteDatabase(path, module.NAME, outbox.append)
@@ -26,7 +26,7 @@ def sqlite_database(directory, module):
 
 @asynccontextmanager
 async def open_sqlite(directory, module):
-    """Open a service's SQLite database, and close it."""
+    """Open a service's SQLite database, and close it at the end."""
     database = sqlite_database(directory, module)
     try:
         yield database
@@ -71,7 +71,7 @@ def _template(module):
 
 
 RUNNERS = {"sqlite": open_sqlite, **({"postgresql": open_postgres} if installed_binaries() else {})}
-"""How each runner's database is opened: `runner(directory, module)`. The contract tests run for all of them."""
+"""Openers of databases by runner: `runner(directory, module)`; the contract tests run for all."""
 
 
 class _RolledBack(Exception):
@@ -79,7 +79,7 @@ class _RolledBack(Exception):
 
 
 class _Delegate:
-    """A database that does what another one does."""
+    """A database that delegates to another one."""
 
     def __init__(self, inner):
         self._inner = inner
@@ -89,7 +89,7 @@ class _Delegate:
 
 
 class RerunningDatabase(_Delegate):
-    """Run each unit of work twice, and roll the first run back: services must not notice."""
+    """Runs each unit of work twice and rolls the first run back, which services must not depend on."""
 
     async def write(self, work):
         with suppress(Exception):  # the second run raises it again
@@ -106,7 +106,7 @@ def _rolled_back(work):
 
 
 class Captured(Exception):
-    """Carry a unit of work that was to run."""
+    """Carries a captured unit of work."""
 
     def __init__(self, unit):
         super().__init__()
@@ -114,14 +114,14 @@ class Captured(Exception):
 
 
 class CapturingDatabase(_Delegate):
-    """Raise each unit of work as Captured, instead of running it."""
+    """Raises each unit of work as Captured, instead of running it."""
 
     async def write(self, work):
         raise Captured(work)
 
 
 class InterleavingDatabase(_Delegate):
-    """Run another unit before the statement at a position of each unit: what READ COMMITTED would allow."""
+    """Runs another unit before a statement of each unit, as READ COMMITTED allows."""
 
     def __init__(self, inner, other, position):
         super().__init__(inner)
@@ -129,13 +129,13 @@ class InterleavingDatabase(_Delegate):
         self._position = position
         self.has_interleaved = False
         self.result = None
-        """What the other unit returned, or None where a problem was its end."""
+        """The result of the other unit, or None if it raised a problem."""
 
     async def write(self, work):
         return await self._inner.write(lambda transaction: work(_Interleaved(self, transaction)))
 
     def before_statement(self, transaction, number):
-        """Run the other unit, if it is time."""
+        """Run the other unit before the configured statement."""
         if number == self._position and not self.has_interleaved:
             self.has_interleaved = True
             with suppress(Problem):

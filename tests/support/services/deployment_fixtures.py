@@ -1,4 +1,4 @@
-"""A deployment service over a real database file, with versions to deploy, and events for it."""
+"""A deployment service over a real database file, with versions to deploy, and events."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def version(id_, app_id=1, app="shop", tag=None):
 
 
 class KnownVersions:
-    """A Versions port that knows these versions; `asked` is who asked for which."""
+    """A Versions port with these versions; `asked` is the record of its calls."""
 
     def __init__(self, *versions):
         self.known = {item.id: item for item in versions}
@@ -56,7 +56,7 @@ class KnownVersions:
 
 
 class AnyVersion(KnownVersions):
-    """A Versions port that knows versions 1 to 999 of shop, and 1000 to 1999 of blog."""
+    """A Versions port with versions 1 to 999 of shop, and 1000 to 1999 of blog."""
 
     def __init__(self):
         super().__init__(
@@ -68,7 +68,7 @@ ANY_VERSION = AnyVersion()
 
 
 class World:
-    """The service, its database, and a bus that it listens to; `tell` numbers events as their outboxes do."""
+    """The service, its database, and a bus that it subscribes to; `event` numbers events as outboxes do."""
 
     def __init__(self, service, database, parts):
         self.service = service
@@ -80,20 +80,20 @@ class World:
         self._sequences = {}
 
     async def deploy(self, version_id=1, environment="prod", *, by=None, reason=""):
-        """Begin a deployment, and return it."""
+        """Create a deployment and return it."""
         new = DeploymentCreate(version_id=version_id, environment=environment, reason=reason)
         return (await self.service.create(by or call(), new)).value
 
     async def step(self, deployment, *statuses, by=None, reason=""):
-        """Take a deployment through these states, and return it."""
+        """Add these statuses to a deployment and return it."""
         for status in statuses:
             await self.service.add_status(
                 by or call(), deployment.id, StatusCreate(status=status, reason=reason)
             )
         return await self.service.get(call(), deployment.id)
 
-    async def stand(self, version_id=1, environment="prod"):
-        """Deploy a version with success."""
+    async def deploy_successfully(self, version_id=1, environment="prod"):
+        """Deploy a version successfully."""
         return await self.step(await self.deploy(version_id, environment), "in_progress", "successful")
 
     async def status(self, deployment):
@@ -105,26 +105,26 @@ class World:
         return [(entry.status, entry.reason, entry.actor) for entry in page.items]
 
     async def place(self, environment="prod", app="shop"):
-        """Return what the matrix says of a place."""
+        """Return the placement in the matrix."""
         result = (await self.service.matrix(call(), None)).placements
         return next((item for item in result if (item.app, item.environment) == (app, environment)), None)
 
     async def current(self, environment="prod", app="shop"):
-        """Return the version that stands in a place."""
+        """Return the ID of the current version of a placement."""
         place = await self.place(environment, app)
         return place.current.version_id if place and place.current else None
 
     async def places(self, app_id):
-        """Count the places where an app stands, or is on its way to."""
+        """Count the placements where an app is current or being deployed."""
         return await self.database.read_inline(lambda reader: placements.count_active_for_app(reader, app_id))
 
     async def emitted_events(self, type_=None):
-        """Return every event told, or those of a type."""
+        """Return all emitted events, or those of a type."""
         events = await emitted_events(self.database, module.NAME)
         return [event for event in events if type_ in {None, event.type}]
 
     def event(self, source, type_, subject, data):
-        """Make the next event of another service."""
+        """Create the next event of another service."""
         number = self._sequences[source] = self._sequences.get(source, 0) + 1
         return EventEnvelope(
             id=f"{source}-{number}",
@@ -145,14 +145,14 @@ class World:
         data = version_data(version_id, app_id, app, tag or f"{version_id}.0.0")
         return self.event("version", type_, f"app/{app_id}/version/{version_id}", data)
 
-    async def happen(self, *events):
-        """Have events delivered, each batch as its source would."""
+    async def deliver(self, *events):
+        """Deliver events, each batch as its source would."""
         await self.bus.publish(events)
         assert await self.dead_letters.all() == []
 
 
 def apps_of(versions):
-    """Make an Apps port with the apps of these versions."""
+    """Create an Apps port with the apps of these versions."""
     apps = FewApps()
     for item in versions.known.values():
         apps.apps[item.app_id] = App(
@@ -162,11 +162,11 @@ def apps_of(versions):
 
 
 def run(directory, scenario, versions=ANY_VERSION, apps=None):
-    """Run a scenario over a new service: `scenario(world)`; there are the apps of its versions, or these only."""
+    """Run a scenario over a new service: `scenario(world)`, with the apps of its versions by default."""
 
-    async def whole():
+    async def run_scenario():
         async with opened(directory, module) as database:
             service = module.make(database, versions, apps or apps_of(versions))
             return await scenario(World(service, database, module.module(database, service)))
 
-    return asyncio.run(whole())
+    return asyncio.run(run_scenario())

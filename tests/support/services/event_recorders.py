@@ -1,4 +1,4 @@
-"""What the server's background work talks to, in tests."""
+"""Doubles for logs, events and consumers of background work."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import asyncio
 from envmgr.server.kit.common.events import DomainEvent
 
 
-async def until(condition, seconds=20):
-    """Wait until something holds."""
+async def wait_until(condition, seconds=20):
+    """Wait until a condition is true."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for sets no event
+        while not condition():  # noqa: ASYNC110 - the condition sets no event
             await asyncio.sleep(0.005)
 
 
 class RecordingLog:
-    """A log that remembers."""
+    """A log that records its lines."""
 
     def __init__(self):
         self.lines = []
@@ -43,7 +43,7 @@ def domain_event(number, subject="app/1", data=None):
 
 
 def emit(*numbers):
-    """Make a unit of work that tells these."""
+    """Create a unit of work that emits these."""
 
     def unit(transaction):
         for number in numbers:
@@ -53,7 +53,7 @@ def emit(*numbers):
 
 
 class Listener:
-    """A consumer that remembers what it was given, and fails as it is told to."""
+    """A consumer that records its batches and dead letters, and fails when `fails` does."""
 
     def __init__(self, fails=None):
         self.batches = []

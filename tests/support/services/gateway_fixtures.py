@@ -1,4 +1,4 @@
-"""A gateway over a real database file, and people at it."""
+"""A gateway over a real database file, with operations of its users."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ APPS = ("shop", "blog")
 
 
 class Gate:
-    """A gateway, and what its tests do again and again."""
+    """A gateway with the operations that its tests repeat."""
 
     def __init__(self, gateway, database):
         self.gateway = gateway
@@ -33,13 +33,15 @@ class Gate:
     async def login(self, username="admin", password=PASSWORD, origin=HERE):
         return await self.sessions.login(origin, Login(username=username, password=password))
 
-    async def who(self, token):
+    async def principal_of(self, token):
         return await self.gateway.authenticator.authenticate(token)
 
     async def call(self, token, *, key=None, if_match=None):
         idempotency = None if key is None else Idempotency(key, "fingerprint")
         states = None if if_match is None else frozenset({if_match})
-        return RequestContext(principal=await self.who(token), idempotency=idempotency, if_match=states)
+        return RequestContext(
+            principal=await self.principal_of(token), idempotency=idempotency, if_match=states
+        )
 
     async def admin(self, **conditions):
         return await self.call((await self.login()).access_token, **conditions)
@@ -64,16 +66,16 @@ class Gate:
 
 @cache
 def fresh():
-    """Return the bytes of a database with nobody but the admin in it: making one takes longer than most tests."""
+    """Return the bytes of a database with only the admin, as creating one takes longer than most tests."""
 
-    async def made(directory):
+    async def create(directory):
         async with opened(directory, module) as database:
             gateway = module.make(database, RING, FewApps())
             await gateway.create_initial_admin(PASSWORD)
             await gateway.close()
 
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(made(Path(directory)))
+        asyncio.run(create(Path(directory)))
         return Path(directory, "gateway.db").read_bytes()
 
 
@@ -90,11 +92,11 @@ async def gate_in(directory, **options):
 def run(directory, scenario, **options):
     """Run a scenario at a gateway whose admin has the password of this file."""
 
-    async def whole():
+    async def run_scenario():
         async with gate_in(directory, **options) as gate:
             return await scenario(gate)
 
     file = directory / "gateway.db"
     if not file.exists():
         file.write_bytes(fresh())
-    return asyncio.run(whole())
+    return asyncio.run(run_scenario())

@@ -17,13 +17,13 @@ from support.services.database_runners import RerunningDatabase, open_sqlite
 
 @asynccontextmanager
 async def opened(directory, module):
-    """Open a service's database, which runs each unit of work twice, as any runner may."""
+    """Yield a service's open database, which runs each unit of work twice, as any runner may."""
     async with open_sqlite(directory, module) as opened_database:
         yield RerunningDatabase(opened_database)
 
 
 def call(role="admin", *, apps=None, key=None, fingerprint="f", if_match=None, actor="user:ada"):
-    """Make a call of somebody with a role."""
+    """Create the context of a caller with a role."""
     principal = Principal(
         actor=actor, role=role, scopes=SCOPES_BY_ROLE[role], apps=None if apps is None else frozenset(apps)
     )
@@ -41,7 +41,7 @@ async def emitted_events(database, service):
 
 
 class NoVersions:
-    """A Versions port where nothing can be registered."""
+    """A Versions port that accepts no registration."""
 
     def __init__(self):
         self.put_calls = []
@@ -52,7 +52,7 @@ class NoVersions:
 
 
 class FakeDeployments:
-    """A Deployments port that only counts places and events, and knows dev and prod; `left` has who leaves, by note."""
+    """A Deployments port with dev and prod that counts placements; `left` has the deletion holds."""
 
     def __init__(self, places=0, events=0):
         self.places = places
@@ -81,12 +81,12 @@ class FakeDeployments:
 
 
 def app_service(opened_database, versions=None, deployments=None):
-    """Make an app service with the workflows that its routes have, among stand-ins."""
+    """Create an app service with the workflows that its routes use, and doubles of other services."""
     return Apps(app_module.make(opened_database), versions or NoVersions(), deployments or FakeDeployments())
 
 
 class Apps:
-    """An app service whose apps are created and deleted as its routes do it."""
+    """An app service whose apps are created and deleted as its routes do."""
 
     def __init__(self, service, versions, deployments):
         self.service = service
@@ -104,7 +104,7 @@ class Apps:
 
 
 class Versions:
-    """A version service whose versions are deleted, and usage is found, as its routes do it."""
+    """A version service whose versions are deleted, and usage is queried, as its routes do."""
 
     def __init__(self, service, deployments):
         self.service = service

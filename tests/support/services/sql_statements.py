@@ -1,4 +1,4 @@
-"""Every SQL statement of the server: those of modules, and those that listings build on demand."""
+"""Every SQL statement of the server: those of modules, and those that listings build dynamically."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def modules():
 
 def statements():
     """Yield (name, statement) for every statement of the server."""
-    seen = set()
+    names = set()
     for module in modules():
         for name, value in vars(module).items():
             for suffix, statement in _statements_in(value):
-                if id(statement) not in seen:
-                    seen.add(id(statement))
+                if id(statement) not in names:
+                    names.add(id(statement))
                     yield f"{module.__name__.removeprefix('envmgr.server.')}.{name}{suffix}", statement
 
 

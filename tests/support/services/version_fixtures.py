@@ -1,4 +1,4 @@
-"""Versions, the locks they come with, and the events that tell where they stand."""
+"""Versions, their locks, and events of their deployments."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FewApps:
 
 
 def lock(*pins, platforms=("linux-x64",)):
-    """Write a lock that pins `tool@version` for each, asked for as `tool@version`."""
+    """Return a lock that pins each `tool@version`, requested as `tool@version`."""
     tools = {}
     for pin in pins:
         tool, _, version = pin.rpartition("@")
@@ -51,21 +51,25 @@ def lock(*pins, platforms=("linux-x64",)):
 
 
 def built_with(*pins, **fields):
-    """Say a version that was built with these."""
+    """Return a version that was built with these."""
     return VersionPut(toolchain=ToolchainInput(lock=lock(*pins)), **fields)
 
 
 @asynccontextmanager
 async def versions_of(directory, *apps, deployments=None):
-    """Give a version service among stand-ins, its database and its module."""
+    """Yield a version service with doubles of other services, its database and its module."""
     async with opened(directory, version_module) as database:
-        around = deployments or FakeDeployments()
+        deployment_port = deployments or FakeDeployments()
         service = version_module.make(database, FewApps(*apps))
-        yield Versions(service, around), database, version_module.module(database, service, around)
+        yield (
+            Versions(service, deployment_port),
+            database,
+            version_module.module(database, service, deployment_port),
+        )
 
 
 def event(type_, sequence, data, *, subject="", source="deployment"):
-    """Make an event as another service tells it."""
+    """Create an event as another service emits it."""
     return EventEnvelope(
         id=f"{source}-{sequence}-{next(_numbers)}",
         source=f"alm/{source}",
@@ -79,7 +83,7 @@ def event(type_, sequence, data, *, subject="", source="deployment"):
 
 
 def deployment_event(sequence, app_id, app, environment, version, type_="DeploymentUpdated"):
-    """Tell that a version (None: nothing) stands in a place."""
+    """Create an event that sets the current version of a placement (None: nothing)."""
     return event(
         type_,
         sequence,
@@ -126,7 +130,7 @@ def app_data(app_id, name, at=AT):
 
 
 async def deliver(module, *events):
-    """Hand events to whoever of a service takes them, one by one, as the bus does."""
+    """Deliver events to the consumers of a service, one by one, as the bus does."""
     for item in events:
         for subscription in module.subscriptions:
             if subscription.select([item]):

@@ -55,12 +55,12 @@ def test_commits_between_two_versions_are_listed_newest_first(tree):
     assert all(last.startswith(result.listed[0][0]) for _ in result.listed)
 
 
-def test_short_commits_are_understood(tree):
+def test_abbreviated_commits_are_resolved(tree):
     first, last = tree.commit("one"), tree.commit("two")
     assert Repository(tree.environment).between(first[:7], last[:9]).added == 1
 
 
-def test_commits_that_the_second_lacks_are_counted(tree):
+def test_commits_missing_in_the_second_version_are_counted(tree):
     base = tree.commit("base")
     theirs = tree.commit("theirs")
     tree.git("checkout", "--quiet", "-b", "other", base)
@@ -78,14 +78,14 @@ def test_many_commits_are_counted_and_the_newest_listed(tree, monkeypatch):
 
 
 @pytest.mark.parametrize("other", ["f" * 40, "", "HEAD", "--output=x", "main", "abcdef"])
-def test_an_unknown_commit_is_not_looked_up(tree, other):
+def test_an_unknown_commit_yields_no_log(tree, other):
     first = tree.commit("one")
     assert Repository(tree.environment).between(first, other) is None
     assert Repository(tree.environment).between(other, first) is None
     assert os.listdir(tree.environment.cwd) == [".git"]
 
 
-def test_a_directory_without_a_repository_and_a_machine_without_git_know_nothing(tree, tmp_path_factory):
+def test_without_a_repository_or_git_there_is_no_log(tree, tmp_path_factory):
     first, last = tree.commit("one"), tree.commit("two")
     elsewhere = Environment(dict(tree.environment.variables), str(tmp_path_factory.mktemp("elsewhere")))
     assert Repository(elsewhere).between(first, last) is None

@@ -54,7 +54,7 @@ def test_an_invalid_lifetime_error_shows_valid_ones(text):
     assert "90d" in caught.value.hint
 
 
-def test_a_key_lasts_no_longer_than_the_server_lets_it():
+def test_a_lifetime_beyond_the_servers_maximum_is_rejected():
     with pytest.raises(UsageError, match="duration 1831d exceeds the maximum") as caught:
         parse_duration("1831d")
     assert "1830d" in caught.value.hint
@@ -66,7 +66,7 @@ def test_scopes_are_those_of_the_server():
     assert SCOPES == context.SCOPES
 
 
-def test_scopes_are_each_sent_once_and_without_any_it_is_what_a_push_needs():
+def test_scopes_are_deduplicated_and_default_to_those_of_a_push():
     assert parse_scopes(["audit:read", "apps:read", "audit:read"]) == ("audit:read", "apps:read")
     assert parse_scopes([]) == PUSH_SCOPES
 
@@ -78,14 +78,14 @@ def test_an_unknown_scope_error_lists_the_scopes():
     assert "did you mean versions:write" in caught.value.hint
 
 
-def test_scopes_are_offered_where_one_is_typed():
+def test_scopes_are_completed():
     assert list(candidates(["alm", "keys", "create", "ci", "--scope"], "dep")) == [
         "deployments:read",
         "deployments:write",
     ]
 
 
-def test_a_key_says_what_is_wanted_of_it_and_nothing_else():
+def test_the_request_for_a_key_contains_only_the_options():
     api = FakeApiClient({"GET /apps/7": {"id": 7, "name": "shop"}, "POST /auth/keys": KEY})
     keys.create(api, KeyOptions("ci", PUSH_SCOPES))
     keys.create(api, KeyOptions("ci", ("apps:read",), ("7",), 60))
@@ -102,7 +102,7 @@ def test_a_key_says_what_is_wanted_of_it_and_nothing_else():
         ("xyz", "run `envmgr alm apps create xyz` to register it"),
     ],
 )
-def test_no_key_is_made_for_an_app_that_is_not_there(name, hint):
+def test_a_key_for_an_unknown_app_is_not_created(name, hint):
     api = FakeApiClient({"GET /apps": [{"name": "shop"}]})
     with pytest.raises(AlmNotFound) as caught:
         keys.create(api, KeyOptions("ci", PUSH_SCOPES, (name,)))
@@ -116,7 +116,7 @@ def test_a_rejected_key_creation_names_the_required_role():
     assert "cannot exceed your own permissions" in caught.value.hint
 
 
-def test_a_key_is_revoked_as_it_was_seen():
+def test_a_key_is_revoked_with_the_etag_that_was_displayed():
     api = FakeApiClient({"GET /auth/keys/4": KEY, "DELETE /auth/keys/4": None})
     keys.revoke(api, keys.show(api, 4))
     assert api.requests[-1] == ("DELETE", "/auth/keys/4", {}, "1")
@@ -138,7 +138,7 @@ def test_revoking_a_key_asks_for_confirmation_with_its_effect(monkeypatch, capsy
     assert capsys.readouterr().err == requested
 
 
-def test_keys_are_listed_below_what_the_columns_are():
+def test_keys_are_listed_below_column_headings():
     assert screen.lines([FOREVER, KEY], 3 * 86_400, Style(colour=False), 80) == [
         "id  name     scopes     apps  expires     last used",
         "12  all?[2J  apps:read  all   never       never",
@@ -146,7 +146,7 @@ def test_keys_are_listed_below_what_the_columns_are():
     ]
 
 
-def test_a_key_that_ends_soon_or_has_ended_is_seen_at_once():
+def test_expiring_and_expired_keys_are_highlighted():
     now = datetime(2026, 4, 1, tzinfo=UTC).timestamp()
     for passed, text in ((-28 * 60, "in 28m"), (0, "expired")):
         assert f"  {text}  " in screen.lines([KEY], now + passed, Style(colour=False), 80)[1]

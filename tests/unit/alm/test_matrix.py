@@ -7,7 +7,7 @@ from envmgr.kit.errors import AlmError
 from support.alm.matrix_builders import cell, matrix, place
 
 
-def test_environments_stand_by_their_order_and_apps_by_name():
+def test_environments_are_sorted_by_order_and_apps_by_name():
     result = grid(
         matrix(
             [place("web", "dev", cell(1, 1, "1.0")), place("api", "prod", cell(2, 2, "1.0"))],
@@ -18,13 +18,13 @@ def test_environments_stand_by_their_order_and_apps_by_name():
     assert [row.app for row in result.rows] == ["api", "web"]
 
 
-def test_an_app_that_never_was_deployed_has_no_row():
+def test_an_undeployed_app_has_no_row():
     result = grid(matrix([place("web", "dev", cell(1, 1, "1.0"))], apps=["web", "idle"]))
     assert [row.app for row in result.rows] == ["web"]
     assert result.never_deployed == ("idle",)
 
 
-def test_a_row_differs_where_not_every_environment_has_the_same_version():
+def test_a_row_differs_unless_all_environments_have_the_same_version():
     result = grid(
         matrix(
             [
@@ -70,19 +70,19 @@ def test_the_current_version_is_listed_once():
     assert row.cells["prod"].latest_attempt is None
 
 
-def test_no_place_is_left_out_though_the_lists_lack_it():
+def test_placements_missing_in_the_lists_are_included():
     result = grid({**matrix([place("web", "prod", cell(1, 1, "1"))]), "apps": [], "environments": []})
     assert [column.name for column in result.columns] == ["prod"]
     assert [row.app for row in result.rows] == ["web"]
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "\x9b2J", "\u202e"])
-def test_a_name_that_would_harm_a_terminal_is_refused(name):
+def test_a_name_with_control_characters_is_rejected(name):
     with pytest.raises(AlmError, match="contains invalid characters"):
         grid(matrix([place("web", "prod", cell(1, 1, name))]))
 
 
-def test_columns_know_their_tier():
+def test_columns_have_the_tier_of_their_environment():
     result = grid(matrix([place("web", "prod", cell(1, 1, "1"))], environments=[("prod", 1)]))
     assert result.columns == (Column("prod", "other"),)
 

@@ -30,7 +30,7 @@ from envmgr.kit.errors import UsageError
         ("42", IdRef(42)),
     ],
 )
-def test_a_ref_formats_as_it_was_written(word, ref):
+def test_a_ref_is_formatted_as_it_was_written(word, ref):
     assert parse(word) == ref
     assert str(ref) == word
 
@@ -55,14 +55,14 @@ def test_a_ref_formats_as_it_was_written(word, ref):
         *("shop@/1", "shop@1/", "shop@a//b", "shop@a/./b", "shop@a/..", "shop@a/lock", "shop:a/b", "a/b"),
     ],
 )
-def test_what_names_nothing_is_refused_with_an_example(word):
+def test_an_invalid_ref_is_rejected_with_an_example(word):
     with pytest.raises(UsageError) as caught:
         parse(word)
     assert repr(word) in caught.value.message
     assert "shop@1.4.0" in str(caught.value.hint)
 
 
-def test_names_are_as_long_as_the_server_takes_them():
+def test_names_have_the_maximum_length_of_the_server():
     assert parse(f"{'a' * 100}@{'t' * 128}") == TagRef("a" * 100, "t" * 128)
     for word in ("a" * 101 + "@1", "a@" + "t" * 129, "e" * 64, "a:" + "e" * 64, "9" * 5_000):
         with pytest.raises(UsageError):
@@ -79,17 +79,17 @@ def test_names_are_as_long_as_the_server_takes_them():
         (("9",), IdRef(9)),
     ],
 )
-def test_one_version_is_named_in_a_word_or_two(args, ref):
+def test_a_version_is_one_argument_or_two(args, ref):
     assert parse_version(args) == ref
 
 
 @pytest.mark.parametrize("args", [("prod",), ("shop@1.0", "x"), ("a", "b", "c"), ("shop", "")])
-def test_other_words_are_not_one_version(args):
+def test_other_arguments_are_rejected(args):
     with pytest.raises(UsageError):
         parse_version(args)
 
 
-def test_names_that_stand_alone_are_checked_too():
+def test_names_without_a_version_are_validated():
     assert (check_app("shop"), check_environment("prod")) == ("shop", "prod")
     for check in (check_app, check_environment):
         with pytest.raises(UsageError):

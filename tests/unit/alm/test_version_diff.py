@@ -47,7 +47,7 @@ def test_tools_are_added_removed_and_changed():
         ("21.0.2+12", "21.0.2+13", "up"),
     ],
 )
-def test_a_change_tells_its_direction_where_versions_can_be_compared(before, after, direction):
+def test_a_change_has_a_direction_if_versions_are_comparable(before, after, direction):
     (change,) = tools([("tool", before, "x")], [("tool", after, "x")])
     assert change == Change("tool", before, after, direction)
 
@@ -61,7 +61,7 @@ def test_several_versions_of_a_tool_are_paired_by_their_requests():
     )
 
 
-def test_what_has_no_counterpart_is_added_or_removed():
+def test_a_version_without_a_counterpart_is_added_or_removed():
     before = [("node", "18.1.0", "18")]
     after = [("node", "20.2.0", "20"), ("node", "22.0.0", "22")]
     assert tools(before, after) == (
@@ -71,7 +71,7 @@ def test_what_has_no_counterpart_is_added_or_removed():
     )
 
 
-def test_one_version_each_is_a_change_though_the_request_changed_too():
+def test_a_single_version_on_each_side_is_a_change_despite_other_requests():
     assert tools([("node", "18.1.0", "18")], [("node", "20.0.0", "20")]) == (
         Change("node", "18.1.0", "20.0.0", "up"),
     )
@@ -98,7 +98,7 @@ def test_a_side_may_be_missing():
     assert not result.is_same_version
 
 
-def test_what_came_without_a_lock_has_no_tools_to_compare():
+def test_a_version_without_a_lock_has_no_tools_to_compare():
     known, unknown = version(1, [("node", "20.0.0", "20")]), version(2, lock=None)
     assert compare(unknown, known).tools == compare(known, unknown).tools == ()
 

@@ -34,7 +34,7 @@ def mine(tmp_path):
     return make
 
 
-def test_a_list_is_read_once_however_many_threads_ask(tmp_path):
+def test_concurrent_threads_read_a_list_once(tmp_path):
     catalog = catalog_of("zig", tmp_path)
     with ThreadPoolExecutor(8) as pool:
         result = list(pool.map(catalog.listing, ["zig", "ziglang"] * 8))
@@ -42,7 +42,7 @@ def test_a_list_is_read_once_however_many_threads_ask(tmp_path):
     assert len(catalog._context.lists.requests) == 1
 
 
-def test_a_digest_of_the_list_saves_asking_for_sums(mine):
+def test_sums_are_not_requested_if_the_list_has_a_digest(mine):
     checksum = {"url_template": "{url}.sha256", "format": "bare"}
     body = json.dumps([{"version": "1.0", "url": "https://x/a.zip", "h": "a" * 64}])
     options = {"url": "url", "sha256": "h"}
@@ -67,24 +67,24 @@ def test_without_sums_an_archive_has_no_digest(mine):
     assert catalog.artifact("mine", "9.9", LINUX) is None
 
 
-def test_a_layout_needs_no_list(mine):
+def test_a_layout_is_resolved_without_the_list(mine):
     catalog, lists = mine({}, download_url_template="https://x/{version}-{os}.zip")
     assert catalog.layout("mine", "1.0", LINUX).format == "zip"
     assert catalog.layout("mine", "1.0", LINUX, "https://x/y.tar.xz").format == "tar.xz"
     assert lists.requests == []
 
 
-def test_plain_addresses_are_where_they_say(tmp_path):
+def test_plain_urls_are_unchanged(tmp_path):
     assert catalog_of("zig", tmp_path).locate(Artifact("https://x/y")).url == "https://x/y"
 
 
-def test_a_manifest_that_is_not_valid_is_no_manifest(mine):
+def test_an_invalid_manifest_is_an_error(mine):
     catalog, _ = mine({}, env={"A": "{nonsense}"})
     with pytest.raises(ManifestError, match="nonsense"):
         catalog.manifest("mine")
 
 
-def test_a_catalog_opens_on_what_commands_have(tmp_path):
+def test_a_catalog_is_created_from_the_context_of_a_command(tmp_path):
     paths = single_root(str(tmp_path))
     catalog = open_catalog(
         registry=Registry(paths, [str(tmp_path / "project")]),
@@ -97,7 +97,7 @@ def test_a_catalog_opens_on_what_commands_have(tmp_path):
     assert [place.scope for place in catalog.registry.directories] == ["project", "user", "built-in"]
 
 
-def test_a_packages_archive_is_named_without_its_host_and_located_when_wanted(server, machine):
+def test_a_package_archive_has_a_url_without_host_and_is_located_on_demand(server, machine):
     wheel = "my_tool-1.0-py3-none-manylinux_2_17_x86_64.whl"
     index = simple_json(server, "my-tool", [{"filename": wheel}])
     home = machine.with_pip(index)

@@ -90,12 +90,12 @@ def test_json_is_read_by_its_path():
         ("<html>", "json", "line 1, column 1"),
     ],
 )
-def test_what_lists_no_digests_is_described(text, kind, words):
+def test_a_document_without_digests_is_described(text, kind, words):
     with pytest.raises(ValueError, match=words):
         checksums.parse(text, kind, URL, "a")
 
 
-def test_an_archive_gets_the_digest_its_upstream_publishes():
+def test_an_archive_has_the_digest_that_its_upstream_publishes():
     result = verified(f"{A}  tool.zip", format="sums", algorithm="sha256")
     assert (result.url, str(result.digest)) == (URL, f"sha256:{A}")
 
@@ -104,17 +104,17 @@ def test_other_algorithms_are_preserved():
     assert str(verified(A * 2, format="bare", algorithm="sha512").digest) == f"sha512:{A * 2}"
 
 
-def test_a_digest_of_the_wrong_length_is_an_error_that_names_the_document():
+def test_a_digest_of_the_wrong_length_is_an_error_with_the_url():
     with pytest.raises(SourceError, match=r"cannot read the sha256 digest of tool\.zip from https://x/sums"):
         verified("abcd", format="bare")
 
 
-def test_a_document_that_is_not_there_leaves_the_archive_without_a_digest():
+def test_a_missing_sums_document_yields_no_digest():
     assert verified("", status=404, format="bare") == ARTIFACT
     assert verified(f"{B}  other.zip", format="sums") == ARTIFACT
 
 
-def test_complete_sums_tell_what_is_not_published():
+def test_an_archive_missing_in_complete_sums_is_not_published():
     assert verified("", status=410, format="sums", complete="True") is None
     assert verified(f"{B}  other.zip", format="sums", complete="True") is None
 

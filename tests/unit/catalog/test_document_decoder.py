@@ -16,7 +16,7 @@ from envmgr.catalog import document_decoder
         ("https://x/stable.txt", "text"),
     ],
 )
-def test_the_format_of_a_list_is_guessed_from_its_address(url, kind):
+def test_the_format_of_a_list_is_derived_from_its_url(url, kind):
     assert document_decoder.format_of(url) == kind
 
 
@@ -34,7 +34,7 @@ def test_every_format_is_decoded(body, kind, decoded):
     assert document_decoder.decode(body, kind) == decoded
 
 
-def test_ndjson_is_decoded_line_by_line_when_its_entries_are_wanted():
+def test_ndjson_is_decoded_lazily_line_by_line():
     lines = list(document_decoder.entries(document_decoder.decode(b'{"a": 1}\r\n\n  \n{"a": 2}', "ndjson")))
     assert [document_decoder.value_of(line) for line in lines] == [{"a": 1}, {"a": 2}]
     assert document_decoder.value_of({"a": 1}) == {"a": 1}
@@ -49,13 +49,13 @@ def test_ndjson_is_decoded_line_by_line_when_its_entries_are_wanted():
         (b"a = \n", "toml", "line 1"),
     ],
 )
-def test_what_is_no_document_is_described(body, kind, words):
+def test_an_undecodable_document_is_described(body, kind, words):
     with pytest.raises(ValueError, match=words):
         document_decoder.decode(body, kind)
 
 
 @pytest.mark.parametrize(("line", "words"), [(b"\xff", "byte 0"), (b"{", "line 1, column 2")])
-def test_a_bad_line_is_described(line, words):
+def test_an_invalid_line_is_described(line, words):
     with pytest.raises(ValueError, match=words):
         document_decoder.value_of(memoryview(line))
 
@@ -64,12 +64,12 @@ def test_a_bad_line_is_described(line, words):
     ("value", "words"),
     [(None, "nothing"), ({}, "an object"), ("x", "a string"), (3, "a number"), (True, "a number|a boolean")],
 )
-def test_what_is_no_list_is_described(value, words):
+def test_a_document_without_a_list_is_described(value, words):
     with pytest.raises(ValueError, match=words):
         list(document_decoder.entries(value))
 
 
-def test_a_list_without_end_is_refused():
+def test_an_endless_list_is_rejected():
     with pytest.raises(ValueError, match="more than 100000 entries"):
         list(document_decoder.entries(iter(int, 1)))
 

@@ -19,11 +19,11 @@ ENTRY = {"version": "1.0", "files": [{"os": "linux", "url": "u"}], "x86_64-linux
         ("join('', ['a', version])", "a1.0"),
     ],
 )
-def test_expressions_find_fields_and_paths_with_placeholders(text, result):
+def test_expressions_select_fields_and_paths_with_placeholders(text, result):
     assert expression.find(text, ENTRY, {"os": "linux", "arch": "x86_64"}) == result
 
 
-def test_a_field_of_what_is_no_object_is_nothing():
+def test_a_field_of_a_non_object_is_none():
     assert expression.find("version", ["1.0"]) is None
 
 
@@ -32,7 +32,7 @@ def test_a_value_cannot_break_out_of_a_literal():
 
 
 @pytest.mark.parametrize("text", ["a[", "starts_with(version, `1`)", "nonsense(version)"])
-def test_what_cannot_be_evaluated_is_quoted(text):
+def test_an_invalid_expression_is_quoted_in_the_error(text):
     with pytest.raises(ValueError, match="the expression"):
         expression.find(text, ENTRY)
 

@@ -27,7 +27,7 @@ def errors(base=GOOD, **fields):
     return report(base, **fields).errors
 
 
-def test_the_schema_is_a_schema():
+def test_the_schema_is_a_valid_json_schema():
     Draft202012Validator.check_schema(lint.schema())
 
 
@@ -170,7 +170,7 @@ def test_braces_outside_of_placeholders_are_an_issue(text):
         ({"asset": "x"}, "$.asset"),
     ],
 )  # fmt: skip
-def test_what_a_schema_cannot_say_is_checked_too(fields, path):
+def test_rules_beyond_the_schema_are_checked(fields, path):
     assert [issue.partition(": ")[0] for issue in errors(**fields)] in ([path], [path, path])
 
 
@@ -196,7 +196,7 @@ def test_what_a_schema_cannot_say_is_checked_too(fields, path):
         ),
     ],
 )
-def test_sources_must_be_whole(base, issue):
+def test_sources_must_be_complete(base, issue):
     result = errors(base)
     assert len(result) == 1
     assert result[0].startswith(issue)
@@ -216,7 +216,7 @@ def test_sources_must_be_whole(base, issue):
         },
     ],
 )
-def test_every_kind_of_source_can_be_written(source):
+def test_every_kind_of_source_is_accepted(source):
     assert errors(SOURCED, source=source) == ()
 
 
@@ -232,7 +232,7 @@ def test_every_kind_of_source_can_be_written(source):
         ),
     ],
 )
-def test_what_is_probably_not_meant_is_a_warning(fields, words):
+def test_probable_mistakes_are_warnings(fields, words):
     data = {key: value for key, value in {**GOOD, **fields}.items() if value is not None}
     result = report(data)
     assert result.errors == ()
@@ -245,7 +245,7 @@ HERE = ("http://127.0.0.1:8080", "http://localhost", "http://[::1]:1", "http://x
 @pytest.mark.parametrize(
     "place", ["http://example.org", "http://127.0.0.1.example.org", "http://h:{major}", *HERE]
 )
-def test_every_address_in_plain_http_is_warned_of_unless_it_is_this_machine(place):
+def test_a_plain_http_url_is_a_warning_except_on_loopback(place):
     result = report(
         versions_url=f"{place}/list",
         download_url_template=f"{place}/{{version}}",
@@ -281,13 +281,13 @@ def test_every_address_in_plain_http_is_warned_of_unless_it_is_this_machine(plac
         ),
     ],
 )
-def test_addresses_of_sources_in_plain_http_are_warned_of(source, path):
+def test_a_plain_http_url_of_a_source_is_a_warning(source, path):
     result = report(SOURCED, source=source)
     assert result.errors == ()
     assert f"{path}: plain http is refused unless the setting allow_http is on" in result.warnings
 
 
-def test_a_field_that_is_not_supported_says_so():
+def test_an_unsupported_field_is_reported_as_such():
     assert errors(foreign_files=[".xrc"]) == (
         "$: the field 'foreign_files' is not supported: files of other version managers (.nvmrc) are not read",
     )
@@ -298,14 +298,14 @@ def test_a_signature_of_minisign_can_be_declared():
     assert errors(overrides=[{"versions": "<1", "signature": None}], signature=SIGNATURE) == ()
 
 
-def test_a_word_that_is_no_key_is_explained():
+def test_an_invalid_key_is_explained():
     assert errors(signature={**SIGNATURE, "keys": ["RWx"]}) == (
         "$.signature.keys[0]: invalid minisign public key 'RWx': expected 56 characters that begin with RW",
     )
 
 
 @pytest.mark.parametrize("kind", ["openpgp", "sigstore", "nonsense", 1, None])
-def test_signatures_that_cannot_be_verified_are_refused_wherever_they_are_declared(kind):
+def test_unverifiable_signatures_are_rejected_at_every_level(kind):
     other = {**SIGNATURE, "kind": kind}
     result = errors(
         signature=other,
@@ -326,25 +326,25 @@ def test_packages_of_registries_have_no_signatures(kind):
     assert result == (f"$.signature: not supported with source {kind!r}",)
 
 
-def test_bad_json_is_one_issue_with_its_place():
+def test_invalid_json_is_one_issue_with_its_position():
     assert lint.issues('{"name": }') == ("line 1, column 10: Expecting value",)
 
 
-def test_check_raises_what_issues_lists():
+def test_check_raises_the_listed_issues():
     with pytest.raises(ManifestError) as caught:
         lint.check("[]", "x.json")
     assert caught.value.issues == lint.issues("[]")
     assert "docs/plugins.md" in caught.value.hint
 
 
-def test_warnings_can_be_selected_alone():
+def test_warnings_can_be_listed_without_issues():
     assert lint.warnings(json.dumps(GOOD)) == ()
 
 
-def test_a_long_value_is_not_quoted_whole():
+def test_a_long_value_is_truncated_in_the_message():
     assert all(len(issue) < 400 for issue in errors(homepage="x" * 5000))
 
 
-def test_a_url_for_every_platform_is_no_reason_for_a_warning():
+def test_a_url_for_every_platform_causes_no_warning():
     data = {key: value for key, value in GOOD.items() if key != "download_url_template"}
     assert report(data, download_url_template="https://example.org/tool-{version}.jar") == lint.Report(())

@@ -28,7 +28,7 @@ def test_a_list_is_requested_once_a_run(server: Server, machine: Machine) -> Non
     assert server.paths == ["/list"]
 
 
-def test_the_next_run_asks_conditionally_and_keeps_what_did_not_change(
+def test_the_next_run_sends_a_conditional_request_and_keeps_an_unchanged_list(
     server: Server, machine: Machine
 ) -> None:
     url = server.add("/list", "one", {"Link": '<x>; rel="next"'})
@@ -61,7 +61,7 @@ def test_offline_mode_returns_the_cached_list_without_a_request(server: Server, 
     assert len(server.requests) == 1
 
 
-def test_offline_mode_without_a_cached_list_is_an_error_that_names_it(machine: Machine) -> None:
+def test_offline_mode_without_a_cached_list_is_an_error_with_its_url(machine: Machine) -> None:
     with pytest.raises(Offline, match=r"example\.org/list"):
         machine.run(offline=True).lists.get("https://user:secret@example.org/list")
 
@@ -88,7 +88,9 @@ def test_an_unreachable_server_is_replaced_by_the_cached_list(server: Server, ma
 
 
 @pytest.mark.parametrize("code", [401, 404])
-def test_an_upstream_that_says_no_is_believed(server: Server, machine: Machine, code: int) -> None:
+def test_a_not_found_response_is_not_replaced_by_the_cached_list(
+    server: Server, machine: Machine, code: int
+) -> None:
     url = server.add("/list", "one")
     machine.run().lists.get(url)
     server.add("/list", "no", fault=faults.status(code))
@@ -115,7 +117,7 @@ def test_a_failure_without_a_cached_list_is_raised(server: Server, machine: Mach
 @pytest.mark.parametrize(
     "damage", [b"", b"no json\nx", b"[]\nx", b'{"sha256": "0", "url": "", "headers": {}}\nx']
 )
-def test_a_damaged_file_is_as_good_as_none(
+def test_a_damaged_cache_file_is_ignored(
     server: Server, machine: Machine, tmp_path: Path, damage: bytes
 ) -> None:
     url = server.add("/list", "one")
@@ -136,7 +138,7 @@ def test_credentials_are_sent_and_never_stored(server: Server, machine: Machine,
     assert os.stat(file).st_mode & 0o077 == 0
 
 
-def test_two_representations_of_one_address_are_cached_separately(
+def test_two_representations_of_a_url_are_cached_separately(
     server: Server, machine: Machine, tmp_path: Path
 ) -> None:
     url = server.add("/list", "one")
@@ -146,7 +148,7 @@ def test_two_representations_of_one_address_are_cached_separately(
     assert len(cached_files(tmp_path)) == 2
 
 
-def test_the_final_address_after_redirects_is_cached_too(server: Server, machine: Machine) -> None:
+def test_the_final_url_after_redirects_is_cached(server: Server, machine: Machine) -> None:
     server.add("/there/list", "one")
     url = server.add("/list", fault=faults.redirect("/there/list"))
     for offline in (False, True):
@@ -154,7 +156,7 @@ def test_the_final_address_after_redirects_is_cached_too(server: Server, machine
         assert document.url == f"{server.url}/there/list"
 
 
-def test_a_folder_that_cannot_be_written_to_costs_a_note_only(
+def test_an_unwritable_cache_directory_causes_only_a_note(
     server: Server, machine: Machine, tmp_path: Path
 ) -> None:
     url = server.add("/list", "one")
@@ -171,13 +173,13 @@ def test_a_local_file_is_read_and_not_cached(machine: Machine, tmp_path: Path) -
     assert not (tmp_path / "envmgr").exists()
 
 
-def test_a_list_beyond_the_limit_is_refused(server: Server, machine: Machine) -> None:
+def test_a_list_beyond_the_size_limit_is_rejected(server: Server, machine: Machine) -> None:
     url = server.add("/list", "0123456789")
     with pytest.raises(HttpError, match="exceeds"):
         machine.run().lists.get(url, limit=5)
 
 
-def test_what_is_made_once_is_made_once_by_many_threads(machine: Machine) -> None:
+def test_concurrent_threads_compute_a_value_once(machine: Machine) -> None:
     lists = machine.run().lists
     made: list[int] = []
     start = threading.Barrier(8)
@@ -194,7 +196,7 @@ def test_what_is_made_once_is_made_once_by_many_threads(machine: Machine) -> Non
     assert made == [1]
 
 
-def test_what_failed_is_tried_again(server: Server, machine: Machine) -> None:
+def test_a_failed_computation_is_repeated(server: Server, machine: Machine) -> None:
     url = server.add("/list", "one", fault=faults.status(404, times=1))
     lists = machine.run().lists
     with pytest.raises(HttpError):

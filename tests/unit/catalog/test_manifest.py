@@ -32,7 +32,7 @@ def published(manifest, version="1.2.3"):
     return {p.key for p in DEFAULT_PLATFORMS if manifest.download_url(version, None, p)}
 
 
-def test_the_smallest_manifest_gives_the_archive_of_the_platform_its_url_speaks_of():
+def test_a_minimal_manifest_has_an_archive_for_the_platform_in_its_url():
     manifest = manifest_reader.build(SMALLEST, "nodejs.json")
     assert manifest.source == {"kind": "index", "url": "https://nodejs.org/dist/index.json"}
     assert published(manifest, "20.1.0") == {"linux-x64"}
@@ -40,12 +40,12 @@ def test_the_smallest_manifest_gives_the_archive_of_the_platform_its_url_speaks_
     assert url == "https://nodejs.org/dist/v20.1.0/node-v20.1.0-linux-x64.tar.gz"
 
 
-def test_the_smallest_manifest_lays_its_archive_out_without_the_version_in_the_path():
+def test_a_minimal_manifest_strips_the_version_directory():
     layout = manifest_reader.build(SMALLEST, "nodejs.json").layout("20.1.0", None, LINUX)
     assert (layout.format, layout.bin, layout.strip) == ("tar.gz", ("bin/node",), None)
 
 
-def test_a_path_that_names_the_archives_top_directory_keeps_it():
+def test_a_program_path_with_the_top_directory_keeps_it():
     template = "{version}/node-v{version}-linux-x64/bin/node"
     layout = manifest_reader.build({**SMALLEST, "bin_path_template": template}, "x").layout(
         "20.1.0", None, LINUX
@@ -57,12 +57,12 @@ def test_a_path_that_names_the_archives_top_directory_keeps_it():
     ("text", "expected"),
     [("{version}", "."), ("{version}/", "."), ("bin/node", "bin/node"), ("{version}/{os}/x{exe}", "linux/x")],
 )
-def test_a_path_of_programs_is_taken_from_below_the_versions_directory(text, expected):
+def test_program_paths_are_relative_to_the_version_directory(text, expected):
     layout = manifest_reader.build({**SMALLEST, "bin_path_template": text}, "x").layout("20.1.0", None, LINUX)
     assert layout.bin == (expected,)
 
 
-def test_a_url_without_any_platforms_words_is_for_all():
+def test_a_url_without_platform_names_is_for_all_platforms():
     url = "https://example.org/{version}/tool.jar"
     manifest = manifest_reader.build({**SMALLEST, "download_url_template": url}, "x")
     assert published(manifest) == {platform.key for platform in DEFAULT_PLATFORMS}
@@ -91,11 +91,11 @@ def test_names_are_mapped_and_extensions_follow_the_platform():
     ("version", "expected"),
     [("20.1.0", "20/1/0"), ("1.22", "1/22/"), ("3.12.4+20240726", "3/12/4"), ("1.2.3-rc.4", "1/2/3")],
 )
-def test_a_versions_numbers_are_placeholders(version, expected):
+def test_version_components_are_placeholders(version, expected):
     assert made().fill("{major}/{minor}/{patch}", version, None, LINUX) == expected
 
 
-def test_the_tag_is_a_placeholder_of_its_own():
+def test_the_tag_is_a_placeholder():
     manifest = made(download_url_template="https://example.org/{tag}/{os}-{arch}/{name}")
     assert (
         manifest.download_url("1.0", "release-1.0", LINUX) == "https://example.org/release-1.0/linux-x64/tool"
@@ -106,7 +106,7 @@ def test_a_null_in_a_name_map_means_not_published():
     assert published(made(arch={"arm64": None})) == {"linux-x64", "macos-x64", "windows-x64"}
 
 
-def test_musl_needs_a_word_of_it():
+def test_musl_is_supported_only_if_mentioned():
     assert "linux-x64-musl" not in published(made())
     assert "linux-x64-musl" in published(made(libc={"musl": ""}))
     assert "linux-x64-musl" in published(made(platforms={"linux-musl": {"ext": "tgz"}}))
@@ -127,12 +127,12 @@ def test_platforms_narrow_from_the_system_to_its_processor_and_c_library():
     assert ends == ["a", "c", "b", "d"]
 
 
-def test_null_takes_a_platform_away_and_a_more_exact_object_brings_it_back():
+def test_null_removes_a_platform_and_a_more_specific_object_restores_it():
     manifest = made(platforms={"macos": None, "macos-x64": {}, "windows": None})
     assert published(manifest) == {"linux-x64", "linux-arm64", "macos-x64"}
 
 
-def test_overrides_change_what_applies_to_their_versions_only():
+def test_overrides_apply_to_their_versions_only():
     manifest = made(overrides=[{"versions": "<2", "ext": "old"}, {"versions": "<1", "ext": "oldest"}])
     assert [manifest.fill("{ext}", v, None, LINUX) for v in ("0.9", "1.9", "2.0")] == [
         "oldest",
@@ -141,18 +141,18 @@ def test_overrides_change_what_applies_to_their_versions_only():
     ]
 
 
-def test_overrides_hold_for_the_pre_releases_of_their_versions():
+def test_overrides_apply_to_pre_releases_of_their_versions():
     manifest = made(overrides=[{"versions": "<2", "ext": "old"}])
     assert manifest.fill("{ext}", "1.5.0-rc.1", None, LINUX) == "old"
 
 
-def test_overrides_take_platforms_away_for_old_versions():
+def test_overrides_can_remove_platforms_for_old_versions():
     manifest = made(overrides=[{"versions": "<2", "platforms": {"macos-arm64": None}}])
     assert "macos-arm64" not in published(manifest, "1.0")
     assert "macos-arm64" in published(manifest, "2.0")
 
 
-def test_platforms_win_over_overrides_and_overrides_platforms_over_both():
+def test_platforms_override_overrides_and_their_platforms_override_both():
     manifest = made(
         platforms={"windows": {"ext": "zip"}},
         overrides=[
@@ -165,7 +165,7 @@ def test_platforms_win_over_overrides_and_overrides_platforms_over_both():
     assert manifest.fill("{ext}", "0.5", None, WINDOWS) == "exe"
 
 
-def test_environments_are_merged_key_by_key_and_null_takes_one_away():
+def test_environments_are_merged_by_key_and_null_removes_a_key():
     manifest = made(
         env={"A": "{home}/{version}", "B": "b"}, platforms={"linux": {"env": {"B": None, "C": "{arch}"}}}
     )
@@ -210,7 +210,7 @@ def test_every_layout_field_is_parsed():
         ),
     ],
 )
-def test_a_script_anywhere_in_a_manifest_counts(fields, expected):
+def test_an_install_script_is_detected_at_every_level(fields, expected):
     assert made(**fields).has_script is expected
 
 
@@ -232,7 +232,7 @@ def test_an_explicit_format_overrides_the_url():
     assert made(format="{ext}", ext="tar.xz").layout("1.0", None, LINUX, "https://x/y").format == "tar.xz"
 
 
-def test_a_lone_file_is_called_as_the_tool_where_nothing_says_otherwise():
+def test_a_single_file_has_the_name_of_the_tool_by_default():
     manifest = manifest_reader.build(
         {"name": "github:jqlang/jq", "source": {"kind": "github", "repo": "jqlang/jq"}}, "x"
     )
@@ -259,23 +259,23 @@ def test_a_lone_file_is_called_as_the_tool_where_nothing_says_otherwise():
         ({}, " v1.2 \n", "1.2"),
     ],
 )
-def test_tags_become_versions(options, tag, version):
+def test_tags_are_converted_to_versions(options, tag, version):
     assert made(versions=options).version_of(tag) == version
 
 
 @pytest.mark.parametrize(
     ("options", "tag"), [({}, "v1.2"), ({"prefix": "go"}, "go1.2"), ({"prefix": ""}, "1.2")]
 )
-def test_a_tag_can_be_guessed_from_a_version(options, tag):
+def test_a_tag_is_derived_from_a_version(options, tag):
     assert made(versions=options).tag_of("1.2") == tag
 
 
-def test_a_vendor_is_no_part_of_what_templates_and_ranges_see():
+def test_the_vendor_prefix_is_removed_for_templates_and_ranges():
     manifest = made(versions={"vendor": "temurin"}, overrides=[{"versions": "<17", "ext": "old"}])
     assert manifest.fill("{version} {major} {ext}", "temurin-11.0.2", None, LINUX) == "11.0.2 11 old"
 
 
-def test_a_checksum_knows_the_archives_url_and_file():
+def test_checksum_templates_have_the_archives_url_and_file():
     manifest = made(
         checksum={"url_template": "{url}.sha256?{file}", "format": "json", "path": '"{file}".{os}'}
     )
@@ -287,7 +287,7 @@ def test_a_checksum_knows_the_archives_url_and_file():
     }
 
 
-def test_no_checksum_where_there_is_none_or_nothing_is_published():
+def test_no_checksum_without_a_template_or_an_archive():
     checksum = {"url_template": "{url}.sha256"}
     assert made().checksum("1.0", None, LINUX, "https://x/y") is None
     assert made(checksum=checksum).checksum("1.0", None, MUSL, "https://x/y") is None
@@ -299,7 +299,7 @@ def test_no_checksum_where_there_is_none_or_nothing_is_published():
 SIGNATURE = {"kind": "minisign", "url_template": "{url}.minisig", "keys": ["RWb", "RWa"]}
 
 
-def test_signatures_are_found_like_checksums():
+def test_signature_templates_are_expanded_like_checksums():
     manifest = made(signature=SIGNATURE, overrides=[{"versions": "<1", "signature": None}])
     result = manifest.signature("1.0", LINUX, "https://x/y.zip?token=x")
     assert result == Signature("minisign", "https://x/y.zip.minisig", ("RWb", "RWa"))
@@ -314,27 +314,27 @@ def test_a_signature_is_required_for_an_archive_unknown_to_the_manifest():
     assert manifest.signature("1.0", MUSL, "https://x/y%2Bz.zip").url == "https://s/1.0/y+z.zip.minisig"
 
 
-def test_nothing_is_filled_in_for_a_platform_without_archives():
+def test_a_platform_without_archives_expands_no_template():
     manifest = made(os={"macos": None})
     assert manifest.fill("{version}", "1.0", None, MAC) is None
     assert manifest.asset("1.0", None, MAC) is None
     assert manifest.values("1.0", None, MAC) is None
 
 
-def test_a_source_that_knows_platforms_itself_is_queried_for_all_of_them():
+def test_a_source_with_platform_data_is_queried_for_all_platforms():
     data = {"name": "zig", "source": {"kind": "pypi", "package": "ziglang"}, "bin": ["zig"]}
     manifest = manifest_reader.build({**data, "platforms": {"windows": {"bin": ["zig.exe"]}}}, "x")
     assert all(manifest.values("1.0", None, platform) for platform in DEFAULT_PLATFORMS)
 
 
-def test_parsing_what_anyone_wrote_reports_every_issue():
+def test_parsing_a_custom_manifest_reports_every_issue():
     with pytest.raises(ManifestError) as caught:
         lint.read('{"name": "X", "versions_url": "ftp://x", "bin": [], "extra": 1}', "x.json")
     paths = [issue.partition(":")[0] for issue in caught.value.issues]
     assert paths == ["$", "$.bin", "$.name", "$.versions_url"]
 
 
-def test_a_built_in_manifest_is_read_as_it_is():
+def test_a_built_in_manifest_is_read_without_validation():
     text = '{"name": "x", "versions_url": "https://x/y", "bin_path_template": "{version}/x"}'
     manifest = manifest_reader.read(text, "x.json", builtin=True)
     assert manifest.builtin

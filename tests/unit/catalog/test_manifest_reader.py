@@ -14,14 +14,14 @@ def issues_of(text):
     return caught.value.issues
 
 
-def test_bad_json_is_reported_with_line_and_column():
+def test_invalid_json_is_reported_with_line_and_column():
     assert issues_of('{\n  "name": "x",\n  oops\n}') == (
         "line 3, column 3: Expecting property name enclosed in double quotes",
     )
 
 
 @pytest.mark.parametrize("text", ["[]", "3", '"x"', "null"])
-def test_a_manifest_is_an_object(text):
+def test_a_manifest_that_is_not_an_object_is_an_error(text):
     assert issues_of(text) == ("$: expected a JSON object",)
 
 
@@ -29,7 +29,7 @@ def test_a_duplicate_field_is_an_error():
     assert issues_of('{"name": "a", "name": "b"}') == ('$: duplicate key "name"',)
 
 
-def test_what_is_missing_or_of_the_wrong_type_is_all_reported():
+def test_all_missing_fields_and_wrong_types_are_reported():
     assert issues_of('{"platforms": [], "description": 3}') == (
         "$: missing 'name'",
         "$: missing 'versions_url' or 'source'",
@@ -39,7 +39,7 @@ def test_what_is_missing_or_of_the_wrong_type_is_all_reported():
 
 
 @pytest.mark.parametrize("kind", ["openpgp", "sigstore"])
-def test_a_signature_that_could_not_be_verified_is_not_passed_over(kind):
+def test_an_unverifiable_signature_is_an_error(kind):
     signature = {
         "kind": kind,
         "url_template": "{url}.sig",
@@ -54,11 +54,11 @@ def test_a_signature_that_could_not_be_verified_is_not_passed_over(kind):
     assert issue.startswith(f"$.overrides[0].signature.kind: unsupported signature kind {kind!r}")
 
 
-def test_nesting_without_end_is_an_error():
+def test_endless_nesting_is_an_error():
     assert "recursion" in issues_of("[" * 100_000)[0].lower()
 
 
-def test_a_huge_manifest_is_refused():
+def test_a_huge_manifest_is_rejected():
     assert issues_of(" " * (manifest_reader.LIMIT + 1)) == ("$: larger than 1 MB",)
 
 
@@ -67,7 +67,7 @@ def test_a_byte_order_mark_is_read():
     assert manifest_reader.read(text, "x").name == "x"
 
 
-def test_the_digest_is_of_what_a_manifest_says_not_of_how_it_is_written():
+def test_the_digest_depends_on_the_content_not_the_formatting():
     data = {"name": "x", "versions_url": "https://x/ü", "description": "ä"}
     plain = manifest_reader.read(json.dumps(data), "x").digest
     assert (
@@ -97,6 +97,6 @@ def test_every_descriptive_field_is_preserved():
     assert (manifest.kind, manifest.origin) == ("static", "x.json")
 
 
-def test_an_override_that_is_no_object_changes_nothing():
+def test_an_override_that_is_not_an_object_is_ignored():
     data = {"name": "x", "versions_url": "https://x/y", "overrides": [3, {"versions": "<1", "platforms": 4}]}
     assert [override.platforms for override in manifest_reader.build(data, "x").overrides] == [{}, {}]

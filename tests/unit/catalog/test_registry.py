@@ -30,7 +30,7 @@ def places(tmp_path):
     return Registry(paths, [str(project)]), write
 
 
-def test_the_project_wins_over_the_user_and_the_user_over_what_is_built_in(places):
+def test_project_manifests_override_user_manifests_which_override_built_in_ones(places):
     tools, write = places
     assert tools.scope(tools.get("zig")) == "built-in"
     for owner in ("user", "project"):
@@ -43,7 +43,7 @@ def test_the_project_wins_over_the_user_and_the_user_over_what_is_built_in(place
         assert not again.get("zig").builtin
 
 
-def test_the_nearest_directory_of_a_project_wins_and_the_others_count_too(tmp_path):
+def test_the_nearest_project_directory_wins_and_the_others_are_searched(tmp_path):
     for directory, names in {"near": ["both"], "far": ["both", "only"]}.items():
         folder = tmp_path / directory / registry.PROJECT_DIRECTORY
         folder.mkdir(parents=True)
@@ -57,7 +57,7 @@ def test_the_nearest_directory_of_a_project_wins_and_the_others_count_too(tmp_pa
     assert {"both", "only"} < set(tools.names())
 
 
-def test_without_a_project_its_manifests_are_not_looked_for(tmp_path):
+def test_without_a_project_no_project_manifests_are_searched(tmp_path):
     assert [place.scope for place in Registry(single_root(str(tmp_path))).directories] == ["user", "built-in"]
 
 
@@ -65,7 +65,7 @@ def test_without_a_project_its_manifests_are_not_looked_for(tmp_path):
     ("alias", "name"),
     [("node", "nodejs"), ("golang", "go"), ("rg", "ripgrep"), ("jdk", "java"), ("github-cli", "gh")],
 )
-def test_tools_are_found_by_their_other_names(alias, name, places):
+def test_tools_are_resolved_by_their_aliases(alias, name, places):
     assert places[0].get(alias).name == name
     assert places[0].checked(alias).builtin
 
@@ -78,7 +78,7 @@ def test_each_manifest_is_read_once(places):
     assert tools.get("mine") is first
 
 
-def test_an_unknown_tool_names_what_was_perhaps_meant_and_how_to_add_it(places):
+def test_an_unknown_tool_suggests_similar_ones_and_how_to_add_it(places):
     with pytest.raises(UnknownTool, match="unknown tool 'nodjs'") as caught:
         places[0].get("nodjs")
     assert "did you mean nodejs" in caught.value.hint
@@ -88,7 +88,7 @@ def test_an_unknown_tool_names_what_was_perhaps_meant_and_how_to_add_it(places):
 @pytest.mark.parametrize(
     "name", ["", "../zig", "a/b", "Zig ", "pypi:", "npm:../x", "github:cli", "gitlab:a/b", "\0"]
 )
-def test_what_can_be_no_tool_is_unknown(name, places):
+def test_an_invalid_tool_name_is_unknown(name, places):
     with pytest.raises(UnknownTool):
         places[0].get(name)
 
@@ -101,7 +101,7 @@ def test_what_can_be_no_tool_is_unknown(name, places):
         ("github:cli/cli", {"kind": "github", "repo": "cli/cli"}),
     ],
 )
-def test_packages_get_a_manifest_made_on_the_spot(tool, source, places):
+def test_packages_have_a_generated_manifest(tool, source, places):
     manifest = places[0].checked(tool)
     assert (manifest.name, manifest.source, manifest.builtin) == (tool, source, False)
     assert places[0].scope(manifest) == "package"
@@ -120,7 +120,7 @@ def test_a_package_may_have_a_manifest_of_its_own(places):
     assert "pypi:ziglang" in tools.names()
 
 
-def test_all_tools_are_named_and_the_schema_is_none(places):
+def test_all_tools_are_listed_without_the_schema(places):
     tools, write = places
     write("user", "mine")
     write("user", ".hidden")
@@ -130,7 +130,7 @@ def test_all_tools_are_named_and_the_schema_is_none(places):
     assert [manifest.name for manifest in tools.all()] == list(names)
 
 
-def test_a_broken_manifest_is_reported_whole_where_it_is_wanted(places):
+def test_an_invalid_manifest_is_reported_with_all_issues_when_requested(places):
     tools, write = places
     write("project", "mine", platforms=[], nonsense=1)
     with pytest.raises(ManifestError) as caught:
@@ -138,7 +138,7 @@ def test_a_broken_manifest_is_reported_whole_where_it_is_wanted(places):
     assert [issue.partition(":")[0] for issue in caught.value.issues] == ["$", "$.platforms"]
 
 
-def test_a_broken_manifest_does_not_keep_others_from_being_found(places):
+def test_an_invalid_manifest_does_not_hide_others(places):
     tools, write = places
     write("user", "broken", "{")
     assert tools.get("node").name == "nodejs"
@@ -146,14 +146,14 @@ def test_a_broken_manifest_does_not_keep_others_from_being_found(places):
         tools.get("nothing")
 
 
-def test_a_manifest_must_bear_the_name_of_its_file(places):
+def test_a_manifest_must_have_the_name_of_its_file(places):
     tools, write = places
     write("user", "mine", '{"name": "other", "versions_url": "https://x/y", "bin_path_template": "x"}')
     with pytest.raises(ManifestError, match="'other' does not match the file name 'mine'"):
         tools.get("mine")
 
 
-def test_a_file_that_is_no_text_is_no_manifest_and_hides_no_other(places):
+def test_a_file_that_is_not_text_is_an_error_and_does_not_hide_others(places):
     tools, write = places
     write("user", "mine")
     with open(f"{tools.directories[1].directory}/mine.json", "wb") as file:
@@ -163,12 +163,12 @@ def test_a_file_that_is_no_text_is_no_manifest_and_hides_no_other(places):
     assert tools.get("node").name == "nodejs"
 
 
-def test_the_text_of_a_manifest_is_that_of_its_file(places):
+def test_the_text_of_a_manifest_is_its_file_content(places):
     assert registry.text_of(places[0].get("zig")).startswith('{\n  "name": "zig"')
 
 
 @pytest.mark.parametrize(
     ("text", "expected"), [("zig", True), ("a+b.c_d-e", True), ("-x", False), ("Zig", False)]
 )
-def test_names_of_manifests_are_plain(text, expected):
+def test_manifest_names_are_plain(text, expected):
     assert registry.is_name(text) is expected

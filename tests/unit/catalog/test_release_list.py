@@ -10,7 +10,7 @@ def made(*versions, **more):
     return release_list.make([Release(version, f"v{version}") for version in versions], **more)
 
 
-def test_releases_come_oldest_first_each_once():
+def test_releases_are_listed_oldest_first_without_duplicates():
     assert made("1.10", "1.9", "1.9", "1.10-rc1").versions == ("1.9", "1.10-rc1", "1.10")
 
 
@@ -19,11 +19,11 @@ def test_an_explicit_order_is_preserved():
 
 
 @pytest.mark.parametrize("version", ["../etc", "a/b", "a\\b", ".hidden", "-flag", ""])
-def test_what_could_be_no_folder_is_left_out(version):
+def test_versions_that_are_not_valid_directory_names_are_skipped(version):
     assert made("1.0", version).versions == ("1.0",)
 
 
-def test_long_term_support_names_become_aliases_of_the_newest_of_each():
+def test_lts_names_are_aliases_of_their_newest_release():
     releases = [
         Release("18.1.0", "v18.1.0", lts="Hydrogen"),
         Release("18.2.0", "v18.2.0", lts="Hydrogen"),
@@ -39,7 +39,7 @@ def test_long_term_support_names_become_aliases_of_the_newest_of_each():
     }
 
 
-def test_a_list_that_marks_long_term_support_without_names_has_the_one_alias():
+def test_unnamed_lts_releases_have_the_alias_lts():
     assert release_list.make([Release("21", "21", lts="lts")]).aliases == {"lts": "21"}
 
 

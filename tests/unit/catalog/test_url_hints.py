@@ -24,7 +24,7 @@ from envmgr.kit.platform import DEFAULT_PLATFORMS, parse
         ("darwinian-windowed-linuxy.jar", set(), set(), set()),
     ],
 )
-def test_words_of_a_name_tell_its_platform(name, systems, processors, libcs):
+def test_the_platform_is_derived_from_a_file_name(name, systems, processors, libcs):
     assert url_hints.os_words(name) == systems
     assert url_hints.arch_words(name) == processors
     assert url_hints.libc_words(name) == libcs
@@ -43,13 +43,13 @@ def test_words_of_a_name_tell_its_platform(name, systems, processors, libcs):
         ("https://x/t.sh", {platform.key for platform in DEFAULT_PLATFORMS}),
     ],
 )
-def test_a_url_without_placeholders_is_for_the_platforms_it_speaks_of(url, keys):
+def test_a_url_without_placeholders_is_for_the_platforms_in_it(url, keys):
     assert {
         platform.key for platform in DEFAULT_PLATFORMS if url_hints.url_matches_platform(url, platform)
     } == keys
 
 
-def test_a_platform_that_no_default_names_can_be_spoken_of_too():
+def test_a_platform_beyond_the_defaults_can_be_named():
     assert url_hints.url_matches_platform("https://x/t-linux-riscv64", parse("linux-riscv64"))
 
 

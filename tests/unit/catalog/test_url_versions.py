@@ -32,6 +32,6 @@ PYPI = {"source": {"kind": "pypi", "package": "x"}}
         (PYPI, "pypi:x/x-2.0.tar.gz", None),
     ],
 )
-def test_a_url_names_a_version_where_the_manifest_tells(fields, url, expected):
+def test_the_version_is_read_from_a_url_by_the_template(fields, url, expected):
     manifest = manifest_reader.build({"name": "x", **fields}, "x.json")
     assert url_versions.version_of_url(manifest, "1.0", parse("linux-x64"), url) == expected

@@ -5,7 +5,7 @@ from pathlib import Path
 from envmgr.cli import crash_log
 
 
-def test_a_log_holds_the_command_line_without_its_tokens(monkeypatch):
+def test_a_crash_log_has_the_command_line_without_tokens(monkeypatch):
     args = ["envmgr", "alm", "push", "--token", "s3cret", "--app", "shop", "--token=s3cret"]
     monkeypatch.setattr("sys.argv", args)
     text = Path(crash_log.log(ValueError("odd"))).read_text()

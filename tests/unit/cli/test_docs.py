@@ -18,7 +18,7 @@ ALM = (ROOT / "docs" / "alm.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_every_command_has_its_section_and_no_section_is_of_none():
+def test_every_command_has_a_section_and_every_section_a_command():
     assert set(re.findall(r"^### (\S+)$", COMMANDS, re.MULTILINE)) == set(app.tree().commands)
 
 
@@ -57,7 +57,7 @@ def test_every_documented_command_exists(text):
         assert output in known
 
 
-def test_links_lead_somewhere():
+def test_links_have_a_target():
     for base, text in (
         (ROOT, README),
         (ROOT / "docs", COMMANDS),

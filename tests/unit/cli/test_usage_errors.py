@@ -34,7 +34,7 @@ from envmgr.kit.errors import UsageError
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_command_line_that_makes_no_sense_says_what_does(args, message, hint):
+def test_an_invalid_command_line_has_a_hint(args, message, hint):
     with pytest.raises(UsageError) as caught:
         app.run(Options(), args)
     assert message in caught.value.message

@@ -50,7 +50,7 @@ def executable(root):
         ({"tool": b"\xca\xfe\xba\xbe\0\0\0\2", "Tool.class": b"\xca\xfe\xba\xbe\0\0\0\x34"}, ["tool"]),
     ],
 )
-def test_without_names_in_the_manifest_the_program_is_recognized(files, expected, tree):
+def test_the_program_is_detected_without_names_in_the_manifest(files, expected, tree):
     root = tree(files)
     assert provide(root) == ("",)
     assert executable(root) == expected
@@ -79,18 +79,18 @@ def test_programs_in_a_directory_that_the_manifest_names_are_made_executable(tre
     assert executable(f"{root}/bin") == ["other", "tool"]
 
 
-def test_scripts_that_the_manifest_names_stay_commands(tree):
+def test_scripts_named_in_the_manifest_are_commands(tree):
     root = tree({"install.sh*": SCRIPT})
     assert provide(root, layout=Layout("zip", (".",))) == ("",)
     assert executable(root) == ["install.sh"]
 
 
-def test_a_directory_for_later_programs_may_be_empty(tree):
+def test_an_empty_program_directory_is_accepted(tree):
     root = tree({"bin/data": b"data"})
     assert provide(root, "bin", layout=Layout("zip", ("bin/",))) == ("bin",)
 
 
-def test_a_program_called_like_its_platform_gets_the_tools_name(tree):
+def test_a_program_named_for_its_platform_is_linked_as_the_tool(tree):
     root = tree({"tool_linux_amd64*": ELF})
     assert provide(root) == (LINKS, "")
     assert os.readlink(f"{root}/{LINKS}/tool") == "../tool_linux_amd64"

@@ -52,24 +52,24 @@ def test_directories_go_on_path_once_in_order(tree):
     assert executables.prepare_executables(root, layout("b/x", "a", "b", "."), "linux") == ("b", "a", "")
 
 
-def test_a_directory_with_a_slash_is_made(tree):
+def test_a_program_directory_with_a_trailing_slash_is_created(tree):
     root = tree("x")
     assert executables.prepare_executables(root, layout("lib/bin/"), "linux") == ("lib/bin",)
     assert os.path.isdir(f"{root}/lib/bin")
 
 
 @pytest.mark.parametrize(("files", "expected"), [(["bin/x"], ("bin",)), (["x"], ("",))])
-def test_without_a_word_programs_are_in_bin_or_at_the_top(tree, files, expected):
+def test_programs_are_in_bin_or_at_the_top_by_default(tree, files, expected):
     assert executables.prepare_executables(tree(*files), layout(), "linux") == expected
 
 
-def test_a_program_that_is_missing_is_named_with_what_there_is(tree):
+def test_a_missing_program_is_named_with_the_existing_files(tree):
     root = tree("nope/x", "README")
     with pytest.raises(BadArchive, match=r"program 'bin/tool' not found .* \(top level: 'README', 'nope'\)"):
         executables.prepare_executables(root, layout("bin/tool"), "linux")
 
 
-def test_a_long_top_is_cut_short(tree):
+def test_a_long_file_list_is_truncated(tree):
     root = tree(*[f"f{number:02}" for number in range(20)])
     with pytest.raises(BadArchive, match="'f11' and 8 more"):
         executables.prepare_executables(root, layout("bin/tool"), "linux")
@@ -83,13 +83,13 @@ def test_windows_finds_programs_by_their_endings(tree):
 
 
 @pytest.mark.parametrize("place", ["../x", "/bin/sh", "a/../../x"])
-def test_a_place_outside_the_tree_is_refused(tree, place):
+def test_a_path_outside_the_tree_is_rejected(tree, place):
     with pytest.raises(UnsafeArchive):
         executables.prepare_executables(tree("x"), layout(place), "linux")
 
 
 @unix
-def test_a_link_makes_a_command_of_the_first_program_that_is_there(tree):
+def test_a_link_leads_to_the_first_existing_program(tree):
     root = tree("lib/cli.js")
     made = executables.prepare_executables(root, layout(links={"tool": ("bin/cli", "lib/cli.js")}), "linux")
     assert made == (LINKS,)
@@ -97,7 +97,7 @@ def test_a_link_makes_a_command_of_the_first_program_that_is_there(tree):
     assert subprocess.run([f"{root}/{LINKS}/tool"], capture_output=True, check=True).stdout == b"ran\n"
 
 
-def test_links_come_before_all_of_bin(tree):
+def test_links_precede_programs_in_bin(tree):
     root = tree("bin/x", "lib/y")
     assert executables.prepare_executables(root, layout("bin", links={"z": ("lib/y",)}), "linux") == (
         LINKS,
@@ -105,12 +105,12 @@ def test_links_come_before_all_of_bin(tree):
     )
 
 
-def test_a_link_to_nothing_names_all_that_was_looked_for(tree):
+def test_a_dangling_link_error_names_all_candidates(tree):
     with pytest.raises(BadArchive, match="program 'a' or 'b/c' not found"):
         executables.prepare_executables(tree("x"), layout(links={"tool": ("a", "b/c")}), "linux")
 
 
-def test_a_link_the_archive_has_already_is_a_bad_archive(tree):
+def test_a_link_onto_an_existing_file_is_a_bad_archive(tree):
     root = tree(f"{LINKS}/tool", "x")
     with pytest.raises(BadArchive, match=r"\.bin/tool already exists"):
         executables.prepare_executables(root, layout(links={"tool": ("x",)}), "linux")
@@ -135,5 +135,5 @@ def test_on_windows_a_link_is_a_batch_file(tree):
         ("x", "#!", ""),
     ],
 )
-def test_the_interpreter_of_a_script(program, first_line, expected):
+def test_the_interpreter_of_a_script_is_read(program, first_line, expected):
     assert executables.interpreter_of(program, first_line) == expected

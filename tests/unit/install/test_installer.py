@@ -127,7 +127,7 @@ def test_progress_reports_steps_and_archive_bytes(install):
     assert progress.counted == len(content)
 
 
-def test_what_is_there_is_not_installed_again(install):
+def test_an_installed_tool_is_not_installed_again(install):
     first = install(tar(TREE), LAYOUT)
     again = install(b"no archive", LAYOUT)
     assert again.already_installed
@@ -140,7 +140,7 @@ def test_what_is_there_is_not_installed_again(install):
     assert install.fetch.calls == 0
 
 
-def test_force_swaps_the_new_tree_in(install, paths):
+def test_force_replaces_the_tree(install, paths):
     install(tar(TREE), LAYOUT)
     install(tar({"tool-1/bin/tool": program("tool", "2")}), LAYOUT, force=True)
     result = store.get(paths, "tool", "1.0.0")
@@ -149,7 +149,7 @@ def test_force_swaps_the_new_tree_in(install, paths):
     assert os.listdir(paths.staging) == []
 
 
-def test_a_forced_installation_that_fails_leaves_what_was_there(install, paths):
+def test_a_failed_forced_installation_keeps_the_old_tree(install, paths):
     install(tar(TREE), LAYOUT)
     with pytest.raises(BadArchive):
         install(b"no archive", LAYOUT, force=True)
@@ -182,13 +182,13 @@ def test_every_format_of_archive_is_installed(kind, content, install, paths):
 @pytest.mark.parametrize(
     ("places", "expected"), [(("bin/run",), "run"), (("bin/",), "tool"), ((".",), "tool"), ((), "tool")]
 )
-def test_a_program_alone_becomes_the_first_bin(kind, places, expected, install, paths):
+def test_a_single_program_file_becomes_the_first_bin(kind, places, expected, install, paths):
     content = compress(program("tool", "1"), "" if kind == "raw" else kind)
     install(content, Layout(kind, places))
     assert store.get(paths, "tool", "1.0.0").commands() == (expected,)
 
 
-def test_a_damaged_archive_is_named_with_where_it_came_from(install, paths):
+def test_a_damaged_archive_error_names_its_url(install, paths):
     with pytest.raises(BadArchive) as caught:
         install(tar(TREE)[:-20], LAYOUT)
     assert caught.value.message.startswith("cannot unpack tool 1.0.0 from https://example.org/tool.tgz: ")
@@ -218,7 +218,7 @@ def test_a_hostile_archive_leaves_nothing(install, paths):
     nothing_left(paths)
 
 
-def test_an_archive_without_the_program_says_what_it_holds(install, paths):
+def test_an_archive_without_the_program_lists_its_content(install, paths):
     with pytest.raises(BadArchive, match=r"program 'bin/other' not found .* \(top level: 'README', 'bin'\)"):
         install(tar(TREE), Layout("tar.gz", ("bin/other",)))
     nothing_left(paths)
@@ -233,7 +233,7 @@ def test_a_store_that_cannot_be_written_is_named(install, paths):
     assert paths.staging in caught.value.message
 
 
-def test_a_disk_that_is_full_is_named_and_nothing_is_left(install, paths, monkeypatch):
+def test_a_full_disk_is_named_and_nothing_remains(install, paths, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -289,7 +289,7 @@ def test_a_trusted_script_runs(install, paths):
 
 
 @unix
-def test_a_script_that_fails_leaves_its_log_and_nothing_else(install, paths):
+def test_a_failed_script_leaves_only_its_log(install, paths):
     with pytest.raises(ScriptError, match=r"(?s)status 3; .*install-tool-1\.0\.0\.log.*no compiler"):
         install(tar(TREE), scripted("echo no compiler; exit 3", builtin=True))
     nothing_left(paths)
@@ -303,7 +303,7 @@ def test_a_stopped_installation_is_interrupted_and_leaves_nothing(install, paths
     nothing_left(paths)
 
 
-def test_threads_that_install_the_same_all_succeed_and_one_does_it(tmp_path, paths):
+def test_concurrent_threads_install_once_and_all_succeed(tmp_path, paths):
     (tmp_path / "archive").write_bytes(tar(TREE))
     fetch = Fetched(tmp_path / "archive")
     outcomes = []
@@ -352,7 +352,7 @@ print(outcome.already_installed)
 """
 
 
-def test_processes_that_install_the_same_all_succeed_and_one_does_it(tmp_path, paths):
+def test_concurrent_processes_install_once_and_all_succeed(tmp_path, paths):
     archive = tmp_path / "archive"
     archive.write_bytes(tar(TREE))
     command = [sys.executable, "-c", PROCESS, paths.data, str(archive)]
@@ -364,7 +364,7 @@ def test_processes_that_install_the_same_all_succeed_and_one_does_it(tmp_path, p
     ]
 
 
-def test_the_tree_is_on_the_disk_before_it_has_its_name(install, paths, monkeypatch):
+def test_the_tree_is_flushed_before_it_is_renamed(install, paths, monkeypatch):
     flushed = []
 
     def flush(directory):
@@ -375,7 +375,7 @@ def test_the_tree_is_on_the_disk_before_it_has_its_name(install, paths, monkeypa
     assert flushed[-1] == ([".envmgr-files", ".envmgr-receipt.json", "README", "bin"], ())
 
 
-def test_what_is_written_is_flushed_as_it_comes(tmp_path, monkeypatch):
+def test_written_files_are_flushed_incrementally(tmp_path, monkeypatch):
     flushed = threading.Event()
     monkeypatch.setattr(fsync, "SYNC_INTERVAL_SECONDS", 0.001)
     monkeypatch.setattr(fsync, "sync", lambda _: flushed.set())
@@ -383,7 +383,7 @@ def test_what_is_written_is_flushed_as_it_comes(tmp_path, monkeypatch):
         assert flushed.wait(10)
 
 
-def test_where_there_is_no_syncfs_sync_is_called(tmp_path, monkeypatch):
+def test_sync_is_called_without_syncfs(tmp_path, monkeypatch):
     called = []
     monkeypatch.setattr(fsync.sys, "platform", "darwin")
     monkeypatch.setattr(fsync.os, "sync", lambda: called.append("sync"), raising=False)
@@ -391,5 +391,5 @@ def test_where_there_is_no_syncfs_sync_is_called(tmp_path, monkeypatch):
     assert called == ["sync"]
 
 
-def test_flushing_works_here(tmp_path):
+def test_flushing_works_on_this_system(tmp_path):
     fsync.sync(str(tmp_path))

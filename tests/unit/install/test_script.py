@@ -64,7 +64,7 @@ def assert_gone(*pids):
         time.sleep(0.01)
 
 
-def test_it_runs_in_the_tree_with_its_variables_and_without_our_settings(run, monkeypatch):
+def test_a_script_runs_in_the_tree_with_its_variables_and_without_settings_of_envmgr(run, monkeypatch):
     monkeypatch.setenv("ENVMGR_GITHUB_TOKEN", "secret")
     log = run('pwd; echo "$ENVMGR_VERSION"; env; cat', ENVMGR_VERSION="1.2.3")
     assert log.splitlines()[0].endswith("/tree")
@@ -85,18 +85,18 @@ def test_a_failure_names_the_log_and_shows_its_last_lines(run, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["false; touch made", "echo $undefined; touch made"])
-def test_the_first_failure_ends_it(run, text, tmp_path):
+def test_the_first_failing_command_ends_a_script(run, text, tmp_path):
     with pytest.raises(ScriptError):
         run(text)
     assert not (tmp_path / "tree" / "made").exists()
 
 
-def test_a_script_that_a_signal_ends_says_so(run):
+def test_a_script_killed_by_a_signal_is_reported(run):
     with pytest.raises(ScriptError, match="killed by signal 9"):
         run("kill -KILL $$")
 
 
-def test_what_a_script_leaves_running_is_ended(run, tmp_path):
+def test_background_processes_of_a_script_are_terminated(run, tmp_path):
     run("sleep 100 & echo $! > child")
     assert_gone(int((tmp_path / "tree" / "child").read_text()))
 

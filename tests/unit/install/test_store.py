@@ -61,7 +61,7 @@ def put(paths):
     return make
 
 
-def test_an_installation_is_what_its_receipt_says(paths, put):
+def test_an_installation_is_read_from_its_receipt(paths, put):
     directory = put()
     result = store.get(paths, "node", "20.1.0")
     assert result.path == directory
@@ -91,7 +91,7 @@ def test_without_a_receipt_nothing_is_installed(paths, put):
         lambda document: json.dumps({**document, "files": 3}),
     ],
 )
-def test_a_receipt_that_cannot_be_understood_is_none(change, paths, put):
+def test_an_invalid_receipt_is_ignored(change, paths, put):
     path = os.path.join(put(), receipt.RECEIPT)
     with open(path) as file:
         document = json.load(file)
@@ -100,7 +100,7 @@ def test_a_receipt_that_cannot_be_understood_is_none(change, paths, put):
     assert store.get(paths, "node", "20.1.0") is None
 
 
-def test_names_that_are_no_file_names_come_back(paths, put):
+def test_names_that_are_not_file_names_are_encoded_and_decoded(paths, put):
     put("npm:@scope/x", "1.0.0+b")
     assert store.tools(paths) == ("npm:@scope/x",)
     assert store.versions(paths, "npm:@scope/x") == ("1.0.0+b",)
@@ -119,7 +119,7 @@ def test_all_installations_are_found(paths, put):
     ]
 
 
-def test_an_empty_store_is_fine(paths):
+def test_an_empty_store_has_no_installations(paths):
     assert store.tools(paths) == ()
     assert store.versions(paths, "x") == ()
     assert store.get(paths, "x", "1") is None
@@ -128,7 +128,7 @@ def test_an_empty_store_is_fine(paths):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="executable bits")
-def test_programs_are_files_that_may_be_executed(paths, put):
+def test_programs_are_executable_files(paths, put):
     directory = put(**{"bin/node": "", "bin/npm": "", "bin/notes": "", "lib/x": ""})
     os.chmod(os.path.join(directory, "bin", "notes"), 0o644)
     os.mkdir(os.path.join(directory, "bin", "folder"))
@@ -138,7 +138,7 @@ def test_programs_are_files_that_may_be_executed(paths, put):
     assert [result.find(name) for name in ("notes", "folder", "../lib/x", "", ".", "missing")] == [None] * 6
 
 
-def test_windows_programs_are_found_by_their_extensions(tmp_path):
+def test_windows_programs_are_recognized_by_their_extensions(tmp_path):
     for name in ("node.exe", "npm.cmd", "npm", "readme.txt"):
         (tmp_path / name).write_text("")
         (tmp_path / name).chmod(0o755)
@@ -149,7 +149,7 @@ def test_windows_programs_are_found_by_their_extensions(tmp_path):
     assert store.find_program([str(tmp_path)], "readme", extensions) is None
 
 
-def test_removing_takes_the_tree_and_an_empty_tool_with_it(paths, put):
+def test_removal_deletes_the_tree_and_an_empty_tool_directory(paths, put):
     put(version="1")
     put(version="2")
     assert store.remove(paths, "node", "1")
@@ -168,7 +168,7 @@ def test_read_only_trees_can_be_removed(paths, put):
     assert os.listdir(paths.staging) == []
 
 
-def test_what_a_dead_process_left_is_swept_and_what_a_living_one_has_is_not(paths):
+def test_staging_of_dead_processes_is_swept_and_of_living_ones_kept(paths):
     program = (
         "import os, sys\nfrom envmgr.install import staging\nfrom envmgr.kit.paths import single_root\n"
         "with staging.directory(single_root(sys.argv[1])) as path:\n"
@@ -193,13 +193,13 @@ def test_the_removal_of_leftovers_is_reported(paths):
     assert progress.over == [("interrupted installs", "removed")]
 
 
-def test_a_reused_process_id_does_not_keep_what_is_dead(paths):
+def test_a_reused_process_id_does_not_protect_staging(paths):
     os.makedirs(os.path.join(paths.staging, f"{os.getpid()}-0123456789abcdef"))
     assert store.remove_stale(paths, NullProgress()) == 1
     assert os.listdir(paths.staging) == []
 
 
-def test_many_may_sweep_and_stage_at_once(paths):
+def test_concurrent_sweeps_and_installations_do_not_interfere(paths):
     failures = []
 
     def work():
@@ -232,7 +232,7 @@ def test_removal_waits_for_running_installs(paths, put):
     assert store.get(paths, "node", "20.1.0") is None
 
 
-def test_an_untouched_tree_passes_its_check(paths, put):
+def test_an_unmodified_tree_passes_the_check(paths, put):
     put(**{"bin/node": "x", "odd\tname\\\n": "y"})
     assert store.check(paths, "node", "20.1.0") == ()
 
@@ -279,7 +279,7 @@ def test_a_missing_or_changed_sidecar_is_reported(paths, put):
 
 
 @pytest.mark.parametrize("path", ["plain", "a\tb", "a\\tb", "a\\\\\nb", "\u2028", "é\r", "x\\"])
-def test_any_path_survives_a_listing(path):
+def test_any_path_is_preserved_in_the_file_list(path):
     line = file_list.Line("100755", 3, path)
     link = file_list.Line("120000", 3, path, path)
     assert file_list.parse(f"{line}\n") == {path: line}

@@ -16,7 +16,7 @@ def box(tmp_path):
     made = Toolbox(tmp_path)
     made.install("nodejs", "20.1.0", ["node"])
     made.install("python", "3.12.1", ["python"])
-    made.asks("nodejs=22.3.0\npython=3.13.0\n")
+    made.request("nodejs=22.3.0\npython=3.13.0\n")
     return made
 
 

@@ -1,4 +1,4 @@
-"""Kill this process at its Nth act on a file below KILL_ROOT, or count these acts.
+"""Kill this process at its Nth operation on a file below KILL_ROOT, or count these operations.
 
 Python imports this module by itself when its directory is on PYTHONPATH.
 """

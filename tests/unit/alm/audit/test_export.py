@@ -15,7 +15,7 @@ def written(*documents):
     return io.BytesIO(b"".join(export.line(item) for item in documents))
 
 
-def test_what_is_written_is_read_again_entries_and_checkpoints_apart():
+def test_written_entries_and_checkpoints_are_read_back_separately():
     file = written(*LOG, *SIGNED)
     assert list(export.entries(file)) == LOG
     file.seek(0)
@@ -27,7 +27,7 @@ def test_a_line_is_ascii():
     assert export.line(LOG[0]).count(b"\n") == 1
 
 
-def test_lines_that_cannot_be_read_are_findings_that_name_the_line():
+def test_an_unreadable_line_is_a_finding_with_its_number():
     file = io.BytesIO(
         export.line(LOG[0]) + b"\n{half\n[1]\n" + b"[" * 100_000 + b"\n" + export.line(LOG[1])[:-1]
     )
@@ -52,7 +52,7 @@ def test_a_line_that_is_too_long_is_skipped_as_a_whole(monkeypatch):
     assert bad.detail.startswith("line 2 exceeds")
 
 
-def test_an_entry_that_pretends_to_be_a_checkpoint_stays_an_entry():
+def test_an_entry_with_the_fields_of_a_checkpoint_stays_an_entry():
     sly = {**LOG[0], "signature": "x"}
     assert list(export.entries(written(sly))) == [sly]
     assert list(export.checkpoints(written(sly))) == []

@@ -17,7 +17,7 @@ def kinds(report):
     return {finding.kind for finding in report.findings}
 
 
-def test_a_log_that_is_as_it_was_written_is_intact():
+def test_an_unmodified_log_is_intact():
     report = verify(LOG, SIGNED, SIGNED[:1])
     assert report.is_intact
     assert (report.entries, report.seq, report.head) == (12, 12, LOG[-1]["hash"])
@@ -25,13 +25,13 @@ def test_a_log_that_is_as_it_was_written_is_intact():
     assert report.key == SIGNED[0]["public_key"]
 
 
-def test_no_log_at_all_is_not_intact_and_has_no_key():
+def test_an_empty_log_is_not_intact_and_has_no_key():
     report = verify([], [])
     assert [(finding.kind, finding.seq) for finding in report.findings] == [("empty", 0)]
     assert (report.entries, report.seq, report.key) == (0, 0, None)
 
 
-def test_that_a_log_was_empty_can_be_signed():
+def test_a_checkpoint_can_sign_an_empty_log():
     nothing = {"origin": "alm/test", "seq": 0, "hash": "00" * 32, "timestamp": 1, "previous": ""}
     assert verify([], [], [sign(KEY, nothing)]).is_intact
     assert kinds(verify([], [], [sign(KEY, {**nothing, "hash": "11" * 32})])) == {"rewritten"}
@@ -51,7 +51,7 @@ def test_that_a_log_was_empty_can_be_signed():
     ],
     ids=["changed", "changed payload", "added field", "removed", "inserted", "reordered"],
 )
-def test_what_was_done_to_an_entry_is_found_and_its_number_named(spoil, kind, seq):
+def test_a_modified_entry_is_reported_with_its_number(spoil, kind, seq):
     log = list(entries(12))
     spoil(log)
     report = verify(log, checkpoints(LOG, 4, 9))
@@ -74,7 +74,7 @@ def test_a_rewritten_log_is_detected_against_a_saved_checkpoint():
     assert kinds(verify(log, resigned, SIGNED[1:])) == {"rewritten"}
 
 
-def test_another_key_is_not_believed():
+def test_a_checkpoint_signed_with_another_key_is_rejected():
     forged = checkpoints(LOG, 4, 9, key=OTHER_KEY)
     report = verify(LOG, forged, SIGNED[:1])
     assert kinds(report) == {"forged"}
@@ -82,7 +82,7 @@ def test_another_key_is_not_believed():
     assert report.verified_up_to == 4
 
 
-def test_a_checkpoint_of_another_log_is_called_that():
+def test_a_checkpoint_of_another_log_is_reported_as_such():
     other = [sign(KEY, {**SIGNED[0], "origin": "alm/other", "previous": ""})]
     report = verify(LOG, SIGNED, other)
     assert [(finding.kind, finding.seq) for finding in report.findings] == [("foreign", 0)]
@@ -90,13 +90,13 @@ def test_a_checkpoint_of_another_log_is_called_that():
     assert verify(LOG, [], other).is_intact
 
 
-def test_a_checkpoint_that_was_changed_is_forged():
+def test_a_modified_checkpoint_is_reported_as_forged():
     changed = [SIGNED[0], {**SIGNED[1], "seq": 10}]
     report = verify(LOG, changed)
     assert [(finding.kind, finding.seq) for finding in report.findings] == [("forged", 10)]
 
 
-def test_a_checkpoint_that_was_taken_out_is_missed_by_the_next():
+def test_a_removed_checkpoint_is_detected_by_the_next_one():
     report = verify(LOG, checkpoints(LOG, 2, 4, 9)[:1] + checkpoints(LOG, 2, 4, 9)[2:])
     assert [(finding.kind, finding.seq) for finding in report.findings] == [("forged", 9)]
     assert "does not chain" in report.findings[0].detail
@@ -119,7 +119,7 @@ def test_an_unreadable_line_is_reported_with_the_other_findings():
     assert report.entries == 12
 
 
-def test_only_the_first_findings_are_listed_and_the_others_counted():
+def test_the_first_findings_are_listed_and_the_others_counted():
     log = list(entries(MAX_FINDINGS + 40))
     for entry in log:
         entry["actor"] = "user:eve"

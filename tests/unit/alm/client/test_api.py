@@ -75,7 +75,7 @@ def test_read_only_requests_use_a_shorter_timeout(http, method, is_brief):
     assert question.interactive == is_brief
 
 
-def test_an_answer_without_a_body_is_none(api):
+def test_a_response_without_a_body_is_none(api):
     with Scripted(lambda _: ScriptedResponse(204), ALM) as server:
         assert api(server).post("/auth/logout") is None
 
@@ -87,7 +87,7 @@ def test_a_post_without_a_response_is_retried_with_the_same_key(api):
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
 
 
-def test_two_posts_are_two(api):
+def test_each_post_has_its_own_idempotency_key(api):
     with Scripted(echo, ALM) as server:
         api(server).post("/apps", {})
         api(server).post("/apps", {})
@@ -97,7 +97,7 @@ def test_two_posts_are_two(api):
     assert keys[2] == '"mine"'
 
 
-def test_the_end_of_the_same_request_is_waited_for(api):
+def test_a_post_waits_while_its_key_is_in_use(api):
     running = problem(409, "idempotency-key-in-use", "still running")
     with Scripted(in_turn(running, running, ScriptedResponse(201, {"id": 1})), ALM) as server:
         assert api(server).post("/apps", {}) == {"id": 1}
@@ -105,7 +105,7 @@ def test_the_end_of_the_same_request_is_waited_for(api):
         api(server).post("/apps", {})
 
 
-def test_a_patch_is_not_sent_twice(api):
+def test_a_patch_is_not_retried(api):
     with Scripted(lambda _: None, ALM) as server, pytest.raises(AlmUnreachable):
         api(server).patch("/apps/1", {})
     assert len(server.requests) == 1
@@ -140,7 +140,7 @@ def test_a_link_to_another_host_is_not_followed(api):
     assert other.requests == []
 
 
-def test_a_document_that_should_be_a_list_is_an_error(api):
+def test_a_list_response_without_a_list_is_an_error(api):
     with Scripted(echo, ALM) as server, pytest.raises(AlmError, match="expected a list"):
         list(api(server).items("/apps"))
 
@@ -155,7 +155,7 @@ def test_an_unreachable_server_error_names_the_address_and_next_steps(api):
     assert TOKEN not in caught.value.message + (caught.value.hint or "")
 
 
-def test_another_kind_of_server_is_reported_without_its_page(api):
+def test_a_server_of_another_kind_is_reported_without_its_html(api):
     with (
         Scripted(lambda _: ScriptedResponse(200, body=b"<html>hello</html>")) as server,
         pytest.raises(UnsupportedServer),
@@ -207,12 +207,12 @@ class TestStoredToken:
         credentials.save(paths, server.url, login)
         return login
 
-    def test_signing_in_gives_a_token_that_is_used(self, paths, double, http):
+    def test_signing_in_stores_a_token_for_later_requests(self, paths, double, http):
         login = self.sign_in(paths, double[1], http)
         assert login.expires_at > time.time() + 800
         assert self.saved(paths, double[1], http).get("/auth/me")["role"] == "admin"
 
-    def test_a_wrong_password_is_refused_after_one_attempt(self, double, http):
+    def test_a_wrong_password_is_not_retried(self, double, http):
         with pytest.raises(NotSignedIn):
             tokens.sign_in(Transport(double[1].url, http, retries=2), "admin", "wrong")
         assert double[1].lines == ["POST /auth/login"]
@@ -223,7 +223,7 @@ class TestStoredToken:
         assert "alm login" in (caught.value.hint or "")
         assert double[1].requests == []
 
-    def test_a_token_about_to_end_is_renewed_before(self, paths, double, http):
+    def test_a_token_is_refreshed_shortly_before_it_expires(self, paths, double, http):
         alm, server = double
         alm.seconds = 5
         before = self.sign_in(paths, server, http)
@@ -234,7 +234,7 @@ class TestStoredToken:
         assert (after.token != before.token, after.refresh_token != before.refresh_token) == (True, True)
         assert after.actor == "admin"
 
-    def test_a_token_that_the_server_refuses_is_renewed_then(self, paths, double, http):
+    def test_a_rejected_token_is_refreshed(self, paths, double, http):
         alm, server = double
         login = self.sign_in(paths, server, http)
         alm.access.discard(login.token)
@@ -250,7 +250,7 @@ class TestStoredToken:
         assert "alm login" in (caught.value.hint or "")
         assert credentials.load(paths, server.url) is None
 
-    def test_a_server_that_is_away_costs_no_sign_in(self, paths, double, http):
+    def test_an_unreachable_server_does_not_end_the_session(self, paths, double, http):
         alm, server = double
         alm.seconds = 5
         login = self.sign_in(paths, server, http)
@@ -259,7 +259,7 @@ class TestStoredToken:
             self.saved(paths, server, http).get("/auth/me")
         assert credentials.load(paths, server.url).refresh_token == login.refresh_token
 
-    def test_a_refresh_token_is_used_once_by_however_many_at_the_same_time(self, paths, double, http):
+    def test_concurrent_requests_use_a_refresh_token_once(self, paths, double, http):
         alm, server = double
         alm.seconds = 5
         self.sign_in(paths, server, http)
@@ -308,27 +308,27 @@ class TestFollow:
         assert [item.headers["last-event-id"] for item in server.requests] == ["5", "7", "9"]
         assert server.requests[0].headers["accept"] == "text/event-stream"
 
-    def test_without_a_number_nothing_is_resumed(self, api):
+    def test_a_stream_without_event_ids_is_not_resumed(self, api):
         with Scripted(lambda _: ScriptedResponse(200, blocks=[b'data: {"a": 1}\n\n']), ALM) as server:
             entries = api(server).follow("/audit/events")
             assert next(entries) == {"a": 1}
             entries.close()
         assert "last-event-id" not in server.requests[0].headers
 
-    def test_a_refusal_is_an_error(self, api):
+    def test_a_rejected_stream_is_an_error(self, api):
         with (
             Scripted(lambda _: problem(403, "forbidden", "not yours"), ALM) as server,
             pytest.raises(AlmError, match="not yours"),
         ):
             next(api(server).follow("/audit/events"))
 
-    def test_a_server_that_stays_away_is_an_error(self, api):
+    def test_a_stream_fails_if_the_server_stays_unreachable(self, api):
         with Scripted(echo, ALM) as server:
             pass
         with pytest.raises(AlmUnreachable):
             next(api(server).follow("/audit/events"))
 
-    def test_what_is_not_json_is_an_error(self, api):
+    def test_a_response_that_is_not_json_is_an_error(self, api):
         with (
             Scripted(lambda _: ScriptedResponse(200, blocks=[b"data: {\n\n"]), ALM) as server,
             pytest.raises(AlmError, match="invalid JSON"),

@@ -28,7 +28,7 @@ def test_stored_credentials_are_looked_up_by_server(paths):
     assert credentials.load(paths, "https://elsewhere.example") is None
 
 
-def test_what_is_forgotten_is_gone_and_the_rest_stays(paths):
+def test_deleting_credentials_keeps_those_of_other_servers(paths):
     credentials.save(paths, URL, LOGIN)
     credentials.save(paths, OTHER, LOGIN)
     credentials.remove(paths, URL)
@@ -69,7 +69,7 @@ def test_another_port_scheme_address_or_path_is_another_server(other, paths):
     assert credentials.load(paths, other) is None
 
 
-def test_only_the_user_can_read_the_file_even_if_others_could_before(paths):
+def test_writing_makes_the_file_readable_by_its_owner_only(paths):
     Path(paths.credentials_file).write_text('{"servers": {}}')
     Path(paths.credentials_file).chmod(0o644)
     credentials.save(paths, URL, LOGIN)
@@ -77,7 +77,7 @@ def test_only_the_user_can_read_the_file_even_if_others_could_before(paths):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"servers": 3}', '"x"'])
-def test_a_file_that_is_something_else_is_named_and_not_lost(paths, content):
+def test_an_invalid_file_is_reported_and_not_overwritten(paths, content):
     Path(paths.credentials_file).write_text(content)
     with pytest.raises(StorageError, match=r"credentials\.json"):
         credentials.save(paths, URL, LOGIN)
@@ -90,6 +90,6 @@ def test_an_entry_without_a_token_is_none(paths, entry):
     assert credentials.load(paths, URL) is None
 
 
-def test_no_secret_is_in_a_repr():
+def test_the_repr_contains_no_secret():
     assert "refresh" not in repr(LOGIN)
     assert "access" not in repr(LOGIN)

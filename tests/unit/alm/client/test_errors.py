@@ -56,7 +56,7 @@ def problem(status, detail="because", **members):
         (599, AlmError),
     ],
 )
-def test_each_status_has_its_error_with_what_the_server_says(status, kind):
+def test_each_status_raises_its_error_with_the_servers_message(status, kind):
     error = to_error(problem(status, "the cat sleeps on it"))
     assert type(error) is kind
     assert "the cat sleeps on it" in error.message
@@ -64,7 +64,7 @@ def test_each_status_has_its_error_with_what_the_server_says(status, kind):
     assert error.exit_code == 1
 
 
-def test_every_bad_field_is_listed():
+def test_every_invalid_field_is_listed():
     errors = [
         {"pointer": "/name", "detail": "too long"},
         {"pointer": "?limit", "detail": "at most 200"},
@@ -80,14 +80,14 @@ def test_a_conflict_carries_its_kind_and_members():
     assert (error.kind, error.members) == ("some-kind", {"existing_digest": "a", "submitted_digest": "b"})
 
 
-def test_an_impossible_step_names_the_possible_ones():
+def test_an_invalid_transition_lists_the_valid_ones():
     assert (
         to_error(problem(409, allowed_statuses=["failed", "cancelled"])).hint == "allowed: failed, cancelled"
     )
     assert to_error(problem(409, allowed_statuses=[])).hint == "this status is final"
 
 
-def test_what_is_in_the_way_can_be_looked_at():
+def test_a_conflict_hint_shows_the_command_for_the_blocking_resource():
     assert "envmgr alm deployments show 7" in to_error(problem(409, active_deployment="/deployments/7")).hint
 
 
@@ -100,7 +100,7 @@ def test_what_is_in_the_way_can_be_looked_at():
         ("blocked", "--status pending` to continue once the environment is unblocked"),
     ],
 )
-def test_a_blocking_deployment_leads_to_finish_or_cancel_by_its_state(state, way):
+def test_the_hint_for_a_blocking_deployment_depends_on_its_status(state, way):
     hint = to_error(problem(409, active_deployment="/deployments/7", active_deployment_status=state)).hint
     assert way in hint
     assert "`envmgr alm deployments update 7 --status cancelled` to cancel" in hint
@@ -120,11 +120,11 @@ def test_missing_approval_by_another_user_differs_from_missing_permission():
         ("environment 'prd' not found", "status"),
     ],
 )
-def test_where_something_is_not_the_command_that_lists_what_is_there_is_named(detail, command):
+def test_a_not_found_hint_names_the_list_command(detail, command):
     assert to_error(problem(404, detail)).hint == f"run `envmgr alm {command}` to list them"
 
 
-def test_what_the_api_calls_force_is_an_option_to_people():
+def test_the_force_parameter_is_shown_as_an_option():
     assert "delete with --force" in to_error(problem(409, "delete with ?force=true")).message
 
 
@@ -148,7 +148,7 @@ def test_a_response_without_a_problem_document_is_reported_by_its_status(body):
     assert "404 Not Found" in to_error(answer(404, body=body)).message
 
 
-def test_nothing_that_a_server_says_touches_the_terminal():
+def test_control_characters_in_server_messages_are_escaped():
     errors = [{"pointer": "/a\x1b[2J", "detail": "b\r\nc\u202e"}]
     for status in (409, 422, 500):
         error = to_error(
@@ -157,32 +157,32 @@ def test_nothing_that_a_server_says_touches_the_terminal():
         assert (error.message + (error.hint or "")).replace("\n", "").isprintable()
 
 
-def test_a_bug_of_the_servers_names_the_request_for_its_log():
+def test_a_server_error_shows_the_request_id():
     error = to_error(answer(500, {"detail": "oops"}, x_request_id="abc-1"))
     assert "abc-1" in (error.hint or "")
 
 
-def test_errors_that_are_no_list_are_let_be():
+def test_an_errors_member_that_is_not_a_list_is_ignored():
     assert read(problem(400, errors="many")).issues == ()
 
 
 @pytest.mark.parametrize("status", [200, 401, 404, 500])
-def test_an_answer_without_the_version_of_the_api_is_of_no_alm_server(status):
+def test_a_response_without_an_api_version_is_not_from_an_alm_server(status):
     with pytest.raises(UnsupportedServer, match="is not a supported ALM server") as caught:
         check_version(answer(status))
     assert caught.value.hint
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_a_gateway_in_front_may_say_that_the_server_is_away(status):
+def test_a_gateway_error_is_reported_as_unavailable(status):
     check_version(answer(status))
 
 
-def test_our_version_is_fine():
+def test_the_same_api_version_is_accepted():
     check_version(answer(200, alm_api="1"))
 
 
-def test_another_version_names_who_is_to_be_updated():
+def test_another_api_version_names_the_side_to_update():
     with pytest.raises(UnsupportedServer, match="version 2") as newer:
         check_version(answer(200, alm_api="2"))
     assert (newer.value.hint or "").startswith("update envmgr")

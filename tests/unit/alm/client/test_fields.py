@@ -8,7 +8,7 @@ from envmgr.kit.errors import AlmError
 WHOLE = {"text": "a", "number": 7, "part": {"x": 1}, "parts": [{"x": 1}], "texts": ["a"], "true": True}
 
 
-def test_fields_are_what_they_must_be():
+def test_fields_of_the_expected_type_are_returned():
     assert fields.require_object(WHOLE) == WHOLE
     assert fields.get_str(WHOLE, "text") == "a"
     assert fields.get_int(WHOLE, "number") == 7
@@ -17,7 +17,7 @@ def test_fields_are_what_they_must_be():
     assert fields.get_strs(WHOLE, "texts") == ("a",)
 
 
-def test_fields_that_may_be_missing_are_none_then():
+def test_a_missing_optional_field_is_none():
     for read, name in (
         (fields.get_str_or_none, "text"),
         (fields.get_int_or_none, "number"),
@@ -52,6 +52,6 @@ def test_a_field_of_another_type_is_an_error(read, name, text):
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", 1.5])
-def test_a_response_that_should_be_an_object_is_an_error(answer):
+def test_a_response_that_is_not_an_object_is_an_error(answer):
     with pytest.raises(AlmError, match="expected an object"):
         fields.require_object(answer)

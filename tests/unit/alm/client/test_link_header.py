@@ -19,5 +19,5 @@ from envmgr.alm.client.link_header import next_query
         ("nonsense", None),
     ],
 )
-def test_the_next_page_is_what_its_link_asks_for(header, query):
+def test_the_next_page_is_the_target_of_the_link(header, query):
     assert next_query(header) == query

@@ -31,17 +31,17 @@ def test_digests_and_files_are_read(tmp_path):
         (f"shop=sha1:{'a' * 40}", "sha1 is too weak"),
     ],
 )
-def test_what_is_neither_is_a_usage_error_with_an_example(word, message, tmp_path):
+def test_an_invalid_artifact_is_a_usage_error_with_an_example(word, message, tmp_path):
     with pytest.raises(UsageError, match=message) as caught:
         read([word], str(tmp_path))
     assert caught.value.hint
 
 
-def test_one_name_twice_is_refused(tmp_path):
+def test_a_duplicate_name_is_rejected(tmp_path):
     with pytest.raises(UsageError, match="duplicate --artifact"):
         read([f"a={DIGEST}", f"a={DIGEST}"], str(tmp_path))
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(MissingProvenance, match=r"cannot read artifact shop: .*nothing: no such file"):
         read(["shop=@nothing"], str(tmp_path))

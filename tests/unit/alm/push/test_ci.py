@@ -131,28 +131,28 @@ def run_of(variables):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_run_of_each_system_is_read_whole(system):
+def test_every_field_of_each_ci_system_is_read(system):
     variables, run = EXPECTED[system]
     assert run_of(variables) == run
 
 
-def test_a_tag_of_github_is_the_ref_of_that_type():
+def test_a_github_ref_of_type_tag_is_a_tag():
     assert run_of({**GITHUB, "GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": "v1"}).tag == "v1"
 
 
-def test_a_pull_request_is_of_the_branch_it_comes_from():
+def test_a_pull_request_has_its_source_branch():
     assert run_of({**GITHUB, "GITHUB_HEAD_REF": "fix", "GITHUB_REF_NAME": "7/merge"}).ref == "fix"
     assert run_of({**GITLAB, "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "fix"}).ref == "fix"
     assert run_of({**JENKINS, "CHANGE_BRANCH": "fix", "BRANCH_NAME": "PR-7"}).ref == "fix"
     assert run_of({**AZURE, "SYSTEM_PULLREQUEST_SOURCEBRANCH": "refs/heads/fix"}).ref == "fix"
 
 
-def test_no_system_is_an_empty_run():
+def test_without_a_ci_system_the_run_is_empty():
     assert run_of({"CI": "true", "GITHUB_SHA": SHA}) == CiRun()
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_system_that_says_nothing_more_leaves_all_else_empty(system):
+def test_missing_variables_leave_fields_empty(system):
     marker, _ = SYSTEMS[system]
     assert run_of({marker: "true"}) == CiRun(ci=system)
 
@@ -170,5 +170,5 @@ def test_a_system_that_says_nothing_more_leaves_all_else_empty(system):
         ("", ""),
     ],
 )
-def test_a_remote_names_its_repository_and_no_credentials(remote, repository):
+def test_credentials_are_removed_from_a_remote_url(remote, repository):
     assert repository_of(remote) == repository

@@ -87,7 +87,7 @@ def test_names_are_escaped_as_one_path_segment(api, alm):
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
-def test_answers_lost_at_any_step_leave_one_version(api, alm, lost):
+def test_lost_responses_create_only_one_version(api, alm, lost):
     alm.lose = lost
     assert push_version(api, spooled_push(api)).version["id"] == 1
     assert (len(alm.versions), alm.apps) == (1, {"shop"})
@@ -114,7 +114,7 @@ class TestFlush:
     def put(self, context, *parcels):
         return [spool.add(context.paths.spool, item) for item in parcels]
 
-    def test_what_waits_is_delivered_oldest_first(self, context, api, alm):
+    def test_spooled_pushes_are_delivered_oldest_first(self, context, api, alm):
         self.put(context, spooled_push(api, "v2"), spooled_push(api, "v1"))
         assert flush(context, api).delivered == (
             DeliveredPush("shop", "v2", True),
@@ -123,7 +123,7 @@ class TestFlush:
         assert list(alm.versions) == [("shop", "v2"), ("shop", "v1")]
         assert flush(context, api) == FlushResult((), (), ())
 
-    def test_what_was_delivered_before_the_server_went_away_does_not_wait_any_more(self, context, api, alm):
+    def test_delivered_pushes_are_removed_when_a_later_one_fails(self, context, api, alm):
         self.put(context, spooled_push(api, "v1"), spooled_push(api, "v2"), spooled_push(api, "v3"))
         put = alm._put
         alm._put = lambda app, tag, body: (
@@ -135,13 +135,13 @@ class TestFlush:
         alm._put = put
         assert [item.tag for item in flush(context, api).delivered] == ["v2", "v3"]
 
-    def test_an_answer_lost_costs_nothing_and_repeats_nothing(self, context, api, alm):
+    def test_a_lost_response_causes_no_second_delivery(self, context, api, alm):
         self.put(context, spooled_push(api, "v1"))
         alm.lose = 2
         assert len(flush(context, api).delivered) == 1
         assert len(alm.versions) == 1
 
-    def test_each_is_judged_by_itself(self, context, api, alm):
+    def test_a_rejected_push_does_not_stop_the_others(self, context, api, alm):
         push_version(api, spooled_push(api, "v1"))
         alm.forbidden.add("secret")
         self.put(

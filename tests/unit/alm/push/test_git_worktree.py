@@ -34,7 +34,7 @@ def test_a_work_tree_has_a_commit_a_branch_and_a_remote(shop):
     assert (result.directory, result.is_dirty, result.error) == (str(shop), False, "")
 
 
-def test_directories_below_are_of_the_same_work_tree(shop):
+def test_subdirectories_belong_to_the_same_work_tree(shop):
     (shop / "a" / "b").mkdir(parents=True)
     assert read(shop / "a" / "b") == read(shop)
 
@@ -54,7 +54,7 @@ def test_a_branch_of_the_same_name_does_not_change_a_tag(shop):
     assert read(shop).tags == (GitTag("v1.0.0"),)
 
 
-def test_another_commit_than_the_one_checked_out_has_its_own_tag_and_no_branch(shop):
+def test_a_commit_that_is_not_checked_out_has_its_tag_and_no_branch(shop):
     git(shop, "tag", "v1.0.0")
     first = git(shop, "rev-parse", "HEAD")
     commit(shop, "second")
@@ -84,14 +84,14 @@ def test_a_detached_head_has_no_branch(shop):
     assert (result.branch, len(result.commit)) == ("", 40)
 
 
-def test_a_shallow_clone_is_enough(shop, tmp_path):
+def test_a_shallow_clone_is_supported(shop, tmp_path):
     git(shop, "tag", "v1.0.0")
     git(tmp_path, "clone", "-q", "--depth=1", "--branch=v1.0.0", f"file://{shop}", "shallow")
     result = read(tmp_path / "shallow")
     assert (result.commit, result.tags) == (git(shop, "rev-parse", "HEAD"), (GitTag("v1.0.0"),))
 
 
-def test_a_commit_that_a_shallow_clone_lacks_has_no_tag(shop, tmp_path):
+def test_a_commit_missing_in_a_shallow_clone_has_no_tag(shop, tmp_path):
     first = git(shop, "rev-parse", "HEAD")
     commit(shop, "second")
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{shop}", "shallow")
@@ -99,13 +99,13 @@ def test_a_commit_that_a_shallow_clone_lacks_has_no_tag(shop, tmp_path):
     assert (result.tags, result.commit) == ((), first)
 
 
-def test_a_further_work_tree_is_of_the_same_repository(shop, tmp_path):
+def test_a_linked_work_tree_belongs_to_the_same_repository(shop, tmp_path):
     git(shop, "worktree", "add", "-q", "-b", "fix", str(tmp_path / "elsewhere"))
     result = read(tmp_path / "elsewhere")
     assert (result.branch, result.directory) == ("fix", str(shop))
 
 
-def test_the_only_remote_counts_and_of_several_only_origin(tmp_path):
+def test_the_only_remote_is_used_or_origin_of_several(tmp_path):
     shop = repository(tmp_path / "shop", remote="")
     assert read(shop).remote == ""
     git(shop, "remote", "add", "acme", "git@git.example:acme/shop.git")

@@ -26,7 +26,7 @@ def gathered(wanted=None, run=None, work=WORK, directory="/src/project"):
     return collect(wanted or ProvenanceOptions(), run or CiRun(), work, directory)
 
 
-def test_without_a_ci_git_says_everything():
+def test_without_a_ci_all_fields_come_from_git():
     result = gathered()
     assert (result.app, result.tag, result.commit, result.ref) == ("shop", "v1.0.0", SHA, "main")
     assert dict(result.build) == {
@@ -40,14 +40,14 @@ def test_without_a_ci_git_says_everything():
     }
 
 
-def test_the_ci_goes_before_git():
+def test_ci_values_override_git():
     result = gathered(run=RUN)
     assert (result.app, result.tag, result.commit, result.ref) == ("till", "v2.0.0", OTHER, "release")
     assert dict(result.build)["repository"] == "acme/till"
     assert dict(result.build)["url"] == "https://ci.example/99"
 
 
-def test_flags_go_before_everything():
+def test_options_override_ci_and_git():
     result = gathered(ProvenanceOptions("a", "b", "ABCDEF1", "c"), RUN)
     assert (result.app, result.tag, result.commit, result.ref) == ("a", "b", "abcdef1", "c")
 
@@ -83,7 +83,7 @@ def test_the_tag_of_the_ci_is_not_that_of_another_commit():
     assert gathered(ProvenanceOptions(commit=OTHER[:7]), RUN).tag == "v2.0.0"
 
 
-def test_without_a_tag_it_is_the_commits_first_digits():
+def test_without_a_tag_the_version_is_the_short_commit():
     assert gathered(work=GitWorktree(commit=SHA, directory="/src/dir")).tag == SHA[:12]
 
 
@@ -95,7 +95,7 @@ def test_without_a_tag_it_is_the_commits_first_digits():
         (GitWorktree(commit=SHA, remote="/srv/git/till.git", directory="/src/dir"), "till"),
     ],
 )
-def test_without_a_remote_the_app_is_called_as_the_directory(work, app):
+def test_without_a_remote_the_app_has_the_name_of_the_directory(work, app):
     assert gathered(ProvenanceOptions(tag="1"), work=work).app == app
 
 
@@ -119,7 +119,7 @@ def test_the_tag_is_required_without_repository_and_ci():
         (ProvenanceOptions(commit="abc"), "invalid --commit abc"),
     ],
 )
-def test_a_flag_that_cannot_be_is_a_usage_error(wanted, message):
+def test_an_invalid_option_is_a_usage_error(wanted, message):
     with pytest.raises(UsageError, match=message):
         gathered(wanted)
 
@@ -132,7 +132,7 @@ def test_a_flag_that_cannot_be_is_a_usage_error(wanted, message):
         (ProvenanceOptions(), CiRun(), GitWorktree(commit=SHA, tags=(GitTag("sub/v1.0.0"),))),
     ],
 )
-def test_a_tag_may_have_slashes_wherever_it_comes_from(wanted, run, work):
+def test_a_tag_may_contain_slashes(wanted, run, work):
     assert collect(wanted, run, work, "/src/dir").tag == "sub/v1.0.0"
 
 
@@ -145,13 +145,13 @@ def test_a_detected_value_that_is_not_a_valid_name_must_be_passed():
     assert "--tag" in (caught.value.hint or "")
 
 
-def test_a_commit_that_the_ci_only_calls_head_is_gits():
+def test_a_ci_commit_of_head_is_resolved_by_git():
     run = CiRun("buildkite", "acme/shop", commit="HEAD")
     assert commit_of(ProvenanceOptions(), run) == ""
     assert gathered(run=run).commit == SHA
 
 
-def test_what_the_ci_says_is_made_fit_for_a_line():
+def test_ci_values_are_reduced_to_one_line():
     build = dict(
         gathered(run=CiRun("x", "acme/shop", actor="a\nb\x00", run_id="9" * 999, url="javascript:1")).build
     )

@@ -19,7 +19,7 @@ def place(tmp_path):
     return str(tmp_path / "spool")
 
 
-def test_what_is_put_waits_oldest_first_and_is_the_same_when_it_is_read(place):
+def test_spooled_pushes_are_read_back_oldest_first(place):
     parcels = [
         PARCEL,
         SpooledPush(PARCEL.url, "shop", "v2", BODY),
@@ -30,12 +30,12 @@ def test_what_is_put_waits_oldest_first_and_is_the_same_when_it_is_read(place):
     assert [spool.read(path) for path in paths] == parcels
 
 
-def test_only_the_user_can_read_it(place):
+def test_only_the_owner_can_read_the_spool(place):
     path = Path(spool.add(place, PARCEL))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_same_twice_is_one_even_from_another_run(place):
+def test_an_identical_push_is_spooled_once(place):
     first = spool.add(place, PARCEL)
     assert (
         spool.add(place, SpooledPush(PARCEL.url, "shop", "v1", {**BODY, "build": {"run_id": "2"}})) == first
@@ -50,18 +50,18 @@ def test_the_same_twice_is_one_even_from_another_run(place):
         SpooledPush(PARCEL.url, "shop", "v1", {**BODY, "commit": "def5678"}),
     ],
 )
-def test_for_another_server_or_with_other_content_it_is_another(place, other):
+def test_another_server_or_content_is_another_push(place, other):
     spool.add(place, PARCEL)
     spool.add(place, other)
     assert len(spool.pending(place)) == 2
 
 
-def test_what_was_delivered_is_gone(place):
+def test_a_delivered_push_is_removed(place):
     spool.remove(spool.add(place, PARCEL))
     assert spool.pending(place) == []
 
 
-def test_what_is_refused_is_put_aside_with_the_reason(place):
+def test_a_rejected_push_is_set_aside_with_the_reason(place):
     moved = Path(spool.reject(spool.add(place, PARCEL), "another content"))
     assert spool.pending(place) == []
     assert moved.parent == Path(place, "rejected")
@@ -69,12 +69,12 @@ def test_what_is_refused_is_put_aside_with_the_reason(place):
     assert Path(f"{moved}.reason").read_text() == "another content\n"
 
 
-def test_nothing_waits_where_nothing_was_put(place):
+def test_an_unused_spool_is_empty(place):
     assert spool.pending(place) == []
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"url": 1}'])
-def test_a_file_that_holds_no_push_is_named(place, content):
+def test_an_invalid_spool_file_is_named(place, content):
     path = Path(spool.add(place, PARCEL))
     path.write_text(content)
     with pytest.raises(AlmError):

@@ -226,7 +226,7 @@ def test_the_file_for_a_platform_is_matched_by_its_name(
     assert asset_matching.choose(names[::-1], platform.parse(key), tool) == expected
 
 
-def test_two_that_fit_as_well_are_an_error_that_lists_them() -> None:
+def test_an_ambiguous_match_is_an_error_that_lists_the_files() -> None:
     names = ["one-linux-amd64.tar.gz", "two-linux-amd64.tar.gz", "two-linux-arm64.tar.gz"]
     with pytest.raises(AmbiguousAsset) as caught:
         asset_matching.choose(names, platform.parse("linux-x64"), "tool")

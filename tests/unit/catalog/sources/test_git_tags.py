@@ -52,7 +52,7 @@ def with_git(root, **settings):
 
 
 @needs_git
-def test_git_lists_the_tags_that_are_versions(repository, tmp_path):
+def test_version_tags_are_listed_with_git(repository, tmp_path):
     listing = git_tags.listing(manifest(f"file://{repository}"), with_git(tmp_path))
     assert listing.versions == ("1.2.0", "1.10.0", "2.0.0-rc.1")
     assert [(release.tag, release.prerelease) for release in listing.releases] == [
@@ -63,7 +63,7 @@ def test_git_lists_the_tags_that_are_versions(repository, tmp_path):
 
 
 @needs_git
-def test_tags_listed_before_serve_offline(repository, tmp_path):
+def test_cached_tags_are_used_offline(repository, tmp_path):
     tool = manifest(f"file://{repository}")
     with pytest.raises(Offline):
         git_tags.listing(tool, with_git(tmp_path, offline=True))
@@ -73,7 +73,7 @@ def test_tags_listed_before_serve_offline(repository, tmp_path):
 
 
 @needs_git
-def test_mirrors_replace_the_repository(repository, tmp_path):
+def test_a_mirror_replaces_the_repository(repository, tmp_path):
     mirrors = (
         ("https://example.org/", "file:///nowhere/"),
         ("https://example.org/a/b", f"file://{repository}"),
@@ -87,7 +87,7 @@ def test_mirrors_replace_the_repository(repository, tmp_path):
     "url",
     ["file:///nowhere/at/all", "ext::sh -c touch%20owned", "http://example.org/a", "git://example.org/a"],
 )
-def test_what_git_cannot_list_is_an_error_that_names_it(url, tmp_path):
+def test_a_repository_that_git_cannot_list_is_an_error_with_its_url(url, tmp_path):
     with pytest.raises(NetworkError, match="cannot list the tags of") as caught:
         git_tags.listing(manifest(url), with_git(tmp_path))
     assert url in caught.value.message
@@ -120,7 +120,7 @@ def test_without_git_the_repository_is_queried_over_http(tmp_path):
     assert listing.versions == ("1.0", "1.1")
 
 
-def test_without_git_other_kinds_of_address_need_it(tmp_path):
+def test_without_git_other_url_schemes_are_an_error(tmp_path):
     with pytest.raises(SourceError, match="git is required to list tags") as caught:
         git_tags.listing(manifest("ssh://git@example.org/a"), context(Recorded({}), tmp_path))
     assert "install git" in caught.value.hint
@@ -129,13 +129,13 @@ def test_without_git_other_kinds_of_address_need_it(tmp_path):
 @pytest.mark.parametrize(
     "body", [b"<html>", b"001e# service=git-upload-pack\nzzzz", b"001e# service=git-upload-pack\n"]
 )
-def test_what_is_no_repository_is_an_error(body, tmp_path):
+def test_a_url_without_a_repository_is_an_error(body, tmp_path):
     lists = Recorded({"https://example.org/a/info/refs?service=git-upload-pack": (body, {})})
     with pytest.raises(SourceError, match=r"https://example\.org/a"):
         git_tags.listing(manifest("https://example.org/a"), context(lists, tmp_path))
 
 
-def test_archives_are_where_the_template_says():
+def test_archive_urls_come_from_the_template():
     tool = manifest("https://example.org/a", download_url_template="https://x/{tag}/{os}")
     release = git_tags._release(tool, "v1.0")
     assert git_tags.artifact(tool, release, parse("linux-x64"), None).url == "https://x/v1.0/linux"
@@ -144,7 +144,7 @@ def test_archives_are_where_the_template_says():
 
 
 @needs_git
-def test_credentials_in_an_address_are_redacted(tmp_path):
+def test_credentials_in_a_url_are_redacted(tmp_path):
     with pytest.raises(NetworkError) as caught:
         git_tags.listing(manifest("http://user:secret@example.org/a"), with_git(tmp_path))
     assert "secret" not in f"{caught.value.message} {caught.value.hint}"

@@ -72,9 +72,7 @@ def test_releases_are_listed_without_drafts(server: Server, machine: Machine) ->
     assert (result.tag, result.date, result.prerelease) == ("v1.0.0", "2024-01-02T03:04:05Z", False)
 
 
-def test_what_is_called_a_pre_release_is_not_chosen_though_its_number_looks_stable(
-    server: Server, machine: Machine
-) -> None:
+def test_a_release_flagged_as_pre_release_is_not_selected(server: Server, machine: Machine) -> None:
     server.add_json(PAGE, [release("v2.0.0", prerelease=True), release("v1.0.0")])
     listing = github.listing(manifest(server), machine.run())
     assert listing.versions == ("1.0.0",)
@@ -105,7 +103,7 @@ def test_a_page_of_another_server_is_not_followed(server: Server, machine: Machi
     assert github.listing(manifest(server), machine.run()).versions == ("1.0.0",)
 
 
-def test_the_next_run_asks_conditionally(server: Server, machine: Machine) -> None:
+def test_the_next_run_sends_a_conditional_request(server: Server, machine: Machine) -> None:
     server.add_json(PAGE, [release("v1.0.0")])
     for _ in range(2):
         assert github.listing(manifest(server), machine.run()).versions == ("1.0.0",)
@@ -120,7 +118,7 @@ def test_the_token_goes_to_githubs_own_api_only(server: Server, machine: Machine
     assert "authorization" not in server.requests[0].headers
 
 
-def test_the_digest_github_computed_is_taken(server: Server, machine: Machine) -> None:
+def test_the_digest_computed_by_github_is_used(server: Server, machine: Machine) -> None:
     name = "tool-linux-amd64.tar.gz"
     server.add_json(PAGE, [release("v1.0.0", asset(server, name, digest=f"sha256:{SHA}"))])
     url = f"{server.url}/owner/tool/releases/download/v1/{name}"
@@ -140,7 +138,7 @@ def test_the_digest_github_computed_is_taken(server: Server, machine: Machine) -
         ("sha256sum.txt", f"{SHA}  tool-linux-amd64.tar.gz\n"),
     ],
 )
-def test_else_the_digest_is_looked_up_in_the_releases_sums(
+def test_without_a_computed_digest_the_sums_of_the_release_are_used(
     server: Server, machine: Machine, sums: str, text: str
 ) -> None:
     assets = [asset(server, "tool-linux-amd64.tar.gz"), asset(server, sums)]
@@ -151,7 +149,7 @@ def test_else_the_digest_is_looked_up_in_the_releases_sums(
     assert result.digest == Digest("sha256", SHA)
 
 
-def test_sums_that_are_gone_or_silent_leave_the_digest_unknown(server: Server, machine: Machine) -> None:
+def test_missing_or_incomplete_sums_yield_no_digest(server: Server, machine: Machine) -> None:
     names = ["tool-linux-amd64.tar.gz", "SHA256SUMS", "checksums.txt"]
     server.add_json(PAGE, [release("v1.0.0", *(asset(server, name) for name in names))])
     server.add("/owner/tool/releases/download/v1/checksums.txt", f"{'00' * 32}  other\n")
@@ -160,7 +158,7 @@ def test_sums_that_are_gone_or_silent_leave_the_digest_unknown(server: Server, m
     assert result.digest is None
 
 
-def test_the_manifests_template_names_the_file(server: Server, machine: Machine) -> None:
+def test_the_template_of_the_manifest_names_the_file(server: Server, machine: Machine) -> None:
     names = ["tool_1.0.0_Linux_x86_64.zip", "tool-linux-amd64.tar.gz", "tool_1.0.0_macOS_arm64.zip"]
     server.add_json(PAGE, [release("v1.0.0", *(asset(server, name) for name in names))])
     manifest_ = manifest(
@@ -186,7 +184,7 @@ def test_a_download_template_is_enough_and_its_digest_is_found(server: Server, m
     assert matches[1] == Artifact(f"{server.url}/owner/tool/releases/download/v1/tool-macos-arm64.tgz")
 
 
-def test_a_file_still_being_uploaded_is_not_there(server: Server, machine: Machine) -> None:
+def test_a_file_that_is_still_uploading_is_ignored(server: Server, machine: Machine) -> None:
     server.add_json(PAGE, [release("v1.0.0", asset(server, "tool-linux-amd64.tar.gz", state="starter"))])
     assert artifact(manifest(server), X64, machine.run()) is None
 
@@ -198,28 +196,26 @@ def test_ambiguous_assets_are_rejected(server: Server, machine: Machine) -> None
         artifact(manifest(server), X64, machine.run())
 
 
-def test_a_repository_that_is_not_there_is_an_error_that_speaks_of_private_ones(
-    server: Server, machine: Machine
-) -> None:
+def test_a_missing_repository_error_mentions_private_repositories(server: Server, machine: Machine) -> None:
     with pytest.raises(SourceError, match="repository owner/tool not found") as caught:
         github.listing(manifest(server), machine.run())
     assert "GITHUB_TOKEN" in str(caught.value.hint)
 
 
-def test_a_used_up_limit_is_explained(server: Server, machine: Machine) -> None:
+def test_an_exceeded_rate_limit_is_explained(server: Server, machine: Machine) -> None:
     server.add(PAGE, fault=faults.rate_limited())
     with pytest.raises(RateLimited, match=r"rate limit of .* exceeded; resets at"):
         github.listing(manifest(server), machine.run())
 
 
-def test_other_refusals_are_passed_on(server: Server, machine: Machine) -> None:
+def test_other_http_errors_are_passed_on(server: Server, machine: Machine) -> None:
     server.add(PAGE, fault=faults.status(401))
     with pytest.raises(HttpError, match="401"):
         github.listing(manifest(server), machine.run())
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[1]", '[{"tag_name": 1}]', faults.HTML_PAGE, faults.BAD_JSON])
-def test_what_is_no_list_of_releases_is_an_error_that_names_the_address(
+def test_an_invalid_release_list_is_an_error_with_the_url(
     server: Server, machine: Machine, body: str
 ) -> None:
     server.add(PAGE, body)

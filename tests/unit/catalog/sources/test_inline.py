@@ -12,7 +12,7 @@ def manifest(*versions, **fields):
     return manifest_reader.build({**data, **fields}, "tool.json")
 
 
-def test_versions_may_be_plain_or_described():
+def test_versions_are_strings_or_objects():
     tool = manifest("1.1-rc1", {"version": "1.0", "tag": "one", "date": "2025-01-01", "lts": "Iron"})
     listing = inline.listing(tool, None)
     assert listing.versions == ("1.0", "1.1-rc1")
@@ -21,7 +21,7 @@ def test_versions_may_be_plain_or_described():
     assert (first.tag, first.date, second.tag, second.prerelease) == ("one", "2025-01-01", "v1.1-rc1", True)
 
 
-def test_archives_are_those_listed_or_the_templates():
+def test_archives_are_listed_or_come_from_the_template():
     described = {
         "version": "2.0",
         "artifacts": {"linux-x64": {"url": "https://x/y", "sha256": "a" * 64, "size": 3}},
@@ -34,7 +34,7 @@ def test_archives_are_those_listed_or_the_templates():
     assert inline.artifact(tool, two, MAC, None) is None
 
 
-def test_without_a_template_a_plain_version_has_no_archive():
+def test_a_plain_version_without_a_template_has_no_archive():
     tool = manifest("1.0")
     assert inline.artifact(tool, inline.listing(tool, None).releases[0], LINUX, None) is None
 

@@ -62,7 +62,7 @@ def program(server: Server, **fields: object) -> str:
     )
 
 
-def test_versions_come_with_dates_and_tags(server: Server, machine: Machine) -> None:
+def test_versions_have_dates_and_tags(server: Server, machine: Machine) -> None:
     registry = packument(
         server,
         "tool",
@@ -90,7 +90,9 @@ def test_the_short_document_is_requested_unless_dates_are_needed(server: Server,
     assert accepted == [npm.ABBREVIATED, npm.FULL]
 
 
-def test_a_package_on_its_own_is_the_same_archive_everywhere(server: Server, machine: Machine) -> None:
+def test_a_package_without_platform_packages_has_one_archive_for_all(
+    server: Server, machine: Machine
+) -> None:
     context = machine.with_npm(packument(server, "@team/tool", CLI))
     manifest_ = manifest("@team/tool")
     assert {artifact(manifest_, where, context) for where in platform.DEFAULT_PLATFORMS} == {
@@ -99,7 +101,7 @@ def test_a_package_on_its_own_is_the_same_archive_everywhere(server: Server, mac
     assert server.paths == ["/npm/@team%2ftool"]
 
 
-def test_its_commands_are_links_to_its_scripts(server: Server, machine: Machine) -> None:
+def test_the_commands_of_a_package_link_to_its_scripts(server: Server, machine: Machine) -> None:
     context = machine.with_npm(packument(server, "@team/tool", CLI))
     result = layout(manifest("@team/tool"), X64, context)
     assert (result.format, result.strip, result.bin, dict(result.links)) == (
@@ -110,7 +112,7 @@ def test_its_commands_are_links_to_its_scripts(server: Server, machine: Machine)
     )
 
 
-def test_a_manifest_may_say_where_programs_are(server: Server, machine: Machine) -> None:
+def test_a_manifest_may_name_the_program_directory(server: Server, machine: Machine) -> None:
     context = machine.with_npm(packument(server, "tool", CLI))
     result = layout(manifest(bin=["dist"], strip=2), X64, context)
     assert (result.bin, result.strip, dict(result.links)) == (("dist",), 2, {})
@@ -129,7 +131,7 @@ def test_a_package_for_some_systems_is_not_published_for_others(server: Server, 
     assert served == ["linux-x64", "linux-x64-musl", "macos-x64"]
 
 
-def test_a_package_that_needs_others_is_an_error_that_names_them(server: Server, machine: Machine) -> None:
+def test_a_package_with_dependencies_is_an_error_that_names_them(server: Server, machine: Machine) -> None:
     needing = {**CLI, "dependencies": {"a": "1", "b": "1"}, "bundleDependencies": ["b"]}
     context = machine.with_npm(packument(server, "tool", needing))
     with pytest.raises(InvalidRequest, match=r"has runtime dependencies \(a\)") as caught:
@@ -138,9 +140,7 @@ def test_a_package_that_needs_others_is_an_error_that_names_them(server: Server,
 
 
 @pytest.mark.parametrize("bundled", [["a", "b"], True])
-def test_a_package_that_brings_what_it_needs_is_fine(
-    server: Server, machine: Machine, bundled: object
-) -> None:
+def test_bundled_dependencies_are_accepted(server: Server, machine: Machine, bundled: object) -> None:
     bundling = {**CLI, "dependencies": {"a": "1", "b": "1"}, "bundleDependencies": bundled}
     context = machine.with_npm(packument(server, "tool", bundling))
     assert artifact(manifest(), X64, context) == locked("tool")
@@ -152,7 +152,7 @@ def test_a_library_is_an_error(server: Server, machine: Machine) -> None:
         npm.layout(manifest(), "1.0.0", X64, context)
 
 
-def test_a_program_is_taken_from_the_platforms_package(server: Server, machine: Machine) -> None:
+def test_a_program_comes_from_the_platform_package(server: Server, machine: Machine) -> None:
     context = machine.with_npm(program(server))
     matches = {item.key: artifact(manifest(), item, context) for item in (X64, MUSL, MAC, WINDOWS)}
     assert matches == {
@@ -169,7 +169,7 @@ def test_only_likely_packages_are_requested(server: Server, machine: Machine) ->
     assert server.paths == ["/npm/tool", "/npm/@tool%2flinux-x64"]
 
 
-def test_what_the_registry_does_not_have_is_not_published(server: Server, machine: Machine) -> None:
+def test_a_missing_platform_package_is_not_published(server: Server, machine: Machine) -> None:
     registry = program(server)
     packument(server, "@tool/linux-x64", {"version": "0.9.0", "os": ["linux"]})
     del server.pages["/npm/@tool%2fwin32-x64"]
@@ -179,11 +179,11 @@ def test_what_the_registry_does_not_have_is_not_published(server: Server, machin
     assert npm.layout(manifest(), "1.0.0", X64, context) is None
 
 
-def test_fields_of_the_platforms_package_have_the_last_word(server: Server, machine: Machine) -> None:
+def test_fields_of_the_platform_package_decide(server: Server, machine: Machine) -> None:
     assert artifact(manifest(), MUSL, machine.with_npm(program(server, libc=["glibc"]))) is None
 
 
-def test_the_command_of_a_program_is_looked_for_in_the_usual_places(server: Server, machine: Machine) -> None:
+def test_the_program_is_searched_in_the_common_directories(server: Server, machine: Machine) -> None:
     context = machine.with_npm(program(server))
     assert dict(layout(manifest(), MAC, context).links) == {"tool": ("bin/tool", "tool")}
     assert dict(layout(manifest(), WINDOWS, context).links) == {
@@ -191,12 +191,12 @@ def test_the_command_of_a_program_is_looked_for_in_the_usual_places(server: Serv
     }
 
 
-def test_a_platforms_package_may_name_the_place_itself(server: Server, machine: Machine) -> None:
+def test_a_platform_package_may_name_its_program(server: Server, machine: Machine) -> None:
     context = machine.with_npm(program(server, bin={"tool": "dist/tool.exe"}))
     assert layout(manifest(), WINDOWS, context).links["tool"][0] == "dist/tool.exe"
 
 
-def test_a_manifest_may_name_the_platforms_package(server: Server, machine: Machine) -> None:
+def test_a_manifest_may_name_the_platform_package(server: Server, machine: Machine) -> None:
     registry = packument(server, "tool", CLI)
     packument(server, "tool-darwin-arm64-bin", {"version": "1.0.0"})
     packument(server, "tool-Linux-x64-bin", {"version": "1.0.0"})
@@ -219,7 +219,7 @@ def test_an_artifact_is_located_with_the_credentials_for_it(server: Server, mach
     assert server.requests[0].headers["authorization"] == "Bearer t0ken"
 
 
-def test_what_is_gone_is_an_error_that_names_it(server: Server, machine: Machine) -> None:
+def test_an_unpublished_package_is_an_error_with_its_name(server: Server, machine: Machine) -> None:
     context = machine.with_npm(packument(server, "tool", CLI))
     for url in ("npm:tool/9.0.0", "npm:other/1.0.0"):
         with pytest.raises(SourceError, match="not found in the npm registry"):
@@ -233,7 +233,7 @@ def test_what_is_gone_is_an_error_that_names_it(server: Server, machine: Machine
 @pytest.mark.parametrize(
     "body", ["", "{}", "[]", faults.HTML_PAGE, faults.BAD_JSON, '{"versions": {"1.0.0": {}}}', "[" * 100_000]
 )
-def test_what_is_no_package_is_an_error_that_names_the_address(
+def test_an_invalid_package_document_is_an_error_with_the_url(
     server: Server, machine: Machine, body: str
 ) -> None:
     server.add("/npm/tool", body)

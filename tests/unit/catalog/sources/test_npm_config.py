@@ -36,7 +36,7 @@ def load(root: Path, package: str = "tool", npm: Npm | None = None, **variables:
     return npm_config.load(environment, package, str(root / "installs"), npm or Npm())
 
 
-def test_a_variable_beats_the_projects_file_and_that_the_users(tmp_path: Path) -> None:
+def test_variables_override_the_projects_file_which_overrides_the_users(tmp_path: Path) -> None:
     (tmp_path / ".npmrc").write_text("registry=https://user.example/\n")
     assert load(tmp_path).registry == "https://user.example"
     (tmp_path / "project").mkdir(exist_ok=True)
@@ -53,7 +53,7 @@ def test_the_projects_file_is_beside_the_nearest_package(tmp_path: Path) -> None
     assert load(tmp_path, HOME=str(other_home)).registry == OURS
 
 
-def test_the_users_and_the_global_file_may_be_elsewhere(tmp_path: Path) -> None:
+def test_the_locations_of_the_users_and_global_files_are_configurable(tmp_path: Path) -> None:
     (tmp_path / "user").write_text("registry=https://user.example\n")
     (tmp_path / "global").write_text(f"registry={OURS}\n//npm.example/:_authToken=t\n")
     config = load(tmp_path, npm_config_globalconfig=str(tmp_path / "global"))
@@ -84,7 +84,7 @@ def test_npm_is_queried_only_without_a_configured_registry(tmp_path: Path) -> No
     assert len(npm.commands) == 1
 
 
-def test_npms_own_answer_for_a_scope_counts(tmp_path: Path) -> None:
+def test_the_registry_that_npm_reports_for_a_scope_is_used(tmp_path: Path) -> None:
     npm = Npm(**{"registry": "https://told.example/", "@team:registry": OURS})
     assert load(tmp_path, "@team/tool", npm).registry == OURS
 
@@ -98,14 +98,14 @@ def test_a_project_cannot_configure_certificates(tmp_path: Path) -> None:
     assert load(tmp_path, npm_config_cafile="/variable.pem").cafile == "/variable.pem"
 
 
-def test_a_password_that_is_not_encoded_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_password_that_is_not_base64_is_used_unchanged(tmp_path: Path) -> None:
     (tmp_path / ".npmrc").write_text(
         f"registry={OURS}\n//npm.example/:username=a\n//npm.example/:_password=p\n"
     )
     assert load(tmp_path).headers(f"{OURS}/x") == {"Authorization": "Basic YTpw"}
 
 
-def test_without_registry_and_npm_the_error_names_the_way_out(tmp_path: Path) -> None:
+def test_without_a_registry_and_npm_the_error_has_a_hint(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="configured for @team/tool") as caught:
         load(tmp_path, "@team/tool")
     assert "envmgr install nodejs" in str(caught.value.hint)
@@ -129,12 +129,12 @@ def test_credentials_are_found_by_host_and_path(tmp_path: Path, lines: str, head
     assert config.headers("https://cdn.example/team/tool-1.0.0.tgz") == {}
 
 
-def test_a_variable_may_hold_credentials(tmp_path: Path) -> None:
+def test_a_variable_may_contain_credentials(tmp_path: Path) -> None:
     config = load(tmp_path, **{"npm_config_registry": OURS, "npm_config_//npm.example/:_authToken": "AbC"})
     assert config.headers(f"{OURS}/tool") == {"Authorization": "Bearer AbC"}
 
 
-def test_credentials_inside_the_registrys_address_go_to_its_host_only(tmp_path: Path) -> None:
+def test_credentials_in_the_registry_url_are_sent_to_its_host_only(tmp_path: Path) -> None:
     config = load(tmp_path, npm_config_registry="https://a:b@npm.example/team")
     assert config.headers(f"{OURS}/tool") == {"Authorization": "Basic YTpi"}
     assert config.headers("https://other.example/tool") == {}
@@ -155,7 +155,7 @@ def test_files_are_read_as_npm_reads_them(tmp_path: Path, text: str, values: dic
     assert npm_config.read(str(tmp_path / "npmrc"), {"HOME": "/h"}) == values
 
 
-def test_a_file_that_is_no_text_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_an_error_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "npmrc").write_bytes(b"\xff\x80")
     with pytest.raises(ConfigError, match="npmrc"):
         npm_config.read(str(tmp_path / "npmrc"), {})

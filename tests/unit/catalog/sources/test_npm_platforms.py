@@ -67,12 +67,14 @@ def likeliest(names: list[str], key: str) -> str | None:
         (["tool-linux-x86_64", "tool-linux-x86"], "linux-x64", "tool-linux-x86_64"),
     ],
 )
-def test_names_say_what_a_package_is_for(names: list[str], key: str, expected: str | None) -> None:
+def test_the_name_of_a_package_contains_its_platform(
+    names: list[str], key: str, expected: str | None
+) -> None:
     assert likeliest(names, key) == expected
     assert likeliest(names[::-1], key) == expected
 
 
-def test_packages_that_name_no_system_are_none_of_a_platform() -> None:
+def test_a_package_name_without_a_system_is_not_a_platform_package() -> None:
     names = ["fsevents", "@parcel/watcher", "@linux/tools", "chokidar", "@esbuild/linux-x64"]
     assert npm_platforms.of_platforms(names) == ("@esbuild/linux-x64",)
 
@@ -95,11 +97,11 @@ def test_packages_that_name_no_system_are_none_of_a_platform() -> None:
         ({"libc": ["glibc"]}, "macos-x64", True),
     ],
 )
-def test_fields_decide(fields: dict[str, object], key: str, allowed: bool) -> None:
+def test_fields_override_the_name(fields: dict[str, object], key: str, allowed: bool) -> None:
     assert npm_platforms.serves(fields, "tool-x", platform.parse(key)) is allowed
 
 
-def test_a_name_decides_on_the_library_where_the_fields_are_silent() -> None:
+def test_the_name_decides_on_the_libc_without_a_field() -> None:
     musl = platform.parse("linux-x64-musl")
     assert not npm_platforms.serves({}, "tool-linux-x64-gnu", musl)
     assert npm_platforms.serves({}, "tool-linux-x64-musl", musl)

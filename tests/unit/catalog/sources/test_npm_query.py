@@ -29,7 +29,7 @@ def ask(root: Path, path: str = "") -> dict[str, str]:
     return npm_query.query_npm(environment, str(root / "installs"), KEYS)
 
 
-def test_an_npm_on_path_answers(tmp_path: Path) -> None:
+def test_npm_on_path_is_queried(tmp_path: Path) -> None:
     npm_in(tmp_path / "tools", ANSWER.format("path"))
     answers = ask(tmp_path, str(tmp_path / "tools"))
     assert answers == {"registry": "https://path.example/", "globalconfig": "/etc/npmrc"}
@@ -42,7 +42,7 @@ def test_npm_is_queried_for_named_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [".bin", "bin"])
-def test_an_npm_in_an_installed_tool_answers_with_the_node_beside_it(tmp_path: Path, folder: str) -> None:
+def test_npm_of_an_installed_tool_runs_with_its_node(tmp_path: Path, folder: str) -> None:
     tree = tmp_path / "installs" / "nodejs" / "24.0.0" / folder
     npm_in(tree, "node-for-npm")
     (tree / "node-for-npm").write_text(f"#!/bin/sh\n{ANSWER.format('installed')}\n")
@@ -63,13 +63,13 @@ def test_envmgr_shims_are_not_queried(tmp_path: Path) -> None:
     assert ask(tmp_path, str(tmp_path / "shims"))["registry"] == "https://installed.example/"
 
 
-def test_an_npm_that_fails_is_as_good_as_none(tmp_path: Path) -> None:
+def test_a_failing_npm_is_ignored(tmp_path: Path) -> None:
     npm_in(tmp_path / "tools", "exit 1")
     assert ask(tmp_path, str(tmp_path / "tools")) == {}
     npm_in(tmp_path / "installs" / "nodejs" / "1" / "bin", ANSWER.format("installed"))
     assert ask(tmp_path, str(tmp_path / "tools"))["registry"] == "https://installed.example/"
 
 
-def test_without_any_npm_nothing_is_known(tmp_path: Path) -> None:
+def test_without_npm_there_is_no_configuration(tmp_path: Path) -> None:
     (tmp_path / "installs" / "zig" / "1").mkdir(parents=True)
     assert ask(tmp_path) == {}

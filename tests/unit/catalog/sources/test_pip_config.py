@@ -31,7 +31,7 @@ def test_without_configuration_the_default_index_is_used(tmp_path: Path) -> None
     assert load(tmp_path) == pip_config.PipConfig((DEFAULT,))
 
 
-def test_files_beat_each_other_and_variables_beat_files(tmp_path: Path) -> None:
+def test_configuration_files_have_precedence_and_variables_override_them(tmp_path: Path) -> None:
     files = {
         kind: f"[global]\nindex-url = https://{kind}.example/simple/\n" for kind in ("global", "user", "site")
     }
@@ -48,18 +48,18 @@ def test_the_install_section_overrides_the_global_one_in_any_order(tmp_path: Pat
     assert load(tmp_path, files).indexes == ("https://install.example/simple",)
 
 
-def test_extra_indexes_follow_in_order_and_stand_once(tmp_path: Path) -> None:
+def test_extra_indexes_follow_in_order_without_duplicates(tmp_path: Path) -> None:
     text = f"[global]\nextra-index-url =\n    https://one.example/simple\n    https://two.example/simple {DEFAULT}/\n"
     expected = (DEFAULT, "https://one.example/simple", "https://two.example/simple")
     assert load(tmp_path, {"user": text}).indexes == expected
 
 
-def test_empty_values_do_not_count(tmp_path: Path) -> None:
+def test_empty_values_are_ignored(tmp_path: Path) -> None:
     files = {"user": "[global]\nindex-url = https://user.example/simple\n", "site": "[global]\nindex-url =\n"}
     assert load(tmp_path, files, PIP_INDEX_URL="").indexes == ("https://user.example/simple",)
 
 
-def test_an_explicit_file_overrides_all_and_replaces_the_users(tmp_path: Path) -> None:
+def test_an_explicit_file_overrides_all_others_and_replaces_the_users(tmp_path: Path) -> None:
     files = {
         "user": "[global]\nindex-url = https://user.example/simple\n",
         "site": "[global]\ncert = /site.pem\n",
@@ -70,24 +70,24 @@ def test_an_explicit_file_overrides_all_and_replaces_the_users(tmp_path: Path) -
     assert config == pip_config.PipConfig((DEFAULT,), ("https://links.example",), "/site.pem")
 
 
-def test_the_null_device_as_own_file_leaves_all_files_out(tmp_path: Path) -> None:
+def test_the_null_device_as_config_file_disables_all_files(tmp_path: Path) -> None:
     files = {"global": "[global]\nindex-url = https://global.example/simple\n"}
     assert load(tmp_path, files, PIP_CONFIG_FILE=os.devnull).indexes == (DEFAULT,)
 
 
-def test_directories_are_taken_as_indexes(tmp_path: Path) -> None:
+def test_directories_are_accepted_as_indexes(tmp_path: Path) -> None:
     (tmp_path / "my index").mkdir()
     config = load(tmp_path, PIP_INDEX_URL="my%20index", PIP_EXTRA_INDEX_URL="file:///srv/simple/")
     assert config.indexes == ((tmp_path / "my%20index").as_uri(), "file:///srv/simple")
 
 
-def test_without_index_only_loose_wheels_count(tmp_path: Path) -> None:
+def test_with_no_index_only_find_links_are_used(tmp_path: Path) -> None:
     config = load(tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS="wheels https://links.example/x.html")
     assert config.indexes == ()
     assert config.find_links == ((tmp_path / "wheels").as_uri(), "https://links.example/x.html")
 
 
 @pytest.mark.parametrize("text", ["index-url = x\n", "[global\n", "[global]\n[global]\n"])
-def test_a_file_pip_could_not_read_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_pip_file_is_an_error_with_its_path(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"user\.conf"):
         load(tmp_path, {"user": text})

@@ -9,7 +9,7 @@ from envmgr.catalog.sources import pip_query
 from envmgr.kit.errors import SourceError
 
 
-def test_pips_modules_and_its_command_line_know_the_same() -> None:
+def test_the_modules_and_the_command_line_of_pip_report_the_same() -> None:
     of_modules, of_command = pip_query.from_modules(), pip_query.from_command(dict(os.environ))
     assert of_modules.default_index == of_command.default_index
     assert [(kind, os.path.normpath(path)) for kind, path in of_modules.files] == list(of_command.files)
@@ -22,7 +22,7 @@ def test_pip_has_files_of_every_kind_and_a_default_index() -> None:
     assert urlsplit(known.default_index).scheme == "https"
 
 
-def test_the_command_line_is_used_when_the_modules_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_is_used_without_the_modules_of_pip(monkeypatch: pytest.MonkeyPatch) -> None:
     def moved() -> pip_query.PipInfo:
         raise ImportError("no such module")
 
@@ -30,13 +30,13 @@ def test_the_command_line_is_used_when_the_modules_moved(monkeypatch: pytest.Mon
     assert pip_query.query_pip(dict(os.environ)).default_index.startswith("https://")
 
 
-def test_a_pip_that_does_not_run_is_an_error_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pip_that_does_not_run_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pip_query, "python", lambda: "/nowhere/python")
     with pytest.raises(SourceError, match="cannot run pip") as caught:
         pip_query.from_command({})
     assert "reinstall" in str(caught.value.hint)
 
 
-def test_a_pip_that_does_not_tell_its_default_is_an_error_with_a_way_out() -> None:
+def test_a_pip_without_a_default_index_is_an_error_with_a_hint() -> None:
     with pytest.raises(SourceError, match="default"):
         pip_query._named_default("  -i, --index-url <url>  Base URL of the Python Package Index.\n")

@@ -43,7 +43,7 @@ def artifact(
     return pypi.artifact(manifest_, release, where, context)
 
 
-def test_versions_are_those_with_a_program_for_some_platform(server: Server, machine: Machine) -> None:
+def test_versions_are_those_with_a_program_for_any_platform(server: Server, machine: Machine) -> None:
     files = [
         f"my_tool-1.10-{LINUX}",
         f"my_tool-1.9-{MUSL}",
@@ -66,7 +66,7 @@ def test_a_release_is_dated_by_its_first_file(server: Server, machine: Machine) 
     assert listing.releases[0].date == "2024-01-01T00:00:00Z"
 
 
-def test_a_yanked_release_is_found_when_named_only(server: Server, machine: Machine) -> None:
+def test_a_yanked_release_is_selected_only_by_an_exact_version(server: Server, machine: Machine) -> None:
     files = [
         {"filename": f"my_tool-1.0-{LINUX}"},
         {"filename": f"my_tool-1.1-{LINUX}", "yanked": "broken"},
@@ -78,7 +78,7 @@ def test_a_yanked_release_is_found_when_named_only(server: Server, machine: Mach
     assert artifact(context, "1.1", X64) is not None
 
 
-def test_an_artifact_is_the_same_whichever_mirror_tells_of_it(server: Server, machine: Machine) -> None:
+def test_an_artifact_is_the_same_from_any_mirror(server: Server, machine: Machine) -> None:
     name = f"my_tool-1.0-{LINUX}"
     modern = machine.with_pip(simple_json(server, "my-tool", [{"filename": name, "size": 7}]))
     plain = machine.with_pip(simple_html(server, "my-tool", [name], "/mirror"))
@@ -87,7 +87,7 @@ def test_an_artifact_is_the_same_whichever_mirror_tells_of_it(server: Server, ma
     assert artifact(modern, "1.0", WINDOWS) is None
 
 
-def test_a_manifest_may_say_that_a_platform_is_not_served(server: Server, machine: Machine) -> None:
+def test_a_manifest_may_exclude_a_platform(server: Server, machine: Machine) -> None:
     context = machine.with_pip(
         simple_html(server, "my-tool", [f"my_tool-1.0-{LINUX}", f"my_tool-1.0-{MUSL}"])
     )
@@ -113,7 +113,7 @@ def test_all_indexes_are_queried_and_the_first_with_a_file_wins(server: Server, 
     assert pypi.locate(Artifact(f"pypi:my-tool/my_tool-1.1-{LINUX}"), context).url.startswith(server.url)
 
 
-def test_of_files_with_one_name_the_locked_one_is_taken(server: Server, machine: Machine) -> None:
+def test_the_locked_digest_selects_among_files_of_one_name(server: Server, machine: Machine) -> None:
     name = f"my_tool-1.0-{LINUX}"
     item = simple_json(
         server, "my-tool", [{"filename": name, "hashes": {"sha256": "00" * 32}, "url": "rebuilt"}]
@@ -156,7 +156,7 @@ def test_a_directory_is_an_index_too(machine: Machine, tmp_path: Path) -> None:
     assert pypi.locate(Artifact(f"pypi:my-tool/{name}"), context).url == (tmp_path / "files" / name).as_uri()
 
 
-def test_a_directory_of_loose_wheels_counts(machine: Machine, tmp_path: Path) -> None:
+def test_a_directory_of_wheels_is_an_index(machine: Machine, tmp_path: Path) -> None:
     name = f"my_tool-1.0-{LINUX}"
     (tmp_path / "my wheels").mkdir()
     (tmp_path / "my wheels" / name).touch()
@@ -166,13 +166,13 @@ def test_a_directory_of_loose_wheels_counts(machine: Machine, tmp_path: Path) ->
     assert pypi.locate(Artifact(f"pypi:my-tool/{name}"), context) == Location(f"{link}/{name}")
 
 
-def test_a_page_of_loose_wheels_counts(server: Server, machine: Machine) -> None:
+def test_a_page_of_wheels_is_an_index(server: Server, machine: Machine) -> None:
     link = server.add("/wheels.html", f'<a href="my_tool-1.0-{LINUX}">x</a>', {"Content-Type": "text/html"})
     context = machine.run({"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "yes", "PIP_FIND_LINKS": link})
     assert pypi.listing(manifest(), context).versions == ("1.0",)
 
 
-def test_a_python_package_is_an_error_that_names_the_way(server: Server, machine: Machine) -> None:
+def test_a_python_package_is_an_error_with_a_hint(server: Server, machine: Machine) -> None:
     files = ["my_tool-1.0-py3-none-any.whl", "my_tool-1.0-cp311-cp311-win_amd64.whl"]
     with pytest.raises(InvalidRequest, match="my-tool is a Python package") as caught:
         pypi.listing(manifest(), machine.with_pip(simple_html(server, "my-tool", files)))
@@ -184,15 +184,13 @@ def test_an_unknown_project_is_an_error(server: Server, machine: Machine) -> Non
         pypi.listing(manifest(), machine.with_pip(f"{server.url}/simple"))
 
 
-def test_a_file_that_is_gone_is_an_error_that_names_it(server: Server, machine: Machine) -> None:
+def test_a_missing_file_is_an_error_with_its_name(server: Server, machine: Machine) -> None:
     index = simple_html(server, "my-tool", [])
     with pytest.raises(SourceError, match=r"gone\.whl not found in the configured package indexes"):
         pypi.locate(Artifact("pypi:my-tool/gone.whl"), machine.with_pip(index))
 
 
-def test_an_index_that_fails_is_no_reason_not_to_find_a_file_elsewhere(
-    server: Server, machine: Machine
-) -> None:
+def test_a_file_is_located_in_another_index_if_one_fails(server: Server, machine: Machine) -> None:
     name = f"my_tool-1.0-{LINUX}"
     server.add("/down/my-tool/", fault=faults.status(500))
     context = machine.with_pip(f"{server.url}/down", simple_html(server, "my-tool", [name]))
@@ -203,7 +201,7 @@ def test_an_index_that_fails_is_no_reason_not_to_find_a_file_elsewhere(
         pypi.listing(manifest(), context)
 
 
-def test_a_sign_in_page_is_no_index(server: Server, machine: Machine) -> None:
+def test_a_sign_in_page_is_not_an_index(server: Server, machine: Machine) -> None:
     server.add("/simple/my-tool/", "Sign in, please", {"Content-Type": "text/plain"})
     with pytest.raises(SourceError, match="expected a page of a Python package index"):
         pypi.listing(manifest(), machine.with_pip(f"{server.url}/simple"))
@@ -217,7 +215,7 @@ def test_offline_mode_uses_the_cached_page(server: Server, machine: Machine) -> 
     assert pypi.listing(manifest(), machine.with_pip(index, offline=True)).versions == ("1.0",)
 
 
-def test_programs_are_in_bin_unless_the_manifest_says_otherwise(machine: Machine) -> None:
+def test_programs_are_in_bin_by_default(machine: Machine) -> None:
     context = machine.run()
     layouts = [
         pypi.layout(manifest_, "1.0", X64, context)

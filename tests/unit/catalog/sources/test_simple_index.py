@@ -17,7 +17,7 @@ def page(*files: dict[str, object], version: str = "1.1") -> bytes:
     return json.dumps({"meta": {"api-version": version}, "name": "tool", "files": files}).encode()
 
 
-def test_json_tells_digest_size_date_and_what_was_yanked() -> None:
+def test_json_pages_have_digest_size_date_and_yanked() -> None:
     entry = {
         "filename": "tool-1.0-py3-none-any.whl",
         "url": "https://files.example/tool-1.0-py3-none-any.whl",
@@ -43,7 +43,7 @@ def test_json_without_the_later_fields_is_read() -> None:
     assert files == (File("a.whl", f"{AT}a.whl"),)
 
 
-def test_html_tells_digest_and_what_was_yanked() -> None:
+def test_html_pages_have_digest_and_yanked() -> None:
     body = f"""<!DOCTYPE html><html><body><h1>Links</h1>
         <A HREF='../../files/tool%2B-1.0.whl#sha256={SHA}' data-requires-python="&gt;=3.7">tool</a>
         <a data-yanked="" href="tool-2.0.whl?x=1">tool</a><a name="no link">x</a></body></html>"""
@@ -53,7 +53,7 @@ def test_html_tells_digest_and_what_was_yanked() -> None:
     )
 
 
-def test_html_may_say_what_its_links_are_relative_to() -> None:
+def test_links_in_html_are_relative_to_the_base_element() -> None:
     body = b'<html><head><base href="https://other.example/x/"></head><a href="a.whl">a</a></html>'
     assert simple_index.parse(body, "text/html", AT)[0].url == "https://other.example/x/a.whl"
 
@@ -62,7 +62,7 @@ def test_an_empty_page_has_no_files() -> None:
     assert simple_index.parse(b"<!DOCTYPE html><html><body></body></html>", "text/html", AT) == ()
 
 
-def test_the_strongest_known_digest_counts_and_broken_ones_do_not() -> None:
+def test_the_strongest_valid_digest_is_used() -> None:
     hashes = {"sha256": "short", "sha512": "cd" * 64, "blake2b": "00"}
     (file,) = simple_index.parse(page({"filename": "a", "url": "a", "hashes": hashes}), "", AT)
     assert file.digest == Digest("sha512", "cd" * 64)
@@ -81,11 +81,11 @@ def test_the_strongest_known_digest_counts_and_broken_ones_do_not() -> None:
         b'{"\xff',
     ],
 )
-def test_what_is_no_index_page_is_an_error_that_names_the_address(body: bytes) -> None:
+def test_an_invalid_index_page_is_an_error_with_the_url(body: bytes) -> None:
     with pytest.raises(SourceError, match=r"index\.example/simple/tool"):
         simple_index.parse(body, "", AT)
 
 
-def test_a_later_major_version_is_an_error_that_says_so() -> None:
+def test_an_unsupported_major_version_is_an_error() -> None:
     with pytest.raises(SourceError, match=r"version 2\.0"):
         simple_index.parse(page(version="2.0"), "", AT)

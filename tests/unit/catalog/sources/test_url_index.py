@@ -64,7 +64,7 @@ def test_pre_releases_are_detected_from_the_version_without_a_flag():
     assert [release.prerelease for release in listed(["1.0-rc1", "1.0"]).releases] == [True, False]
 
 
-def test_entries_that_are_no_version_of_the_tool_are_left_out():
+def test_entries_without_a_version_of_the_tool_are_skipped():
     assert listed(["go1.2", "weekly", "go1.1"], {"prefix": "go"}).versions == ("1.1", "1.2")
     assert listed([{"version": "1.0"}, {"other": 1}]).versions == ("1.0",)
 
@@ -111,13 +111,13 @@ def test_pages_are_followed_by_their_links_with_the_scheme_of_the_first():
     assert len(lists.requests) == 3
 
 
-def test_pages_that_lead_in_a_circle_end():
+def test_circular_page_links_end():
     result, lists = paged({"https://example.org/1": ("1.0", "<https://example.org/1>; rel=next")})
     assert result.versions == ("1.0",)
     assert len(lists.requests) == 1
 
 
-def test_pages_may_lead_to_another_host():
+def test_page_links_may_lead_to_another_host():
     result, _ = paged(
         {
             "https://example.org/1": ("1.0", "<https://example.com/2>; rel=next"),
@@ -127,7 +127,7 @@ def test_pages_may_lead_to_another_host():
     assert result.versions == ("1.0", "1.1")
 
 
-def test_links_are_not_followed_unasked():
+def test_page_links_are_followed_only_if_configured():
     lists = Recorded({URL: (b'["1.0"]', {"link": "<https://example.org/2>; rel=next"})})
     assert url_index.listing(manifest(), context(lists, "/x")).versions == ("1.0",)
 
@@ -149,7 +149,7 @@ def test_links_are_not_followed_unasked():
         (b"\xff\xfe", {}, "byte 0 is not UTF-8"),
     ],
 )
-def test_what_is_no_list_is_an_error_that_names_the_address_and_what_was_expected(body, options, words):
+def test_an_invalid_list_is_an_error_with_url_and_expectation(body, options, words):
     with pytest.raises(SourceError) as caught:
         listed(body, options)
     assert caught.value.message.startswith(f"cannot parse the releases of tool from {URL}: ")
@@ -180,36 +180,36 @@ def test_artifacts_come_from_the_list():
     assert found({"files": files}, options, LINUX, os={"macos": "darwin"}) is None
 
 
-def test_addresses_of_archives_may_be_relative_to_the_lists():
+def test_archive_urls_may_be_relative_to_the_list():
     assert found({"file": "../a.zip"}, {"url": "file"}).url == "https://example.org/a.zip"
 
 
-def test_an_entry_without_an_address_has_no_archive():
+def test_an_entry_without_a_url_has_no_archive():
     assert found({}, {"url": "file"}) is None
 
 
-def test_the_template_serves_where_the_list_has_no_address():
+def test_the_template_is_used_if_the_list_has_no_url():
     template = "https://x/{version}/{os}.zip"
     assert found({}, {}, download_url_template=template).url == "https://x/1.0/linux.zip"
     artifact = found({"sums": {"linux": "b" * 64}}, {"sha256": "sums.{os}"}, download_url_template=template)
     assert str(artifact.digest) == f"sha256:{'b' * 64}"
 
 
-def test_nothing_is_looked_for_where_nothing_is_published():
+def test_an_unpublished_platform_causes_no_request():
     assert found({"file": "a"}, {"url": "file"}, platforms={"linux": None}) is None
 
 
 @pytest.mark.parametrize("size", ["0", "many", "9" * 30, None, True, -1])
-def test_a_size_that_is_none_is_left_out(size):
+def test_an_invalid_size_is_ignored(size):
     assert found({"file": "a", "n": size}, {"url": "file", "size": "n"}).size is None
 
 
-def test_a_digest_that_is_none_is_an_error():
+def test_an_invalid_digest_is_an_error():
     with pytest.raises(SourceError, match=r"on tool 1\.0: invalid digest 'xyz'"):
         found({"file": "a", "h": "xyz"}, {"url": "file", "sha256": "h"})
 
 
-def test_a_version_that_a_list_has_in_several_parts_is_one_release_with_all_of_them():
+def test_entries_of_the_same_version_are_merged_into_one_release():
     body = [{"version": "1.0", "linux": "l.zip"}, {"version": "1.0", "macos": "m.zip"}]
     options = {"version": "version", "url": "{os}"}
     listing = listed(body, options)

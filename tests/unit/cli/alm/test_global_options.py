@@ -16,13 +16,13 @@ from envmgr.kit.errors import UsageError
         ["alm", "push", "--url=https://a", "--app", "x", "--token=t"],
     ],
 )
-def test_they_are_taken_before_and_after_the_name(args):
+def test_global_options_are_accepted_before_and_after_the_subcommand(args):
     options, rest = split(Options(json=True), args)
     assert (options.alm_url, options.alm_token, options.json) == ("https://a", "t", True)
     assert rest == ["alm", "push", "--app", "x"]
 
 
-def test_nothing_is_taken_after_two_dashes():
+def test_global_options_after_two_dashes_are_left_alone():
     assert split(Options(), ["alm", "x", "--", "--url", "a"]) == (Options(), ["alm", "x", "--", "--url", "a"])
 
 
@@ -32,7 +32,7 @@ def test_a_token_can_come_from_stdin(monkeypatch):
 
 
 @pytest.mark.parametrize("args", [["alm", "--url"], ["alm", "--token="], ["alm", "--url", ""]])
-def test_a_value_must_be_there(args):
+def test_an_option_requires_its_value(args):
     with pytest.raises(UsageError, match="requires a value") as caught:
         split(Options(), args)
     assert caught.value.hint

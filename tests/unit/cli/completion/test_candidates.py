@@ -23,7 +23,7 @@ def test_commands_options_and_values_that_never_change_are_offered(args, incompl
     assert list(candidates(args, incomplete)) == offered
 
 
-def test_after_a_flag_comes_what_would_come_without_it():
+def test_a_flag_does_not_change_the_candidates():
     assert "apps" in candidates(["alm", "--json"], "a")
     assert candidates(["alm", "audit", "--verify"], "--fo") == {
         "--follow": "Show new entries as they arrive."

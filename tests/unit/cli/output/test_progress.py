@@ -12,7 +12,7 @@ from envmgr.kit.progress import NullProgress
 PLAIN = Style(colour=False)
 
 
-def test_a_log_gets_a_line_for_each_step_that_takes_time(capsys):
+def test_a_log_has_a_line_for_each_long_step(capsys):
     watcher = ProgressLog()
     watcher.step("nodejs 24", "resolving")
     watcher.step("nodejs 24.1.0", "downloading", 3 * 1024**2)
@@ -27,7 +27,7 @@ def test_a_log_gets_a_line_for_each_step_that_takes_time(capsys):
     ]
 
 
-def test_a_verbose_log_leaves_nothing_out(capsys):
+def test_a_verbose_log_has_every_step(capsys):
     watcher = ProgressLog(verbose=True)
     watcher.step("nodejs 24", "resolving")
     watcher.done("nodejs 24", "is 24.1.0")
@@ -35,7 +35,7 @@ def test_a_verbose_log_leaves_nothing_out(capsys):
     assert capsys.readouterr().err == "nodejs 24: resolving\nnodejs 24: is 24.1.0\nGET something\n"
 
 
-def test_what_is_over_at_once_is_never_drawn(capsys):
+def test_a_short_task_is_not_drawn(capsys):
     watcher = ProgressBars(PLAIN)
     watcher.step("nodejs 24", "resolving")
     watcher.done("nodejs 24", "is 24.1.0")
@@ -43,7 +43,7 @@ def test_what_is_over_at_once_is_never_drawn(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_what_takes_long_is_drawn_until_the_last_task_is_over(capsys):
+def test_a_long_task_is_drawn_until_the_last_one_ends(capsys):
     watcher = ProgressBars(PLAIN)
     watcher.step("nodejs 24", "downloading", 1024)
     deadline = time.monotonic() + 10
@@ -61,7 +61,7 @@ def test_what_takes_long_is_drawn_until_the_last_task_is_over(capsys):
     assert "a detail" not in error
 
 
-def test_a_step_that_is_never_over_ends_with_the_watcher(capsys):
+def test_an_unfinished_step_ends_with_the_progress(capsys):
     watcher = ProgressBars(PLAIN, verbose=True)
     watcher.step("nodejs 24", "downloading")
     watcher.debug("a detail")
@@ -100,7 +100,7 @@ def test_progress_after_the_end_is_not_printed(capsys):
     assert capsys.readouterr().err == "before\n"
 
 
-def test_a_closed_gate_draws_nothing_any_more(capsys):
+def test_nothing_is_drawn_after_close(capsys):
     bars = ProgressBars(PLAIN)
     gate = ClosableProgress(bars)
     gate.close()

@@ -30,7 +30,7 @@ def test_a_wide_terminal_shows_name_step_bar_bytes_and_speed():
     assert line.endswith("20.0/60.0 MiB 10.5 MiB/s")
 
 
-def test_a_narrow_terminal_goes_without_the_bar():
+def test_a_narrow_terminal_has_no_bar():
     (line,) = render([NODE], 60, 0, PLAIN)
     assert line == "⠋ nodejs 24.19.0 downloading 20.0/60.0 MiB 10.5 MiB/s"
 
@@ -58,5 +58,5 @@ def test_no_line_is_wider_than_the_terminal(output, width):
 
 
 @given(st.text(alphabet="abcde日本", max_size=40), st.integers(1, 30))
-def test_cutting_the_middle_never_exceeds_the_width(text, width):
+def test_shortening_the_middle_never_exceeds_the_width(text, width):
     assert display_width(truncate_middle(text, width)) <= width

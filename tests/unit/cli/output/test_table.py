@@ -18,7 +18,7 @@ def test_columns_are_aligned_and_the_last_is_not_padded():
     assert table.render(rows, 80, PLAIN) == ["nodejs  20.1.0  here", "zig     0.12.0"]
 
 
-def test_a_flexible_column_gives_way_and_keeps_its_end():
+def test_a_flexible_column_is_shortened_and_keeps_its_end():
     rows = [cells("nodejs", "a/very/long/path/to/.envmgr:3", "x")]
     (line,) = table.render(rows, 30, PLAIN, flexible=1)
     assert len(line) == 30
@@ -33,7 +33,7 @@ def test_colours_do_not_disturb_the_columns():
     assert second == "\x1b[1mlong\x1b[0m  c"
 
 
-def test_wide_characters_count_as_the_columns_they_take():
+def test_wide_characters_count_as_two_columns():
     assert table.display_width("日本") == 4
     assert table.display_width("e\u0301") == 1
 
@@ -47,7 +47,7 @@ def test_no_rows_are_no_lines():
     assert table.render([], 80, PLAIN) == []
 
 
-def test_a_sentence_keeps_its_beginning():
+def test_a_shortened_sentence_keeps_its_beginning():
     rows = [cells("bun", "JavaScript runtime and bundler")]
     assert table.render(rows, 24, PLAIN, cut=table.truncate_end) == ["bun  JavaScript runtime…"]
 

@@ -34,7 +34,7 @@ def test_durations_are_formatted_as_in_settings(seconds, formatted):
     assert units.duration(seconds) == formatted
 
 
-def test_only_one_thing_has_no_s():
+def test_a_count_of_one_is_singular():
     assert [units.count_of(number, "tool") for number in (0, 1, 2)] == ["0 tools", "1 tool", "2 tools"]
 
 

@@ -31,18 +31,18 @@ def inflated(request, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_was_compressed_comes_back(kind, inflated):
+def test_compressed_content_is_decompressed(kind, inflated):
     assert inflated(compress(CONTENT, kind), kind) == CONTENT
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_members_follow_each_other_and_padding_is_skipped(kind, inflated):
+def test_concatenated_members_are_read_and_padding_is_skipped(kind, inflated):
     assert inflated(compress(b"one", kind) + compress(b"two", kind) + bytes(512), kind) == b"onetwo"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cut", [1, 4, 9, 1000])
-def test_an_end_that_is_missing_is_a_bad_archive(kind, cut, inflated):
+def test_a_missing_end_is_a_bad_archive(kind, cut, inflated):
     packed = compress(random.Random(1).randbytes(5000), kind)
     with pytest.raises(BadArchive):
         inflated(packed[:-cut], kind)
@@ -50,7 +50,7 @@ def test_an_end_that_is_missing_is_a_bad_archive(kind, cut, inflated):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("content", [b"", b"<html>this is no archive</html>"])
-def test_what_is_not_compressed_is_a_bad_archive(kind, content, inflated):
+def test_uncompressed_content_is_a_bad_archive(kind, content, inflated):
     with pytest.raises(BadArchive):
         inflated(content, kind)
 
@@ -91,7 +91,7 @@ def test_zlib_is_the_fallback_for_isal(monkeypatch, tmp_path):
         assert b"".join(decompress_process.decompress_file(file, "gz")) == CONTENT + b"more"
 
 
-def test_the_process_is_gone_when_reading_stops_early(monkeypatch, tmp_path):
+def test_the_process_ends_when_reading_stops_early(monkeypatch, tmp_path):
     monkeypatch.setattr(decompress_process, "SMALL", 0)
     started = []
 
@@ -109,7 +109,7 @@ def test_the_process_is_gone_when_reading_stops_early(monkeypatch, tmp_path):
     assert [process.returncode is not None for process in started] == [True]
 
 
-def test_a_process_that_breaks_is_a_bad_archive_that_says_so(monkeypatch, tmp_path):
+def test_a_crashed_process_is_a_bad_archive_with_its_error(monkeypatch, tmp_path):
     monkeypatch.setattr(decompress_process, "SMALL", 0)
     broken = tmp_path / "broken.py"
     broken.write_text("raise SystemExit('no memory')")

@@ -118,7 +118,7 @@ HOSTILE_TARS = {
 
 @unix
 @pytest.mark.parametrize("case", HOSTILE_TARS)
-def test_a_hostile_tar_is_refused_and_touches_nothing_outside(case, sandbox):
+def test_a_hostile_tar_is_rejected_and_writes_nothing_outside(case, sandbox):
     packed = tar_of(sandbox / "a.tar", *HOSTILE_TARS[case])
     with pytest.raises(UnsafeArchive) as caught:
         unpack(packed, "tar", sandbox / "out")
@@ -144,14 +144,14 @@ HOSTILE_ZIPS = {
 
 @unix
 @pytest.mark.parametrize("case", HOSTILE_ZIPS)
-def test_a_hostile_zip_is_refused_and_touches_nothing_outside(case, sandbox):
+def test_a_hostile_zip_is_rejected_and_writes_nothing_outside(case, sandbox):
     packed = zip_of(sandbox / "a.zip", *HOSTILE_ZIPS[case])
     with pytest.raises(UnsafeArchive):
         unpack(packed, "zip", sandbox / "out")
 
 
 @pytest.mark.parametrize("kind", ["tar.gz", "tar.xz", "tar.bz2", "tar.zst", "gz", "xz"])
-def test_a_bomb_is_refused_when_it_goes_off(kind, sandbox, monkeypatch):
+def test_a_tar_bomb_is_rejected_at_the_size_limit(kind, sandbox, monkeypatch):
     monkeypatch.setattr(safety, "FREE_BYTES", 1 << 20)
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as packed:
@@ -166,7 +166,7 @@ def test_a_bomb_is_refused_when_it_goes_off(kind, sandbox, monkeypatch):
         unpack(sandbox / "a.tar", kind, sandbox / "out")
 
 
-def test_a_zip_bomb_is_refused_when_it_goes_off(sandbox, monkeypatch):
+def test_a_zip_bomb_is_rejected_at_the_size_limit(sandbox, monkeypatch):
     monkeypatch.setattr(safety, "FREE_BYTES", 1 << 20)
     with zipfile.ZipFile(sandbox / "a.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("zeros", bytes(3 << 20))
@@ -174,7 +174,7 @@ def test_a_zip_bomb_is_refused_when_it_goes_off(sandbox, monkeypatch):
         unpack(sandbox / "a.zip", "zip", sandbox / "out")
 
 
-def test_names_that_windows_reserves_are_refused_for_windows(sandbox):
+def test_names_reserved_on_windows_are_rejected_for_windows(sandbox):
     packed = tar_of(sandbox / "a.tar", member("lib/aux.c"))
     with pytest.raises(UnsafeArchive, match=r"reserved name on Windows: 'lib/aux\.c'"):
         unpack(packed, "tar", sandbox / "out", system="windows")
@@ -188,7 +188,7 @@ def test_hard_links_stay_hard_links(sandbox):
 
 
 @unix
-def test_a_hard_link_becomes_a_copy_where_there_are_none(sandbox, monkeypatch):
+def test_a_hard_link_becomes_a_copy_without_support_for_links(sandbox, monkeypatch):
     def refuse(*_args, **_options):
         raise PermissionError
 
@@ -202,7 +202,7 @@ def test_a_hard_link_becomes_a_copy_where_there_are_none(sandbox, monkeypatch):
 
 
 @unix
-def test_of_a_file_that_is_there_twice_the_later_counts_and_its_links_keep_the_first(sandbox):
+def test_a_duplicate_file_replaces_the_first_but_not_its_links(sandbox):
     members = [member("a", content=b"one"), member("b", tarfile.LNKTYPE, "a"), member("a", content=b"two")]
     unpack(tar_of(sandbox / "a.tar", *members), "tar", sandbox / "out")
     assert (sandbox / "out" / "a").read_bytes() == b"two"
@@ -251,14 +251,14 @@ def test_leading_directories_are_stripped(names, strip, named, expected, sandbox
 
 
 @unix
-def test_a_link_that_leads_out_once_the_top_is_dropped_is_refused(sandbox):
+def test_a_link_that_leads_out_after_strip_is_rejected(sandbox):
     packed = tar_of(sandbox / "a.tar", member("top/x"), member("top/up", tarfile.SYMTYPE, "../x"))
     with pytest.raises(UnsafeArchive, match="escapes the tree"):
         unpack(packed, "tar", sandbox / "out", strip=None)
 
 
 @unix
-def test_links_and_times_beside_the_top_are_dropped_with_it(sandbox):
+def test_entries_beside_the_stripped_directory_are_dropped(sandbox):
     members = [member("__MACOSX", tarfile.DIRTYPE), member("__MACOSX/l", tarfile.SYMTYPE, "x")]
     members += [member("._l", tarfile.SYMTYPE, "x"), member("top/x"), member("top/l", tarfile.SYMTYPE, "x")]
     root = unpack(tar_of(sandbox / "a.tar", *members), "tar", sandbox / "out", strip=None)
@@ -267,7 +267,7 @@ def test_links_and_times_beside_the_top_are_dropped_with_it(sandbox):
 
 
 @unix
-def test_the_same_link_may_be_there_twice(sandbox):
+def test_an_identical_duplicate_link_is_accepted(sandbox):
     members = [member("a", content=b"x"), *[member("l", tarfile.SYMTYPE, "a")] * 2]
     members += [member("h", tarfile.LNKTYPE, "l")] * 2
     root = unpack(tar_of(sandbox / "a.tar", *members), "tar", sandbox / "out")
@@ -275,13 +275,13 @@ def test_the_same_link_may_be_there_twice(sandbox):
 
 
 @unix
-def test_a_link_that_is_there_twice_with_other_targets_is_refused(sandbox):
+def test_a_duplicate_link_with_another_target_is_rejected(sandbox):
     members = [member("l", tarfile.SYMTYPE, "a"), member("l", tarfile.SYMTYPE, "b")]
     with pytest.raises(UnsafeArchive, match="duplicate entry 'l'"):
         unpack(tar_of(sandbox / "a.tar", *members), "tar", sandbox / "out")
 
 
-def test_backslashes_in_a_zip_separate(sandbox):
+def test_backslashes_in_a_zip_are_separators(sandbox):
     members = [("top\\", 0o040755, b""), ("top\\bin\\x", 0o100755, b"x"), ("top/lib\\y", 0, b"y")]
     root = unpack(zip_of(sandbox / "a.zip", *members), "zip", sandbox / "out", strip=None)
     assert tops(root) == ["bin", "lib"]
@@ -302,7 +302,7 @@ def test_a_zip_may_be_compressed_by_each_method_of_the_standard_library(method, 
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_damage_inside_a_bzip2_or_lzma_member_is_a_bad_archive(method, sandbox):
+def test_a_damaged_bzip2_or_lzma_member_is_a_bad_archive(method, sandbox):
     with zipfile.ZipFile(sandbox / "a.zip", "w", method) as packed:
         packed.writestr("x", os.urandom(2000))
     content = bytearray((sandbox / "a.zip").read_bytes())
@@ -322,7 +322,7 @@ def test_an_lzma_member_with_a_huge_dictionary_is_a_bad_archive(sandbox):
         unpack(sandbox / "a.zip", "zip", sandbox / "out")
 
 
-def test_a_method_that_is_not_supported_is_named_with_what_to_do(sandbox):
+def test_an_unsupported_method_is_named_with_a_hint(sandbox):
     content = bytearray(zip_of(sandbox / "a.zip", ("a", 0o100644, b"x")).read_bytes())
     for signature, offset in ((b"PK\1\2", 10), (b"PK\3\4", 8)):
         content[content.rindex(signature) + offset] = 9
@@ -350,7 +350,7 @@ def test_a_sparse_file_packed_by_tar_is_unpacked(options, sandbox, tmp_path_fact
     assert tops(root) == ["s"]
 
 
-def test_a_bomb_of_holes_is_refused_before_it_is_written(sandbox, monkeypatch):
+def test_a_sparse_bomb_is_rejected_before_it_is_written(sandbox, monkeypatch):
     monkeypatch.setattr(safety, "FREE_BYTES", 1 << 20)
     info = tarfile.TarInfo("zeros")
     info.pax_headers = {"GNU.sparse.size": str(1 << 60), "GNU.sparse.map": ""}
@@ -362,7 +362,7 @@ def test_a_bomb_of_holes_is_refused_before_it_is_written(sandbox, monkeypatch):
 
 
 @unix
-def test_hard_links_are_stripped_as_files_are(sandbox):
+def test_targets_of_hard_links_are_stripped(sandbox):
     packed = tar_of(
         sandbox / "a.tar", member("top/a", content=b"x"), member("top/b", tarfile.LNKTYPE, "top/a")
     )
@@ -380,19 +380,19 @@ def test_entries_are_renamed_after_strip(sandbox):
 
 
 @pytest.mark.parametrize("rename", [{"missing": "x"}, {"a": "b"}])
-def test_a_rename_of_nothing_or_onto_something_is_a_bad_archive(rename, sandbox):
+def test_a_rename_of_a_missing_or_onto_an_existing_file_is_a_bad_archive(rename, sandbox):
     packed = tar_of(sandbox / "a.tar", member("a"), member("b"))
     with pytest.raises(BadArchive):
         unpack(packed, "tar", sandbox / "out", rename=rename)
 
 
-def test_a_rename_may_not_lead_out(sandbox):
+def test_a_rename_out_of_the_tree_is_rejected(sandbox):
     packed = tar_of(sandbox / "a.tar", member("a"))
     with pytest.raises(UnsafeArchive):
         unpack(packed, "tar", sandbox / "out", rename={"a": "../sentinel/a"})
 
 
-def test_a_wheel_is_spread_as_installers_do(sandbox):
+def test_a_wheel_is_installed_by_the_rules_for_its_data_directories(sandbox):
     members = [("pkg/lib.so", 0o100644, b"so"), ("tool-1.data/scripts/tool", 0o100644, b"#!/bin/sh\n")]
     members += [("tool-1.data/data/share/x", 0o100644, b""), ("tool-1.data/purelib/pure.py", 0o100644, b"")]
     members += [("tool-1.data/headers/t.h", 0o100644, b""), ("tool-1.dist-info/RECORD", 0o100644, b"")]
@@ -401,7 +401,7 @@ def test_a_wheel_is_spread_as_installers_do(sandbox):
     assert os.access(f"{root}/bin/tool", os.X_OK)
 
 
-def test_a_wheel_cannot_lead_out_through_its_data(sandbox):
+def test_a_data_directory_of_a_wheel_cannot_lead_out(sandbox):
     packed = zip_of(sandbox / "a.zip", ("t-1.data/data/../../../sentinel/x", 0o100644, b""))
     with pytest.raises(UnsafeArchive):
         unpack(packed, "whl", sandbox / "out")

@@ -28,7 +28,7 @@ from envmgr.kit.errors import UnsafeArchive
         "a/" + "n" * 3000,
     ],
 )
-def test_a_path_that_leads_out_or_is_no_name_is_refused_and_named(path):
+def test_a_path_that_leads_out_or_is_invalid_is_rejected_with_its_name(path):
     with pytest.raises(UnsafeArchive, match=r".+") as caught:
         safety.split_path(path, "linux")
     assert repr(path)[:20] in caught.value.message
@@ -51,20 +51,20 @@ def test_ordinary_paths_are_split(path, parts):
 @pytest.mark.parametrize(
     "path", ["a/CON", "nul.txt", "x/com1.tar.gz", "LPT¹", "a.", "b ", "ab:c", "q?", "x\n", "aux .c"]
 )
-def test_names_that_windows_reserves_are_refused_there_alone(path):
+def test_names_reserved_on_windows_are_rejected_only_there(path):
     with pytest.raises(UnsafeArchive, match="reserved name on Windows"):
         safety.split_path(path, "windows")
     assert safety.split_path(path, "linux")
 
 
 @pytest.mark.parametrize("kind", ["FIFO", "socket", "block device", "character device"])
-def test_what_is_no_file_directory_or_link_is_refused(kind):
+def test_entries_of_other_types_are_rejected(kind):
     with pytest.raises(UnsafeArchive, match=f"'x' is a {kind}"):
         safety.check_kind("x", kind, 0o644)
 
 
 @pytest.mark.parametrize(("mode", "bit"), [(0o4755, "setuid"), (0o2755, "setgid"), (0o6755, "setuid")])
-def test_programs_that_run_as_someone_else_are_refused(mode, bit):
+def test_setuid_and_setgid_programs_are_rejected(mode, bit):
     with pytest.raises(UnsafeArchive, match=bit):
         safety.check_kind("x", FILE, mode)
 
@@ -88,7 +88,7 @@ def test_only_the_owner_may_write_and_special_bits_of_directories_are_dropped():
         ("K", "\u212a"),
     ],
 )
-def test_names_that_some_file_system_takes_for_one_are_refused(item, other):
+def test_names_that_collide_on_some_file_system_are_rejected(item, other):
     names = safety.EntryNames("linux")
     names.add(item, FILE)
     with pytest.raises(UnsafeArchive, match="are the same file"):
@@ -109,7 +109,7 @@ def test_compatibility_forms_are_different_names():
 
 
 @pytest.mark.parametrize(("item", "other"), [("E", "e"), ("h/hp70092A", "h/hp70092a")])
-def test_terminfo_may_differ_by_case_on_linux_alone(item, other):
+def test_terminfo_names_may_differ_by_case_on_linux_only(item, other):
     linux, macos = safety.EntryNames("linux"), safety.EntryNames("macos")
     assert linux.add(f"share/terminfo/{item}", FILE)
     assert linux.add(f"share/terminfo/{other}", FILE)
@@ -118,7 +118,7 @@ def test_terminfo_may_differ_by_case_on_linux_alone(item, other):
         macos.add(f"share/terminfo/{other}", FILE)
 
 
-def test_a_path_that_goes_through_a_link_or_file_is_refused():
+def test_a_path_through_a_link_or_file_is_rejected():
     names = safety.EntryNames("linux")
     names.add("link", SYMLINK)
     names.add("file", FILE)
@@ -161,19 +161,19 @@ def test_the_number_of_entries_is_limited(monkeypatch):
         {"a": "x/y/../../../z"},
     ],
 )
-def test_links_and_chains_of_them_that_lead_out_are_refused(links):
+def test_links_that_lead_out_directly_or_by_chains_are_rejected(links):
     with pytest.raises(UnsafeArchive, match="escapes the tree"):
         safety.check_links(links)
 
 
 @pytest.mark.parametrize("links", [{"a": "a"}, {"a": "b", "b": "a"}, {"a": "b/x", "b": "a/y"}])
-def test_links_in_a_circle_are_refused(links):
+def test_circular_links_are_rejected(links):
     with pytest.raises(UnsafeArchive, match="link loop"):
         safety.check_links(links)
 
 
 @pytest.mark.parametrize("target", ["", "a\\b", "a\0"])
-def test_a_link_to_no_path_is_refused(target):
+def test_a_link_with_an_empty_target_is_rejected(target):
     with pytest.raises(UnsafeArchive, match="invalid link target"):
         safety.check_links({"a": target})
 
@@ -188,16 +188,16 @@ def test_a_link_to_no_path_is_refused(target):
         {"d/a": ".."},
     ],
 )
-def test_links_within_the_tree_are_fine(links):
+def test_links_within_the_tree_are_accepted(links):
     safety.check_links(links)
 
 
-def test_a_link_is_judged_by_where_it_really_leads():
+def test_a_link_is_resolved_before_it_is_checked():
     safety.check_links({"a": "d/e/..", "d/e": "f/g"})  # d/f, though d/e/.. reads like d
 
 
 @pytest.mark.parametrize("name", [".envmgr-receipt.json", ".ENVMGR-FILES"])
-def test_our_own_names_are_refused(name):
+def test_names_of_envmgrs_own_files_are_rejected(name):
     with pytest.raises(UnsafeArchive, match="reserved by envmgr"):
         safety.check_reserved(name)
 
@@ -209,13 +209,13 @@ def test_an_archive_bomb_is_detected_by_its_size():
         meter.add(1)
 
 
-def test_a_large_archive_may_hold_much_but_not_everything():
+def test_the_size_limit_grows_with_the_archive_up_to_a_maximum():
     safety.ExpansionGuard(500 << 20).add(20 << 30)
     with pytest.raises(UnsafeArchive):
         safety.ExpansionGuard(500 << 20).add(safety.MAX_BYTES + 1)
 
 
-def test_empty_and_dot_parts_of_a_target_lead_nowhere_else():
+def test_empty_and_dot_components_of_a_target_are_ignored():
     safety.check_links({"bin/a": "./b//c", "b": "./."})
     with pytest.raises(UnsafeArchive, match="escapes the tree"):
         safety.check_links({"bin/a": ".//./../../c"})

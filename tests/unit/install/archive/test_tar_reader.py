@@ -52,7 +52,7 @@ def read(*parts, piece=1 << 16, is_sealed=False, holes=None):
 
 
 @pytest.mark.parametrize("piece", [1, 7, 511, 512, 513, 4096])
-def test_it_does_not_matter_how_the_stream_is_cut(piece):
+def test_a_stream_is_read_with_any_block_boundaries(piece):
     content = b"hello" * 300
     size = b"%011o\0" % len(content)
     assert read(header(size=size), block(content), header(b"b"), block(b"12345"), END, piece=piece) == [
@@ -61,7 +61,7 @@ def test_it_does_not_matter_how_the_stream_is_cut(piece):
     ]
 
 
-def test_content_that_is_not_read_is_skipped():
+def test_unread_content_is_skipped():
     pieces = iter([header(), block(b"12345"), header(b"b", size=b"0"), END])
     assert [entry.path for entry in tar_reader.read(pieces, is_sealed=False, count_hole=int)] == ["a", "b"]
 
@@ -131,7 +131,7 @@ def test_hard_links_have_no_content():
     ("kind", "name"),
     [(b"3", "character device"), (b"4", "block device"), (b"6", "FIFO")],
 )
-def test_other_kinds_are_named(kind, name):
+def test_other_entry_types_are_named(kind, name):
     assert read(header(size=b"0", kind=kind), END)[0][1] == name
 
 
@@ -275,18 +275,18 @@ def test_damage_is_a_bad_archive(parts):
         read(*parts)
 
 
-def test_one_changed_bit_of_a_header_is_noticed():
+def test_a_changed_bit_in_a_header_is_detected():
     damaged = bytearray(header())
     damaged[50] ^= 1
     with pytest.raises(BadArchive, match="corrupt header at byte 0"):
         read(bytes(damaged), END)
 
 
-def test_a_sealed_stream_may_lack_its_end_marker():
+def test_a_compressed_stream_may_lack_the_end_marker():
     assert read(header(), block(b"12345"), is_sealed=True) == [("a", FILE, b"12345", "")]
 
 
-def test_bytes_that_are_no_utf8_come_through():
+def test_names_that_are_not_utf8_are_preserved():
     assert read(header(b"a\xff", size=b"0"), END)[0][0].encode("utf-8", "surrogateescape") == b"a\xff"
 
 

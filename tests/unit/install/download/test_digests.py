@@ -22,7 +22,7 @@ def test_a_different_file_does_not_match(tmp_path, algorithm):
     assert not verify_file(str(path), promised)
 
 
-def test_a_missing_file_is_not_it(tmp_path):
+def test_a_missing_file_does_not_match(tmp_path):
     assert not verify_file(str(tmp_path / "none"), Digest("sha256", "0" * 64))
     with pytest.raises(StorageError, match="none"):
         digest_of(str(tmp_path / "none"))

@@ -96,7 +96,7 @@ def break_off(bench, server, url, path="/f", after=CUT, **artifact):
     server.requests.clear()
 
 
-def test_downloads_and_keeps_by_digest(bench, server):
+def test_a_download_is_cached_by_digest(bench, server):
     url = server.add("/f", BODY)
     result = bench.get(url, sha(), len(BODY))
     assert content(result) == BODY
@@ -112,7 +112,7 @@ def test_downloads_and_keeps_by_digest(bench, server):
     assert bench.watcher.counted == len(BODY)
 
 
-def test_takes_the_second_from_the_cache(bench, server):
+def test_a_second_download_comes_from_the_cache(bench, server):
     url = server.add("/f", BODY)
     bench.get(url, sha())
     assert bench.get(url, sha()).from_cache
@@ -121,7 +121,7 @@ def test_takes_the_second_from_the_cache(bench, server):
     assert bench.watcher.counted == len(BODY)
 
 
-def test_uses_the_cache_offline_and_for_another_url_of_the_same_content(bench, server, tmp_path):
+def test_the_cache_is_used_offline_and_for_other_urls_of_the_same_content(bench, server, tmp_path):
     bench.get(server.add("/f", BODY), sha())
     offline = Bench(tmp_path / "root", offline=True)
     with offline.http:
@@ -130,7 +130,7 @@ def test_uses_the_cache_offline_and_for_another_url_of_the_same_content(bench, s
             offline.get("https://far.invalid/h", sha(b"other"))
 
 
-def test_does_not_trust_a_cached_file_that_was_damaged(bench, server):
+def test_a_damaged_cached_file_is_downloaded_again(bench, server):
     url = server.add("/f", BODY)
     path = bench.get(url, sha()).path
     with open(path, "r+b") as file:
@@ -141,7 +141,7 @@ def test_does_not_trust_a_cached_file_that_was_damaged(bench, server):
 
 
 @pytest.mark.parametrize("algorithm", ["sha512", "sha1", "sha384"])
-def test_verifies_and_finds_again_by_other_digests(bench, server, algorithm):
+def test_other_digest_algorithms_are_verified_and_cached(bench, server, algorithm):
     url = server.add("/f", BODY)
     first = bench.get(url, sha(algorithm=algorithm))
     assert first.sha256 == sha().value
@@ -150,7 +150,7 @@ def test_verifies_and_finds_again_by_other_digests(bench, server, algorithm):
         bench.get(url, sha(b"other", algorithm))
 
 
-def test_keeps_what_has_no_digest_by_its_url(bench, server):
+def test_a_download_without_a_digest_is_cached_by_url(bench, server):
     url = server.add("/f", BODY)
     assert bench.get(url).sha256 == sha().value
     assert bench.get(url).from_cache
@@ -160,7 +160,7 @@ def test_keeps_what_has_no_digest_by_its_url(bench, server):
 @pytest.mark.parametrize(
     "note", ["", "null", "[]", "{}", '{"sha256": "x"}', '{"sha256": 3}', '{"sha256": "../x"}']
 )
-def test_survives_a_damaged_note_of_what_a_url_gave(bench, server, note):
+def test_a_damaged_url_record_is_ignored(bench, server, note):
     url = server.add("/f", BODY)
     bench.get(url)
     folder = os.path.join(bench.paths.downloads, "urls")
@@ -169,7 +169,7 @@ def test_survives_a_damaged_note_of_what_a_url_gave(bench, server, note):
     assert not bench.get(url).from_cache
 
 
-def test_names_both_digests_and_keeps_nothing_when_they_differ(bench, server):
+def test_a_digest_mismatch_names_both_and_caches_nothing(bench, server):
     url = server.add("/f", b"swapped")
     with pytest.raises(DigestMismatch) as caught:
         bench.get(url, sha())
@@ -181,7 +181,7 @@ def test_names_both_digests_and_keeps_nothing_when_they_differ(bench, server):
     assert len(server.requests) == 1
 
 
-def test_continues_where_the_connection_broke(bench, server):
+def test_a_broken_download_resumes(bench, server):
     url = server.add("/f", BODY, fault=faults.truncated(CUT, times=1))
     assert content(bench.get(url, sha())) == BODY
     assert ranges(server, "/f") == [None, f"bytes={CUT}-"]
@@ -190,7 +190,7 @@ def test_continues_where_the_connection_broke(bench, server):
     assert bench.time.slept == [0.5]
 
 
-def test_continues_what_another_run_left(bench, server):
+def test_a_partial_download_of_another_run_resumes(bench, server):
     url = server.add("/f", BODY)
     break_off(bench, server, url, after=CUT // 3)
     assert bench.partial(url).size == CUT // 3 * 3
@@ -199,13 +199,13 @@ def test_continues_what_another_run_left(bench, server):
     assert bench.watcher.counted == len(BODY)
 
 
-def test_continues_by_date_where_there_is_no_strong_tag(bench, server):
+def test_a_download_resumes_by_date_without_a_strong_etag(bench, server):
     url = server.add("/f", BODY, fault=faults.truncated(CUT, times=1), etag='W/"weak"')
     assert content(bench.get(url, sha())) == BODY
     assert server.requests[1].headers["if-range"] == server.pages["/f"].modified
 
 
-def test_starts_again_where_nothing_tells_whether_the_file_is_the_same(bench, server):
+def test_a_download_restarts_without_a_validator(bench, server):
     url = server.add("/f", BODY, fault=faults.truncated(CUT, times=1), etag=None, modified=None)
     assert content(bench.get(url, sha())) == BODY
     assert ranges(server, "/f") == [None, None]
@@ -221,7 +221,7 @@ def test_starts_again_where_nothing_tells_whether_the_file_is_the_same(bench, se
     ],
     ids=["ignores range", "416", "part too early", "part too late"],
 )
-def test_starts_again_when_the_server_cannot_continue(bench, server, fault):
+def test_a_download_restarts_if_the_server_ignores_ranges(bench, server, fault):
     url = server.add("/f", BODY)
     break_off(bench, server, url, after=CUT // 3)
     server.pages["/f"].faults.append(fault)
@@ -230,7 +230,7 @@ def test_starts_again_when_the_server_cannot_continue(bench, server, fault):
     assert bench.time.slept == [0.5, 1.0]
 
 
-def test_starts_again_when_the_file_has_changed(bench, server):
+def test_a_download_restarts_if_the_file_has_changed(bench, server):
     url = server.add("/f", BODY)
     break_off(bench, server, url, after=CUT // 3)
     changed = BODY[::-1]
@@ -239,7 +239,7 @@ def test_starts_again_when_the_file_has_changed(bench, server):
     assert len(server.requests) == 1
 
 
-def test_starts_again_when_the_file_moved_to_another_place(bench, server):
+def test_a_download_restarts_if_the_url_redirects_elsewhere(bench, server):
     url = server.add("/f", BODY)
     break_off(bench, server, url, after=CUT // 3)
     elsewhere = server.add("/mirror/f", BODY)
@@ -247,7 +247,7 @@ def test_starts_again_when_the_file_moved_to_another_place(bench, server):
     assert ranges(server, "/mirror/f") == [None]
 
 
-def test_asks_nothing_when_an_earlier_run_had_everything(bench, server):
+def test_a_complete_partial_download_causes_no_request(bench, server):
     url = server.add("/f", BODY)
     break_off(bench, server, url, after=CUT // 3)
     with open(bench.partial(url).path, "wb") as file:
@@ -256,7 +256,7 @@ def test_asks_nothing_when_an_earlier_run_had_everything(bench, server):
     assert server.requests == []
 
 
-def test_tries_once_more_from_the_start_when_the_pieces_do_not_match(bench, server):
+def test_a_resumed_download_with_a_wrong_digest_restarts_once(bench, server):
     url = server.add("/f", BODY)
     break_off(bench, server, url, after=CUT // 3)
     with open(bench.partial(url).path, "r+b") as file:
@@ -267,7 +267,7 @@ def test_tries_once_more_from_the_start_when_the_pieces_do_not_match(bench, serv
 
 
 @pytest.mark.parametrize("sidecar", [b"", b"null", b"{", b'{"url": 3}', b"\xff", None])
-def test_starts_again_when_the_sidecar_is_damaged(bench, server, sidecar):
+def test_a_download_restarts_if_the_sidecar_is_damaged(bench, server, sidecar):
     url = server.add("/f", BODY)
     break_off(bench, server, url, after=CUT // 3)
     path = bench.partial(url).path + ".json"
@@ -280,14 +280,14 @@ def test_starts_again_when_the_sidecar_is_damaged(bench, server, sidecar):
     assert ranges(server, "/f") == [None]
 
 
-def test_trusts_no_partial_of_another_run_when_no_digest_would_tell(bench, server):
+def test_a_partial_download_of_another_run_requires_a_digest(bench, server):
     url = server.add("/f", BODY)
     break_off(bench, server, url, after=CUT // 3)
     assert content(bench.get(url)) == BODY
     assert ranges(server, "/f") == [None]
 
 
-def test_continues_within_a_run_without_a_digest(bench, server):
+def test_a_download_without_a_digest_resumes_within_a_run(bench, server):
     url = server.add("/f", BODY, fault=faults.truncated(CUT, times=1))
     assert content(bench.get(url)) == BODY
     assert ranges(server, "/f") == [None, f"bytes={CUT}-"]
@@ -295,7 +295,7 @@ def test_continues_within_a_run_without_a_digest(bench, server):
 
 @pytest.mark.parametrize("digest", [sha(), None])
 @pytest.mark.parametrize("size", [len(BODY) - 1, len(BODY) + 1])
-def test_refuses_another_length_than_promised(bench, server, digest, size):
+def test_a_length_other_than_expected_is_rejected(bench, server, digest, size):
     url = server.add("/f", BODY)
     with pytest.raises(DigestMismatch, match=str(size)) as caught:
         bench.get(url, digest, size)
@@ -311,33 +311,35 @@ def test_refuses_another_length_than_promised(bench, server, digest, size):
         (len(BODY) + 1, IncompleteDownload, "connection closed after", 3),
     ],
 )
-def test_refuses_another_length_also_when_none_was_announced(bench, server, size, error, words, attempts):
+def test_a_length_other_than_expected_is_rejected_without_content_length(
+    bench, server, size, error, words, attempts
+):
     url = server.add("/f", BODY, fault=faults.chunked())
     with pytest.raises(error, match=words):
         bench.get(url, None, size)
     assert len(server.requests) == attempts
 
 
-def test_downloads_what_comes_in_chunks(bench, server):
+def test_a_chunked_response_is_downloaded(bench, server):
     url = server.add("/f", BODY, fault=faults.chunked())
     assert content(bench.get(url, sha(), len(BODY))) == BODY
 
 
-def test_gives_up_after_the_retries_and_keeps_what_came(bench, server):
+def test_a_failing_download_keeps_the_partial_file(bench, server):
     url = server.add("/f", BODY, fault=faults.truncated(10))
     with pytest.raises(IncompleteDownload, match=r"closed the connection while sending .*after 3 attempts"):
         bench.get(url, sha())
     assert bench.partial(url).size == 30
 
 
-def test_does_not_count_attempts_that_got_somewhere(bench, server):
+def test_attempts_with_progress_do_not_count_as_retries(bench, server):
     body = Huge(MIN_PROGRESS_BYTES * 6)
     url = server.add("/f", body, fault=faults.truncated(MIN_PROGRESS_BYTES))
     assert bench.get(url, Digest("sha256", body.hexdigest())).size == body.size
     assert len(server.requests) == 6
 
 
-def test_does_not_take_the_same_megabytes_for_progress(bench, server):
+def test_repeated_bytes_do_not_count_as_progress(bench, server):
     url = server.add(
         "/f",
         Huge(MIN_PROGRESS_BYTES * 6),
@@ -353,7 +355,7 @@ def test_does_not_take_the_same_megabytes_for_progress(bench, server):
 @pytest.mark.parametrize(
     "fault", [faults.stalled(CUT, 1), faults.truncated(CUT, 1, reset=True), faults.slow(9, 0.1, 1)]
 )
-def test_gets_over_a_passing_failure(bench, server, fault):
+def test_a_transient_failure_is_retried(bench, server, fault):
     url = server.add("/f", BODY, fault=fault)
     assert content(bench.get(url, sha())) == BODY
 
@@ -361,19 +363,19 @@ def test_gets_over_a_passing_failure(bench, server, fault):
 @pytest.mark.parametrize(
     "fault", [faults.status(503, times=2), faults.too_many_requests("7"), faults.refuses_to_answer(1)]
 )
-def test_gets_over_a_passing_refusal(bench, server, fault):
+def test_a_transient_http_error_is_retried(bench, server, fault):
     url = server.add("/f", BODY, fault=fault)
     assert content(bench.get(url, sha())) == BODY
 
 
-def test_fails_at_once_over_what_will_not_pass(bench, server):
+def test_a_permanent_failure_is_not_retried(bench, server):
     with pytest.raises(HttpError, match=r"/none not found \(404\)"):
         bench.get(server.url + "/none", sha())
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(("digest", "size"), [(None, None), (sha(), len(BODY)), (sha(), None)])
-def test_recognizes_a_sign_in_page(bench, server, digest, size):
+def test_a_sign_in_page_is_recognized(bench, server, digest, size):
     url = server.add("/f", BODY, fault=faults.html_page())
     with pytest.raises(HttpError, match="HTML page") as caught:
         bench.get(url, digest, size)
@@ -382,18 +384,18 @@ def test_recognizes_a_sign_in_page(bench, server, digest, size):
     assert len(server.requests) == 1
 
 
-def test_recognizes_a_sign_in_page_by_its_content(bench, server):
+def test_a_sign_in_page_is_recognized_by_its_content(bench, server):
     url = server.add("/f", BODY, fault=faults.instead(b"\xef\xbb\xbf\n <HTML><body>"))
     with pytest.raises(HttpError, match="HTML page"):
         bench.get(url)
 
 
-def test_accepts_what_matches_its_digest_though_it_calls_itself_html(bench, server):
+def test_content_that_matches_its_digest_is_accepted_despite_type_html(bench, server):
     url = server.add("/f", BODY, {"Content-Type": "text/html"})
     assert content(bench.get(url, sha())) == BODY
 
 
-def test_a_sign_in_page_costs_no_partial(bench, server):
+def test_a_sign_in_page_does_not_delete_the_partial_download(bench, server):
     url = server.add("/f", BODY)
     break_off(bench, server, url, after=CUT // 3)
     server.pages["/f"].faults.append(faults.html_page(times=1))
@@ -402,7 +404,7 @@ def test_a_sign_in_page_costs_no_partial(bench, server):
     assert bench.partial(url).size == CUT
 
 
-def test_passes_headers_on_and_shows_no_credentials(bench, server):
+def test_headers_are_sent_and_credentials_are_redacted(bench, server):
     url = server.add("/f", BODY, auth="me:secret", fault=faults.truncated(CUT, times=1))
     secret = url.replace("http://", "http://me:secret@")
     result = bench.get("npm:tool/1.0", sha(), at=secret + "?token=hush", headers={"X-Colour": "blue"})
@@ -418,17 +420,17 @@ def test_passes_headers_on_and_shows_no_credentials(bench, server):
     assert bench.get(secret, sha()).url == url
 
 
-def test_copies_a_file_of_this_machine(bench, tmp_path):
+def test_a_local_file_is_copied(bench, tmp_path):
     (tmp_path / "a b.tar").write_bytes(BODY)
     result = bench.get((tmp_path / "a b.tar").as_uri(), sha(), len(BODY))
     assert content(result) == BODY
 
 
-def test_accepts_an_empty_file(bench, server):
+def test_an_empty_file_is_accepted(bench, server):
     assert bench.get(server.add("/f", b""), sha(b""), 0).size == 0
 
 
-def test_rejects_an_unrequested_range(bench, server):
+def test_an_unrequested_range_is_rejected(bench, server):
     def act(exchange):
         exchange.send(206, {"Content-Range": "bytes 5-9/10"}, exchange.page.body)
 
@@ -437,7 +439,7 @@ def test_rejects_an_unrequested_range(bench, server):
         bench.get(url, sha())
 
 
-def test_names_the_directory_it_cannot_write_to(bench, server):
+def test_an_unwritable_directory_is_named(bench, server):
     url = server.add("/f", BODY)
     os.makedirs(bench.paths.cache)
     with open(bench.paths.downloads, "wb"):
@@ -446,7 +448,7 @@ def test_names_the_directory_it_cannot_write_to(bench, server):
         bench.get(url, sha())
 
 
-def test_partial_records_what_it_needs_to_go_on(bench, server):
+def test_a_partial_download_records_its_validators(bench, server):
     url = server.add("/f", BODY)
     break_off(bench, server, url, after=CUT // 3)
     with open(bench.partial(url).path + ".json", encoding="utf-8") as file:
@@ -458,7 +460,7 @@ def test_partial_records_what_it_needs_to_go_on(bench, server):
         }
 
 
-def test_every_failure_is_an_error_of_ours(bench, server):
+def test_every_failure_raises_an_envmgr_error(bench, server):
     for fault in (faults.garbage(), faults.refuses_to_answer(), faults.redirect("/f"), faults.silent()):
         with pytest.raises(NetworkError):
             bench.get(server.add("/f", BODY, fault=fault), sha())

@@ -56,7 +56,7 @@ def hash_of(path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "Ctrl-C"])
-def test_the_next_run_goes_on_where_this_one_was_stopped(server, tmp_path, body, number):
+def test_a_killed_download_resumes_in_the_next_run(server, tmp_path, body, number):
     url = server.add("/f", body, fault=faults.stalled(2 * MIB, times=1))
     partial = cache.partial_of(single_root(str(tmp_path)), url)
     process = start(tmp_path, url, body.sha256)
@@ -71,14 +71,14 @@ def test_the_next_run_goes_on_where_this_one_was_stopped(server, tmp_path, body,
     assert partial_size >= MIB
 
 
-def test_processes_that_want_the_same_share_one_download(server, tmp_path, body):
+def test_concurrent_processes_share_one_download(server, tmp_path, body):
     url = server.add("/f", body)
     results = [finish(process) for process in [start(tmp_path, url, body.sha256) for _ in range(4)]]
     assert sorted(result["from_cache"] for result in results) == [False, True, True, True]
     assert len(server.requests) == 1
 
 
-def test_a_file_too_large_for_the_limit_names_the_directory_and_can_go_on(server, tmp_path, body):
+def test_a_file_size_limit_names_the_directory_and_the_download_can_resume(server, tmp_path, body):
     url = server.add("/f", body)
     process = start(tmp_path, url, body.sha256, "--file-limit", str(MIB))
     _, err = process.communicate(timeout=30)

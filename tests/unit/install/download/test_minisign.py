@@ -50,12 +50,12 @@ def flipped(at):
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["prehashed", "legacy"])
-def test_a_good_signature_has_no_problem(problem, legacy):
+def test_a_valid_signature_is_accepted(problem, legacy):
     assert problem(UPSTREAM.sign(CONTENT, NAME, legacy=legacy)) is None
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["prehashed", "legacy"])
-def test_a_signature_of_nothing_is_checked_too(problem, archive, legacy):
+def test_a_signature_of_an_empty_file_is_accepted(problem, archive, legacy):
     archive.write_bytes(b"")
     assert problem(UPSTREAM.sign(b"", NAME, legacy=legacy)) is None
     assert problem(UPSTREAM.sign(b"x", NAME, legacy=legacy)) == "invalid signature"
@@ -63,32 +63,32 @@ def test_a_signature_of_nothing_is_checked_too(problem, archive, legacy):
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["prehashed", "legacy"])
 @pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT + b"\0", b"\0" + CONTENT[1:]])
-def test_another_archive_is_found_out(problem, archive, content, legacy):
+def test_a_signature_of_another_archive_is_rejected(problem, archive, content, legacy):
     document = UPSTREAM.sign(CONTENT, NAME, legacy=legacy)
     archive.write_bytes(content)
     assert problem(document) == "invalid signature"
 
 
-def test_one_form_is_not_taken_for_the_other(problem):
+def test_legacy_and_prehashed_signatures_are_distinguished(problem):
     legacy, hashed = UPSTREAM.sign(CONTENT, NAME, legacy=True), UPSTREAM.sign(CONTENT, NAME)
     for document, algorithm in ((legacy, b"ED"), (hashed, b"Ed")):
         other = line(document, 1, lambda text, a=algorithm: b64encode(a + b64decode(text)[2:]))
         assert problem(other) == "invalid signature"
 
 
-def test_another_key_is_named(problem):
+def test_an_unknown_key_is_named(problem):
     stranger = Signer("stranger")
     result = problem(stranger.sign(CONTENT, NAME))
     assert f"{int.from_bytes(stranger.key_id, 'little'):016X}" in result
     assert f"{int.from_bytes(UPSTREAM.key_id, 'little'):016X}" in result
 
 
-def test_a_key_that_only_looks_like_the_right_one_is_found_out(problem):
+def test_a_key_with_a_forged_id_is_rejected(problem):
     stranger = Signer("stranger", UPSTREAM.key_id)
     assert "invalid signature of the trusted comment" in problem(stranger.sign(CONTENT, NAME))
 
 
-def test_any_one_of_several_keys_will_do(problem):
+def test_any_of_several_keys_is_accepted(problem):
     keys = [Signer("old").public, UPSTREAM.public]
     assert problem(UPSTREAM.sign(CONTENT, NAME), *keys) is None
     assert problem(Signer("old").sign(CONTENT, NAME), *keys) is None
@@ -106,11 +106,11 @@ def test_any_one_of_several_keys_will_do(problem):
         lambda d: line(d, 3, flipped(63)),
     ],
 )
-def test_a_document_that_was_changed_is_found_out(problem, change):
+def test_a_modified_document_is_rejected(problem, change):
     assert "invalid signature of the trusted comment" in problem(change(UPSTREAM.sign(CONTENT, NAME)))
 
 
-def test_what_a_comment_says_without_being_signed_does_not_matter(problem):
+def test_the_untrusted_comment_is_ignored(problem):
     document = UPSTREAM.sign(CONTENT, NAME)
     assert problem(document.replace(b"signature from minisign secret key", b"file:other")) is None
 
@@ -119,7 +119,7 @@ def test_what_a_comment_says_without_being_signed_does_not_matter(problem):
     "comment",
     ["timestamp:1\tfile:tool-0.9.tar.gz\thashed", "file:tool-0.9.tar.gz", "of 2020 file:tool-0.9.tar.gz"],
 )
-def test_a_good_signature_of_an_older_archive_is_refused_by_its_name(problem, comment):
+def test_a_valid_signature_for_another_file_name_is_rejected(problem, comment):
     document = UPSTREAM.sign(CONTENT, None, comment=comment)
     assert problem(document) == "signature is for 'tool-0.9.tar.gz', expected 'tool-1.0.tar.gz'"
 
@@ -133,11 +133,11 @@ def test_a_good_signature_of_an_older_archive_is_refused_by_its_name(problem, co
         ("timestamp:1\tfile:a tool.zip\thashed", "a tool.zip"),
     ],
 )
-def test_a_comment_that_names_no_other_file_is_good(problem, comment, name):
+def test_a_trusted_comment_without_a_file_name_is_accepted(problem, comment, name):
     assert problem(UPSTREAM.sign(CONTENT, None, comment=comment), name=name) is None
 
 
-def test_line_ends_do_not_matter(problem):
+def test_any_line_endings_are_accepted(problem):
     document = UPSTREAM.sign(CONTENT, NAME)
     assert problem(document.replace(b"\n", b"\r\n")) is None
     assert problem(document.removesuffix(b"\n")) is None
@@ -158,31 +158,31 @@ def test_line_ends_do_not_matter(problem):
         line(UPSTREAM.sign(CONTENT, NAME), 1, lambda text: b64encode(b"RS" + b64decode(text)[2:])),
     ],
 )
-def test_what_is_no_signature_proves_nothing(problem, document):
+def test_an_invalid_signature_document_is_rejected(problem, document):
     assert problem(document)
 
 
 @pytest.mark.parametrize(
     "key", ["", "RW", "x" * 56, UPSTREAM.public + "\n", b64encode(b"ED" + bytes(40)).decode(), "ü" * 56]
 )
-def test_what_is_no_key_proves_nothing(problem, key):
+def test_an_invalid_key_is_rejected(problem, key):
     assert problem(UPSTREAM.sign(CONTENT, NAME), key)
 
 
 @given(st.binary(max_size=400))
-def test_garbage_proves_nothing(document):
+def test_random_bytes_are_rejected_as_signatures(document):
     assert minisign.problem(document, (UPSTREAM.public,), __file__, NAME)
 
 
 @given(st.data())
-def test_a_part_of_a_signature_proves_nothing(data):
+def test_a_truncated_signature_is_rejected(data):
     document = UPSTREAM.sign(CONTENT, NAME)
     length = data.draw(st.integers(0, len(document) - 2))  # without its last line feed it is whole
     assert minisign.problem(document[:length], (UPSTREAM.public,), __file__, NAME)
 
 
 @given(st.data())
-def test_a_signature_with_any_part_replaced_is_good_or_says_why(data):
+def test_a_signature_with_a_replaced_part_is_accepted_or_rejected_with_a_reason(data):
     good = UPSTREAM.sign(CONTENT, NAME)
     start = data.draw(st.integers(0, len(good)))
     end = data.draw(st.integers(start, len(good)))

@@ -68,7 +68,7 @@ def test_a_valid_signature_is_cached_and_needs_no_network_again(bench):
     assert len(bench.server.requests) == request_count
 
 
-def test_without_network_and_cache_a_signature_cannot_be_verified(bench):
+def test_without_network_and_cache_verification_is_an_error(bench):
     with pytest.raises(Offline, match=r"tool\.tgz\.minisig"):
         bench.verify(offline=True)
 
@@ -99,7 +99,7 @@ def test_a_missing_signature_is_named(bench):
     assert not os.path.exists(bench.cached_signature)
 
 
-def test_a_bad_signature_is_named_with_the_key_that_was_expected(bench):
+def test_a_bad_signature_error_names_the_expected_key(bench):
     bench.serve(UPSTREAM.sign(b"another", "tool.tgz"))
     with pytest.raises(SignatureError) as caught:
         bench.verify()
@@ -108,7 +108,7 @@ def test_a_bad_signature_is_named_with_the_key_that_was_expected(bench):
     assert not os.path.exists(bench.cached_signature)
 
 
-def test_secrets_in_addresses_are_redacted(bench):
+def test_secrets_in_urls_are_redacted(bench):
     with pytest.raises(SignatureError) as caught:
         bench.verify(query="?token=secret")
     assert "secret" not in str(caught.value)
@@ -116,7 +116,7 @@ def test_secrets_in_addresses_are_redacted(bench):
 
 @pytest.mark.parametrize("document", [None, b"<html>", UPSTREAM.sign(b"another", "tool.tgz")])
 @pytest.mark.parametrize("digest", [True, False])
-def test_a_download_stays_only_if_its_digest_vouches_for_it(bench, document, digest):
+def test_an_unsigned_download_stays_only_with_a_matching_digest(bench, document, digest):
     if document:
         bench.serve(document)
     cache.record_digest(bench.paths, Artifact(bench.url), SHA256)
@@ -126,7 +126,7 @@ def test_a_download_stays_only_if_its_digest_vouches_for_it(bench, document, dig
     assert (cache.find(bench.paths, Artifact(bench.url), NullProgress(), "tool 1.0") is not None) == digest
 
 
-def test_other_failures_of_a_server_are_its_own(bench):
+def test_other_server_failures_are_passed_on(bench):
     bench.serve(b"", status=403)
     with pytest.raises(HttpError, match="403") as caught:
         bench.verify(digest=False)
@@ -134,13 +134,13 @@ def test_other_failures_of_a_server_are_its_own(bench):
     assert os.path.exists(bench.archive)
 
 
-def test_a_document_without_end_is_not_read_to_its_end(bench):
+def test_an_endless_document_is_not_read_to_its_end(bench):
     bench.serve(b"x" * (signatures.LIMIT + 1))
     with pytest.raises(HttpError, match="exceeds"):
         bench.verify()
 
 
-def test_a_download_that_cannot_be_read_is_named(bench):
+def test_an_unreadable_download_is_named(bench):
     bench.serve(GOOD)
     os.unlink(bench.archive)
     with pytest.raises(StorageError, match=SHA256):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from envmgr.server.audit import module
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import InProcessBus
-from support.services.audit_fixtures import event, events, everything, run, verified
+from support.services.audit_fixtures import all_entries, event, events, run, verified
 from support.services.queued_bus import FAST_DELIVERY
 
 
@@ -24,7 +24,7 @@ def test_every_type_of_event_is_written_down_in_order(tmp_path):
     async def scenario(audit, bus, _):
         types = ["AppCreated", "VersionCreated", "DeploymentDeleted", "LoginFailed", "SomethingNew"]
         await bus.publish([event(number, type=type_) for number, type_ in enumerate(types, 1)])
-        assert [entry["event"] for entry in await everything(audit)] == types
+        assert [entry["event"] for entry in await all_entries(audit)] == types
 
     on_the_bus(tmp_path, scenario)
 
@@ -34,7 +34,7 @@ def test_a_poisonous_event_is_put_aside_and_the_others_are_written(tmp_path):
         batch = events(5)
         batch[2] = event(3, data={"rate": 0.5})
         await bus.publish(batch)
-        entries = await everything(audit)
+        entries = await all_entries(audit)
         assert [entry["source_sequence"] for entry in entries] == [1, 2, 4, 5]
         (letter,) = await dead_letters.all()
         assert letter.event.sequence == 3
@@ -53,6 +53,6 @@ def test_a_letter_that_can_be_taken_after_all_closes_its_gap(tmp_path):
         (letter,) = await dead_letters.all()
         await dead_letters.retry(letter.id)
         assert await dead_letters.all() == []
-        assert verified(await everything(audit)) == []
+        assert verified(await all_entries(audit)) == []
 
     on_the_bus(tmp_path, scenario)

@@ -10,7 +10,7 @@ from envmgr.server.audit import module, store
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.sqlite_file import SqliteFile
-from support.services.audit_fixtures import event, events, everything, run, verified
+from support.services.audit_fixtures import all_entries, event, events, run, verified
 from support.services.database_runners import sqlite_database
 from support.services.service_fixtures import call
 
@@ -101,7 +101,7 @@ def test_an_intruder_who_owns_the_database_is_found_out(tmp_path, act, kinds):
 
     async def audited(audit, _):
         page = await audit.checkpoints(call(), PageRequest())
-        return verified(await everything(audit), [msgspec.to_builtins(item) for item in page.items])
+        return verified(await all_entries(audit), [msgspec.to_builtins(item) for item in page.items])
 
     assert {finding.kind for finding in run(tmp_path, audited)} - {"rewritten"} == kinds
 

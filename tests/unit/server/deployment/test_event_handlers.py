@@ -25,7 +25,7 @@ async def ruled(world, *rules, environment="staging", **more):
 
 async def born(world, id_, **changes):
     """Have a version registered."""
-    await world.happen(world.version_event("VersionCreated", id_, **changes))
+    await world.deliver(world.version_event("VersionCreated", id_, **changes))
 
 
 async def deployments(world):
@@ -80,11 +80,11 @@ def test_an_event_that_comes_again_deploys_nothing_again(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
         event = world.version_event("VersionCreated", 1)
-        await world.happen(event, event)
-        await world.happen(event)
+        await world.deliver(event, event)
+        await world.deliver(event)
         (made,) = await deployments(world)
         await world.step(made, "in_progress", "successful")
-        await world.happen(event)
+        await world.deliver(event)
         assert len(await deployments(world)) == 1
         assert await world.emitted_events("AutoDeploySkipped") == []
 
@@ -199,9 +199,9 @@ def test_rules_follow_an_app_to_its_new_name_once(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "^1"), ("blog", "*"))
         await ruled(world, ("blog", "*"), environment="prod")
-        await world.happen(world.app_event("AppCreated"))
+        await world.deliver(world.app_event("AppCreated"))
         renamed = world.app_event("AppUpdated", 1, "store")
-        await world.happen(renamed, renamed)
+        await world.deliver(renamed, renamed)
         (event,) = await world.emitted_events("EnvironmentUpdated")
         assert (event.subject, event.actor) == ("environment/staging", "system:deployment")
         assert [rule["app"] for rule in event.data["rules"]["auto_deploy"]] == ["store", "blog"]
@@ -222,7 +222,7 @@ def test_no_rule_is_left_about_an_app_that_is_gone(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"), ("*", "^9"), blocked="freeze")
         deleted = world.app_event("AppDeleted")
-        await world.happen(deleted, deleted)
+        await world.deliver(deleted, deleted)
         (event,) = await world.emitted_events("EnvironmentUpdated")
         assert event.data["rules"] == {"auto_deploy": [{"app": "*", "tag_range": "^9"}], "blocked": "freeze"}
         await born(world, 1000, app_id=3, app="shop")
@@ -245,7 +245,7 @@ def test_rules_of_the_environment_hold_for_what_is_deployed_by_rule(tmp_path):
 def test_what_goes_with_a_version_is_cancelled(tmp_path):
     async def scenario(world):
         on_its_way, other = await world.deploy(1), await world.deploy(2, "staging")
-        await world.happen(world.version_event("VersionDeleted", 1))
+        await world.deliver(world.version_event("VersionDeleted", 1))
         assert (await world.service.get(call(), on_its_way.id)).reason == "version shop@1.0.0 deleted"
         assert await world.status(on_its_way) == "cancelled"
         assert await world.status(other) == "pending"
@@ -258,12 +258,12 @@ def test_what_goes_with_a_version_is_cancelled(tmp_path):
 def test_a_deleted_version_has_no_placement_and_no_rule_redeploys_it(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
-        made = await world.stand(1)
+        made = await world.deploy_successfully(1)
         created, deleted = (
             world.version_event("VersionCreated", 1),
             world.version_event("VersionDeleted", 1),
         )
-        await world.happen(deleted, created)
+        await world.deliver(deleted, created)
         assert await world.status(made) == "superseded"
         assert await world.current() is None
         assert (await world.emitted_events())[-1].data["current_version_id"] is None
@@ -274,11 +274,11 @@ def test_a_deleted_version_has_no_placement_and_no_rule_redeploys_it(tmp_path):
 
 def test_placements_of_a_deleted_app_are_removed_and_its_history_remains(tmp_path):
     async def scenario(world):
-        await world.happen(world.app_event("AppCreated"), world.app_event("AppCreated", 2, "blog"))
-        stood = await world.stand(1)
-        on_its_way, others = await world.deploy(2), await world.stand(1000)
+        await world.deliver(world.app_event("AppCreated"), world.app_event("AppCreated", 2, "blog"))
+        stood = await world.deploy_successfully(1)
+        on_its_way, others = await world.deploy(2), await world.deploy_successfully(1000)
         before = len(await world.emitted_events())
-        await world.happen(world.app_event("AppDeleted"))
+        await world.deliver(world.app_event("AppDeleted"))
         assert await world.status(stood) == "superseded"
         assert await world.status(on_its_way) == "cancelled"
         assert await world.status(others) == "successful"
@@ -299,8 +299,8 @@ def test_placements_of_a_deleted_app_are_removed_and_its_history_remains(tmp_pat
 
 def test_a_renamed_app_is_renamed_everywhere(tmp_path):
     async def scenario(world):
-        made = await world.stand(1)
-        await world.happen(world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store"))
+        made = await world.deploy_successfully(1)
+        await world.deliver(world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store"))
         deployment = await world.service.get(call(), made.id)
         assert (deployment.app, deployment.rev) == ("store", made.rev + 1)
         assert (await world.place(app="store")).current.version_id == 1
@@ -314,11 +314,11 @@ def test_an_old_name_that_comes_late_changes_nothing(tmp_path):
     async def scenario(world):
         created, renamed = world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store")
         deleted = world.app_event("AppDeleted", 1, "store")
-        await world.happen(renamed, created)
+        await world.deliver(renamed, created)
         assert [app.name for app in (await world.service.matrix(call(), None)).apps] == ["store"]
         late = world.app_event("AppUpdated", 1, "late")
-        await world.happen(late)
-        await world.happen(deleted)
+        await world.deliver(late)
+        await world.deliver(deleted)
         assert [app.name for app in (await world.service.matrix(call(), None)).apps] == ["late"]
 
     run(tmp_path, scenario)
@@ -333,7 +333,7 @@ def test_many_apps_at_once_are_as_the_last_event_of_each_says(tmp_path):
                 events.append(world.app_event("AppUpdated", n, f"new-{n}"))
             if n % 7 == 0:
                 events.append(world.app_event("AppDeleted", n - 1, f"app-{n - 1}"))
-        await world.happen(*events, *events[:3])
+        await world.deliver(*events, *events[:3])
         apps = (await world.service.matrix(call(), None)).apps
         gone = {n - 1 for n in range(7, 101, 7)}
         assert {app.id: app.name for app in apps} == {
@@ -346,7 +346,7 @@ def test_many_apps_at_once_are_as_the_last_event_of_each_says(tmp_path):
 def test_many_versions_at_once_leave_the_last_one_on_its_way(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
-        await world.happen(*(world.version_event("VersionCreated", n) for n in range(1, 51)))
+        await world.deliver(*(world.version_event("VersionCreated", n) for n in range(1, 51)))
         made = await deployments(world)
         assert [item.status for item in made] == ["cancelled"] * 49 + ["pending"]
         assert made[-1].version_id == 50
@@ -366,7 +366,7 @@ def test_a_batch_of_versions_reads_the_environments_once(tmp_path, monkeypatch, 
         await ruled(world, *([("shop", ">100")] if has_rule else []))
         record(environment_rows, "list_all")
         record(transitions, "resolve_request")
-        await world.happen(*(world.version_event("VersionCreated", n) for n in range(1, 21)))
+        await world.deliver(*(world.version_event("VersionCreated", n) for n in range(1, 21)))
         once = ["list_all"] + ["resolve_request"] * 20 * has_rule
         assert reads in (once, once * 2)  # a unit of work may run again
         assert await deployments(world) == []
@@ -393,17 +393,17 @@ def test_a_rule_about_an_app_does_not_deploy_another_that_took_its_name_before_t
     async def scenario(world):
         rules = Rules(auto_deploy=(AutoDeploy(app="shop"),))
         await world.service.replace_environment(call(), "prod", EnvironmentPut(rules=rules))
-        await world.happen(world.app_event("AppCreated", 1, "shop"))
+        await world.deliver(world.app_event("AppCreated", 1, "shop"))
         late = (
             world.app_event("AppDeleted", 1, "shop")
             if change == "deleted"
             else world.app_event("AppUpdated", 1, "store")
         )
-        await world.happen(world.version_event("VersionCreated", 7, 2, "shop"))
+        await world.deliver(world.version_event("VersionCreated", 7, 2, "shop"))
         assert await world.places(2) == 0
         (skipped,) = await world.emitted_events("AutoDeploySkipped")
         assert "another app" in skipped.data["reason"]
-        await world.happen(late)
+        await world.deliver(late)
         rules = (await world.service.get_environment(call(), "prod")).rules
         assert [rule.app for rule in rules.auto_deploy] == ([] if change == "deleted" else ["store"])
 

@@ -205,7 +205,7 @@ def test_an_unused_tool_suggests_a_similar_used_one(near, expected):
     assert line == f"no deployed version uses nodjs{expected}"
 
 
-def test_an_intact_log_says_by_what_that_is_known():
+def test_an_intact_log_reports_the_checkpoints_used():
     log = list(entries(9))
     lines = list(
         audit_report.report_lines(verify(log, checkpoints(log, 4, 8), checkpoints(log, 4)), PLAIN, 90)
@@ -215,7 +215,7 @@ def test_an_intact_log_says_by_what_that_is_known():
     assert "  saved        1 saved checkpoint verified" in lines
 
 
-def test_a_log_that_is_not_intact_says_where():
+def test_a_modified_log_reports_the_positions():
     log = list(entries(9))
     del log[3]
     log[0]["actor"] = "user:eve"
@@ -256,13 +256,13 @@ def test_entries_keep_their_columns_when_more_follow():
         ({"x": [1]}, "app/1"),
     ],
 )
-def test_an_entry_is_about_what_its_payload_names(payload, subject):
+def test_the_subject_of_an_entry_comes_from_its_payload(payload, subject):
     (entry,) = entries(1)
     (line,) = EntryTable(PLAIN, 200).lines([{**entry, "payload": payload}])
     assert line.endswith(f"AppUpdated  {subject}")
 
 
-def test_refusals_that_repeat_themselves_are_one_line_with_their_count():
+def test_repeated_denials_are_one_line_with_a_count():
     denied = {"event_type": "AccessDenied", "payload": {"method": "GET", "path": "/apps", "reason": "no"}}
     item, two, three, other, *rest = entries(6)
     log = [*({**entry, **denied} for entry in (item, two, three)), other, {**rest[0], **denied}, rest[1]]
@@ -272,13 +272,13 @@ def test_refusals_that_repeat_themselves_are_one_line_with_their_count():
     assert lines[2].endswith("GET /apps: no")
 
 
-def test_on_a_narrow_terminal_entries_leave_the_year_out_and_fit():
+def test_entries_omit_the_year_on_a_narrow_terminal():
     lines = EntryTable(COLOURED, 70).lines([{**item, "payload": {"name": "n" * 99}} for item in entries(3)])
     assert all(display_width(ESCAPES.sub("", line)) == 70 for line in lines)
     assert "2023" not in lines[0]
 
 
-def test_a_status_ends_with_what_deserves_a_look_a_legend_and_what_was_left_out():
+def test_a_status_ends_with_problems_a_legend_and_omitted_rows():
     result = grid(
         matrix(
             [
@@ -299,7 +299,7 @@ def test_a_status_ends_with_what_deserves_a_look_a_legend_and_what_was_left_out(
     )
 
 
-def test_an_empty_status_says_how_to_begin():
+def test_an_empty_status_shows_how_to_begin():
     lines = list(
         status._lines(grid(matrix([], apps=["shop"])), RenderOptions(PLAIN, ASCII_SYMBOLS, 100, 0.0))
     )
@@ -307,11 +307,11 @@ def test_an_empty_status_says_how_to_begin():
     assert lines[1].startswith("not deployed anywhere: shop")
 
 
-def test_facts_that_say_nothing_are_left_out_and_long_ones_are_broken_under_themselves():
+def test_empty_facts_are_omitted_and_long_ones_wrapped_with_indent():
     lines = list(text.key_values([("one", "a b"), ("none", ""), ("three", "c d\ne")], PLAIN, 12))
     assert lines == ["  one    a b", "  three  c d\n         e"]
 
 
-def test_what_people_wrote_cannot_move_the_cursor():
+def test_user_texts_cannot_move_the_cursor():
     assert text.escape_line("a\tb\x1b[1m \u202ec\n") == "a b?[1m ?c"
     assert text.escape_text(" one\r\n\x07two ") == "one\n?two"

@@ -40,7 +40,7 @@ def test_a_table_has_a_row_for_each_app_and_a_column_for_each_environment():
     )
 
 
-def test_where_a_table_does_not_fit_environments_stand_below_their_app():
+def test_environments_are_listed_below_their_app_if_a_table_does_not_fit():
     assert plain(GRID, 40).lines == (
         "billing",
         "  dev  ok     2.0.1 30s",
@@ -51,7 +51,7 @@ def test_where_a_table_does_not_fit_environments_stand_below_their_app():
     )
 
 
-def test_below_an_app_as_many_stand_beside_each_other_as_fit():
+def test_environments_below_an_app_fill_the_width():
     wide = grid(matrix([place("app", f"env{number}", cell(1, 1, "1.0")) for number in range(5)]))
     assert plain(wide, 40).lines == (
         "app",
@@ -61,7 +61,7 @@ def test_below_an_app_as_many_stand_beside_each_other_as_fit():
     )
 
 
-def test_shapes_and_colours_tell_states_and_what_is_older_than_elsewhere():
+def test_symbols_and_colours_show_statuses_and_outdated_versions():
     lines = plain(GRID, 80, UNICODE_SYMBOLS, colour=True).lines
     assert ESCAPES.sub("", lines[2]) == "shop    ≠   ✓ 1.4.0  2h   ✓ 1.3.2 12d"
     assert "\x1b[33m1.3.2\x1b[0m" in lines[2]
@@ -73,7 +73,7 @@ def test_an_attempt_that_never_became_current_is_displayed_alone():
     assert plain(result, 80).lines[1] == "web   in_progress 1.0 1h"
 
 
-def test_a_tag_without_room_is_cut_and_counted():
+def test_a_tag_that_does_not_fit_is_cut_and_counted():
     result = grid(
         matrix(
             [
@@ -90,7 +90,7 @@ def test_a_tag_without_room_is_cut_and_counted():
 
 
 @pytest.mark.parametrize("status", UNICODE_SYMBOLS.states)
-def test_every_shape_is_one_column_wide(status):
+def test_every_symbol_is_one_column_wide(status):
     assert display_width(UNICODE_SYMBOLS.state(status)) == 1
 
 
@@ -126,7 +126,7 @@ def test_a_long_environment_or_app_is_cut_and_counted():
     st.integers(44, 120),
     st.sampled_from([UNICODE_SYMBOLS, ASCII_SYMBOLS]),
 )
-def test_however_long_names_are_every_line_fits(places, width, marks):
+def test_every_line_fits_with_names_of_any_length(places, width, marks):
     result = grid(matrix([place(*where, item) for where, item in places.items()]))
     assert max(map(display_width, plain(result, width, marks).lines)) <= width
 
@@ -139,7 +139,7 @@ def test_however_long_names_are_every_line_fits(places, width, marks):
     st.integers(60, 200),
     st.sampled_from([UNICODE_SYMBOLS, ASCII_SYMBOLS]),
 )
-def test_every_line_fits_and_every_place_is_there(places, width, marks):
+def test_every_line_fits_and_every_placement_is_listed(places, width, marks):
     result = grid(matrix([place(*where, *cells) for where, cells in places.items()]))
     laid = plain(result, width, marks)
     assert max(map(display_width, laid.lines)) <= width

@@ -30,14 +30,14 @@ def test_an_empty_column_is_omitted():
     assert RecordTable(PLAIN, 80, ()).lines([row("a", "", "b"), row("c", "", "d")]) == ["a  b", "c  d"]
 
 
-def test_free_text_gives_way_before_names_and_what_is_the_answer_never():
+def test_free_text_is_cut_before_names_and_key_columns_never():
     rows = [row("n" * 100, "words " * 20, "nodejs 20.9.0"), row("web", "few", "nodejs 24.11.0")]
     first, second = RecordTable(PLAIN, 60, (1, 0)).lines(rows)
     assert first == f"{'n' * 29}…  words words…  nodejs 20.9.0"
     assert second.split() == ["web", "few", "nodejs", "24.11.0"]
 
 
-def test_in_a_pipe_nothing_is_truncated_and_long_texts_do_not_pad_other_rows():
+def test_output_to_a_pipe_is_neither_truncated_nor_padded_for_long_texts():
     rows = [row("shop", "d" * 2000, "1h"), row("a" * 100, "few", "2h")]
     assert RecordTable(PLAIN, PIPE, (1, 0)).lines(rows) == [
         f"shop  {'d' * 2000}  1h",
@@ -45,7 +45,7 @@ def test_in_a_pipe_nothing_is_truncated_and_long_texts_do_not_pad_other_rows():
     ]
 
 
-def test_where_cutting_is_not_enough_cells_stand_below_each_other_in_whole_words():
+def test_cells_are_stacked_if_cutting_is_not_enough():
     rows = [row("17", "03-01 11:00:00Z", "user:ada", "DeploymentUpdated", "shop@1.4 -> prod: successful")]
     assert RecordTable(PLAIN, 40, (4, 2)).lines(rows) == [
         "17  03-01 11:00:00Z  user:ada",
@@ -60,7 +60,7 @@ def test_a_heading_is_for_tables_only():
     assert RecordTable(PLAIN, 16, ()).lines(rows, heading) == ["1  shop CI", "  never"]
 
 
-def test_columns_stay_as_wide_as_they_were_when_more_rows_follow():
+def test_column_widths_are_kept_for_following_rows():
     columns = RecordTable(PLAIN, 80, ())
     columns.lines([row("long one", "x")])
     assert columns.lines([row("a", "x")]) == ["a         x"]

@@ -29,7 +29,7 @@ def test_an_age_is_formatted_in_a_suitable_unit(seconds, formatted):
     assert times.age(seconds) == formatted
 
 
-def test_how_long_ago_a_moment_was():
+def test_a_past_time_is_formatted_as_its_age():
     assert times.since("1970-01-01T00:01:00Z", 180) == "2m"
     assert times.since("1970-01-01T02:01:00+02:00", 180) == "2m"
     assert times.since("1970-01-01T00:01:00.123", 180) == "1m"
@@ -52,11 +52,11 @@ def test_an_approaching_expiry_is_formatted_as_remaining_time(seconds, formatted
     assert times.end(at, 1_000) == formatted
 
 
-def test_what_is_no_moment_has_no_end():
+def test_an_invalid_time_has_no_expiry():
     assert times.end("soon", 0) == ""
 
 
-def test_when_a_moment_was():
+def test_a_time_is_formatted_as_local_date():
     assert times.when("2026-01-02T03:04:05.678Z") == "2026-01-02 03:04:05Z"
     assert times.when("2026-01-02T03:04:05+02:00") == "2026-01-02 01:04:05Z"
     assert times.when("") == ""

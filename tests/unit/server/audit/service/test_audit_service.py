@@ -10,7 +10,7 @@ from envmgr.server.audit.domain.log_model import SequenceConflict
 from envmgr.server.audit.service import audit_service
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import Forbidden, IdempotencyKeyReused, InvalidFields, NotFound
-from support.services.audit_fixtures import KEY, event, events, everything, run, verified
+from support.services.audit_fixtures import KEY, all_entries, event, events, run, verified
 from support.services.service_fixtures import call
 
 
@@ -22,7 +22,7 @@ def test_every_event_becomes_a_link_of_the_chain(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(3))
         await audit.append([event(1, "version"), event(4)])
-        entries = await everything(audit)
+        entries = await all_entries(audit)
         assert verified(entries) == []
         assert [(entry["source_service"], entry["source_sequence"]) for entry in entries] == [
             ("app", 1),
@@ -60,10 +60,10 @@ def test_an_entry_contains_the_data_of_its_event(tmp_path):
 def test_events_delivered_again_change_nothing(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(5))
-        before = await everything(audit)
+        before = await all_entries(audit)
         await audit.append(events(5))
         await audit.append([event(3)])
-        assert await everything(audit) == before
+        assert await all_entries(audit) == before
 
     run(tmp_path, scenario)
 
@@ -72,7 +72,7 @@ def test_of_a_batch_only_what_is_new_is_written(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(3))
         await audit.append([event(2), event(4), event(4), event(3), event(5)])
-        assert [entry["source_sequence"] for entry in await everything(audit)] == [1, 2, 3, 4, 5]
+        assert [entry["source_sequence"] for entry in await all_entries(audit)] == [1, 2, 3, 4, 5]
 
     run(tmp_path, scenario)
 
@@ -83,10 +83,10 @@ def test_an_event_that_comes_late_closes_its_gap(tmp_path):
         assert (await audit.stats()).missing == {"app": 2}
         await audit.append([event(3)])
         assert (await audit.stats()).missing == {"app": 1}
-        assert [finding.kind for finding in verified(await everything(audit))] == ["gap"]
+        assert [finding.kind for finding in verified(await all_entries(audit))] == ["gap"]
         await audit.append([event(2), event(3)])
         assert (await audit.stats()).missing == {"app": 0}
-        assert verified(await everything(audit)) == []
+        assert verified(await all_entries(audit)) == []
 
     run(tmp_path, scenario)
 
@@ -99,7 +99,7 @@ def test_concurrent_batches_make_one_chain(tmp_path):
             for start in range(1, 41, 5)
         ]
         await asyncio.gather(*(audit.append(batch) for batch in [*batches, *batches]))
-        entries = await everything(audit)
+        entries = await all_entries(audit)
         assert len(entries) == 120
         assert verified(entries) == []
 
@@ -113,7 +113,7 @@ def test_another_event_under_the_same_number_is_refused_with_its_whole_batch(tmp
             await audit.append([event(1)])
         with pytest.raises(SequenceConflict, match="app-1"):
             await audit.append([event(1, id="other"), event(2), event(1)])
-        assert len(await everything(audit)) == (known == "before")
+        assert len(await all_entries(audit)) == (known == "before")
 
     run(tmp_path, scenario)
 
@@ -128,7 +128,7 @@ def test_an_event_that_cannot_be_hashed_is_refused_with_its_whole_batch(tmp_path
         with pytest.raises(ValueError, match=r".+"):
             await audit.append([event(2), event(3, **changes)])
         await audit.append([event(2)])
-        entries = await everything(audit)
+        entries = await all_entries(audit)
         assert [entry["source_sequence"] for entry in entries] == [1, 2]
         assert verified(entries) == []
 
@@ -257,7 +257,7 @@ def test_a_checkpoint_signs_the_head_of_the_chain(tmp_path):
         assert signed["seq"] == 3
         assert signed["previous"] == ""
         assert signed["origin"].startswith("alm-")
-        assert verified(await everything(audit), [signed]) == []
+        assert verified(await all_entries(audit), [signed]) == []
 
     run(tmp_path, scenario)
 

@@ -15,10 +15,10 @@ OLD, NEW = version(1, app_id=1, app="shop"), version(2, app_id=3, app="shop")
 
 async def replaced(world):
     """Have an app go, and another one take its name; return a deployment of each."""
-    await world.happen(world.app_event("AppCreated", 1, "shop"))
-    old = await world.stand(OLD.id)
-    await world.happen(world.app_event("AppDeleted", 1, "shop"), world.app_event("AppCreated", 3, "shop"))
-    return old, await world.stand(NEW.id)
+    await world.deliver(world.app_event("AppCreated", 1, "shop"))
+    old = await world.deploy_successfully(OLD.id)
+    await world.deliver(world.app_event("AppDeleted", 1, "shop"), world.app_event("AppCreated", 3, "shop"))
+    return old, await world.deploy_successfully(NEW.id)
 
 
 def attempts(world, caller, deployment):
@@ -80,7 +80,7 @@ def test_what_is_of_an_app_is_its_own_before_any_event_tells_of_it_and_after_it_
         assert await world.service.get(theirs, made.id) == made
         matrix = await world.service.matrix(theirs, None)
         assert [(app.id, app.name) for app in matrix.apps] == [(1, "shop")]
-        await world.happen(world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store"))
+        await world.deliver(world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store"))
         assert await listed(world, theirs) == [made.id]
         assert (await world.service.get(theirs, made.id)).app == "store"
 

@@ -162,7 +162,7 @@ def test_of_many_who_deploy_at_once_one_does(tmp_path):
 
 def test_the_database_itself_refuses_a_second_active_and_a_second_successful_deployment(tmp_path):
     async def scenario(world):
-        await world.stand(1)
+        await world.deploy_successfully(1)
         await world.deploy(2)
         connection = sqlite3.connect(world.database.path)
         for status in ("successful", "blocked"):
@@ -235,7 +235,7 @@ def test_every_transition_is_recorded_with_its_reason_and_actor(tmp_path):
 
 def test_a_success_supersedes_what_stood_there(tmp_path):
     async def scenario(world):
-        first, second = await world.stand(1), await world.stand(2)
+        first, second = await world.deploy_successfully(1), await world.deploy_successfully(2)
         assert await world.status(first) == "superseded"
         assert await world.current() == 2
         assert (await world.history(first))[-1] == (
@@ -257,7 +257,7 @@ def test_a_success_supersedes_what_stood_there(tmp_path):
 
 def test_a_superseded_deployment_is_current_again_after_a_rollback_of_its_successor(tmp_path):
     async def scenario(world):
-        first, second = await world.stand(1), await world.stand(2)
+        first, second = await world.deploy_successfully(1), await world.deploy_successfully(2)
         ended = (await world.service.get(call(), first.id)).finished_at
         await world.step(second, "rolled_back", reason="slow")
         assert await world.current() == 1
@@ -279,8 +279,8 @@ def test_a_superseded_deployment_is_current_again_after_a_rollback_of_its_succes
 
 def test_a_way_back_skips_versions_that_are_gone(tmp_path):
     async def scenario(world):
-        first, second, third = [await world.stand(n) for n in (1, 2, 3)]
-        await world.happen(world.version_event("VersionDeleted", 2))
+        first, second, third = [await world.deploy_successfully(n) for n in (1, 2, 3)]
+        await world.deliver(world.version_event("VersionDeleted", 2))
         await world.step(third, "rolled_back")
         assert await world.status(first) == "successful"
         assert await world.status(second) == "superseded"
@@ -291,7 +291,7 @@ def test_a_way_back_skips_versions_that_are_gone(tmp_path):
 
 def test_a_way_back_skips_deployments_that_were_deleted(tmp_path):
     async def scenario(world):
-        first, second, third = [await world.stand(n) for n in (1, 2, 3)]
+        first, second, third = [await world.deploy_successfully(n) for n in (1, 2, 3)]
         await world.service.delete(call(), second.id)
         await world.step(third, "rolled_back")
         assert await world.status(first) == "successful"
@@ -302,7 +302,7 @@ def test_a_way_back_skips_deployments_that_were_deleted(tmp_path):
 
 def test_rolling_back_a_failed_deployment_preserves_the_current_one(tmp_path):
     async def scenario(world):
-        first = await world.stand(1)
+        first = await world.deploy_successfully(1)
         failed = await world.step(await world.deploy(2), "in_progress", "failed", "rolled_back")
         assert (await world.status(first), failed.status) == ("successful", "rolled_back")
         assert await world.current() == 1
@@ -312,12 +312,12 @@ def test_rolling_back_a_failed_deployment_preserves_the_current_one(tmp_path):
 
 def test_a_current_deployment_can_be_retired_without_a_successor(tmp_path):
     async def scenario(world):
-        await world.stand(1)
-        second = await world.stand(2)
+        await world.deploy_successfully(1)
+        second = await world.deploy_successfully(2)
         await world.step(second, "superseded", reason="switched off")
         assert await world.current() is None
         assert await world.places(1) == 0
-        third = await world.stand(3)
+        third = await world.deploy_successfully(3)
         await world.step(third, "rolled_back")
         assert await world.current() is None
 
@@ -467,7 +467,7 @@ def test_only_what_is_history_can_be_deleted_and_its_own_history_stays(tmp_path)
         second = await world.step(await world.deploy(2), "cancelled")
         with pytest.raises(DeploymentInUse, match="is the latest deployment"):
             await world.service.delete(call(), second.id)
-        await world.stand(3)
+        await world.deploy_successfully(3)
         await world.service.delete(call(if_match=etag_of(second)), second.id)
         with pytest.raises(NotFound):
             await world.service.get(call(), second.id)
@@ -512,9 +512,9 @@ def test_an_event_contains_its_deployment_and_the_resulting_placement(tmp_path):
 
 def test_current_and_active_deployments_are_counted_by_placement(tmp_path):
     async def scenario(world):
-        await world.stand(1, "prod")
+        await world.deploy_successfully(1, "prod")
         await world.deploy(1, "prod")
-        await world.stand(1, "staging")
+        await world.deploy_successfully(1, "staging")
         await world.step(await world.deploy(2, "staging"), "cancelled")
         await world.deploy(2, "dev")
         await world.deploy(1000, "prod")
@@ -543,7 +543,7 @@ def test_current_and_active_deployments_are_counted_by_placement(tmp_path):
 )
 def test_deployments_are_listed_newest_first_and_filtered(tmp_path, filters, expected):
     async def scenario(world):
-        await world.stand(1, "prod")
+        await world.deploy_successfully(1, "prod")
         await world.deploy(2, "prod")
         await world.deploy(2, "staging", by=call(actor=ANOTHER))
         await world.deploy(1000, "prod")
@@ -562,7 +562,7 @@ def test_deployments_are_listed_newest_first_and_filtered(tmp_path, filters, exp
 @pytest.mark.parametrize("sort", ["environment", "-environment", "status", "-status"])
 def test_deployments_are_sorted_page_by_page(tmp_path, sort):
     async def scenario(world):
-        await world.stand(1, "prod")
+        await world.deploy_successfully(1, "prod")
         await world.deploy(2, "staging")
         await world.deploy(2, "prod")
         await world.deploy(1000, "dev")
@@ -589,7 +589,7 @@ def test_deployments_of_an_app_that_is_not_there_are_no_empty_list(tmp_path):
 
 def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
     async def scenario(world):
-        theirs = await world.stand(1)
+        theirs = await world.deploy_successfully(1)
         mine = call(apps={2})
         own = await world.deploy(1000, by=mine)
         assert [item.id for item in (await world.service.list(mine, PageRequest())).items] == [own.id]

@@ -182,7 +182,7 @@ def test_a_credential_for_one_app_changes_no_environment_and_reads_no_rule_of_an
     async def scenario(world):
         rules = Rules(auto_deploy=(AutoDeploy(app="shop"), AutoDeploy(app="blog"), AutoDeploy(app="*")))
         await world.service.replace_environment(call(), "prod", EnvironmentPut(rules=rules))
-        await world.happen(world.app_event("AppCreated", 2, "blog"))
+        await world.deliver(world.app_event("AppCreated", 2, "blog"))
         mine = call(apps={2})
         listed = [
             await world.service.get_environment(mine, "prod"),

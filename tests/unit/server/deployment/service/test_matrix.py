@@ -19,8 +19,8 @@ from support.services.service_fixtures import call
 
 def test_the_matrix_shows_current_versions_and_last_attempts(tmp_path):
     async def scenario(world):
-        await world.happen(world.app_event("AppCreated"), world.app_event("AppCreated", 3, "attic"))
-        await world.stand(1)
+        await world.deliver(world.app_event("AppCreated"), world.app_event("AppCreated", 3, "attic"))
+        await world.deploy_successfully(1)
         tried = await world.step(await world.deploy(2), "in_progress", "failed")
         await world.deploy(1000, "dev")
         matrix = await world.service.matrix(call(), None)
@@ -43,8 +43,8 @@ def test_the_matrix_shows_current_versions_and_last_attempts(tmp_path):
 
 def test_the_matrix_of_one_environment_shows_that_one(tmp_path):
     async def scenario(world):
-        await world.stand(1, "prod")
-        await world.stand(1, "dev")
+        await world.deploy_successfully(1, "prod")
+        await world.deploy_successfully(1, "dev")
         matrix = await world.service.matrix(call(), "dev")
         assert [environment.name for environment in matrix.environments] == ["dev"]
         assert [place.environment for place in matrix.placements] == ["dev"]
@@ -106,7 +106,7 @@ def _parameters(text):
 
 def test_beginning_a_deployment_and_taking_it_further_reads_no_history(tmp_path):
     async def scenario(world):
-        await world.stand(1)
+        await world.deploy_successfully(1)
         texts = []
 
         def unit(transaction):
@@ -129,7 +129,7 @@ def test_the_matrix_is_one_scan_of_its_projection(tmp_path):
     from envmgr.server.deployment.service.matrix import matrix
 
     async def scenario(world):
-        await world.stand(1)
+        await world.deploy_successfully(1)
         texts = []
 
         def unit(reader):
@@ -160,7 +160,7 @@ def test_frequent_queries_use_an_index(tmp_path, statement):
     }
 
     async def scenario(world):
-        await world.stand(1)
+        await world.deploy_successfully(1)
         texts = []
 
         def unit(reader):
@@ -183,7 +183,7 @@ def test_the_list_of_one_app_begins_at_its_newest_even_with_a_reused_name(tmp_pa
     from envmgr.server.deployment.store import deployment_rows, placements
 
     async def scenario(world):
-        await world.stand(1)
+        await world.deploy_successfully(1)
         texts = []
 
         def unit(reader):

@@ -104,7 +104,7 @@ def test_once_an_event_tells_that_it_is_gone_the_note_goes_too(tmp_path, gone):
     async def scenario(world):
         thing = {"app": {"app_id": 1}, "version": {"version_id": 7}}[gone]
         await world.service.begin_deletion(call(), **thing)
-        await world.happen(
+        await world.deliver(
             world.app_event("AppDeleted") if gone == "app" else world.version_event("VersionDeleted", 7)
         )
         assert notes(world) == []
@@ -120,7 +120,7 @@ def test_a_rule_does_not_deploy_what_leaves_and_says_so(tmp_path, thing):
         rules = Rules(auto_deploy=(AutoDeploy(app="shop", tag_range="*"),))
         await world.service.replace_environment(call(), "dev", EnvironmentPut(rules=rules))
         await world.service.begin_deletion(call(), **thing)
-        await world.happen(world.version_event("VersionCreated", 7))
+        await world.deliver(world.version_event("VersionCreated", 7))
         assert await world.place("dev") is None
         (skipped,) = await world.emitted_events("AutoDeploySkipped")
         assert skipped.data["reason"] == "shop@7.0.0 or its app is being deleted"
@@ -130,9 +130,9 @@ def test_a_rule_does_not_deploy_what_leaves_and_says_so(tmp_path, thing):
 
 def test_a_way_back_leads_past_a_version_that_leaves(tmp_path):
     async def scenario(world):
-        await world.stand(1)
-        await world.stand(2)
-        third = await world.stand(3)
+        await world.deploy_successfully(1)
+        await world.deploy_successfully(2)
+        third = await world.deploy_successfully(3)
         leave = await world.service.begin_deletion(call(), version_id=2)
         assert leave.hold_id is not None
         await world.step(third, "rolled_back")

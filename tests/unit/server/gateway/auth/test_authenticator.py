@@ -25,7 +25,7 @@ def token(**changed):
 def test_garbage_does_not_authenticate(tmp_path, text):
     async def scenario(gate):
         with pytest.raises(Unauthenticated) as caught:
-            await gate.who(text)
+            await gate.principal_of(text)
         assert "invalid_token" in caught.value.headers["www-authenticate"]
 
     run(tmp_path, scenario)
@@ -50,9 +50,9 @@ def test_garbage_does_not_authenticate(tmp_path, text):
 def test_a_signed_token_without_a_session_does_not_authenticate(tmp_path, changed):
     async def scenario(gate):
         await gate.login()
-        assert await gate.who(token())
+        assert await gate.principal_of(token())
         with pytest.raises(Unauthenticated):
-            await gate.who(token(**changed))
+            await gate.principal_of(token(**changed))
 
     run(tmp_path, scenario)
 
@@ -63,7 +63,7 @@ def test_a_token_cannot_name_a_role(tmp_path):
     async def scenario(gate):
         await gate.new_user("ada", "viewer")
         await gate.login("ada")
-        principal = await gate.who(token(sub="user:ada", sid="2", scope="users:admin"))
+        principal = await gate.principal_of(token(sub="user:ada", sid="2", scope="users:admin"))
         assert principal.role == "viewer"
         assert "users:admin" not in principal.scopes
 

@@ -23,7 +23,7 @@ from support.services.gateway_fixtures import run
 def test_a_key_lets_a_program_in_as_far_as_it_says(tmp_path):
     async def scenario(gate):
         key = await gate.key(await gate.admin(), ("versions:write", "apps:read"), apps=("shop", "blog"))
-        principal = await gate.who(key.key)
+        principal = await gate.principal_of(key.key)
         assert (principal.actor, principal.role, principal.user_id) == ("key:1", "ci", 1)
         assert principal.scopes == {"versions:write", "apps:read"}
         assert principal.apps == {1, 2}
@@ -65,8 +65,8 @@ def test_what_is_nearly_a_key_is_none(tmp_path, change):
     async def scenario(gate):
         key = (await gate.key(await gate.admin())).key
         with pytest.raises(Unauthenticated):
-            await gate.who(change(key))
-        assert await gate.who(key)
+            await gate.principal_of(change(key))
+        assert await gate.principal_of(key)
 
     run(tmp_path, scenario)
 
@@ -76,7 +76,7 @@ def test_the_secret_of_one_key_does_not_open_another(tmp_path):
         call = await gate.admin()
         weak, strong = await gate.key(call), await gate.key(call, ("users:admin",))
         with pytest.raises(Unauthenticated):
-            await gate.who(f"evm_{strong.id}_{weak.key.split('_', 2)[2]}")
+            await gate.principal_of(f"evm_{strong.id}_{weak.key.split('_', 2)[2]}")
 
     run(tmp_path, scenario)
 
@@ -85,10 +85,10 @@ def test_a_revoked_key_is_refused_at_once(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         key = await gate.key(call)
-        assert await gate.who(key.key)
+        assert await gate.principal_of(key.key)
         await gate.keys.revoke(call, key.id)
         with pytest.raises(Unauthenticated):
-            await gate.who(key.key)
+            await gate.principal_of(key.key)
         assert (await gate.keys.list(call, PageRequest())).items == []
         with pytest.raises(NotFound):
             await gate.keys.revoke(call, key.id)
@@ -101,11 +101,11 @@ def test_a_key_ends_with_its_time(tmp_path):
     async def scenario(gate):
         key = await gate.key(await gate.admin(), expires_in=3600)
         authenticator = gate.gateway.authenticator
-        assert await gate.who(key.key)
+        assert await gate.principal_of(key.key)
         now = authenticator._clock()
         authenticator._clock = lambda: now + 3601
         with pytest.raises(Unauthenticated):
-            await gate.who(key.key)
+            await gate.principal_of(key.key)
 
     run(tmp_path, scenario)
 
@@ -141,15 +141,15 @@ def test_a_key_can_do_no_more_than_its_owner_can_by_now(tmp_path):
         )
         admin = await gate.admin()
         await gate.users.update(admin, "ada", UserPatch(role="viewer"))
-        assert (await gate.who(key.key)).scopes == {"apps:read"}
+        assert (await gate.principal_of(key.key)).scopes == {"apps:read"}
         await gate.users.update(admin, "ada", UserPatch(active=False))
         with pytest.raises(Unauthenticated):
-            await gate.who(key.key)
+            await gate.principal_of(key.key)
         await gate.users.update(admin, "ada", UserPatch(active=True))
-        assert await gate.who(key.key)
+        assert await gate.principal_of(key.key)
         await gate.users.delete(admin, "ada")
         with pytest.raises(Unauthenticated):
-            await gate.who(key.key)
+            await gate.principal_of(key.key)
 
     run(tmp_path, scenario)
 
@@ -200,7 +200,7 @@ def test_the_same_idempotency_key_shows_the_same_key_again_and_only_it_does(tmp_
         first, again = await gate.keys.create(call, new), await gate.keys.create(call, new)
         assert again.replayed
         assert again.value == first.value
-        assert await gate.who(again.value.key)
+        assert await gate.principal_of(again.value.key)
         other = (await gate.keys.create(await gate.admin(key="another"), new)).value
         assert other.key != first.value.key
         changed = replace(call, idempotency=Idempotency("my retry", "another fingerprint"))
@@ -233,7 +233,7 @@ def test_when_a_key_was_used_is_written_down_later_and_at_the_end(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         key = await gate.key(call)
-        await gate.who(key.key)
+        await gate.principal_of(key.key)
         assert (await gate.keys.list(call, PageRequest())).items[0].last_used_at is None
         await gate.gateway.authenticator.flush_last_used()
         assert (await gate.keys.list(call, PageRequest())).items[0].last_used_at
@@ -246,7 +246,7 @@ def test_a_cancelled_revocation_still_counts(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         key = await gate.key(call)
-        await gate.who(key.key)
+        await gate.principal_of(key.key)
         revoking = asyncio.ensure_future(gate.keys.revoke(call, key.id))
         await asyncio.sleep(0)
         revoking.cancel()
@@ -255,6 +255,6 @@ def test_a_cancelled_revocation_still_counts(tmp_path):
         await gate.database.write(lambda _: None)
         assert len(await gate.emitted_events("ApiKeyRevoked")) == 1
         with pytest.raises(Unauthenticated):
-            await gate.who(key.key)
+            await gate.principal_of(key.key)
 
     run(tmp_path, scenario)

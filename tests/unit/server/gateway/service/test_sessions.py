@@ -16,7 +16,7 @@ ELSEWHERE = ClientInfo("198.51.100.7")
 
 async def is_out(gate, token):
     try:
-        await gate.who(token)
+        await gate.principal_of(token)
     except Unauthenticated:
         return True
     return False
@@ -26,7 +26,7 @@ def test_who_signs_in_is_who_they_are(tmp_path):
     async def scenario(gate):
         await gate.new_user("ada", "viewer")
         tokens = await gate.login("ADA")
-        principal = await gate.who(tokens.access_token)
+        principal = await gate.principal_of(tokens.access_token)
         assert (principal.actor, principal.role, principal.user_id) == ("user:ada", "viewer", 2)
         assert principal.scopes == {"apps:read", "versions:read", "deployments:read", "audit:read"}
         assert tokens.expires_in == 900
@@ -181,7 +181,7 @@ def test_a_refresh_token_works_once_and_gives_the_next(tmp_path):
         first = await gate.login()
         second = await gate.sessions.refresh(HERE, first.refresh_token)
         third = await gate.sessions.refresh(HERE, second.refresh_token)
-        assert (await gate.who(third.access_token)).actor == "user:admin"
+        assert (await gate.principal_of(third.access_token)).actor == "user:admin"
         assert len({first.refresh_token, second.refresh_token, third.refresh_token}) == 3
 
     run(tmp_path, scenario)

@@ -47,7 +47,7 @@ def test_a_job_comes_in_as_far_as_its_binding_says(tmp_path, issuer, algorithm):
         await bound(gate, issuer, apps=("shop",), lifetime=300)
         fields = await exchange(gate, issuer.token(algorithm))
         assert (fields.expires_in, fields.scope) == (300, "apps:read versions:write")
-        principal = await gate.who(fields.access_token)
+        principal = await gate.principal_of(fields.access_token)
         assert (principal.actor, principal.role, principal.apps) == ("oidc:1/77", "ci", {1})
         assert principal.scopes == {"versions:write", "apps:read"}
         (event,) = await gate.emitted_events("TokenExchanged")
@@ -184,7 +184,7 @@ def test_a_job_may_ask_for_less_and_not_for_more(tmp_path, issuer):
     async def scenario(gate):
         await bound(gate, issuer)
         fields = await exchange(gate, issuer.token(), scope="apps:read")
-        assert (await gate.who(fields.access_token)).scopes == {"apps:read"}
+        assert (await gate.principal_of(fields.access_token)).scopes == {"apps:read"}
         refused = await refusal(gate, issuer.token(), scope="apps:read users:admin")
         assert refused.document("")["error"] == "invalid_scope"
 
@@ -224,11 +224,11 @@ def test_without_their_binding_jobs_are_out_at_once(tmp_path, issuer):
     async def scenario(gate):
         binding = await bound(gate, issuer)
         fields = await exchange(gate, issuer.token())
-        assert await gate.who(fields.access_token)
+        assert await gate.principal_of(fields.access_token)
         admin = await gate.admin()
         await gate.gateway.bindings.delete(admin, binding.id)
         with pytest.raises(Unauthenticated):
-            await gate.who(fields.access_token)
+            await gate.principal_of(fields.access_token)
         with pytest.raises(NotFound):
             await gate.gateway.bindings.delete(admin, binding.id)
         assert (await gate.gateway.bindings.list(admin, PageRequest())).items == []
@@ -286,7 +286,7 @@ def test_two_runs_are_two_actors(tmp_path, issuer, one, other):
     async def scenario(gate):
         await bound(gate, issuer)
         tokens = [await exchange(gate, issuer.token(run_id=run_id)) for run_id in (one, other)]
-        actors = [(await gate.who(token.access_token)).actor for token in tokens]
+        actors = [(await gate.principal_of(token.access_token)).actor for token in tokens]
         assert len(set(actors)) == 2
         assert all(len(actor) <= len("oidc:1/") + 64 for actor in actors)
 

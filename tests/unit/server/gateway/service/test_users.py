@@ -132,11 +132,11 @@ def test_a_change_of_a_user_ends_their_sessions_at_once(tmp_path, change):
     async def scenario(gate):
         await gate.new_user("ada")
         tokens = await gate.login("ada")
-        assert await gate.who(tokens.access_token)
+        assert await gate.principal_of(tokens.access_token)
         changed = await gate.users.update(await gate.admin(), "ada", UserPatch(**change))
         assert changed.rev == 2
         with pytest.raises(Unauthenticated):
-            await gate.who(tokens.access_token)
+            await gate.principal_of(tokens.access_token)
         assert [event.data["user_id"] for event in await gate.emitted_events("UserUpdated")] == [2]
 
     run(tmp_path, scenario)
@@ -146,10 +146,10 @@ def test_a_deleted_user_is_out_at_once(tmp_path):
     async def scenario(gate):
         await gate.new_user("ada")
         tokens = await gate.login("ada")
-        await gate.who(tokens.access_token)
+        await gate.principal_of(tokens.access_token)
         await gate.users.delete(await gate.admin(), "ada")
         with pytest.raises(Unauthenticated):
-            await gate.who(tokens.access_token)
+            await gate.principal_of(tokens.access_token)
 
     run(tmp_path, scenario)
 
@@ -243,7 +243,7 @@ def test_who_has_the_data_in_their_hands_lets_an_admin_in_again(tmp_path):
         tokens = await gate.login()
         await gate.users.set_password("admin", "a password from the console")
         with pytest.raises(Unauthenticated):
-            await gate.who(tokens.access_token)
+            await gate.principal_of(tokens.access_token)
         assert await gate.login(password="a password from the console")
         with pytest.raises(NotFound):
             await gate.users.set_password("nobody", "a password from the console")

@@ -19,7 +19,7 @@ from envmgr.server.kit.http.server import (
     create_server,
     loop_factory,
 )
-from support.services.event_recorders import until
+from support.services.event_recorders import wait_until
 
 pytestmark = pytest.mark.timeout(60)
 ASK = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -307,7 +307,7 @@ def test_a_connection_over_the_limit_gets_retry_after():
         async with serving(connections=1) as application, connected(application) as (reader, writer):
             application.go.clear()
             writer.write(ASK)
-            await until(lambda: application.inside)
+            await wait_until(lambda: application.inside)
             async with connected(application) as (other, _):
                 status, headers, _ = await answer(other)
                 assert (status, headers["retry-after"]) == (503, "1")
@@ -338,7 +338,7 @@ def test_at_the_end_a_running_request_is_answered_and_idle_connections_go():
         ):
             application.go.clear()
             writer.write(ASK)
-            await until(lambda: application.inside)
+            await wait_until(lambda: application.inside)
             application.server.should_exit = True
             assert await idle.read() == b""
             application.go.set()

@@ -15,7 +15,7 @@ from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
-from support.services.event_recorders import Listener, RecordingLog, emit, until
+from support.services.event_recorders import Listener, RecordingLog, emit, wait_until
 from support.services.queued_bus import FAST_DELIVERY, QueuedBus
 from support.services.service_fixtures import opened
 
@@ -73,7 +73,9 @@ def test_events_of_a_source_arrive_in_order_at_every_consumer(make_bus):
 
     async def scenario(bus):
         await asyncio.gather(publish(bus, "app"), publish(bus, "version"))
-        await until(lambda: len(first.numbers) == len(second.numbers) == sum(map(len, order.values())) == 200)
+        await wait_until(
+            lambda: len(first.numbers) == len(second.numbers) == sum(map(len, order.values())) == 200
+        )
 
     third = Listener()
     third.handle = record
@@ -93,7 +95,7 @@ def test_a_failed_delivery_is_repeated_without_a_dead_letter(make_bus):
 
     async def scenario(bus):
         await bus.publish([event(1), event(2)])
-        await until(lambda: listener.numbers == [1, 2])
+        await wait_until(lambda: listener.numbers == [1, 2])
 
     run(make_bus, scenario, listener)
     assert listener.buried == []
@@ -111,7 +113,7 @@ def test_an_event_that_always_fails_becomes_a_dead_letter_and_the_next_one_follo
 
     async def scenario(bus):
         await bus.publish([event(1), event(2), event(3)])
-        await until(lambda: failing.numbers == [1, 3] and other.numbers == [1, 2, 3])
+        await wait_until(lambda: failing.numbers == [1, 3] and other.numbers == [1, 2, 3])
 
     run(make_bus, scenario, failing, other)
     assert failing.buried == [(2, "poison", MAX_ATTEMPTS)]
@@ -132,7 +134,7 @@ def test_a_consumer_with_an_unavailable_database_gets_the_event_later_without_a_
         await asyncio.sleep(0.05)
         assert (listener.numbers, listener.buried) == ([], [])
         is_away[0] = False
-        await until(lambda: listener.numbers == [1])
+        await wait_until(lambda: listener.numbers == [1])
         await publisher
 
     run(make_bus, scenario, listener)
@@ -173,7 +175,7 @@ def test_what_publish_returned_for_is_delivered_although_the_bus_stops_with_a_sl
         await bus.stop()
         await publisher
         await bus.start()
-        await until(lambda: set(accepted) <= set(slow.numbers))
+        await wait_until(lambda: set(accepted) <= set(slow.numbers))
 
     run(make_bus, scenario, slow)
     assert slow.numbers == sorted(slow.numbers)
@@ -189,7 +191,7 @@ def test_a_stopped_bus_refuses_events_until_it_is_started_again(make_bus):
             await bus.publish([event(1)])
         await bus.start()
         await bus.publish([event(1)])
-        await until(lambda: listener.numbers == [1])
+        await wait_until(lambda: listener.numbers == [1])
 
     run(make_bus, scenario, listener)
 

@@ -20,7 +20,7 @@ from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.worker import module as worker_module
 from envmgr.server.worker.service import relay as relay_file
 from envmgr.server.worker.service.relay import Relay
-from support.services.event_recorders import Listener, RecordingLog, domain_event, emit, until
+from support.services.event_recorders import Listener, RecordingLog, domain_event, emit, wait_until
 from support.services.queued_bus import FAST_DELIVERY, QueuedBus
 from support.services.service_fixtures import opened
 
@@ -66,7 +66,7 @@ def test_events_reach_every_consumer_in_order_and_are_marked(tmp_path):
         ):
             for number in range(20):
                 await database.write(emit(number))
-            await until(lambda: len(item.numbers) == len(other.numbers) == 20)
+            await wait_until(lambda: len(item.numbers) == len(other.numbers) == 20)
             await relay.drain()
             assert item.numbers == other.numbers == list(range(20))
             assert await Outbox(database, "app").backlog() == 0
@@ -80,7 +80,7 @@ def test_events_that_waited_before_the_start_are_carried(tmp_path):
         async with opened(tmp_path, app_module) as database:
             await database.write(emit(1, 2, 3))
             async with carried(database, bus_with(listener)):
-                await until(lambda: listener.numbers == [1, 2, 3])
+                await wait_until(lambda: listener.numbers == [1, 2, 3])
 
     run(work)
 
@@ -95,7 +95,7 @@ def test_events_that_another_process_wrote_are_found_without_a_call(tmp_path, mo
             carried(database, bus_with(listener), wakes=False),
         ):
             await database.write(emit(1))
-            await until(lambda: listener.numbers == [1])
+            await wait_until(lambda: listener.numbers == [1])
 
     run(work)
 
@@ -106,7 +106,7 @@ def test_events_of_one_moment_come_together(tmp_path):
         async with opened(tmp_path, app_module) as database, carried(database, bus_with(listener)):
             await asyncio.sleep(0.02)
             await asyncio.gather(*(database.write(emit(number)) for number in range(100)))
-            await until(lambda: len(listener.numbers) == 100)
+            await wait_until(lambda: len(listener.numbers) == 100)
             assert sorted(listener.numbers) == list(range(100))
             assert len(listener.batches) < 20
 
@@ -121,7 +121,7 @@ def test_more_than_one_batch_is_carried_without_another_call(tmp_path, monkeypat
         async with opened(tmp_path, app_module) as database:
             await database.write(emit(*range(35)))
             async with carried(database, bus_with(listener)):
-                await until(lambda: len(listener.numbers) == 35)
+                await wait_until(lambda: len(listener.numbers) == 35)
                 assert [len(batch) for batch in listener.batches] == [10, 10, 10, 5]
 
     run(work)
@@ -142,12 +142,12 @@ def test_a_consumer_that_is_away_is_tried_again_and_misses_nothing(tmp_path, mon
             carried(database, bus_with(listener)) as relay,
         ):
             await database.write(emit(1, 2))
-            await until(lambda: relay.failures)
+            await wait_until(lambda: relay.failures)
             assert (listener.numbers, listener.buried) == ([], [])
             assert await Outbox(database, "app").backlog() == 2
             away[0] = False
-            await until(lambda: listener.numbers == [1, 2])
-            await until(lambda: not relay.failures)
+            await wait_until(lambda: listener.numbers == [1, 2])
+            await wait_until(lambda: not relay.failures)
 
     run(work)
 
@@ -161,8 +161,8 @@ def test_poison_is_buried_and_the_others_go_on(tmp_path):
         picky, other = Listener(fails), Listener()
         async with opened(tmp_path, app_module) as database, carried(database, bus_with(picky, other)):
             await database.write(emit(1, 2, 3))
-            await until(lambda: len(picky.numbers) == 2)
-            await until(lambda: other.numbers == [1, 2, 3])
+            await wait_until(lambda: len(picky.numbers) == 2)
+            await wait_until(lambda: other.numbers == [1, 2, 3])
             assert picky.numbers == [1, 3]
             assert picky.buried == [(2, "no such number", 5)]
 

@@ -13,7 +13,7 @@ from envmgr.server.kit.runtime.service_module import ScheduledJob
 from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.worker import event_handlers, module, store
 from envmgr.server.worker.service.scheduler import MAX_ATTEMPTS, JobScheduler
-from support.services.event_recorders import RecordingLog, until
+from support.services.event_recorders import RecordingLog, wait_until
 from support.services.service_fixtures import opened
 
 pytestmark = pytest.mark.timeout(60)
@@ -58,7 +58,7 @@ def test_a_job_runs_again_and_again_and_never_beside_itself(tmp_path):
             opened(tmp_path, module) as database,
             running(database, [ScheduledJob("act", 0.005, act)], metrics),
         ):
-            await until(lambda: len(runs) >= 5)
+            await wait_until(lambda: len(runs) >= 5)
         assert most == [1]
         assert b'alm_jobs_total{name="act",outcome="success"}' in metrics.render()
 
@@ -80,7 +80,7 @@ def test_a_job_that_fails_is_tried_again_soon_and_stops_no_other(tmp_path):
         async with opened(tmp_path, module) as database:
             jobs = [ScheduledJob("fail", 0.05, fail), ScheduledJob("other", 0.01, other)]
             async with running(database, jobs):
-                await until(lambda: len(failures) >= 3 and len(others) >= 3)
+                await wait_until(lambda: len(failures) >= 3 and len(others) >= 3)
             assert await DeadLetters(database, "worker").count() == 0
 
     run(work)
@@ -106,7 +106,7 @@ def test_a_job_that_fails_repeatedly_leaves_one_dead_letter_that_a_retry_runs(tm
                 initial_backoff=0.001,
             )
             task = asyncio.create_task(keeper.run())
-            await until(lambda: len(failures) > 2 * MAX_ATTEMPTS)
+            await wait_until(lambda: len(failures) > 2 * MAX_ATTEMPTS)
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -137,7 +137,7 @@ def test_a_restart_keeps_the_plan(tmp_path):
             job = ScheduledJob("act", 3600, act)
             await database.write(lambda transaction: store.set_schedule(transaction, "act", 0, 0, ""))
             async with running(database, [job]):
-                await until(lambda: runs)
+                await wait_until(lambda: runs)
                 await asyncio.sleep(0.05)
             async with running(database, [job]):
                 await asyncio.sleep(0.05)
@@ -156,7 +156,7 @@ def test_a_plan_far_in_the_future_is_no_reason_to_wait_longer_than_the_interval(
         async with opened(tmp_path, module) as database:
             await database.write(lambda transaction: store.set_schedule(transaction, "act", 2**50, 0, ""))
             async with running(database, [ScheduledJob("act", 0.01, act)]):
-                await until(lambda: runs)
+                await wait_until(lambda: runs)
 
     run(work)
 
@@ -216,6 +216,6 @@ def test_a_job_runs_after_its_schedule_was_temporarily_unreadable(tmp_path):
 
             database.read = read_later
             async with running(database, [ScheduledJob("act", 0.005, act)]):
-                await until(lambda: runs)
+                await wait_until(lambda: runs)
 
     run(work)
