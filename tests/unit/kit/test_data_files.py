@@ -14,7 +14,7 @@ def test_the_directories_of_a_checkout_are_found(name):
     assert os.path.isdir(data_files.directory(name))
 
 
-def test_what_the_wheel_ships_comes_first(tmp_path, monkeypatch):
+def test_the_data_of_the_wheel_has_precedence(tmp_path, monkeypatch):
     package = tmp_path / "site-packages" / "envmgr"
     (package / "_data" / "plugins").mkdir(parents=True)
     monkeypatch.setattr(data_files, "_PACKAGE", str(package))

@@ -17,7 +17,7 @@ def integrity(algorithm: str, content: bytes = b"x") -> str:
 
 
 @pytest.mark.parametrize("text", [HEX, HEX.upper(), f"sha256:{HEX}", f" SHA256:{HEX}\n"])
-def test_hexadecimal_is_read_with_and_without_its_algorithm(text):
+def test_hexadecimal_is_parsed_with_and_without_an_algorithm(text):
     assert parse(text) == Digest("sha256", HEX)
     assert str(parse(text)) == f"sha256:{HEX}"
 
@@ -30,17 +30,17 @@ def test_a_bare_hexadecimal_digest_uses_the_default_algorithm():
 @pytest.mark.parametrize(
     "text", ["", "abc", HEX[:-1], HEX + "0", "g" + HEX[1:], f"md5:{HEX}", f"sha512:{HEX}", f":{HEX}x"]
 )
-def test_anything_else_is_refused(text):
+def test_anything_else_is_rejected(text):
     with pytest.raises(ValueError, match="invalid digest"):
         parse(text)
 
 
-def test_integrity_gives_the_strongest_hash():
+def test_integrity_yields_the_strongest_hash():
     text = f"{integrity('sha256')} {integrity('sha512')}?option {integrity('sha1')} unknown-AAAA"
     assert from_integrity(text) == Digest("sha512", hashlib.sha512(b"x").hexdigest())
 
 
 @pytest.mark.parametrize("text", ["", "sha512", "md5-AAAA", "sha512-!!!!", "sha512-AAAA", "sha512-é"])
-def test_integrity_without_a_whole_known_hash_is_refused(text):
+def test_integrity_without_a_complete_known_hash_is_rejected(text):
     with pytest.raises(ValueError, match=r"."):
         from_integrity(text)

@@ -35,13 +35,13 @@ def recorded(monkeypatch):
         ),
     ],
 )
-def test_a_requirement_names_where_the_distribution_was_installed_from(recorded, origin, suffix):
+def test_a_requirement_has_the_origin_of_the_installed_distribution(recorded, origin, suffix):
     recorded(origin)
     assert distribution.requirement("server", "otel") == f"envmgr-toolchain[server,otel]{suffix}"
     assert distribution.requirement() == f"envmgr-toolchain{suffix}"
 
 
-def test_what_is_not_installed_is_named_alone(monkeypatch):
+def test_the_requirement_of_a_missing_distribution_is_its_name(monkeypatch):
     def missing(name):
         raise metadata.PackageNotFoundError(name)
 

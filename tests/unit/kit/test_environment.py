@@ -41,7 +41,7 @@ def test_the_snapshot_does_not_change_with_the_process(monkeypatch):
     assert taken.get("SOME_VARIABLE") == "before"
 
 
-def test_the_working_directory_is_named_as_the_shell_names_it(tmp_path, monkeypatch):
+def test_the_working_directory_comes_from_pwd(tmp_path, monkeypatch):
     real, link = tmp_path / "real", tmp_path / "link"
     (real / "inner").mkdir(parents=True)
     link.symlink_to(real)
@@ -51,7 +51,7 @@ def test_the_working_directory_is_named_as_the_shell_names_it(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("claimed", ["", "relative", "/nowhere/at/all", "/", "//"])
-def test_a_false_claim_of_the_working_directory_is_not_believed(tmp_path, monkeypatch, claimed):
+def test_an_incorrect_pwd_is_ignored(tmp_path, monkeypatch, claimed):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PWD", claimed)
     assert environment.current().cwd == os.path.realpath(tmp_path)
@@ -65,7 +65,7 @@ def test_another_directory_may_be_passed(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let a working directory be removed")
-def test_a_removed_working_directory_is_an_error_where_it_is_needed(tmp_path, monkeypatch):
+def test_a_removed_working_directory_is_an_error_on_use(tmp_path, monkeypatch):
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
@@ -84,11 +84,11 @@ def test_only_the_users_own_tilde_is_expanded(path, expanded):
     assert Environment({HOME: "/h"}, "/").expand(path) == expanded
 
 
-def test_home_is_known_without_a_variable():
+def test_home_is_determined_without_a_variable():
     assert os.path.isabs(Environment({}, "/").home)
 
 
-def test_a_closed_descriptor_is_no_terminal(tmp_path):
+def test_a_closed_descriptor_is_not_a_terminal(tmp_path):
     with open(tmp_path / "f", "wb") as file:
         number = file.fileno()
         assert not environment.is_terminal(number)

@@ -27,18 +27,18 @@ def outcome(loads, text: str):
 
 
 @given(documents, st.sampled_from(["", " \n\t\r"]), st.booleans())
-def test_documents_are_read_as_json_does(document, blanks, ascii_only):
+def test_documents_are_parsed_as_by_json(document, blanks, ascii_only):
     text = f"{blanks}{json.dumps(document, ensure_ascii=ascii_only, indent=len(blanks) or None)}{blanks}"
     assert fast_json.loads(text) == document
 
 
 @given(st.text('{}[]",:01e.-+ \n\\utrfalsn\u00a0\x0b', max_size=12))
-def test_what_is_no_document_is_refused_as_json_does(text):
+def test_invalid_documents_are_rejected_as_by_json(text):
     assert repr(outcome(fast_json.loads, text)) == repr(outcome(json.loads, text))
 
 
 @pytest.mark.parametrize("text", ["", " ", "{} x", "[1,]", '{"a"}', '"\n"', '"\\ud800', "nul", "\ufeff{}"])
-def test_errors_are_those_of_json(text):
+def test_errors_equal_those_of_json(text):
     with pytest.raises(json.JSONDecodeError) as expected:
         json.loads(text)
     with pytest.raises(json.JSONDecodeError) as caught:
@@ -46,12 +46,12 @@ def test_errors_are_those_of_json(text):
     assert str(caught.value) == str(expected.value)
 
 
-def test_constants_are_those_of_json():
+def test_constants_equal_those_of_json():
     assert fast_json.loads("[Infinity, -Infinity]") == [math.inf, -math.inf]
     assert math.isnan(fast_json.loads("NaN"))
 
 
-def test_members_go_through_the_hook():
+def test_members_are_passed_to_the_hook():
     assert fast_json.loads('{"a": 1, "a": {"b": 2}}', lambda pairs: pairs) == [("a", 1), ("a", [("b", 2)])]
 
 
@@ -63,14 +63,14 @@ def test_errors_of_the_hook_pass_through():
         fast_json.loads("{}", refuse)
 
 
-def test_a_number_too_long_and_nesting_too_deep_are_refused_as_json_does():
+def test_long_numbers_and_deep_nesting_are_rejected_as_by_json():
     with pytest.raises(ValueError, match="4300"):
         fast_json.loads("1" * 5000)
     with pytest.raises(RecursionError):
         fast_json.loads("[" * 100_000)
 
 
-def test_without_the_scanner_json_itself_is_used(monkeypatch):
+def test_without_the_c_scanner_json_is_used(monkeypatch):
     monkeypatch.setitem(sys.modules, "_json", None)
     assert fast_json.loads('{"a": [1]}') == {"a": [1]}
 
@@ -100,7 +100,7 @@ except ValueError as error: print(type(error).__name__)
     assert run_without_json(code) == ["JSONDecodeError"]
 
 
-def test_a_broken_file_does_not_spoil_the_next():
+def test_an_invalid_file_does_not_affect_the_next():
     code = (
         "from envmgr.kit import fast_json\n"
         "for text in ('{', '[1, {\"a\": }]'):\n"

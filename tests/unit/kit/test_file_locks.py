@@ -23,7 +23,7 @@ with file_lock(single_root(sys.argv[1]), "a"):
 """
 
 
-def test_threads_wait_for_each_other(tmp_path):
+def test_a_lock_is_exclusive_between_threads(tmp_path):
     paths, inside, most = single_root(str(tmp_path)), [], []
 
     def work():
@@ -40,7 +40,7 @@ def test_threads_wait_for_each_other(tmp_path):
     assert most == [1] * 8
 
 
-def test_other_names_do_not_wait(tmp_path):
+def test_locks_of_other_names_are_independent(tmp_path):
     paths = single_root(str(tmp_path))
     with file_lock(paths, "npm:@scope/a"), file_lock(paths, "b"):
         assert os.path.isdir(paths.locks)
@@ -55,7 +55,7 @@ def test_a_path_of_any_length_and_encoding_has_a_lock(tmp_path):
             pass
 
 
-def test_a_lock_is_free_after_an_error(tmp_path):
+def test_a_lock_is_released_after_an_error(tmp_path):
     paths = single_root(str(tmp_path))
     with pytest.raises(ZeroDivisionError), file_lock(paths, "a"):
         raise ZeroDivisionError
@@ -83,7 +83,7 @@ def test_other_processes_wait_until_the_holder_ends(tmp_path, end):
         holder.wait(20)
 
 
-def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+def test_a_directory_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="locks"), file_lock(single_root(str(tmp_path / "file")), "a"):
         pass

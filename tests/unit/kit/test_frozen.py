@@ -65,7 +65,7 @@ class Awkward:
     _unset: int = 7
 
 
-def test_fields_are_taken_by_position_and_by_name():
+def test_fields_are_passed_by_position_and_by_name():
     assert (Point(1, 2).x, Point(y=2, x=1).y) == (1, 2)
 
 
@@ -76,7 +76,7 @@ def test_a_default_is_used_for_a_missing_value():
 @pytest.mark.parametrize(
     ("arguments", "named"), [((), {}), ((1, 2, 3), {}), ((1,), {"z": 1}), ((1,), {"x": 2})]
 )
-def test_wrong_arguments_are_refused_naming_the_class(arguments, named):
+def test_invalid_arguments_are_rejected_with_the_class_name(arguments, named):
     for _ in range(2):  # the first call compiles the constructor
         with pytest.raises(TypeError, match=r"Point\.__init__"):
             Point(*arguments, **named)
@@ -121,7 +121,7 @@ def test_fields_of_a_base_class_come_first():
     assert field_names(Nothing) == ()
 
 
-def test_post_init_may_refuse_a_value():
+def test_post_init_may_reject_a_value():
     assert Checked(1).size == 1
     with pytest.raises(ValueError, match="negative"):
         Checked(-1)
@@ -134,7 +134,7 @@ def test_methods_of_the_class_body_are_preserved():
     assert Point(0).is_origin
 
 
-def test_repr_is_what_would_make_the_value():
+def test_repr_is_the_constructor_call():
     assert repr(Named(1, name="a")) == "Named(x=1, y=0, name='a')"
 
 
@@ -160,7 +160,7 @@ def test_values_can_be_matched_copied_and_pickled():
     assert pickle.loads(pickle.dumps(Point(1, 2))) == Point(1, 2)
 
 
-def test_threads_may_make_the_first_values_together():
+def test_threads_may_create_the_first_values_concurrently():
     @frozen
     class Fresh:
         number: int

@@ -47,7 +47,7 @@ def run_unprivileged(code: str) -> str:
         (errno.EDQUOT, "quota"),
     ],
 )
-def test_errors_of_the_system_name_the_path_and_the_way_out(number, words):
+def test_system_errors_have_the_path_and_a_hint(number, words):
     error = fs.storage_error(OSError(number, "x"), "/some/dir")
     assert error.message.startswith("cannot write /some/dir: ")
     assert words in str(error.hint)
@@ -58,7 +58,7 @@ def test_an_error_without_a_number_keeps_its_text():
     assert fs.storage_error(OSError("odd"), "/d").hint is None
 
 
-def test_translating_lets_other_errors_through():
+def test_other_exceptions_are_not_translated():
     with pytest.raises(StorageError, match=r"cannot write /d: No space"), fs.storage_errors("/d"):
         raise OSError(errno.ENOSPC, "x")
     with pytest.raises(LockfileError), fs.storage_errors("/d"):
@@ -67,19 +67,19 @@ def test_translating_lets_other_errors_through():
         raise KeyError
 
 
-def test_directories_are_made_with_their_parents(tmp_path):
+def test_directories_are_created_with_their_parents(tmp_path):
     made = fs.make_dir(str(tmp_path / "a" / "b"))
     assert os.path.isdir(made)
     assert fs.make_dir(made) == made
 
 
-def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+def test_a_directory_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="file"):
         fs.make_dir(str(tmp_path / "file" / "x"))
 
 
-def test_reading_what_is_not_there_gives_none(tmp_path):
+def test_reading_a_missing_file_returns_none(tmp_path):
     (tmp_path / "file").write_text("")
     for missing in ("nothing", "file/below"):
         assert fs.read_text(str(tmp_path / missing)) is None
@@ -91,12 +91,12 @@ def test_text_is_read_with_line_feeds_only(tmp_path):
     assert fs.read_text(str(tmp_path / "f")) == "é\nb\nc\n"
 
 
-def test_no_more_is_read_than_the_limit(tmp_path):
+def test_a_file_is_read_up_to_the_limit(tmp_path):
     (tmp_path / "f").write_bytes(b"abcdef")
     assert fs.read_bytes(str(tmp_path / "f"), 3) == b"abc"
 
 
-def test_what_cannot_be_read_is_named(tmp_path):
+def test_an_unreadable_file_is_named(tmp_path):
     with pytest.raises(StorageError, match="cannot read"):
         fs.read_text(str(tmp_path))
     (tmp_path / "f").write_bytes(b"ab\xff")
@@ -104,7 +104,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
         fs.read_text(str(tmp_path / "f"))
 
 
-def test_a_file_is_replaced_in_one_step_and_nothing_else_is_left(tmp_path):
+def test_a_file_is_replaced_atomically_without_leftovers(tmp_path):
     path = tmp_path / "sub" / "f"
     fs.write_atomic(str(path), "one")
     fs.write_atomic(str(path), b"two\n")
@@ -112,7 +112,7 @@ def test_a_file_is_replaced_in_one_step_and_nothing_else_is_left(tmp_path):
     assert os.listdir(path.parent) == ["f"]
 
 
-def test_line_feeds_and_odd_bytes_of_names_are_written_as_they_are(tmp_path):
+def test_line_feeds_and_undecodable_names_are_written_unchanged(tmp_path):
     fs.write_atomic(str(tmp_path / "f"), "a\n" + os.fsdecode(b"\xff"))
     assert (tmp_path / "f").read_bytes() == b"a\n\xff"
 
@@ -134,7 +134,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     assert os.listdir(tmp_path / "d") == ["keep"]
 
 
-def test_threads_writing_one_file_leave_one_of_their_texts(tmp_path):
+def test_concurrent_writes_leave_one_complete_text(tmp_path):
     path = str(tmp_path / "f")
     texts = [f"{n}" * 10_000 for n in range(8)]
     threads = [threading.Thread(target=fs.write_atomic, args=(path, text)) for text in texts]
@@ -146,7 +146,7 @@ def test_threads_writing_one_file_leave_one_of_their_texts(tmp_path):
     assert os.listdir(tmp_path) == ["f"]
 
 
-def test_a_file_that_holds_the_text_already_is_left_alone(tmp_path):
+def test_a_file_with_the_same_text_is_not_rewritten(tmp_path):
     path = tmp_path / "f"
     assert fs.write_if_changed(str(path), "x")
     before = path.stat()
@@ -156,7 +156,7 @@ def test_a_file_that_holds_the_text_already_is_left_alone(tmp_path):
 
 
 @posix_only
-def test_a_file_of_the_users_keeps_its_mode_and_the_links_to_it(tmp_path):
+def test_a_user_file_keeps_its_mode_and_links(tmp_path):
     real = tmp_path / "dotfiles" / "envmgr"
     real.parent.mkdir()
     real.write_text("a")
@@ -169,13 +169,13 @@ def test_a_file_of_the_users_keeps_its_mode_and_the_links_to_it(tmp_path):
     assert not fs.write_in_place(str(link), "b")
 
 
-def test_a_file_of_the_users_may_be_new(tmp_path):
+def test_a_new_user_file_is_created(tmp_path):
     assert fs.write_in_place(str(tmp_path / "f"), "b")
     assert (tmp_path / "f").read_text() == "b"
 
 
 @posix_only
-def test_a_link_that_leads_nowhere_yet_is_written_through(tmp_path):
+def test_a_dangling_link_is_written_through(tmp_path):
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "real" / "f")
     with fs.replace_file(str(link)) as file:
@@ -186,7 +186,7 @@ def test_a_link_that_leads_nowhere_yet_is_written_through(tmp_path):
 
 
 @posix_only
-def test_a_link_that_leads_in_a_circle_is_an_error_and_stays(tmp_path):
+def test_a_circular_link_is_an_error_and_stays(tmp_path):
     link = tmp_path / "link"
     link.symlink_to(link)
     with pytest.raises(StorageError, match=f"cannot write {re.escape(str(link))}: Too many"):
@@ -226,7 +226,7 @@ def test_a_closed_pipe_is_an_error(tmp_path):
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
-def test_what_is_overwritten_stays_as_it_was_when_that_cannot_be_finished(tmp_path):
+def test_a_failed_overwrite_restores_the_old_content(tmp_path):
     path = tmp_path / "f"
     path.write_text("old")
 
@@ -242,7 +242,7 @@ def test_what_is_overwritten_stays_as_it_was_when_that_cannot_be_finished(tmp_pa
 
 
 @posix_only
-def test_a_file_of_the_users_that_may_not_be_written_is_named_with_no_word_of_envmgrs_own_files():
+def test_an_unwritable_user_file_is_named_without_internal_paths():
     output = run_unprivileged("""
         try:
             fs.write_in_place("/kept.json", "x")
@@ -254,7 +254,7 @@ def test_a_file_of_the_users_that_may_not_be_written_is_named_with_no_word_of_en
     assert "ENVMGR_HOME" not in hint
 
 
-def test_a_tree_is_removed_and_a_missing_one_is_fine(tmp_path):
+def test_a_tree_is_removed_and_a_missing_one_is_ignored(tmp_path):
     (tmp_path / "t" / "a").mkdir(parents=True)
     (tmp_path / "t" / "a" / "f").write_text("")
     for _ in range(2):
@@ -263,7 +263,7 @@ def test_a_tree_is_removed_and_a_missing_one_is_fine(tmp_path):
 
 
 @posix_only
-def test_removing_a_link_leaves_what_it_leads_to(tmp_path):
+def test_removing_a_link_keeps_its_target(tmp_path):
     (tmp_path / "real").mkdir()
     for name, target in (("link", "real"), ("dangling", "nothing")):
         (tmp_path / name).symlink_to(target)
@@ -271,14 +271,14 @@ def test_removing_a_link_leaves_what_it_leads_to(tmp_path):
     assert os.listdir(tmp_path) == ["real"]
 
 
-def test_a_file_is_removed_too(tmp_path):
+def test_a_file_is_removed(tmp_path):
     (tmp_path / "f").write_text("")
     fs.remove_tree(str(tmp_path / "f"))
     assert os.listdir(tmp_path) == []
 
 
 @posix_only
-def test_read_only_directories_are_removed_and_links_out_of_them_touch_nothing():
+def test_read_only_directories_are_removed_without_following_links():
     output = run_unprivileged(
         """
         base = tempfile.mkdtemp()
@@ -300,7 +300,7 @@ def test_read_only_directories_are_removed_and_links_out_of_them_touch_nothing()
 
 
 @posix_only
-def test_a_tree_that_may_not_be_removed_is_named():
+def test_a_tree_that_cannot_be_removed_is_named():
     output = run_unprivileged(
         """
         base = tempfile.mkdtemp()

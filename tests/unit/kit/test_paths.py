@@ -39,13 +39,13 @@ def test_envmgr_home_is_single_root_for_everything(tmp_path):
 
 
 @pytest.mark.parametrize(("root", "expected"), [("~", "home"), ("~/r", "home/r"), ("~/a/../r/", "home/r")])
-def test_envmgr_home_may_begin_with_the_users_home(tmp_path, root, expected):
+def test_envmgr_home_may_start_with_a_tilde(tmp_path, root, expected):
     variables = {"ENVMGR_HOME": root, "HOME": str(tmp_path / "home"), "USERPROFILE": str(tmp_path / "home")}
     assert resolve_paths(Environment(variables, str(tmp_path))).data == str(tmp_path / expected)
 
 
 @pytest.mark.parametrize("root", ["r", "./r", "../r", ".", "~other/r"])
-def test_a_relative_envmgr_home_is_refused(root):
+def test_a_relative_envmgr_home_is_rejected(root):
     with pytest.raises(ConfigError, match=f"ENVMGR_HOME must be an absolute path, got {re.escape(root)}"):
         resolve_paths(
             Environment({"ENVMGR_HOME": root, "HOME": "/home/me", "USERPROFILE": "/home/me"}, "/work")
@@ -59,12 +59,12 @@ def test_an_existing_directory_at_home_is_single_root(tmp_path):
     assert resolve_paths(environment) == single_root(str(tmp_path / ".envmgr"))
 
 
-def test_a_file_of_that_name_at_home_is_a_dotfile_and_no_root(tmp_path):
+def test_a_file_of_that_name_at_home_is_a_dotfile_and_not_a_root(tmp_path):
     (tmp_path / ".envmgr").write_text("nodejs=20\n")
     assert resolve_paths(Environment({HOME: str(tmp_path)}, "/")).data != str(tmp_path / ".envmgr")
 
 
-def test_else_the_platforms_own_places_are_taken(tmp_path):
+def test_the_platforms_directories_are_the_default(tmp_path):
     paths = resolve_paths(Environment({HOME: str(tmp_path)}, "/"))
     assert all("envmgr" in place for place in (paths.data, paths.settings, paths.cache))
 

@@ -17,7 +17,7 @@ from envmgr.kit.platform import ARCHITECTURES, DEFAULT_PLATFORMS, OPERATING_SYST
         ("windows-x86", Platform("windows", "x86")),
     ],
 )
-def test_a_key_names_a_platform_and_back(key, platform):
+def test_a_key_is_converted_to_a_platform_and_back(key, platform):
     assert parse(key) == platform
     assert platform.key == key
 
@@ -41,7 +41,7 @@ def test_the_default_c_library_may_be_named_and_is_omitted():
         "a-b-c-d",
     ],
 )
-def test_anything_else_is_refused_with_what_there_is(key):
+def test_anything_else_is_rejected_with_the_valid_keys(key):
     with pytest.raises(ConfigError, match="invalid platform") as caught:
         parse(key)
     assert "linux|macos|windows" in str(caught.value.hint)
@@ -51,7 +51,7 @@ def test_locks_are_written_for_eight_platforms_by_default():
     assert len({platform.key for platform in DEFAULT_PLATFORMS}) == 8
 
 
-def test_this_machine_is_a_platform():
+def test_the_platform_of_this_machine_is_detected():
     here = current()
     assert here.os in OPERATING_SYSTEMS
     assert here.arch in ARCHITECTURES

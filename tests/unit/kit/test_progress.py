@@ -5,7 +5,7 @@ from __future__ import annotations
 from envmgr.kit.progress import NullProgress, Progress
 
 
-def test_silence_takes_everything():
+def test_silent_progress_accepts_every_call():
     watcher: Progress = NullProgress()
     answers = [
         watcher.step("a", "downloading", 3),
@@ -16,6 +16,6 @@ def test_silence_takes_everything():
     assert answers == [None] * 4
 
 
-def test_silence_has_every_method_of_a_watcher():
+def test_silent_progress_has_every_method_of_progress():
     methods = {name for name in vars(Progress) if not name.startswith("_")}
     assert methods == {name for name in vars(NullProgress) if not name.startswith("_")}

@@ -20,7 +20,7 @@ from envmgr.lockformat.names import is_key, is_platform, is_tool, key, split_key
         "github:cli/cli",
     ],
 )
-def test_names_of_tools(text):
+def test_tool_names_are_valid(text):
     assert is_tool(text)
 
 
@@ -31,7 +31,7 @@ def test_names_of_tools(text):
         "npm:../x", "npm:a@b", "npm:a b", "NPM:a", "npm:-a", "a\n", "npm:a\n", "a" * 201,
     ],
 )  # fmt: skip
-def test_anything_else_is_no_name(text):
+def test_other_texts_are_not_tool_names(text):
     assert not is_tool(text)
 
 
@@ -45,7 +45,7 @@ def test_anything_else_is_no_name(text):
         ("x", ">=1, <2"),
     ],
 )
-def test_a_key_is_split_into_what_it_was_made_of(tool, spec):
+def test_a_key_is_split_into_its_parts(tool, spec):
     assert split_key(key(tool, spec)) == (tool, spec)
 
 
@@ -68,7 +68,7 @@ def test_a_key_without_a_spec_is_a_tool(tool):
         ("X@1", False),
     ],
 )
-def test_the_key_of_a_request(text, expected):
+def test_a_request_key_has_tool_and_spec(text, expected):
     assert is_key(text) is expected
 
 
@@ -86,5 +86,5 @@ def test_the_key_of_a_request(text, expected):
         ("a-" + "b" * 59, False),
     ],
 )
-def test_the_key_of_a_platform(text, expected):
+def test_a_platform_key_has_system_and_processor(text, expected):
     assert is_platform(text) is expected

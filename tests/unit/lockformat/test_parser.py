@@ -22,7 +22,7 @@ def refused(text: str) -> LockFormatError:
 
 
 @pytest.mark.parametrize("text", GOOD_LOCKS)
-def test_a_good_lock_is_read_again_as_it_was(text):
+def test_a_valid_lock_is_read_and_rendered_unchanged(text):
     lock = parse(text)
     if not lock.seed:
         assert parse(render(lock)) == lock
@@ -32,11 +32,11 @@ def test_a_good_lock_is_read_again_as_it_was(text):
     "text",
     ["\ufeff" + render(LOCK), render(LOCK).replace("\n", "\r\n"), json.dumps(json.loads(render(LOCK)))],
 )
-def test_other_spellings_of_the_same_are_read(text):
+def test_equivalent_notations_are_read(text):
     assert parse(text) == LOCK
 
 
-def test_the_simple_form_is_read_as_what_to_prefer():
+def test_the_simple_form_is_read_as_preferred_versions():
     assert parse('{"nodejs": "20.1.0", "npm:@s/n": "1"}') == Lockfile(
         seed={"nodejs": "20.1.0", "npm:@s/n": "1"}
     )
@@ -45,13 +45,13 @@ def test_the_simple_form_is_read_as_what_to_prefer():
 
 
 @pytest.mark.parametrize(("text", "message", "hint"), BAD_LOCKS)
-def test_a_bad_lock_is_refused_with_the_place_and_the_way_out(text, message, hint):
+def test_an_invalid_lock_is_rejected_with_position_and_hint(text, message, hint):
     error = refused(text)
     assert message in error.describe(".envmgr.lock")
     assert hint in error.hint
 
 
-def test_an_error_has_the_keys_that_lead_to_its_value():
+def test_an_error_has_the_path_to_its_value():
     assert refused(with_artifact(sha256=1)).path == ("tools", "x", "1", "artifacts", "linux-x64", "sha256")
     error = refused('{\n  "a": 1,,\n}')
     assert (error.path, error.line, error.column) == ((), 2, 10)
@@ -62,11 +62,11 @@ def test_a_digest_without_its_algorithm_is_parsed():
     refused(with_artifact(sha256=PLUGIN))
 
 
-def test_credentials_are_not_repeated():
+def test_credentials_are_redacted():
     assert "secret" not in str(refused(with_artifact(url="https://u:secret@x/y")))
 
 
-def test_every_cut_is_noticed():
+def test_every_truncation_is_detected():
     text = render(LOCK)
     for length in range(1, len(text) - 1):
         refused(text[:length])
@@ -83,5 +83,5 @@ def test_every_cut_is_noticed():
     ],
     ids=["many tools", "a long request", "a long platform", "a late repetition"],
 )
-def test_what_is_made_to_take_long_does_not(text):
+def test_adversarial_locks_are_parsed_in_linear_time(text):
     refused(text)

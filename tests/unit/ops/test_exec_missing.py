@@ -28,7 +28,7 @@ def test_the_user_is_prompted_only_if_the_settings_allow(box, policy, prompts):
     assert len(questions) == prompts
 
 
-def test_the_question_names_what_the_command_needs_and_no_other_tool(box):
+def test_the_prompt_names_only_the_tools_of_the_command(box):
     questions = []
     with pytest.raises(NotInstalled):
         exec_.run_shim(box.context(ENVMGR_AUTO_INSTALL="ask"), "node", [], questions.append)
@@ -36,14 +36,14 @@ def test_the_question_names_what_the_command_needs_and_no_other_tool(box):
     assert "python" not in questions[0]
 
 
-def test_exec_asks_for_all_that_the_project_lacks(box):
+def test_exec_prompts_for_all_missing_tools(box):
     questions = []
     with pytest.raises(NotInstalled):
         exec_.run(box.context(ENVMGR_AUTO_INSTALL="ask"), [], ["node"], questions.append)
     assert "nodejs 22.3.0, python 3.13.0" in questions[0]
 
 
-def test_a_refusal_leaves_no_draft_of_a_plan(box):
+def test_a_declined_prompt_leaves_no_draft_of_a_plan(box):
     with pytest.raises(NotInstalled):
         exec_.run_shim(box.context(), "node", [])
     assert not os.path.isdir(box.paths.plans) or os.listdir(box.paths.plans) == []

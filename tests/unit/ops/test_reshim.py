@@ -33,20 +33,20 @@ def box(tmp_path):
     return made
 
 
-def test_every_command_of_every_version_gets_a_shim(box):
+def test_every_command_of_every_version_has_a_shim(box):
     done = reshim.reshim(box.context())
     assert done.commands == ("corepack", "node", "npm")
     assert done.written == done.commands
     assert sorted(os.listdir(box.paths.shims)) == ["corepack", "node", "npm"]
 
 
-def test_nothing_is_written_where_nothing_changed(box):
+def test_unchanged_shims_are_not_rewritten(box):
     reshim.reshim(box.context())
     done = reshim.reshim(box.context())
     assert (done.written, done.removed, done.foreign) == ((), (), ())
 
 
-def test_commands_of_removed_versions_go(box):
+def test_shims_of_removed_versions_are_deleted(box):
     reshim.reshim(box.context())
     box.uninstall("nodejs", "18.0.0")
     assert reshim.stale(box.context()) == ("npm",)
@@ -54,28 +54,28 @@ def test_commands_of_removed_versions_go(box):
     assert reshim.stale(box.context()) == ()
 
 
-def test_a_program_that_a_tool_installed_into_itself_gets_a_shim(box):
+def test_a_program_that_a_tool_installs_into_itself_has_a_shim(box):
     reshim.reshim(box.context())
     program(box.root / "installs/nodejs/20.1.0/bin/prettier", "#!/bin/sh\n")
     assert reshim.stale(box.context()) == ("prettier",)
     assert reshim.reshim(box.context()).written == ("prettier",)
 
 
-def test_files_of_others_are_named_and_left_alone(box):
+def test_foreign_files_are_reported_and_left_alone(box):
     (box.root / "shims").mkdir()
     program(box.root / "shims/node", "#!/bin/sh\necho mine\n")
     assert reshim.reshim(box.context()).foreign == ("node",)
     assert (box.root / "shims/node").read_text() == "#!/bin/sh\necho mine\n"
 
 
-def test_all_plans_are_forgotten(box):
+def test_all_plans_are_deleted(box):
     draft = plan.start(box.paths)
     reshim.reshim(box.context())
     assert draft is None or not os.path.exists(draft.path)
     assert not os.path.exists(box.paths.plans)
 
 
-def test_on_windows_each_command_has_a_batch_file_and_a_twin(box):
+def test_on_windows_each_command_has_a_batch_file_and_a_posix_shim(box):
     here = box.context()
     context = Context(here.environment, here.paths, replace(here.platform, os="windows"))
     reshim.reshim(context)
@@ -83,7 +83,7 @@ def test_on_windows_each_command_has_a_batch_file_and_a_twin(box):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="runs POSIX programs")
-def test_a_command_never_disappears_while_many_rewrite_shims_and_tools_come_and_go(box):
+def test_concurrent_reshims_never_remove_an_installed_command(box):
     reshim.reshim(box.context())
     running = [subprocess.Popen([sys.executable, "-c", RESHIM, str(box.root)]) for _ in range(6)]
     rounds = 0

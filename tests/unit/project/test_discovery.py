@@ -37,13 +37,13 @@ def specs(requests) -> dict[str, str]:
     return {request.tool: request.spec for request in requests}
 
 
-def test_where_nothing_asks_nothing_holds(tree):
+def test_without_requests_there_are_no_tools(tree):
     project = tree({}, "a")
     assert (project.directory, project.path, project.files, project.requests()) == (None, None, (), ())
     assert project.request("x") is None
 
 
-def test_the_nearest_file_that_names_the_tool_decides_for_it(tree):
+def test_the_nearest_file_with_the_tool_decides(tree):
     project = tree(
         {
             ".envmgr": "x=1\ny=1\nz=1\n",
@@ -76,21 +76,21 @@ def test_searched_paths_are_listed_nearest_first_and_the_global_file_last(tree, 
     assert project.directories == (str(root / "a/b"), str(root / "a"), str(root))
 
 
-def test_the_global_file_is_no_project(tree):
+def test_the_global_file_is_not_a_project(tree):
     project = tree({"global": "x=1\n"}, "a")
     assert (project.directory, project.path) == (None, None)
     assert [file.is_global for file in project.files] == [True]
     assert project.request("x").origin.kind == "global"
 
 
-def test_a_variable_overrides_every_file_in_its_place(tree):
+def test_a_variable_overrides_every_file(tree):
     project = tree({".envmgr": "x=1\ny=1\n"}, ENVMGR_X_VERSION=" 2, 3 ")
     assert project.requests()[0] == Request("x", ("2", "3"), Origin("environment", "ENVMGR_X_VERSION"))
     assert specs(project.requests()) == {"x": "2", "y": "1"}
     assert project.request("x").spec == "2"
 
 
-def test_an_override_of_a_tool_no_file_names_holds_where_the_tool_is_known(tree):
+def test_an_override_applies_to_a_known_tool_without_a_file(tree):
     project = tree({".envmgr": "x=1\n"}, ENVMGR_NPM__A_B_VERSION="2", ENVMGR_Z_VERSION="3")
     assert specs(project.requests()) == {"x": "1"}
     assert specs(project.requests(["z", "x", "npm:@a/b", "other"])) == {"x": "1", "npm:@a/b": "2", "z": "3"}
@@ -98,20 +98,20 @@ def test_an_override_of_a_tool_no_file_names_holds_where_the_tool_is_known(tree)
 
 
 @pytest.mark.parametrize("value", ["", "  "])
-def test_an_empty_override_is_none(tree, value):
+def test_an_empty_override_is_ignored(tree, value):
     project = tree({".envmgr": "x=1\n"}, ENVMGR_X_VERSION=value)
     assert project.request("x").spec == "1"
     assert project.overrides == {}
 
 
-def test_a_bad_override_is_named(tree):
+def test_an_invalid_override_is_named(tree):
     project = tree({".envmgr": "x=1\n"}, ENVMGR_X_VERSION="~=2")
     for ask in (project.requests, lambda: project.request("x")):
         with pytest.raises(ProjectError, match=r"\$ENVMGR_X_VERSION: '~=2'"):
             ask()
 
 
-def test_the_lock_is_beside_the_file_that_decided(tree, tmp_path):
+def test_the_lock_is_beside_the_deciding_file(tree, tmp_path):
     project = tree({".envmgr": "x=1\n", "a/.envmgr": "y=1\n", "global": "z=1\n"}, "a", ENVMGR_O_VERSION="1")
     root = tmp_path / "tree"
     locks = {tool: project.lock_of(project.request(tool)) for tool in "xyzo"}
@@ -126,7 +126,7 @@ def test_the_lock_is_beside_the_file_that_decided(tree, tmp_path):
     assert project.file_of(Request("x", ("1",), Origin("file", "/elsewhere/.envmgr", 1))) is None
 
 
-def test_the_walk_ends_with_the_ceiling_which_is_read(tree, tmp_path):
+def test_the_search_ends_after_the_ceiling_directory(tree, tmp_path):
     root = tmp_path / "tree"
     files = {".envmgr": "x=1\n", "a/.envmgr": "y=2\n"}
     assert specs(tree(files, "a/b", ENVMGR_CEILING=str(root / "a")).requests()) == {"y": "2"}
@@ -135,30 +135,30 @@ def test_the_walk_ends_with_the_ceiling_which_is_read(tree, tmp_path):
     assert specs(tree(files, "a/b", ENVMGR_CEILING=several).requests()) == {}
 
 
-def test_a_ceiling_that_is_not_above_is_none(tree, tmp_path):
+def test_a_ceiling_outside_the_parents_is_ignored(tree, tmp_path):
     files = {".envmgr": "x=1\n", "a/.envmgr": "y=2\n"}
     for ceiling in (str(tmp_path / "tree" / "b"), "tree", "a"):
         assert specs(tree(files, "a", ENVMGR_CEILING=ceiling).requests()) == {"y": "2", "x": "1"}
 
 
-def test_without_a_ceiling_the_walk_ends_with_the_root(tmp_path):
+def test_without_a_ceiling_the_search_ends_at_the_root(tmp_path):
     project = discovery.find(Environment({}, str(tmp_path)), single_root(str(tmp_path)))
     assert len(project.searched_paths) == len(tmp_path.parents) + 2
     assert project.searched_paths[-2] == os.path.join(tmp_path.anchor, ".envmgr")
 
 
-def test_a_directory_of_that_name_is_no_dotfile(tree, tmp_path):
+def test_a_directory_of_that_name_is_not_a_dotfile(tree, tmp_path):
     (tmp_path / "tree" / "a" / ".envmgr").mkdir(parents=True)
     assert specs(tree({".envmgr": "x=1\n"}, "a").requests()) == {"x": "1"}
 
 
-def test_a_working_directory_that_is_gone_still_has_those_above_it(tree, tmp_path):
+def test_parents_of_a_removed_working_directory_are_searched(tree, tmp_path):
     project = tree({".envmgr": "x=1\n"})
     environment = Environment({}, str(tmp_path / "tree" / "gone" / "x"))
     assert discovery.find(environment, single_root(str(tmp_path))).directory == project.directory
 
 
-def test_bad_files_are_named_wherever_they_are(tree, tmp_path):
+def test_invalid_files_are_named_in_every_directory(tree, tmp_path):
     for name in (".envmgr", "global"):
         with pytest.raises(DotfileError) as caught:
             tree({"a/.envmgr": "x=1\n", name: "X\n"}, "a")
@@ -166,7 +166,7 @@ def test_bad_files_are_named_wherever_they_are(tree, tmp_path):
         assert ":1:1: " in caught.value.message
 
 
-def test_a_file_of_no_text_is_named(tree, tmp_path):
+def test_a_file_that_is_not_text_is_named(tree, tmp_path):
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / ".envmgr").write_bytes(b"a=\xff")
     with pytest.raises(DotfileError, match=r"\.envmgr:1:3: not UTF-8"):

@@ -48,13 +48,13 @@ def test_the_example_of_the_specification_is_read():
     }
 
 
-def test_entries_know_where_they_stand():
+def test_entries_have_line_and_column():
     result = parse("\n  nodejs=20\n", PATH).entries
     assert result == (Request("nodejs", ("20",), Origin("file", PATH, 2, 3)),)
     assert parse("a=1", PATH, is_global=True).entries[0].origin.kind == "global"
 
 
-def test_a_dotfile_answers_for_its_tools():
+def test_a_dotfile_returns_the_request_of_a_tool():
     file = parse("a=1\nb=2\n", PATH)
     assert file.request("b") == file.entries[1]
     assert file.request("c") is None
@@ -75,7 +75,7 @@ def test_a_dotfile_answers_for_its_tools():
         "# \x01 anything in a comment",
     ],
 )
-def test_a_file_may_ask_for_nothing(text):
+def test_a_file_without_requests_is_valid(text):
     assert requests_of(text) == {}
 
 
@@ -128,7 +128,7 @@ def test_the_request_is_everything_after_the_first_equals_sign(line, specs):
         ("=======", "1:1: unresolved merge conflict: keep one side of it"),
     ],
 )
-def test_a_bad_line_is_refused_with_its_place_and_the_way_out(line, issue):
+def test_an_invalid_line_is_rejected_with_position_and_hint(line, issue):
     assert issues(line) == [issue]
 
 
@@ -139,7 +139,7 @@ def test_a_bad_line_is_refused_with_its_place_and_the_way_out(line, issue):
         ("ref:-x", 3), ("path:", 3), ("1 ..2", 3),
     ],
 )  # fmt: skip
-def test_a_bad_version_is_refused_where_it_begins_to_be_wrong(value, column):
+def test_an_invalid_version_is_rejected_with_the_column_of_the_error(value, column):
     (issue,) = issues(f"a={value}")
     assert issue.startswith(f"1:{column}: a: ")
 
@@ -169,18 +169,18 @@ def test_a_file_of_another_kind_is_reported_briefly():
         (b"#" * (LIMIT + 1), f"{PATH}: exceeds 1 MB"),
     ],
 )
-def test_what_is_no_text_is_refused_with_its_place(content, issue):
+def test_undecodable_bytes_are_rejected_with_their_position(content, issue):
     with pytest.raises(DotfileError) as caught:
         decode(content, PATH)
     assert caught.value.issues == (issue,)
 
 
-def test_text_is_decoded_as_it_is():
+def test_text_is_decoded_unchanged():
     assert decode("\ufeffa=1\r\n".encode(), PATH) == "\ufeffa=1\r\n"
 
 
 @pytest.mark.parametrize("piece", ["#", " #", "=", "a=1\n", "\t", ",", "a", "^", "a=1,\n", "é"])
-def test_reading_takes_time_in_proportion_to_the_length(piece):
+def test_reading_takes_linear_time(piece):
     begun = time.process_time()
     for text in (piece * (200_000 // len(piece)), "a=" + piece * (200_000 // len(piece))):
         try:
@@ -237,13 +237,13 @@ def test_an_edit_changes_one_line_and_keeps_the_rest(before, tool, spec, after):
         ("x=1", "", "1"),
     ],
 )
-def test_an_edit_that_would_not_be_read_back_is_refused(text, tool, spec):
+def test_an_edit_that_cannot_be_read_back_is_rejected(text, tool, spec):
     with pytest.raises(DotfileError) as caught:
         with_request(text, tool, spec, PATH)
     assert PATH in caught.value.message
 
 
-def test_specs_are_read_as_the_right_hand_side():
+def test_specs_are_parsed_like_the_right_hand_side():
     assert parse_specs("3.12, 3.11") == ("3.12", "3.11")
     with pytest.raises(ValueError, match="foo"):
         parse_specs("1 || foo")

@@ -9,7 +9,7 @@ from envmgr.project.dotfile import decode, parse
 EXAMPLE = Path(__file__).parents[3] / ".envmgr.example"
 
 
-def test_the_example_asks_for_what_it_shows():
+def test_the_example_has_the_documented_requests():
     file = parse(decode(EXAMPLE.read_bytes(), str(EXAMPLE)), str(EXAMPLE))
     assert {entry.tool: entry.specs for entry in file.entries} == {
         "nodejs": ("20.1.0",),

@@ -94,7 +94,7 @@ def test_other_algorithms_and_signatures_are_formatted_with_their_names():
     assert '"sha256": ' not in text
 
 
-def test_a_lock_answers_for_requests_versions_and_platforms():
+def test_a_lock_resolves_requests_versions_and_platforms():
     lock = lock_of(locked(linux_x64=artifact(), macos_arm64=artifact()))
     assert (lock.version_of("x@1"), lock.version_of("x@2")) == ("1.0.0", None)
     assert lock.locked("x", "1.0.0") == lock.tools["x"]["1.0.0"]
@@ -102,7 +102,7 @@ def test_a_lock_answers_for_requests_versions_and_platforms():
     assert lock.platforms == ("linux-x64", "macos-arm64")
 
 
-def test_adding_a_release_leaves_the_lock_it_was_added_to_alone():
+def test_adding_a_release_does_not_change_the_original_lock():
     before = lock_of(locked(linux_x64=artifact()))
     text = render(before)
     after = with_release(before, "x@2", "2.0.0", "x", locked(linux_x64=artifact()))
@@ -129,7 +129,7 @@ def test_platforms_in_the_file_stay_for_the_same_version_and_manifest():
         (artifact(A, 1), artifact(B, 2, f"{URL}2"), artifact(B, 2, f"{URL}2")),
     ],
 )
-def test_what_is_recorded_of_a_url_stays(before, now, after):
+def test_the_recorded_digest_of_a_url_is_kept(before, now, after):
     lock = with_release(lock_of(locked(linux_x64=before)), "x@1", "1.0.0", "x", locked(linux_x64=now))
     assert artifacts_of(lock)["linux-x64"] == after
 
@@ -159,7 +159,7 @@ def signed(key: str | None = "k", kind: str = "minisign") -> dict[str, dict[str,
         (signed(kind="sigstore"), "declares a sigstore signature by k"),
     ],
 )
-def test_a_release_that_promises_less_of_its_signature_is_refused(less, message, url):
+def test_a_release_with_weaker_signature_requirements_is_rejected(less, message, url):
     lock = lock_of(locked(linux_x64=artifact(), signatures=signed()))
     with pytest.raises(
         LockfileError, match=f"linux-x64: lock requires a minisign signature by k but the manifest {message}$"
@@ -177,13 +177,13 @@ def test_a_release_that_promises_less_of_its_signature_is_refused(less, message,
         (signed(None), signed()),
     ],
 )
-def test_a_release_may_promise_as_much_of_its_signature_or_more(before, after):
+def test_a_release_with_equal_or_stronger_signature_requirements_is_accepted(before, after):
     lock = lock_of(locked(linux_x64=artifact(), signatures=before))
     better = with_release(lock, "x@1", "1.0.0", "x", locked(OTHER_PLUGIN, after, linux_x64=artifact()))
     assert better.tools["x"]["1.0.0"].signatures == after
 
 
-def test_signatures_of_platforms_that_stay_stay():
+def test_signatures_of_kept_platforms_are_kept():
     entry = locked(linux_x64=artifact(), macos_x64=artifact(), signatures=signed())
     again = with_release(lock_of(entry), "x@1", "1.0.0", "x", locked(macos_x64=artifact()))
     assert again == lock_of(entry)
@@ -200,7 +200,7 @@ def test_urls_with_credentials_are_never_locked_nor_displayed():
 @pytest.mark.parametrize(
     "url", [URL, "http://[::1]:80/x@y", "pypi:ruff/ruff-1.whl", "npm:@s/n/1.0.0", "file:///x/y"]
 )
-def test_urls_a_lock_may_hold(url):
+def test_allowed_urls_are_locked(url):
     assert url_problem(url) is None
 
 
@@ -218,11 +218,11 @@ def test_urls_a_lock_may_hold(url):
         ("https://u@x/", "credentials"),
     ],
 )
-def test_urls_a_lock_may_not_hold(url, problem):
+def test_disallowed_urls_are_rejected(url, problem):
     assert problem in str(url_problem(url))
 
 
-def test_pruning_keeps_what_wanted_requests_mean():
+def test_pruning_keeps_the_versions_of_present_requests():
     lock = EMPTY
     for request, version in (
         ("x@1", "1.0.0"),
@@ -262,7 +262,7 @@ def test_a_url_has_one_digest_in_a_lock():
         lock_of(locked(linux_x64=artifact(A), macos_x64=artifact(B)))
 
 
-def test_what_upstream_publishes_is_not_changed_by_who_installs():
+def test_published_digests_are_not_replaced_by_learned_ones():
     lock = lock_of(
         locked(linux_x64=artifact(A, None), macos_x64=artifact("c" * 128, None, algorithm="sha512"))
     )
@@ -274,12 +274,12 @@ def test_what_upstream_publishes_is_not_changed_by_who_installs():
     ("tool", "version", "platform"),
     [("y", "1.0.0", "linux-x64"), ("x", "2", "linux-x64"), ("x", "1.0.0", "macos-x64")],
 )
-def test_nothing_is_learned_of_what_is_not_locked(tool, version, platform):
+def test_a_digest_of_an_unlocked_version_is_not_recorded(tool, version, platform):
     with pytest.raises(LockfileError, match=f"{tool} {version} for {platform} is not in the lock"):
         record_digest(lock_of(locked(linux_x64=artifact())), tool, version, platform, Digest("sha256", A), 7)
 
 
-def test_locking_a_tool_takes_it_out_of_the_seed():
+def test_locking_a_tool_removes_its_preferred_version():
     seeded = Lockfile(seed={"x": "1.0.0", "y": "2"})
     assert with_release(seeded, "x@1", "1.0.0", "x", locked(linux_x64=artifact())).seed == {"y": "2"}
 

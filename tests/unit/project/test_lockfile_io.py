@@ -33,7 +33,7 @@ def test_a_lock_is_written_with_line_feeds_and_read_back(tmp_path):
     assert lockfile_io.read(path) == LOCK
 
 
-def test_a_lock_that_is_the_same_is_left_alone(tmp_path):
+def test_an_unchanged_lock_is_not_rewritten(tmp_path):
     path = str(tmp_path / ".envmgr.lock")
     lockfile_io.write(path, LOCK)
     before = os.stat(path).st_mtime_ns
@@ -42,14 +42,14 @@ def test_a_lock_that_is_the_same_is_left_alone(tmp_path):
     assert lockfile_io.write(path, EMPTY)
 
 
-def test_a_checkout_with_other_line_ends_has_the_same_text(tmp_path):
+def test_line_endings_of_a_checkout_are_normalized(tmp_path):
     path = tmp_path / ".envmgr.lock"
     path.write_bytes(render(LOCK).replace("\n", "\r\n").encode())
     assert lockfile_io.text_of(str(path)) == render(LOCK)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
-def test_a_link_to_a_lock_stays_one(tmp_path):
+def test_a_link_to_a_lock_stays_a_link(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "real")
     lockfile_io.write(str(tmp_path / "link"), LOCK)
     assert (tmp_path / "link").is_symlink()
@@ -60,7 +60,7 @@ def test_a_link_to_a_lock_stays_one(tmp_path):
     ("content", "message"),
     [(b"\xff", "not UTF-8"), (b" " * (MAX_BYTES + 1), "exceeds 5 MiB"), (b"{", "truncated")],
 )
-def test_what_is_no_lock_is_named_and_left_alone(tmp_path, content, message):
+def test_an_invalid_lock_is_named_and_not_overwritten(tmp_path, content, message):
     path = tmp_path / ".envmgr.lock"
     path.write_bytes(content)
     with pytest.raises(LockfileError, match=message) as caught:
@@ -80,7 +80,7 @@ def large_lock() -> Lockfile:
     return Lockfile(tools={f"t{n}": {"1": entry} for n in range(MAX_RELEASES + 1)})
 
 
-def test_a_lock_that_could_not_be_read_again_is_not_written(tmp_path):
+def test_a_lock_that_cannot_be_read_back_is_not_written(tmp_path):
     path = tmp_path / ".envmgr.lock"
     with pytest.raises(LockfileError, match=r"\.envmgr\.lock: more than 2,000 tool versions"):
         lockfile_io.write(str(path), large_lock())

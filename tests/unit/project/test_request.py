@@ -33,5 +33,5 @@ def test_the_first_spec_is_the_default():
         (Origin("argument", ""), "command line"),
     ],
 )
-def test_an_origin_is_formatted_with_its_column_where_it_is_known(origin, exactly):
+def test_an_origin_is_formatted_with_its_known_column(origin, exactly):
     assert origin.exactly == exactly

@@ -25,7 +25,7 @@ def test_a_tool_and_its_spec_are_separated(text, tool, spec):
 
 
 @pytest.mark.parametrize("text", ["", "nodejs@", "--nodejs"])
-def test_what_names_no_tool_is_a_usage_error(text):
+def test_an_argument_without_a_tool_is_a_usage_error(text):
     with pytest.raises(UsageError):
         parse(text)
 
@@ -44,23 +44,23 @@ def test_what_names_no_tool_is_a_usage_error(text):
         (["npm:@scope/name", "1.2"], [ToolSpec("npm:@scope/name", "1.2")]),
     ],
 )
-def test_two_words_are_a_tool_and_a_spec_unless_the_second_is_a_tool(words, expected):
+def test_two_arguments_are_a_tool_and_a_spec_unless_the_second_is_a_tool(words, expected):
     assert parse_many(words, KNOWN.__contains__) == expected
 
 
-def test_a_spec_that_can_mean_nothing_is_refused_where_it_is_typed():
+def test_an_invalid_spec_argument_is_a_usage_error():
     assert build_tool_spec("nodejs", ">=20 <22") == ToolSpec("nodejs", ">=20 <22")
     with pytest.raises(InvalidRequest, match="nodejs@20 x y"):
         build_tool_spec("nodejs", "20 x y")
 
 
 @pytest.mark.parametrize("spec", ["", " ", "\t"])
-def test_an_empty_spec_is_refused(spec):
+def test_an_empty_spec_is_rejected(spec):
     with pytest.raises(UsageError, match="empty version for nodejs"):
         build_tool_spec("nodejs", spec)
 
 
-def test_a_tool_and_its_spec_in_two_words():
+def test_a_tool_and_its_spec_may_be_two_arguments():
     assert from_two_args("npm:@scope/name", "^1") == ToolSpec("npm:@scope/name", "^1")
     with pytest.raises(UsageError, match=r"pypi:ruff has two versions: 0\.14 and 0\.13"):
         from_two_args("pypi:ruff@0.14", "0.13")

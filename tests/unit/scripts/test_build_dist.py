@@ -46,7 +46,7 @@ def wheel(build_dist, tmp_path):
     return create
 
 
-def test_a_whole_wheel_passes(build_dist, wheel):
+def test_a_complete_wheel_passes(build_dist, wheel):
     build_dist.check_metadata(wheel())
     build_dist.check_record(wheel())
 
@@ -88,7 +88,7 @@ def test_builds_that_differ_are_refused(build_dist, tmp_path):
         build_dist.check_reproducible((first, first), (first, second))
 
 
-def test_the_date_of_the_environment_comes_first(build_dist, monkeypatch):
+def test_source_date_epoch_overrides_the_commit_date(build_dist, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     assert build_dist.source_date() == "1700000000"
     monkeypatch.delenv("SOURCE_DATE_EPOCH")

@@ -23,18 +23,18 @@ def become(*words, **options):
     )
 
 
-def test_what_a_shim_set_is_taken_out():
+def test_variables_set_by_a_shim_are_removed():
     variables = {"ENVMGR_SHIM": ":", "ENVMGR_HOME": "/root", "LC_CTYPE": "C.UTF-8", "A": "1"}
     assert execution.restore_environment(variables) == {"A": "1"}
 
 
-def test_what_a_shim_found_is_put_back():
+def test_variables_saved_by_a_shim_are_restored():
     variables = {"ENVMGR_SHIM": "h:=C", "ENVMGR_HOME": "/root", "LC_CTYPE": "C.UTF-8"}
     assert execution.restore_environment(variables) == {"ENVMGR_HOME": "/root", "LC_CTYPE": "C"}
     assert execution.restore_environment({"ENVMGR_SHIM": "h:="}) == {"LC_CTYPE": ""}
 
 
-def test_a_locale_python_chose_for_itself_is_taken_out_without_a_shim_too():
+def test_a_locale_set_by_python_is_removed_without_a_shim():
     coerced = {"LC_CTYPE": "C.UTF-8"}
     assert execution.restore_environment(coerced, b"A=1\0") == {}
     assert execution.restore_environment(coerced, b"LC_CTYPE=C\0") == {"LC_CTYPE": "C"}
@@ -42,12 +42,12 @@ def test_a_locale_python_chose_for_itself_is_taken_out_without_a_shim_too():
     assert execution.restore_environment({"LC_CTYPE": "de_DE.UTF-8"}, b"A=1\0") == {"LC_CTYPE": "de_DE.UTF-8"}
 
 
-def test_directories_stand_in_front_once():
+def test_directories_are_prepended_once():
     assert execution.prepend_path(["/a", "/b", "/a"], "/usr/bin") == os.pathsep.join(["/a", "/b", "/usr/bin"])
     assert execution.prepend_path(["/a"], "") == "/a"
 
 
-def test_shims_are_put_on_path_unless_they_are_there():
+def test_shims_are_added_to_path_once():
     there = os.pathsep.join(["/usr/bin", "/shims"])
     assert execution.with_shims("/shims", there) == there
     assert execution.with_shims("/shims", "/usr/bin") == os.pathsep.join(["/shims", "/usr/bin"])
@@ -60,7 +60,7 @@ def test_a_program_dies_of_a_broken_pipe_as_usual():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="runs sh")
-def test_a_script_without_a_first_line_is_run_by_sh(tmp_path):
+def test_a_script_without_a_shebang_is_run_by_sh(tmp_path):
     script = tmp_path / "script"
     script.write_text('echo "got $1"; exit 3\n')
     script.chmod(0o755)
@@ -77,7 +77,7 @@ def test_a_script_without_a_first_line_is_run_by_sh(tmp_path):
         (None, 0, "CommandNotFound", "No such file"),
     ],
 )
-def test_what_cannot_run_says_why(tmp_path, content, mode, kind, message):
+def test_a_program_that_cannot_run_is_an_error_with_the_cause(tmp_path, content, mode, kind, message):
     script = tmp_path / "script"
     if content is not None:
         script.write_text(content)

@@ -48,13 +48,13 @@ def finish(paths, dotfile, made):
     return plan.commit(paths, plan.start(paths), str(dotfile.parent), "node", made)
 
 
-def test_plans_of_a_project_and_of_none_are_apart(paths):
+def test_plans_with_and_without_a_project_are_separate(paths):
     assert plan.path_of(paths, "/", "node") == f"{paths.plans}/node.plan"
     assert plan.path_of(paths, None, "node") == f"{paths.plans}/node.global"
     assert plan.path_of(paths, "/a/b", "node") == f"{paths.plans}/a/b/node.plan"
 
 
-def test_a_plan_is_as_old_as_the_moment_before_its_inputs_were_read(paths, dotfile):
+def test_the_time_of_a_plan_is_before_its_inputs_were_read(paths, dotfile):
     draft = plan.start(paths)
     assert plan.commit(paths, draft, str(dotfile.parent), "node", make(dotfile))
     written = plan.path_of(paths, str(dotfile.parent), "node")
@@ -78,7 +78,7 @@ def test_an_input_replaced_by_an_older_file_since_the_draft_leaves_no_plan(paths
     assert not plan.commit(paths, draft, str(dotfile.parent), "node", make(dotfile))
 
 
-def test_clearing_takes_plans_drafts_and_what_clearing_left_before(paths, dotfile, tmp_path):
+def test_clearing_removes_plans_drafts_and_leftovers(paths, dotfile, tmp_path):
     assert finish(paths, dotfile, make(dotfile))
     (tmp_path / "root" / ".plans-1.1").mkdir()
     draft = plan.start(paths)
@@ -89,7 +89,7 @@ def test_clearing_takes_plans_drafts_and_what_clearing_left_before(paths, dotfil
     plan.invalidate_all(paths)
 
 
-def test_where_nothing_can_be_written_there_is_no_draft(paths, tmp_path):
+def test_without_write_permission_there_is_no_draft(paths, tmp_path):
     (tmp_path / "root").write_text("a file, not a directory")
     assert plan.start(paths) is None
 
@@ -109,11 +109,11 @@ def test_a_directory_in_the_place_of_a_plan_leaves_no_plan(paths, dotfile):
         {"program": "/\ud800"},
     ],
 )
-def test_what_a_shell_cannot_say_leaves_no_plan(paths, dotfile, changes):
+def test_values_that_a_shell_cannot_quote_leave_no_plan(paths, dotfile, changes):
     assert not finish(paths, dotfile, make(dotfile, **changes))
 
 
-def test_a_stamp_has_the_time_of_the_input_and_is_made_once(paths, dotfile):
+def test_a_stamp_has_the_time_of_the_input_and_is_created_once(paths, dotfile):
     assert finish(paths, dotfile, make(dotfile))
     (stamp,) = [name for name in os.listdir(paths.plans) if name.endswith(".stamp")]
     status = os.stat(f"{paths.plans}/{stamp}")
@@ -122,13 +122,13 @@ def test_a_stamp_has_the_time_of_the_input_and_is_made_once(paths, dotfile):
     assert os.stat(f"{paths.plans}/{stamp}").st_ino == status.st_ino
 
 
-def test_where_a_stamp_cannot_hold_a_time_the_age_alone_is_checked():
+def test_without_exact_stamp_times_only_the_age_is_checked():
     text = plan.render(Plan("/x", {}, ("/i",), {}), {"/i": ""})
     assert "-nt '/i'" in text
     assert "-ot" not in text
 
 
-def test_dropping_a_draft_twice_is_fine(paths):
+def test_dropping_a_draft_twice_has_no_effect(paths):
     draft = plan.start(paths)
     before = set(os.listdir(paths.plans))
     plan.discard(draft)
@@ -137,7 +137,7 @@ def test_dropping_a_draft_twice_is_fine(paths):
     remove_tree(paths.data)
 
 
-def test_directories_that_path_must_begin_with_are_put_there_once(tmp_path):
+def test_leading_path_directories_are_prepended_once(tmp_path):
     front = [str(tmp_path / "it's"), str(tmp_path / "b*")]
     text = plan.render(Plan("/bin/sh", {}, (), {}, path=(*front, front[0])), {})
     script = tmp_path / "plan"

@@ -25,7 +25,7 @@ def test_sh_reads_back_what_was_quoted(text):
     assert read == text.encode()
 
 
-def test_bytes_of_a_path_that_are_no_text_survive():
+def test_undecodable_bytes_of_a_path_are_preserved():
     name = os.fsdecode(b"caf\xe9 'x'")
     command = os.fsencode(f"printf %s {quoting.posix(name)}")
     assert subprocess.run(["sh", "-c", command], capture_output=True, check=True).stdout == b"caf\xe9 'x'"

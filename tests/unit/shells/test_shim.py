@@ -28,19 +28,19 @@ def write(directory, **contents):
         (directory / name).write_bytes(content)
 
 
-def test_all_that_is_baked_is_quoted():
+def test_embedded_values_are_quoted():
     baked = ShimContext(*[f"{NASTY}/{part}" for part in ("home", "plans", "shims", "python", "site")])
     for text in shim.files(baked, ["it's", "-x", "[", "a\nb"], windows=False).values():
         subprocess.run(["sh", "-n"], input=text, check=True)
         assert b"@HOME@" not in text
 
 
-def test_a_baked_value_that_looks_like_a_placeholder_stays_as_it_is(baked):
+def test_an_embedded_value_like_a_placeholder_is_unchanged(baked):
     odd = ShimContext("/@COMMAND@", baked.plans, baked.shims, baked.python, baked.site)
     assert b"__envmgr_home='/@COMMAND@'" in shim.files(odd, ["node"], windows=False)["node"]
 
 
-def test_on_windows_there_is_a_batch_file_with_its_line_ends_and_a_twin(baked):
+def test_on_windows_there_is_a_batch_file_with_crlf_and_a_posix_shim(baked):
     files = shim.files(baked, ["node"], windows=True)
     assert set(files) == {"node", "node.bat"}
     batch = files["node.bat"]
@@ -49,12 +49,12 @@ def test_on_windows_there_is_a_batch_file_with_its_line_ends_and_a_twin(baked):
     assert shim_marker.MARKER in batch
 
 
-def test_only_single_root_is_baked_as_home(tmp_path):
+def test_only_a_single_root_is_embedded_as_home(tmp_path):
     assert shim.shim_context(single_root(str(tmp_path))).home == str(tmp_path)
     assert shim.shim_context(Paths("/data", "/settings", "/cache")).home == ""
 
 
-def test_what_is_missing_is_written_and_what_is_of_no_use_removed(tmp_path, baked):
+def test_missing_shims_are_written_and_obsolete_ones_removed(tmp_path, baked):
     directory = tmp_path / "shims"
     shim.rewrite(str(directory), shim.files(baked, ["node", "npm"], windows=False))
     done = shim.rewrite(str(directory), shim.files(baked, ["npm", "go"], windows=False))
@@ -63,7 +63,7 @@ def test_what_is_missing_is_written_and_what_is_of_no_use_removed(tmp_path, bake
     assert stat.S_IMODE((directory / "go").stat().st_mode) & 0o111
 
 
-def test_a_shim_that_is_right_is_not_written_again(tmp_path, baked):
+def test_a_correct_shim_is_not_rewritten(tmp_path, baked):
     files = shim.files(baked, ["node"], windows=False)
     shim.rewrite(str(tmp_path / "shims"), files)
     before = (tmp_path / "shims" / "node").stat().st_ino
@@ -71,14 +71,14 @@ def test_a_shim_that_is_right_is_not_written_again(tmp_path, baked):
     assert (tmp_path / "shims" / "node").stat().st_ino == before
 
 
-def test_a_shim_that_lost_its_mode_is_written_again(tmp_path, baked):
+def test_a_shim_without_execute_permission_is_rewritten(tmp_path, baked):
     files = shim.files(baked, ["node"], windows=False)
     shim.rewrite(str(tmp_path / "shims"), files)
     (tmp_path / "shims" / "node").chmod(0o644)
     assert shim.rewrite(str(tmp_path / "shims"), files).missing == ("node",)
 
 
-def test_files_of_others_are_neither_overwritten_nor_removed(tmp_path, baked):
+def test_foreign_files_are_neither_overwritten_nor_removed(tmp_path, baked):
     write(tmp_path / "shims", node=b"#!/bin/sh\nmine\n", other=b"mine too")
     done = shim.rewrite(str(tmp_path / "shims"), shim.files(baked, ["node"], windows=False))
     assert done.foreign == ("node",)
@@ -86,7 +86,7 @@ def test_files_of_others_are_neither_overwritten_nor_removed(tmp_path, baked):
     assert (tmp_path / "shims" / "other").exists()
 
 
-def test_what_a_writer_that_died_left_is_removed(tmp_path):
+def test_temporary_files_of_a_dead_writer_are_removed(tmp_path):
     write(tmp_path / "shims", **{".node.12.1.tmp": b""})
     assert shim.rewrite(str(tmp_path / "shims"), {}).stale == (".node.12.1.tmp",)
 
@@ -98,7 +98,7 @@ def test_comparing_writes_nothing(tmp_path, baked):
 
 
 @pytest.mark.parametrize("content", [b"#!/bin/sh\n# some script\n", b"", b"\x7fELF"])
-def test_other_files_are_no_shims(tmp_path, content):
+def test_other_files_are_not_shims(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
     assert not shim_marker.is_shim(str(tmp_path / "x"))
     assert not shim_marker.is_shim(str(tmp_path / "gone"))

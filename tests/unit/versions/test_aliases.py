@@ -58,7 +58,7 @@ def test_a_spec_is_distinguished_from_a_version_missing_in_the_list(spec, kind, 
         "1" * 1_025,
     ],
 )
-def test_what_can_be_nothing_at_all_is_refused(spec):
+def test_an_invalid_text_is_rejected(spec):
     with pytest.raises(SpecError):
         classify(spec)
 
@@ -82,7 +82,7 @@ def test_aliases_are_followed_to_their_end(spec, words):
     assert resolve_aliases(spec, {"lts": " 20 "}, {"work": " lts "}) == words
 
 
-def test_a_users_alias_goes_before_every_other_meaning():
+def test_a_user_alias_overrides_every_other_meaning():
     tool = {"lts": "20", "latest": "1", "stable": "1"}
 
     assert resolve_aliases("lts", tool, {"lts": "18"}) == ("lts", "18")
@@ -90,17 +90,17 @@ def test_a_users_alias_goes_before_every_other_meaning():
     assert resolve_aliases("20", tool, {"20": "^20.5"}) == ("20", "^20.5")
 
 
-def test_latest_and_stable_go_before_a_tools_aliases():
+def test_latest_and_stable_override_aliases_of_the_tool():
     assert resolve_aliases("stable", {"latest": "1", "stable": "2"}) == ("stable", "latest")
 
 
-def test_aliases_in_a_circle_are_named():
+def test_circular_aliases_are_named():
     with pytest.raises(WordError, match="a → b → a: alias loop") as caught:
         resolve_aliases("a", {"a": "b"}, {"b": "a"})
     assert caught.value.words == ("a", "b", "a")
 
 
-def test_ten_hops_are_followed_and_no_more():
+def test_at_most_ten_aliases_are_followed():
     chain = {f"n{i}": f"n{i + 1}" for i in range(20)}
 
     assert len(resolve_aliases("n10", chain)) == 11
@@ -109,13 +109,13 @@ def test_ten_hops_are_followed_and_no_more():
 
 
 @pytest.mark.parametrize("spec", ["latest:", "prefix: "])
-def test_a_prefix_of_nothing_is_refused(spec):
+def test_a_prefix_without_a_version_is_rejected(spec):
     with pytest.raises(SpecError, match="empty after"):
         resolve_aliases(spec)
 
 
 @pytest.mark.parametrize("spec", ["file:/x", "http://example.com/x", "npm:1", "Latest:20"])
-def test_an_unknown_prefix_is_refused_with_the_valid_ones(spec):
+def test_an_unknown_prefix_is_rejected_with_the_valid_ones(spec):
     with pytest.raises(SpecError, match="unknown prefix") as caught:
         classify(spec)
     assert "path:, ref:" in caught.value.hint

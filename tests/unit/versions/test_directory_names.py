@@ -10,7 +10,7 @@ from envmgr.versions import is_folder_name
 @pytest.mark.parametrize(
     "version", ["20.1.0", "3.12.4+20240726", "temurin-21.0.2+13.0.LTS", "1.0~rc1", "master", "a b"]
 )
-def test_a_version_that_every_file_system_takes_is_a_folder_name(version):
+def test_a_version_valid_on_every_file_system_is_a_directory_name(version):
     assert is_folder_name(version)
 
 
@@ -44,5 +44,5 @@ def test_a_version_that_every_file_system_takes_is_a_folder_name(version):
         "1" * 256,
     ],
 )
-def test_a_version_that_could_lead_elsewhere_or_nowhere_is_none(version):
+def test_a_version_that_is_not_a_safe_path_is_not_a_directory_name(version):
     assert not is_folder_name(version)

@@ -29,14 +29,12 @@ def pool(*texts, variants=()):
         ("21", ["master"], "zulu", ""),
     ],
 )
-def test_the_named_vendor_then_plain_versions_then_the_only_or_default_vendor_is_meant(
-    spec, texts, default, vendor
-):
+def test_vendors_are_selected_by_name_then_plain_then_only_or_default(spec, texts, default, vendor):
     assert vendor_for(only(spec), pool(*texts), default, spec) == vendor
 
 
 @pytest.mark.parametrize("default", [None, "", "corretto"])
-def test_several_vendors_without_a_word_on_which_are_named(default):
+def test_ambiguous_vendors_are_listed(default):
     with pytest.raises(VendorError, match=r"'21' is ambiguous: .*\(temurin, zulu\)") as caught:
         vendor_for(only("21"), pool("zulu-21", "temurin-21", "zulu-22"), default, "21")
     assert caught.value.vendors == ("temurin", "zulu")
@@ -49,14 +47,14 @@ def judge(spec, *texts, vendor="", variants=(), include_prerelease=False):
     return [version.text for version in taken], [(version.text, why) for version, why in refused]
 
 
-def test_what_is_in_range_and_refused_has_its_reason():
+def test_a_rejected_version_within_the_range_has_a_reason():
     assert judge("^3.13", "3.12", "3.13.0", "3.13.0t", "3.14.0rc1", "pypy-3.13", "4.0", variants=("t",)) == (
         ["3.13.0"],
         [("3.13.0t", "another variant"), ("3.14.0rc1", "pre-release"), ("pypy-3.13", "another vendor")],
     )
 
 
-def test_a_variant_is_taken_only_by_a_spec_that_names_it():
+def test_a_variant_matches_only_a_spec_that_names_it():
     assert judge("3.13t", "3.13.0", "3.13.0t", "3.13.1t", variants=("t",)) == (
         ["3.13.0t", "3.13.1t"],
         [("3.13.0", "another variant")],
@@ -64,7 +62,7 @@ def test_a_variant_is_taken_only_by_a_spec_that_names_it():
     assert judge("3.13.x-t", "3.13.0", "3.13.0t", variants=("t",))[0] == ["3.13.0t"]
 
 
-def test_a_build_named_is_taken_or_none_but_never_another():
+def test_a_spec_with_a_build_matches_only_that_build():
     versions = ("3.12.3", "3.12.3+01", "3.12.3+2")
 
     for spec in ("3.12.3+1", "=3.12.3+1", "==3.12.3+1", "3.12+1"):
@@ -74,7 +72,7 @@ def test_a_build_named_is_taken_or_none_but_never_another():
     assert judge("3.12.3+1 3.12.3+2", *versions)[0] == ["3.12.3"]
 
 
-def test_prereleases_of_a_release_that_is_named_are_taken_from_there_on():
+def test_prereleases_match_from_a_named_prerelease_on():
     versions = ("1.2.3-a1", "1.2.3-b1", "1.2.3-rc1", "1.2.4-b1", "1.2.4")
 
     assert judge("^1.2.3-b1", *versions) == (
@@ -84,7 +82,7 @@ def test_prereleases_of_a_release_that_is_named_are_taken_from_there_on():
     assert judge("^1.2.3-b1", *versions, include_prerelease=True)[0] == list(versions[1:])
 
 
-def test_the_version_itself_goes_before_what_starts_with_it():
+def test_an_exact_version_precedes_versions_with_its_prefix():
     assert judge("1.2.3", "1.2.3.4", "1.2.3", "1.2.3+5")[0] == ["1.2.3", "1.2.3+5"]
     assert judge("1.2.3", "1.2.3.4", "1.2.3w", "1.2.4")[0] == ["1.2.3.4", "1.2.3w"]
     assert judge("1.2.3 >=1.2", "1.2.3.4", "1.2.3")[0] == ["1.2.3"]

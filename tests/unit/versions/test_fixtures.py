@@ -41,16 +41,16 @@ def or_none(answer):
 
 
 @pytest.mark.parametrize("name", RANGES)
-def test_a_version_is_inside_or_outside_a_range_as_npm_has_it(name):
+def test_a_version_is_inside_or_outside_a_range_as_in_npm(name):
     assert [row for row in binding_rows(name) if is_inside(row) is not row["expected"]] == []
 
 
 @pytest.mark.parametrize("name", SIDES)
-def test_a_version_beside_a_range_is_inside_only_where_npm_says_so(name):
+def test_a_version_next_to_a_range_is_inside_only_as_in_npm(name):
     assert [row for row in binding_rows(name) if is_inside(row) is not row["satisfies"]] == []
 
 
-def test_ranges_that_npm_refuses_are_refused_and_all_others_parse():
+def test_ranges_are_valid_as_in_npm():
     def parses(row):
         return or_none(lambda: versions.parse_spec(row["range"])) is not None
 
@@ -59,7 +59,7 @@ def test_ranges_that_npm_refuses_are_refused_and_all_others_parse():
     assert wrong == []
 
 
-def test_ranges_take_in_the_same_versions_as_npm():
+def test_ranges_match_the_same_versions_as_in_npm():
     probes = load("range-parse")["probe_versions"]
 
     def truth(row):
@@ -71,7 +71,7 @@ def test_ranges_take_in_the_same_versions_as_npm():
 
 
 @pytest.mark.parametrize("name", ["comparisons", "equality"])
-def test_versions_compare_as_npm_compares_them_both_ways_round(name):
+def test_versions_compare_as_in_npm(name):
     def both(row):
         return (
             versions.compare(row["version"], row["other"]),
@@ -81,7 +81,7 @@ def test_versions_compare_as_npm_compares_them_both_ways_round(name):
     assert [row for row in binding_rows(name) if both(row) != (row["expected"], -row["expected"])] == []
 
 
-def test_valid_versions_come_apart_as_in_npm():
+def test_valid_versions_are_parsed_as_in_npm():
     def parts(row):
         version = versions.parse(row["version"])
         return {
@@ -93,7 +93,7 @@ def test_valid_versions_come_apart_as_in_npm():
     assert [row for row in binding_rows("valid-versions") if parts(row) != row["expected"]] == []
 
 
-def test_what_is_no_version_is_opaque_and_in_no_range():
+def test_an_invalid_version_is_opaque_and_outside_every_range():
     rows = binding_rows("invalid-versions")
 
     assert [row for row in rows if not versions.parse(row["version"]).opaque] == []

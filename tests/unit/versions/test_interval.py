@@ -57,7 +57,7 @@ def inside(spec, include_prerelease):
         (">=2.0 >=2.0-rc1", "2.0 2.0.1 2.9 3.0"),
     ],
 )
-def test_an_operator_takes_in_these_releases(spec, expected):
+def test_an_operator_matches_its_releases(spec, expected):
     assert inside(spec, include_prerelease=False) == expected
 
 
@@ -78,7 +78,7 @@ def test_an_operator_takes_in_these_releases(spec, expected):
         ("*", " ".join(LADDER)),
     ],
 )
-def test_upper_bounds_leave_out_their_own_prereleases_when_all_others_count(spec, expected):
+def test_upper_bounds_exclude_their_own_prereleases(spec, expected):
     assert inside(spec, include_prerelease=True) == expected
 
 
@@ -93,13 +93,13 @@ def test_upper_bounds_leave_out_their_own_prereleases_when_all_others_count(spec
         ("^0.x", "0.9", "1.0"),
     ],
 )
-def test_caret_moves_the_leftmost_number_that_is_not_zero_else_the_last(spec, takes, leaves):
+def test_caret_fixes_the_leftmost_nonzero_number(spec, takes, leaves):
     assert satisfies(takes, spec)
     assert not satisfies(leaves, spec)
 
 
 @pytest.mark.parametrize("spec", ["^9007199254740991.0", "~9007199254740991", "~1.9007199254740991"])
-def test_a_range_without_a_next_version_is_refused(spec):
+def test_a_range_without_a_next_version_is_rejected(spec):
     with pytest.raises(SpecError, match="9007199254740991"):
         parse_spec(spec)
 

@@ -23,7 +23,7 @@ from envmgr.versions import compare
         ["master", "0.0.0-0", "0.0.0"],
     ],
 )
-def test_versions_stand_in_this_order(ascending):
+def test_versions_are_sorted_in_this_order(ascending):
     assert [compare(a, b) for a, b in pairwise(ascending)] == [-1] * (len(ascending) - 1)
 
 
@@ -38,7 +38,7 @@ def test_versions_stand_in_this_order(ascending):
         ("1.0-p1", "1.0.post1"),
     ],
 )
-def test_versions_spelt_differently_are_equal(a, b):
+def test_equivalent_notations_of_a_version_are_equal(a, b):
     assert compare(a, b) == compare(b, a) == 0
 
 

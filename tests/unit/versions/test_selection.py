@@ -12,7 +12,7 @@ from envmgr.versions import SpecError, VendorError, WordError, max_satisfying, s
 NODE = ("v18.20.4", "v20.0.0", "v20.18.1", "v22.0.0-rc.1", "v21.7.3", "v22.3.0")
 
 
-def test_a_selection_says_what_was_found_best_first_and_what_was_passed_over():
+def test_a_selection_has_matches_best_first_and_rejected_versions():
     selection = select(("1.1", "1.3-rc1", "1.2", "1.3-rc2", "go-1.9", "2.0", "1.0"), "^1")
 
     assert selection.winner == "1.2"
@@ -26,7 +26,7 @@ def test_a_selection_says_what_was_found_best_first_and_what_was_passed_over():
     assert selection.alias_chain == ("^1",)
 
 
-def test_a_miss_takes_no_prerelease_but_tells_which_there_are():
+def test_a_selection_without_a_match_lists_prereleases():
     selection = select(("3.12.3", "3.13.0rc2", "3.13.0a1"), "3.13")
 
     assert (selection.winner, selection.candidates) == (None, ())
@@ -35,7 +35,7 @@ def test_a_miss_takes_no_prerelease_but_tells_which_there_are():
 
 
 @pytest.mark.parametrize("word", ["latest", "stable", "zls", "zls-", "zls-latest", "latest:zls"])
-def test_latest_alone_falls_back_on_prereleases(word):
+def test_only_latest_falls_back_to_prereleases(word):
     versions = ("zls-0.1-dev.5", "zls-0.1-dev.12")
 
     assert select(versions, word).candidates == ("zls-0.1-dev.12", "zls-0.1-dev.5")
@@ -44,24 +44,24 @@ def test_latest_alone_falls_back_on_prereleases(word):
     assert select(versions, "*").winner is None
 
 
-def test_a_tools_aliases_lead_to_versions():
+def test_aliases_of_a_tool_resolve_to_versions():
     selection = select(NODE, "work", aliases={"lts": "20"}, user_aliases={"work": "lts"})
 
     assert (selection.winner, selection.alias_chain) == ("v20.18.1", ("work", "lts", "20"))
     assert max_satisfying(NODE, "lts", aliases={"lts": "20"}) == "v20.18.1"
 
 
-def test_a_vendor_is_a_word_though_it_looks_like_a_version():
+def test_a_vendor_that_looks_like_a_version_is_a_vendor():
     versions = ("3.12.3", "pypy3.10-7.3.17", "pypy3.10-7.3.12")
 
     assert select(versions, "pypy3.10").winner == "pypy3.10-7.3.17"
 
 
-def test_a_scoped_vendor_is_a_word():
+def test_a_scoped_vendor_is_a_vendor():
     assert select(("@biomejs/biome@2.0.0", "1.0"), "@biomejs/biome").winner == "@biomejs/biome@2.0.0"
 
 
-def test_vendors_of_a_list_are_named_where_a_spec_leaves_them_open():
+def test_vendors_are_listed_for_a_spec_without_one():
     versions = ("temurin-21", "zulu-22")
 
     with pytest.raises(VendorError, match="temurin, zulu"):
@@ -70,7 +70,7 @@ def test_vendors_of_a_list_are_named_where_a_spec_leaves_them_open():
     assert select(versions, "temurin-21 || zulu-22").winner == "zulu-22"
 
 
-def test_variants_are_distinguished_as_the_tool_declares():
+def test_variants_are_those_that_the_tool_declares():
     versions = ("3.13.0", "3.13.1", "3.13.1t", "3.14.0rc1t", "3.14.0")
 
     assert select(versions, "3.13", variants=["t"]).winner == "3.13.1"
@@ -80,25 +80,25 @@ def test_variants_are_distinguished_as_the_tool_declares():
     assert max_satisfying(versions, ">=3.14.0rc1t", variants=("t",)) == "3.14.0rc1t"
 
 
-def test_ties_go_to_the_higher_build_then_to_the_first_of_the_list():
+def test_ties_are_won_by_the_higher_build_then_the_first_entry():
     assert select(("1.0+9", "1.0.0+10", "1+10", "1"), "1").candidates == ("1.0.0+10", "1+10", "1.0+9", "1")
     assert max_satisfying(("1.0+9", "1.0.0+10", "1+10", "1"), "1") == "1.0.0+10"
     assert max_satisfying(("1.0", "1"), "1") == "1.0"
 
 
-def test_sides_of_an_or_are_one_list_without_repeats():
+def test_alternatives_are_merged_without_duplicates():
     selection = select(("1.0", "1.1", "2.0-rc1", "3.0", "1.1"), "1 || 1.1 || 2 || >=1 <3")
 
     assert selection.candidates == ("1.1", "1.0")
     assert selection.rejected == (("2.0-rc1", "pre-release"),)
 
 
-def test_what_one_side_takes_is_not_rejected_by_another():
+def test_a_match_of_one_alternative_is_not_rejected_by_another():
     assert select(("2.0-rc1",), "2 || 2.0-rc1").rejected == ()
     assert select(("2.0-rc1",), "2 || 2.0-rc1").winner == "2.0-rc1"
 
 
-def test_an_opaque_entry_is_chosen_by_its_name_only():
+def test_an_opaque_entry_matches_its_name_only():
     versions = ("0.12.0", "master", "8u392-b08", "hello, world")
 
     assert select(versions, "master").candidates == ("master",)
@@ -107,7 +107,7 @@ def test_an_opaque_entry_is_chosen_by_its_name_only():
     assert select(versions, "latest").winner == "0.12.0"
 
 
-def test_a_name_with_shell_characters_is_refused_though_it_is_listed():
+def test_a_listed_name_with_shell_characters_is_rejected():
     with pytest.raises(SpecError, match="';': invalid character"):
         select(("1;ls",), "1;ls")
 
@@ -128,7 +128,7 @@ def test_a_name_with_shell_characters_is_refused_though_it_is_listed():
         ("a b", SpecError, "'a': not a version"),
     ],
 )
-def test_what_means_nothing_is_an_error_that_quotes_it(spec, error, message):
+def test_an_invalid_spec_is_an_error_that_quotes_it(spec, error, message):
     aliases = {"here": "path:~/x", "there": "nowhere"}
 
     with pytest.raises(error) as caught:
@@ -137,23 +137,23 @@ def test_what_means_nothing_is_an_error_that_quotes_it(spec, error, message):
     assert isinstance(caught.value, ValueError)
 
 
-def test_nothing_to_choose_from_is_no_error():
+def test_an_empty_list_is_not_an_error():
     assert select((), "latest").winner is None
     assert max_satisfying((), "^1") is None
 
 
-def test_satisfies_answers_false_where_select_would_raise():
+def test_satisfies_returns_false_if_select_raises():
     assert not satisfies("1.2.3", "not a range")
     assert not satisfies("1.2.3", "lts")
     assert not satisfies("not a version", "*")
 
 
-def test_a_version_of_the_only_vendor_meets_a_spec_without_one():
+def test_a_version_of_the_only_vendor_matches_a_spec_without_one():
     assert satisfies("temurin-21.0.2", "21")
     assert not satisfies("temurin-21.0.2", "zulu-21")
 
 
-def test_choosing_among_plain_versions_starts_without_the_costly_modules():
+def test_selecting_among_plain_versions_imports_no_slow_modules():
     program = (
         "import sys; from envmgr.versions import select;"
         "assert select(('20.1.0', '20.2.0'), '^20.1').winner == select(('20.2.0',), '20.x').winner == '20.2.0';"
@@ -171,7 +171,7 @@ def test_choosing_among_plain_versions_starts_without_the_costly_modules():
 
 
 @pytest.mark.parametrize("spec", ["Temurin-17", "temurin-17", "TEMURIN", "Temurin-latest"])
-def test_the_case_of_a_vendor_does_not_matter(spec):
+def test_vendors_are_matched_without_case(spec):
     assert select(("temurin-17.0.9+9", "zulu-17.0.9"), spec).winner == "temurin-17.0.9+9"
 
 

@@ -12,7 +12,7 @@ from envmgr.versions import spec as module
     "text",
     ["1.2.3", "1.2.3.4", "=1.2.3", "==1.22", "==21+35", "1.22rc1", "1.1.1w", "=3.4a", "temurin-21.0.2+13"],
 )
-def test_one_version_by_its_name_is_exact(text):
+def test_a_single_version_is_exact(text):
     assert parse_spec(text).exact
 
 
@@ -37,12 +37,12 @@ def test_anything_wider_is_not_exact(text):
     assert not parse_spec(text).exact
 
 
-def test_a_spec_is_read_once():
+def test_a_spec_is_parsed_once():
     assert parse_spec("^20.1") is parse_spec("^20.1")
     assert parse_spec("3.13t") is not parse_spec("3.13t", ("t",))
 
 
-def test_remembered_specs_are_forgotten_before_they_fill_the_memory(monkeypatch):
+def test_the_cache_of_specs_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "_REMEMBERED", 2)
     monkeypatch.setattr(module, "_known", {})
     for text in ("1", "2", "3"):
@@ -55,7 +55,7 @@ def test_duplicate_alternatives_are_merged():
     assert len(parse_spec("||||1||1").alternatives) == 2
 
 
-def test_a_vendor_named_once_holds_for_its_set_alone():
+def test_a_vendor_applies_to_its_set_only():
     assert [side.vendor for side in parse_spec(">=temurin-17 <21 || zulu-8 || 11").alternatives] == [
         "temurin",
         "zulu",
@@ -63,7 +63,7 @@ def test_a_vendor_named_once_holds_for_its_set_alone():
     ]
 
 
-def test_a_variant_named_once_holds_for_its_set_alone():
+def test_a_variant_applies_to_its_set_only():
     assert [side.variant for side in parse_spec(">=3.13t <3.15 || 3.12", ("t", "d")).alternatives] == [
         "t",
         "",
@@ -77,7 +77,7 @@ def test_a_variant_named_once_holds_for_its_set_alone():
         ("3.13t <3.14d", ("t", "d"), "'3.14d': two variant values, t and d"),
     ],
 )
-def test_two_vendors_or_variants_in_a_set_are_refused(text, variants, problem):
+def test_two_vendors_or_variants_in_a_set_are_rejected(text, variants, problem):
     with pytest.raises(SpecError, match=problem):
         parse_spec(text, variants)
 
@@ -100,6 +100,6 @@ def test_a_comma_separates_requests_unless_an_operator_follows(text, requests):
 
 
 @pytest.mark.parametrize("text", ["", " ", "3.12,", ",3.12", "3.12,,3.11"])
-def test_an_empty_request_is_refused(text):
+def test_an_empty_request_is_rejected(text):
     with pytest.raises(SpecError, match="empty version"):
         split_requests(text)

@@ -28,7 +28,7 @@ from envmgr.versions.version import LIMIT, parse_all
         ("9007199254740991", (2**53 - 1,)),
     ],
 )
-def test_numbers_are_read_whatever_joins_them(text, numbers):
+def test_numbers_are_parsed_with_any_separator(text, numbers):
     version = parse(text)
 
     assert (version.numbers, version.vendor, version.suffixed, version.build) == (numbers, "", False, ())
@@ -103,7 +103,7 @@ def test_prereleases_are_recognized_by_hyphen_tilde_or_word(text, release, pre):
         "1.0.hotfix",
     ],
 )
-def test_letters_patch_levels_and_dotted_words_come_after_the_release(text):
+def test_letters_patch_levels_and_dotted_words_sort_after_the_release(text):
     version = parse(text)
 
     assert version.suffixed
@@ -149,7 +149,7 @@ def test_words_for_a_plain_release_are_dropped(text):
         "1.2.3\n",
     ],
 )
-def test_anything_else_is_an_opaque_name_that_only_itself_matches(text):
+def test_anything_else_is_an_opaque_name(text):
     assert parse(text).opaque
     assert not satisfies(text, "*", include_prerelease=True)
 
@@ -159,7 +159,7 @@ def test_an_opaque_name_is_matched_by_itself():
     assert not satisfies("main", "master")
 
 
-def test_a_version_over_256_characters_is_opaque_and_not_remembered():
+def test_a_version_over_256_characters_is_opaque_and_not_cached():
     longest = "1.2.3-" + "a" * (LIMIT - 6)
 
     assert not parse(longest).opaque
@@ -167,11 +167,11 @@ def test_a_version_over_256_characters_is_opaque_and_not_remembered():
     assert longest + "a" not in module._known[()]
 
 
-def test_a_version_is_read_once():
+def test_a_version_is_parsed_once():
     assert parse("20.1.0-once") is parse("20.1.0-once")
 
 
-def test_remembered_versions_are_forgotten_before_they_fill_the_memory(monkeypatch):
+def test_the_cache_of_versions_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "_REMEMBERED", 2)
     monkeypatch.setattr(module, "_known", {})
 
@@ -180,7 +180,7 @@ def test_remembered_versions_are_forgotten_before_they_fill_the_memory(monkeypat
 
 
 @pytest.mark.parametrize("text", ["3.13.0t", "3.13.0-t", "3.13.0t+5"])
-def test_a_variant_is_cut_off_where_the_tool_has_it(text):
+def test_a_variant_of_the_tool_is_separated(text):
     version = parse(text, ("d", "t"))
 
     assert (version.variant, version.rank, version.text) == ("t", parse("3.13.0").rank, text)
@@ -188,7 +188,7 @@ def test_a_variant_is_cut_off_where_the_tool_has_it(text):
 
 
 @pytest.mark.parametrize("text", ["master-t", "t", "1.0-bett", "3.13.0"])
-def test_what_only_ends_like_a_variant_is_read_whole(text):
+def test_a_suffix_that_is_not_a_variant_is_kept(text):
     assert parse(text, ("t",)) == parse(text)
 
 
@@ -196,18 +196,18 @@ def test_a_prerelease_can_be_a_variant():
     assert parse("3.14.0rc1t", ("t",)).pre == ("rc1",)
 
 
-def test_opaque_names_come_first_and_vendors_stay_together():
+def test_opaque_names_sort_first_and_vendors_together():
     mixed = ["zulu-1", "2", "master", "temurin-3", "1", "temurin-2"]
 
     assert sort(mixed) == ["master", "1", "2", "temurin-2", "temurin-3", "zulu-1"]
 
 
-def test_sorting_goes_by_build_between_equals_and_then_keeps_the_order():
+def test_equal_versions_are_sorted_by_build_then_stably():
     assert sort(["1+10", "1+9", "1.0", "1"]) == ["1.0", "1", "1+9", "1+10"]
 
 
 @pytest.mark.parametrize(("a", "b"), [("1.0", "1.0+1"), ("1.0+a", "1.0+b"), ("1.0+1", "1.0+1.0")])
-def test_only_compare_build_looks_at_builds(a, b):
+def test_only_compare_build_considers_builds(a, b):
     assert compare(a, b) == 0
     assert (compare_build(a, b), compare_build(b, a), compare_build(a, a)) == (-1, 1, 0)
 
@@ -222,7 +222,7 @@ def test_only_compare_build_looks_at_builds(a, b):
         ("master", "master"),
     ],
 )
-def test_a_pin_means_just_the_version(version, spec):
+def test_a_pin_matches_only_its_version(version, spec):
     assert pin(version) == spec
     assert select([version, f"{version}.5", "9.9.9"], spec).winner == version
 

@@ -7,7 +7,7 @@ import pytest
 from envmgr.kit.audit_log.canonical_json import MAX_DEPTH, MAX_SAFE_INTEGER, canonicalize
 
 
-def test_the_example_of_the_rfc_is_written_as_there():
+def test_the_example_of_the_rfc_is_encoded_as_specified():
     # RFC 8785, 3.2.2 and 3.2.4, without its fractions
     value = json.loads(
         '{"numbers": [3, 4, 5], "string": "\\u20ac$\\u000F\\u000aA\'\\u0042\\u0022\\u005c\\\\\\"\\/",'
@@ -72,7 +72,7 @@ def test_values_are_written_in_their_shortest_form(value, written):
         ({1, 2}, "set"),
     ],
 )
-def test_what_cannot_be_written_in_one_way_is_refused(value, message):
+def test_values_without_a_canonical_form_are_rejected(value, message):
     with pytest.raises(ValueError, match=message) as refusal:
         canonicalize(value)
     assert type(refusal.value) is ValueError
@@ -85,7 +85,7 @@ def nested(depth: int) -> list[object]:
     return value
 
 
-def test_only_values_nested_too_deeply_are_refused():
+def test_only_values_beyond_the_maximum_depth_are_rejected():
     assert canonicalize(nested(MAX_DEPTH)) == b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
     with pytest.raises(ValueError, match="nesting"):
         canonicalize(nested(MAX_DEPTH + 1))

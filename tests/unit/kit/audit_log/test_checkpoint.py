@@ -16,7 +16,7 @@ def encode_key(private: bytes) -> str:
     return str(checkpoints.sign(private, STATED)["public_key"])
 
 
-def test_a_signed_checkpoint_is_believed():
+def test_a_signed_checkpoint_is_valid():
     signed = checkpoints.sign(KEY, STATED)
     assert set(signed) == set(checkpoints.ALL_FIELDS)
     assert checkpoints.verify_error(json.loads(json.dumps(signed)), encode_key(KEY)) is None
@@ -42,26 +42,26 @@ def test_a_signed_checkpoint_is_believed():
         ("hash", None, "invalid hash None"),
     ],
 )
-def test_a_changed_checkpoint_is_not_believed(name, value, message):
+def test_a_modified_checkpoint_is_invalid(name, value, message):
     problem = checkpoints.verify_error({**checkpoints.sign(KEY, STATED), name: value})
     assert problem is not None
     assert message in problem
 
 
 @pytest.mark.parametrize("name", checkpoints.ALL_FIELDS)
-def test_a_checkpoint_that_lacks_something_says_what(name):
+def test_a_checkpoint_without_a_field_names_it(name):
     signed = checkpoints.sign(KEY, STATED)
     del signed[name]
     assert checkpoints.verify_error(signed) == f"field {name} missing"
 
 
-def test_only_the_trusted_key_is_believed():
+def test_only_a_signature_of_the_trusted_key_is_valid():
     other = ed25519.generate()
     problem = checkpoints.verify_error(checkpoints.sign(other, STATED), encode_key(KEY))
     assert problem == f"signed by key {encode_key(other)}, expected {encode_key(KEY)}"
 
 
-def test_what_the_next_one_calls_its_previous_depends_on_all_of_it():
+def test_the_fingerprint_covers_every_field_of_a_checkpoint():
     signed = checkpoints.sign(KEY, STATED)
     fingerprint = checkpoints.fingerprint(signed)
     assert fingerprint == checkpoints.fingerprint(dict(reversed(signed.items())))

@@ -14,24 +14,24 @@ SIGNATURE = bytes.fromhex(
 )
 
 
-def test_keys_and_signatures_are_those_of_the_rfc():
+def test_keys_and_signatures_match_the_rfc():
     assert ed25519.public_of(PRIVATE) == PUBLIC
     assert ed25519.sign(PRIVATE, MESSAGE) == SIGNATURE
     assert ed25519.is_signed(PUBLIC, SIGNATURE, MESSAGE)
 
 
-def test_a_signature_is_of_one_message_by_one_key():
+def test_a_signature_is_valid_for_one_message_and_key_only():
     other = ed25519.public_of(ed25519.generate())
     assert not ed25519.is_signed(PUBLIC, SIGNATURE, b"\x73")
     assert not ed25519.is_signed(other, SIGNATURE, MESSAGE)
     assert not ed25519.is_signed(PUBLIC, SIGNATURE[:-1], MESSAGE)
 
 
-def test_what_is_no_key_is_a_value_error():
+def test_an_invalid_key_is_a_value_error():
     with pytest.raises(ValueError, match="32"):
         ed25519.is_signed(b"short", SIGNATURE, MESSAGE)
 
 
-def test_every_key_is_another():
+def test_generated_keys_differ():
     assert ed25519.generate() != ed25519.generate()
     assert len(ed25519.generate()) == ed25519.PRIVATE_LENGTH

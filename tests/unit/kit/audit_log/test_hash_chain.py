@@ -16,13 +16,13 @@ def at(entry: dict[str, object]) -> dict[str, object]:
     return {"seq": entry["seq"], "hash": entry["hash"]}
 
 
-def test_a_link_is_what_the_format_says():
+def test_an_entry_hash_matches_the_documented_format():
     content = {"b": 1, "a": "é"}
     hashed = b"\x00" + GENESIS_HASH + b"\x00\x00\x00\x00\x00\x00\x00\x01" + '{"a":"é","b":1}'.encode()
     assert entry_hash(GENESIS_HASH, 1, content) == hashlib.sha256(hashed).digest()
 
 
-def test_a_log_as_it_was_written_is_whole():
+def test_an_unmodified_log_has_no_findings():
     entries = chain(6)
     assert findings(entries, [at(entries[2]), at(entries[5])]) == []
     assert findings([]) == []
@@ -55,26 +55,26 @@ def test_a_log_as_it_was_written_is_whole():
         {"prev_hash": "00" * 31},
     ],
 )
-def test_a_changed_entry_is_found_by_its_number(change):
+def test_a_changed_entry_is_reported_by_its_number(change):
     entries = chain(6)
     entries[2] = {**entries[2], **change}
     assert ("changed", 3) in kinds(findings(entries))
 
 
 @pytest.mark.parametrize("name", ["id", "payload", "hash", "prev_hash", "source_sequence", "event_type"])
-def test_an_entry_that_lacks_something_is_found(name):
+def test_an_entry_without_a_field_is_reported(name):
     entries = chain(3)
     del entries[1][name]
     assert ("changed", 2) in kinds(findings(entries))
 
 
-def test_what_was_added_to_an_entry_is_found_and_named():
+def test_an_added_field_is_reported_by_its_name():
     entries = chain(3)
     entries[1] = {**entries[1], "note": "fine", "by": "user:eve"}
     assert findings(entries) == [Finding("changed", 2, "entry 2: unexpected fields: by, note")]
 
 
-def test_a_changed_entry_with_a_new_hash_does_not_fit_the_next_one():
+def test_a_changed_entry_with_a_new_hash_breaks_the_next_link():
     entries = chain(6)
     entries[2] = relinked({**entries[2], "actor": "user:eve"})
     assert kinds(findings(entries)) == [("changed", 3)]
@@ -94,7 +94,7 @@ def test_a_rewritten_tail_is_detected_by_a_checkpoint():
     assert kinds(findings(forged, [signed])) == [("rewritten", 5)]
 
 
-def test_a_removed_entry_is_named_with_what_its_source_lost():
+def test_a_removed_entry_is_reported_with_the_gap_of_its_source():
     entries = chain(6)
     del entries[2]
     result = findings(entries)
@@ -107,18 +107,18 @@ def test_several_removed_entries_are_reported_as_one_range():
     assert result[0] == Finding("removed", 3, "entries 3 to 5 are missing")
 
 
-def test_a_removed_beginning_is_found():
+def test_a_removed_beginning_is_reported():
     assert ("removed", 1) in kinds(findings(chain(4)[1:]))
 
 
-def test_a_shortened_and_renumbered_log_lacks_events_of_a_source():
+def test_a_shortened_and_renumbered_log_has_a_gap_in_a_source():
     (result,) = findings(chain(5, skip={3}))
     assert (result.kind, result.seq) == ("gap", 0)
     assert result.detail.endswith(" never received")
     assert "missing" not in result.detail
 
 
-def test_an_inserted_copy_is_found():
+def test_an_inserted_copy_is_reported():
     entries = chain(4)
     entries.insert(2, entries[1])
     assert ("inserted", 2) in kinds(findings(entries))
@@ -128,32 +128,32 @@ def test_a_duplicate_event_is_detected_in_a_valid_chain():
     assert kinds(findings(chain(5, again={3}))) == [("repeated", 4)]
 
 
-def test_an_entry_without_a_number_is_found():
+def test_an_entry_without_a_number_is_reported():
     entries = chain(3)
     assert kinds(findings([entries[0], {**entries[1], "seq": "2"}, entries[1], entries[2]])) == [
         ("inserted", 0)
     ]
 
 
-def test_swapped_entries_are_found():
+def test_swapped_entries_are_reported():
     entries = chain(6)
     entries[2], entries[3] = entries[3], entries[2]
     assert kinds(findings(entries)) == [("reordered", 3)]
 
 
-def test_a_log_that_ends_before_its_checkpoint_is_found():
+def test_a_log_that_ends_before_its_checkpoint_is_reported():
     entries = chain(6)
     assert findings(entries[:4]) == []
     assert kinds(findings(entries[:4], [at(entries[5])])) == [("truncated", 5)]
 
 
-def test_a_log_that_does_not_begin_with_nothing_is_found():
+def test_a_log_without_the_genesis_hash_is_reported():
     entries = chain(3, zero=bytes(31) + b"\x01")
     assert kinds(findings(entries)) == [("changed", 1)]
     assert kinds(findings(chain(3), [{"seq": 0, "hash": "11" * 32}])) == [("rewritten", 0)]
 
 
-def test_events_of_a_source_may_come_late_but_must_all_come():
+def test_late_events_of_a_source_are_accepted_and_missing_ones_reported():
     assert findings(chain(4, sequences=[1, 3, 2, 4])) == []
     result = findings(chain(4, sequences=[2, 3, 6, 7]))
     assert [finding.detail for finding in result] == [
@@ -162,10 +162,10 @@ def test_events_of_a_source_may_come_late_but_must_all_come():
     ]
 
 
-def test_sources_are_numbered_each_for_itself():
+def test_each_source_has_its_own_numbering():
     assert findings(chain(4, sources=["app", "version", "app", "version"], sequences=[1, 1, 2, 2])) == []
 
 
-def test_the_hash_covers_all_the_content():
+def test_the_hash_covers_every_field():
     entry = chain(1)[0]
     assert entry_hash(GENESIS_HASH, 1, content_of(entry)).hex() == entry["hash"]

@@ -53,16 +53,16 @@ def text_of(path) -> str:
         return file.read()
 
 
-def test_every_field_of_settings_is_a_setting_and_the_other_way_round():
+def test_settings_and_their_fields_are_the_same():
     assert Settings.__match_args__ == tuple(SETTINGS)
 
 
-def test_without_a_file_or_variables_all_are_defaults(root):
+def test_without_a_file_or_variables_all_settings_have_defaults(root):
     assert in_force(root) == Settings()
     assert {origin.origin for origin in origins(Environment({}, "/"), root)} == {"default"}
 
 
-def test_a_flag_wins_over_the_environment_and_that_over_the_file(root, config):
+def test_options_override_the_environment_which_overrides_the_file(root, config):
     path = config("jobs = 1\n")
     variables = {"ENVMGR_JOBS": "2"}
     assert in_force(root, variables, {"jobs": 3}).jobs == 3
@@ -97,7 +97,7 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(root, config):
         ("trusted", "sha256:a sha256:b", ("sha256:a", "sha256:b")),
     ],
 )
-def test_texts_are_read_as_values_from_the_environment_and_when_set(root, name, text, value):
+def test_texts_are_parsed_from_the_environment_and_from_config_set(root, name, text, value):
     assert parse_value(name, text) == value
     assert getattr(in_force(root, {settings.variable_of(name): text}), name) == value
     assert set_value(root.config_file, name, text)
@@ -128,14 +128,14 @@ def test_texts_are_read_as_values_from_the_environment_and_when_set(root, name, 
         ("http_timeout", "soon"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_and_not_written(root, name, text):
+def test_an_invalid_value_is_rejected_and_not_written(root, name, text):
     with pytest.raises(ConfigError) as caught:
         set_value(root.config_file, name, text)
     assert caught.value.hint
     assert not os.path.exists(root.config_file)
 
 
-def test_an_unknown_name_is_refused_with_the_one_that_was_meant(root):
+def test_an_unknown_name_is_rejected_with_a_suggestion(root):
     for refuse in (
         lambda: set_value(root.config_file, "job", "1"),
         lambda: unset_value(root.config_file, "job"),
@@ -148,7 +148,7 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_meant(root):
     assert "jobs" in str(caught.value.hint)
 
 
-def test_tokens_of_the_field_are_a_fallback(root, config):
+def test_common_token_variables_are_a_fallback(root, config):
     assert in_force(root, {"GH_TOKEN": "b"}).github_token == "b"
     assert in_force(root, {"GITHUB_TOKEN": "a", "GH_TOKEN": "b"}).github_token == "a"
     assert in_force(root, {"ENVMGR_GITHUB_TOKEN": "c", "GITHUB_TOKEN": "a"}).github_token == "c"
@@ -157,7 +157,7 @@ def test_tokens_of_the_field_are_a_fallback(root, config):
 
 
 @pytest.mark.parametrize("name", ["ca_bundle", "netrc"])
-def test_paths_are_absolute_relative_to_where_they_were_written(root, config, name):
+def test_relative_paths_are_resolved_against_their_source(root, config, name):
     base = os.path.dirname(root.data)
     variable = settings.variable_of(name)
     assert getattr(in_force(root, {variable: "x/../ca.pem"}), name) == os.path.join(base, "ca.pem")
@@ -175,7 +175,7 @@ def test_paths_are_absolute_relative_to_where_they_were_written(root, config, na
         ("offline = true", "offline", True),
     ],
 )
-def test_a_file_may_say_it_in_its_own_types(root, config, text, field, value):
+def test_values_in_the_file_may_have_toml_types(root, config, text, field, value):
     config(text)
     assert getattr(in_force(root), field) == value
 
@@ -198,7 +198,7 @@ def test_a_file_may_say_it_in_its_own_types(root, config, text, field, value):
         ("x = [" + "[" * 10_000, "config.toml"),
     ],
 )
-def test_a_bad_file_is_named_with_what_is_wrong(root, config, text, message):
+def test_an_invalid_file_is_named_with_the_cause(root, config, text, message):
     path = config(text)
     with pytest.raises(ConfigError) as caught:
         in_force(root)
@@ -216,7 +216,7 @@ def test_keys_of_a_newer_version_are_reported_and_preserved(root, config):
     assert unknown_keys(path) == ("fleet", "foreign_files")
 
 
-def test_a_file_that_is_no_text_or_cannot_be_read_is_named(root, config):
+def test_an_unreadable_file_is_named(root, config):
     path = config("")
     with open(path, "wb") as file:
         file.write(b"\xff")
@@ -242,7 +242,7 @@ trusted = [
 """
 
 
-def test_setting_a_value_changes_its_lines_alone(config):
+def test_setting_a_value_changes_only_its_lines(config):
     path = config(COMMENTED)
     set_value(path, "jobs", "8")
     assert text_of(path) == COMMENTED.replace("jobs = 4   # cores", "jobs = 8")
@@ -250,7 +250,7 @@ def test_setting_a_value_changes_its_lines_alone(config):
     assert "trusted = []\n# the office\n" in text_of(path)
 
 
-def test_a_new_value_goes_before_the_tables(config):
+def test_a_new_value_is_inserted_before_the_tables(config):
     path = config(COMMENTED)
     set_value(path, "offline", "true")
     assert text_of(path) == COMMENTED.replace("[mirrors]", "offline = true\n[mirrors]")
@@ -263,7 +263,7 @@ def test_a_table_is_replaced_in_place(config):
     assert "# my settings" in text_of(path)
 
 
-def test_unsetting_takes_the_lines_out(config):
+def test_unsetting_removes_the_lines(config):
     path = config(COMMENTED)
     assert unset_value(path, "trusted")
     assert unset_value(path, "jobs")
@@ -279,19 +279,19 @@ def test_a_file_that_cannot_be_edited_in_place_is_rewritten(config):
     assert tomllib.loads(text_of(path)) == {"netrc": "n", "jobs": 2}
 
 
-def test_a_last_line_without_its_end_is_ended(config):
+def test_a_missing_final_line_feed_is_added(config):
     path = config("\ufeffjobs = 1")
     set_value(path, "offline", "true")
     assert tomllib.loads(text_of(path)) == {"jobs": 1, "offline": True}
 
 
-def test_a_key_that_begins_like_another_is_another(config):
+def test_a_key_with_the_prefix_of_another_is_distinct(config):
     path = config("jobs_of_tomorrow = 1\n")
     set_value(path, "jobs", "2")
     assert tomllib.loads(text_of(path)) == {"jobs_of_tomorrow": 1, "jobs": 2}
 
 
-def test_a_bad_value_can_be_mended_and_removed(config):
+def test_an_invalid_value_can_be_replaced_and_removed(config):
     path = config("jobs = true\noffline = 7\n")
     set_value(path, "jobs", "2")
     unset_value(path, "offline")
@@ -306,7 +306,7 @@ def test_a_file_that_is_not_toml_is_never_overwritten(config):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes and links are POSIX's")
-def test_the_file_is_its_owners_alone_and_a_link_to_it_stays(tmp_path, root):
+def test_the_file_is_private_to_its_owner_and_a_link_to_it_stays(tmp_path, root):
     os.makedirs(root.settings)
     os.symlink(tmp_path / "real.toml", root.config_file)
     set_value(root.config_file, "github_token", "t")

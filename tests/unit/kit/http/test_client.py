@@ -68,49 +68,49 @@ def proxied(client, server):
 
 
 class TestAnswers:
-    def test_gives_the_body_and_where_it_came_from(self, client, server):
+    def test_a_get_returns_the_body_and_the_final_url(self, client, server):
         answer = client().get(server.add("/a", "hello", {"X-Colour": "Blue"}), {"X-Mine": "yes"})
         assert (answer.status, answer.body, answer.url) == (200, b"hello", server.url + "/a")
         assert answer.headers["x-colour"] == "Blue"
         assert server.requests[0].headers["x-mine"] == "yes"
         assert server.requests[0].headers["user-agent"].startswith("envmgr/")
 
-    def test_decodes_gzip(self, client, server):
+    def test_gzip_is_decoded(self, client, server):
         url = server.add("/a", gzip.compress(b"hello"), {"Content-Encoding": "gzip"})
         assert client().get(url).body == b"hello"
 
-    def test_streams_what_the_server_stores(self, client, server):
+    def test_a_stream_is_not_decoded(self, client, server):
         stored = gzip.compress(b"hello")
         url = server.add("/a.gz", stored, {"Content-Encoding": "gzip"})
         with client().stream(url) as answer:
             assert b"".join(answer.chunks()) == stored
         assert server.requests[0].headers["accept-encoding"] == "identity"
 
-    def test_streams_parts_and_says_when_there_is_none(self, client, server):
+    def test_a_range_is_streamed_or_reported_as_unsatisfiable(self, client, server):
         url = server.add("/a", b"abcdef")
         with client().stream(url, {"Range": "bytes=4-"}) as answer:
             assert (answer.status, b"".join(answer.chunks())) == (206, b"ef")
         with client().stream(url, {"Range": "bytes=6-"}) as answer:
             assert answer.status == 416
 
-    def test_says_that_nothing_has_changed(self, client, server):
+    def test_an_unchanged_document_is_reported(self, client, server):
         url = server.add("/a", b"abc")
         answer = client().get(url, {"If-None-Match": server.pages["/a"].tag})
         assert (answer.status, answer.body) == (304, b"")
 
     @pytest.mark.parametrize("fault", [(), faults.chunked()], ids=["announced", "in chunks"])
-    def test_refuses_a_body_over_the_limit(self, client, server, fault):
+    def test_a_body_over_the_limit_is_rejected(self, client, server, fault):
         url = server.add("/a", Huge(3_000_000), fault=fault)
         with pytest.raises(HttpError, match="exceeds 2 MiB"):
             client().get(url, limit=2 * 2**20)
         assert len(client().get(url, limit=3_000_000).body) == 3_000_000
 
-    def test_refuses_a_small_body_that_grows_over_the_limit(self, client, server):
+    def test_a_body_that_decodes_to_more_than_the_limit_is_rejected(self, client, server):
         url = server.add("/a", gzip.compress(bytes(3_000_000)), {"Content-Encoding": "gzip"})
         with pytest.raises(HttpError, match="exceeds 2 MiB"):
             client().get(url, limit=2 * 2**20)
 
-    def test_uses_one_connection_again_and_many_threads(self, client, server):
+    def test_connections_are_reused_by_many_threads(self, client, server):
         url = server.add("/a", b"abc")
         item, bodies = client(), []
         threads = [threading.Thread(target=lambda: bodies.append(item.get(url).body)) for _ in range(20)]
@@ -120,7 +120,7 @@ class TestAnswers:
             thread.join()
         assert bodies == [b"abc"] * 20
 
-    def test_reads_files(self, client, tmp_path):
+    def test_file_urls_are_read(self, client, tmp_path):
         (tmp_path / "ä b").write_bytes(b"abc")
         url = (tmp_path / "ä b").as_uri()
         item = client(offline=True)
@@ -129,14 +129,14 @@ class TestAnswers:
             assert (answer.status, answer.headers["content-length"]) == (200, "3")
             assert b"".join(answer.chunks()) == b"abc"
 
-    def test_says_which_file_is_missing(self, client, tmp_path):
+    def test_a_missing_file_url_is_named(self, client, tmp_path):
         with pytest.raises(HttpError, match="none") as caught:
             client().get((tmp_path / "none").as_uri())
         assert caught.value.status == 404
         with pytest.raises(NetworkError, match="remote host"):
             client().get("file://elsewhere/etc/hosts")
 
-    def test_says_which_file_cannot_be_read(self, client, tmp_path):
+    def test_an_unreadable_file_url_is_named(self, client, tmp_path):
         with pytest.raises(HttpError):
             client().get(tmp_path.as_uri())
         with pytest.raises(StorageError, match=r"cannot read .*aaa"):
@@ -144,13 +144,13 @@ class TestAnswers:
 
 
 class TestRefusals:
-    def test_404_names_the_url(self, client, server):
+    def test_a_404_names_the_url(self, client, server):
         with pytest.raises(HttpError, match=f"{server.url}/none not found") as caught:
             client().get(server.url + "/none")
         assert caught.value.status == 404
         assert len(server.requests) == 1
 
-    def test_401_says_where_credentials_go(self, client, server):
+    def test_a_401_names_the_place_of_credentials(self, client, server):
         with pytest.raises(HttpError, match="401") as caught:
             client().get(server.add("/a", auth="me:secret"))
         assert "netrc" in caught.value.hint
@@ -158,7 +158,7 @@ class TestRefusals:
             client().get(server.url + "/a", {"Authorization": "Basic eDp5"})
         assert "check the credentials" in caught.value.hint
 
-    def test_a_used_up_limit_says_until_when_and_names_the_token(self, client, server):
+    def test_an_exceeded_rate_limit_names_its_end_and_the_token(self, client, server):
         with pytest.raises(RateLimited, match="UTC") as caught:
             client().get(server.add("/a", fault=faults.rate_limited()))
         assert "GITHUB_TOKEN" in caught.value.hint
@@ -168,7 +168,7 @@ class TestRefusals:
         assert len(server.requests) == 2
 
     @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-    def test_tries_again_what_may_pass(self, client, server, status):
+    def test_transient_failures_are_retried(self, client, server, status):
         item = client()
         assert item.get(server.add("/a", b"abc", fault=faults.status(status, times=2))).body == b"abc"
         assert item.time.slept == [0.5, 1.0]
@@ -178,27 +178,27 @@ class TestRefusals:
         ]
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 416, 501])
-    def test_does_not_try_again_what_will_not_pass(self, client, server, status):
+    def test_permanent_failures_are_not_retried(self, client, server, status):
         with pytest.raises(HttpError) as caught:
             client().get(server.add("/a", fault=faults.status(status)))
         assert caught.value.status == status
         assert len(server.requests) == 1
 
-    def test_says_how_often_it_tried(self, client, server):
+    def test_the_error_has_the_number_of_attempts(self, client, server):
         with pytest.raises(HttpError, match=r"500 Internal Server Error .*\(after 3 attempts\)"):
             client().get(server.add("/a", fault=faults.status(500)))
         with pytest.raises(HttpError) as caught:
             client(http_retries=0).get(server.url + "/a")
         assert "tried" not in caught.value.message
 
-    def test_waits_as_long_as_the_server_asks(self, client, server):
+    def test_retry_after_is_respected(self, client, server):
         item = client()
         item.get(server.add("/a", fault=faults.too_many_requests("7")))
         item.get(server.add("/b", fault=faults.too_many_requests("Tue, 14 Nov 2023 22:13:40 GMT")))
         assert item.time.slept == [7.0, 20.0]
 
     @pytest.mark.parametrize("status", [429, 503])
-    def test_does_not_wait_longer_than_a_minute_but_says_when(self, client, server, status):
+    def test_a_retry_after_beyond_a_minute_is_an_error_with_the_time(self, client, server, status):
         url = server.add("/a", fault=faults.status(status, headers={"Retry-After": "3600"}))
         with pytest.raises(HttpError, match="retry after 2023-11-14 23:13 UTC"):
             client().get(url)
@@ -220,36 +220,36 @@ class TestBrokenAnswers:
         ],
         ids=["truncated", "reset", "stalled", "silent", "drip", "no answer", "refused", "chunks cut"],
     )
-    def test_tries_again(self, client, server, fault):
+    def test_a_broken_connection_is_retried(self, client, server, fault):
         item = client()
         assert item.get(server.add("/a", b"abcdefghij" * 5, fault=fault)).body == b"abcdefghij" * 5
         assert len(item.watcher.notes) == 1
 
-    def test_names_what_broke_off(self, client, server):
+    def test_an_incomplete_response_is_named(self, client, server):
         url = server.add("/a", b"abc", fault=faults.truncated(1))
         with pytest.raises(IncompleteDownload, match=f"closed the connection while sending {url}"):
             client().get(url)
 
-    def test_gives_up_on_silence_and_drips(self, client, server):
+    def test_a_silent_or_dripping_server_times_out(self, client, server):
         for fault in (faults.silent(), faults.slow(1, 0.05)):
             with pytest.raises(NetworkError, match=r"stalled: .* 0\.3 s"):
                 client(http_retries=0).get(server.add("/a", b"a" * 100, fault=fault))
 
-    def test_is_patient_with_a_slow_server_that_gets_on(self, client, server):
+    def test_a_slow_server_with_progress_does_not_time_out(self, client, server):
         url = server.add("/a", Huge(20_000), fault=faults.slow(2_000, 0.06))
         assert len(client(http_retries=0).get(url).body) == 20_000
 
-    def test_does_not_speak_with_what_is_no_http_server(self, client, server):
+    def test_a_server_without_http_is_an_error(self, client, server):
         with pytest.raises(NetworkError, match="invalid HTTP response"):
             client().get(server.add("/a", fault=faults.garbage()))
         assert len(server.requests) == 1
 
-    def test_explains_a_body_it_cannot_decode(self, client, server):
+    def test_an_undecodable_body_is_explained(self, client, server):
         url = server.add("/a", b"no gzip", {"Content-Encoding": "gzip"})
         with pytest.raises(NetworkError, match=f"cannot decode the response from {url}"):
             client().get(url)
 
-    def test_stream_makes_one_attempt(self, client, server):
+    def test_a_stream_is_not_retried(self, client, server):
         url = server.add("/a", fault=faults.status(503))
         with pytest.raises(HttpError) as caught, client().stream(url):
             pass
@@ -258,7 +258,7 @@ class TestBrokenAnswers:
 
 
 class TestUnreachable:
-    def test_reports_a_refused_connection(self, client):
+    def test_a_refused_connection_is_reported(self, client):
         with Server() as gone:
             port = gone.port
         with pytest.raises(
@@ -270,12 +270,12 @@ class TestUnreachable:
     @pytest.mark.parametrize(
         "url", ["nodejs", "ftp://x/y", "https://", "https://[::1", "http://x:99999/", "http://x:y/"]
     )
-    def test_refuses_what_is_no_url(self, client, url):
+    def test_an_invalid_url_is_rejected(self, client, url):
         with pytest.raises(NetworkError, match="URL"):
             client().get(url)
 
     @pytest.mark.parametrize("token", ["hush\n", "hush\r\nX: y", "hush\u00e9", "hush\u4e16"])
-    def test_refuses_a_token_that_cannot_be_sent_without_showing_it(self, client, server, token):
+    def test_an_invalid_token_is_rejected_and_not_displayed(self, client, server, token):
         with pytest.raises(
             NetworkError, match=r"cannot send the request .* characters in a request header"
         ) as caught:
@@ -283,7 +283,7 @@ class TestUnreachable:
         assert "hush" not in caught.value.message
         assert server.requests == []
 
-    def test_sends_nothing_in_offline_mode(self, client, server):
+    def test_nothing_is_sent_in_offline_mode(self, client, server):
         with pytest.raises(Offline, match="offline: cannot fetch") as caught:
             client(offline=True).get("https://me:secret@far.invalid/a?token=hush")
         assert "secret" not in caught.value.message
@@ -293,15 +293,17 @@ class TestUnreachable:
 
 
 class TestTls:
-    def test_trusts_a_bundle_of_the_user(self, client, tls_server, authority):
+    def test_a_bundle_of_the_user_is_trusted(self, client, tls_server, authority):
         tls_server.add("/a", b"abc")
         assert client(ca_bundle=authority.pem).get(tls_server.url + "/a").body == b"abc"
 
-    def test_trusts_a_bundle_of_the_package_client(self, client, tls_server, authority):
+    def test_a_bundle_of_the_package_client_is_trusted(self, client, tls_server, authority):
         tls_server.add("/a", b"abc")
         assert client(extra_ca=authority.pem).get(tls_server.url + "/a").body == b"abc"
 
-    def test_trusts_more_from_the_next_connection_on(self, client, server, tls_server, authority):
+    def test_an_added_bundle_is_trusted_from_the_next_connection_on(
+        self, client, server, tls_server, authority
+    ):
         tls_server.add("/a", b"abc")
         server.add("/b", b"abc")
         item = client()
@@ -313,11 +315,11 @@ class TestTls:
             assert item.get(tls_server.url + "/a").body == b"abc"
             assert b"".join(under_way.chunks()) == b"abc"
 
-    def test_trusts_what_ssl_cert_file_names(self, client, tls_server, authority):
+    def test_the_bundle_of_ssl_cert_file_is_trusted(self, client, tls_server, authority):
         tls_server.add("/a", b"abc")
         assert client({"SSL_CERT_FILE": authority.pem}).get(tls_server.url + "/a").body == b"abc"
 
-    def test_explains_an_untrusted_certificate(self, client, tls_server):
+    def test_an_untrusted_certificate_is_explained(self, client, tls_server):
         with pytest.raises(
             NetworkError, match=r"certificate verification failed for 127\.0\.0\.1:\d+"
         ) as caught:
@@ -325,7 +327,7 @@ class TestTls:
         assert "ca_bundle" in caught.value.hint
         assert tls_server.requests == []
 
-    def test_explains_a_certificate_for_another_name(self, client, tmp_path):
+    def test_a_certificate_for_another_name_is_explained(self, client, tmp_path):
         other = Authority(tmp_path, "other.invalid")
         with (
             Server(other) as server,
@@ -333,13 +335,13 @@ class TestTls:
         ):
             client(ca_bundle=other.pem).get(server.url)
 
-    def test_explains_a_server_without_tls(self, client, server):
+    def test_a_server_without_tls_is_explained(self, client, server):
         with pytest.raises(NetworkError, match="TLS handshake"):
             client().get(server.url.replace("http:", "https:"))
 
     @pytest.mark.parametrize("setting", ["ca_bundle", "SSL_CERT_FILE"])
     @pytest.mark.parametrize("content", [None, "no certificate"])
-    def test_names_a_bundle_that_cannot_be_used(self, client, tls_server, tmp_path, setting, content):
+    def test_an_invalid_bundle_is_named(self, client, tls_server, tmp_path, setting, content):
         path = tmp_path / "bundle.pem"
         if content:
             path.write_text(content)
@@ -350,17 +352,17 @@ class TestTls:
 
 class TestRedirects:
     @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-    def test_follows_them(self, client, server, code):
+    def test_redirects_are_followed(self, client, server, code):
         server.add("/b", b"abc")
         answer = client().get(server.add("/a", fault=faults.redirect("b?x=1", code)))
         assert (answer.body, answer.url) == (b"abc", server.url + "/b?x=1")
 
-    def test_leave_a_long_body_unread(self, client, server):
+    def test_a_redirect_leaves_a_long_body_unread(self, client, server):
         server.add("/b", b"abc")
         long = faults.status(302, headers={"Location": "/b"}, body=bytes(2_000_000))
         assert client().get(server.add("/a", fault=long)).body == b"abc"
 
-    def test_do_not_need_their_body(self, client, server):
+    def test_a_redirect_works_without_its_body(self, client, server):
         def act(exchange):
             exchange.head(302, {"Location": "/b", "Content-Length": "100"})
             exchange.hang_up()
@@ -368,13 +370,13 @@ class TestRedirects:
         server.add("/b", b"abc")
         assert client().get(server.add("/a", fault=faults.fault(act))).body == b"abc"
 
-    def test_names_the_circle(self, client, server):
+    def test_a_redirect_loop_is_named(self, client, server):
         server.add("/a", fault=faults.redirect("/b"))
         server.add("/b", fault=faults.redirect("/a"))
         with pytest.raises(NetworkError, match=r"/a → .*/b → .*/a"):
             client().get(server.url + "/a")
 
-    def test_gives_up_after_ten(self, client, server):
+    def test_more_than_ten_redirects_are_an_error(self, client, server):
         for number in range(12):
             server.add(f"/{number}", b"end", fault=faults.redirect(f"/{number + 1}"))
         server.pages["/10"].faults.clear()
@@ -384,22 +386,22 @@ class TestRedirects:
             client().get(server.url + "/0")
 
     @pytest.mark.parametrize("target", [f"{FAR}/a", "file:///etc/passwd"])
-    def test_never_leave_https(self, client, tls_server, authority, target):
+    def test_a_redirect_never_leaves_https(self, client, tls_server, authority, target):
         url = tls_server.add("/a", fault=faults.redirect(target))
         with pytest.raises(InsecureUrl, match="insecure redirect") as caught:
             client(ca_bundle=authority.pem).get(url)
         assert f"from {url} to {target}" in caught.value.message
 
-    def test_may_leave_https_for_this_machine_from_this_machine(self, client, server, tls_server, authority):
+    def test_a_redirect_may_leave_https_between_loopback_hosts(self, client, server, tls_server, authority):
         server.add("/b", b"abc")
         url = tls_server.add("/a", fault=faults.redirect(server.url + "/b"))
         assert client(ca_bundle=authority.pem).get(url).body == b"abc"
 
-    def test_never_lead_to_a_file_even_where_http_is_allowed(self, client, server):
+    def test_a_redirect_never_leads_to_a_file(self, client, server):
         with pytest.raises(InsecureUrl):
             client(allow_http=True).get(server.add("/a", fault=faults.redirect("file:///etc/passwd")))
 
-    def test_take_credentials_along_on_one_host(self, client, server):
+    def test_a_redirect_keeps_credentials_on_the_same_host(self, client, server):
         server.add("/b", b"abc", auth="me:secret")
         server.add("/a", fault=faults.redirect("/b"))
         assert client().get(server.url.replace("//", "//me:secret@") + "/a").body == b"abc"
@@ -411,7 +413,7 @@ class TestRedirects:
         [{"Authorization": BASIC}, {"Cookie": "a=b"}, {"X-Token": "hush"}, {}],
         ids=["authorization", "cookie", "any other", "in the URL"],
     )
-    def test_take_no_credentials_to_another_host(self, proxied, server, mapping):
+    def test_a_redirect_drops_credentials_for_another_host(self, proxied, server, mapping):
         server.add("/a", fault=faults.redirect("http://other.invalid/b"))
         server.add("/b", b"abc")
         url = f"{FAR}/a" if mapping else "http://me:secret@far.invalid/a"
@@ -429,7 +431,7 @@ class TestRedirects:
         }
         assert second.headers["range"] == "bytes=0-"
 
-    def test_set_no_cookies(self, client, server):
+    def test_a_redirect_sets_no_cookies(self, client, server):
         server.add("/a", fault=faults.status(302, headers={"Location": "/b", "Set-Cookie": "a=b"}))
         server.add("/b", b"abc")
         client().get(server.url + "/a")
@@ -437,21 +439,21 @@ class TestRedirects:
 
 
 class TestPlainHttp:
-    def test_is_refused(self, client):
+    def test_plain_http_is_rejected(self, client):
         with pytest.raises(
             InsecureUrl, match=r"insecure URL \(plain http\): http://far\.invalid/a"
         ) as caught:
             client().get(f"{FAR}/a")
         assert "allow_http" in caught.value.hint
 
-    def test_is_allowed_by_setting(self, proxied, server):
+    def test_plain_http_is_allowed_by_the_setting(self, proxied, server):
         server.add("/a", b"abc")
         assert proxied().get(f"{FAR}/a").body == b"abc"
         assert server.tunnels == ["far.invalid"]
 
 
 class TestMirrors:
-    def test_replace_the_longest_prefix(self, client, server):
+    def test_the_mirror_with_the_longest_prefix_is_used(self, client, server):
         server.add("/short/x", b"short")
         server.add("/long/x", b"long")
         item = client(
@@ -463,19 +465,19 @@ class TestMirrors:
         assert item.get("https://far.invalid/dist/x").body == b"long"
         assert item.get("https://far.invalid/x").body == b"short"
 
-    def test_apply_to_redirects(self, client, server):
+    def test_mirrors_apply_to_redirects(self, client, server):
         server.add("/a", fault=faults.redirect(f"{FAR}/b"))
         server.add("/mirror/b", b"abc")
         item = client(mirrors=((FAR, server.url + "/mirror"),))
         assert item.get(server.url + "/a").body == b"abc"
 
-    def test_may_be_files(self, client, server, tmp_path):
+    def test_a_mirror_may_be_a_file_url(self, client, server, tmp_path):
         (tmp_path / "b").write_bytes(b"abc")
         item = client(mirrors=(("https://far.invalid", tmp_path.as_uri()),))
         assert item.get("https://far.invalid/b").body == b"abc"
         assert item.get(server.add("/a", fault=faults.redirect("https://far.invalid/b"))).body == b"abc"
 
-    def test_do_not_receive_the_credentials_of_the_mirrored_host(self, client, server):
+    def test_a_mirror_does_not_receive_the_credentials_of_the_mirrored_host(self, client, server):
         server.add("/a", b"abc")
         client(mirrors=(("https://far.invalid", server.url),)).get(
             "https://far.invalid/a", {"Authorization": BASIC}
@@ -484,20 +486,20 @@ class TestMirrors:
 
 
 class TestLogins:
-    def test_come_from_the_url(self, client, server):
+    def test_logins_come_from_the_url(self, client, server):
         server.add("/a", b"abc", auth="me@home:sec:ret")
         url = server.url.replace("//", "//me%40home:sec%3Aret@") + "/a"
         answer = client().get(url)
         assert answer.body == b"abc"
         assert answer.url == server.url + "/a"
 
-    def test_come_from_netrc_by_host(self, client, server):
+    def test_logins_come_from_netrc_by_host(self, client, server):
         server.add("/a", b"abc", auth="me:secret")
         with open(os.path.join(os.environ["HOME"], ".netrc"), "w", encoding="utf-8") as file:
             file.write("machine 127.0.0.1 login me password secret\n")
         assert client().get(server.url + "/a").body == b"abc"
 
-    def test_explicit_ones_win(self, client, server, tmp_path):
+    def test_explicit_headers_override_logins(self, client, server, tmp_path):
         (tmp_path / "logins").write_text("default login x password y")
         server.add("/a", b"abc", auth="me:secret")
         item = client(netrc=str(tmp_path / "logins"))
@@ -505,7 +507,7 @@ class TestLogins:
         with pytest.raises(HttpError, match="401"):
             item.get(server.url + "/a")
 
-    def test_for_another_host_after_a_redirect(self, proxied, server, tmp_path):
+    def test_a_redirect_uses_the_login_of_the_other_host(self, proxied, server, tmp_path):
         (tmp_path / "logins").write_text("machine other.invalid login me password secret")
         server.add("/a", fault=faults.redirect("http://other.invalid/b"))
         server.add("/b", b"abc", auth="me:secret")
@@ -514,7 +516,7 @@ class TestLogins:
 
 
 class TestProxies:
-    def test_tunnel_https(self, client, server, tmp_path):
+    def test_a_proxy_tunnels_https(self, client, server, tmp_path):
         far = Authority(tmp_path, "far.invalid")
         with Server(far) as target:
             target.add("/a", b"abc")
@@ -523,30 +525,30 @@ class TestProxies:
             assert item.get("https://far.invalid/a").body == b"abc"
         assert server.tunnels == ["far.invalid:443"]
 
-    def test_are_named_when_they_cannot_be_reached(self, client):
+    def test_an_unreachable_proxy_is_named(self, client):
         with Server() as gone:
             port = gone.port
         with pytest.raises(NetworkError, match=rf"the proxy 127\.0\.0\.1:{port}: connection refused"):
             client({"HTTPS_PROXY": f"127.0.0.1:{port}"}).get("https://far.invalid/a")
 
-    def test_are_not_used_for_excluded_requests(self, client, server):
+    def test_a_proxy_is_not_used_for_excluded_requests(self, client, server):
         item = client({"http_proxy": "http://127.0.0.1:1", "no_proxy": "127.0.0.1"})
         assert item.get(server.add("/a", b"abc")).body == b"abc"
 
 
-def test_nothing_below_reads_the_environment(client, server, monkeypatch):
+def test_the_http_libraries_do_not_read_the_environment(client, server, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     assert client().get(server.add("/a", b"abc")).body == b"abc"
 
 
-def test_json_that_is_broken_is_the_callers_business(client, server):
+def test_invalid_json_is_returned_unparsed(client, server):
     body = client().get(server.add("/a", faults.BAD_JSON)).body
     with pytest.raises(json.JSONDecodeError):
         json.loads(body)
 
 
-def test_closes_its_connections_at_the_end_of_a_block(server):
+def test_connections_are_closed_at_the_end_of_a_block(server):
     url = server.add("/a", b"abc")
     item = Client()
     with item.http as http:

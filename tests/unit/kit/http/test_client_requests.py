@@ -47,7 +47,7 @@ def in_turn(*answers):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET"])
-def test_a_method_and_a_body_arrive(asking, method):
+def test_the_method_and_the_body_are_sent(asking, method):
     with Scripted(echo) as server:
         body = b"" if method in {"GET", "DELETE"} else b'{"a": 1}'
         answer = asking()[0].send(
@@ -60,7 +60,7 @@ def test_a_method_and_a_body_arrive(asking, method):
 
 
 @pytest.mark.parametrize(("timeout", "seconds"), [(5.0, 5.0), (10.0, 10.0), (30.0, 10.0), (90.0, 30.0)])
-def test_a_brief_question_bears_a_third_of_the_silence_but_some_all_the_same(timeout, seconds):
+def test_the_interactive_timeout_is_a_third_with_a_minimum(timeout, seconds):
     assert client.interactive_timeout(timeout) == seconds
 
 
@@ -75,14 +75,14 @@ def test_interactive_requests_use_a_shorter_timeout(asking, monkeypatch, is_brie
 
 
 @pytest.mark.parametrize("status", [201, 204, 304, 400, 401, 404, 409, 500])
-def test_any_answer_is_returned_with_its_headers(asking, status):
+def test_a_response_of_any_status_is_returned_with_its_headers(asking, status):
     with Scripted(lambda _: ScriptedResponse(status, headers={"X-Colour": "Blue"})) as server:
         answer = asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=True)
     assert (answer.status, answer.headers["x-colour"], len(server.requests)) == (status, "Blue", 1)
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_what_is_repeatable_is_tried_again_as_late_as_the_server_asks(asking, status):
+def test_an_idempotent_request_is_retried_after_retry_after(asking, status):
     http, watcher, time = asking()
     answers = in_turn(ScriptedResponse(status, headers={"Retry-After": "7"}), ScriptedResponse(200))
     with Scripted(answers) as server:
@@ -92,20 +92,20 @@ def test_what_is_repeatable_is_tried_again_as_late_as_the_server_asks(asking, st
     assert any("retrying" in note for note in watcher.notes)
 
 
-def test_the_last_answer_is_returned_when_it_does_not_help(asking):
+def test_the_last_response_is_returned_after_all_retries(asking):
     with Scripted(lambda _: ScriptedResponse(503)) as server:
         answer = asking()[0].send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
     assert (answer.status, len(server.requests)) == (503, 3)
 
 
-def test_a_server_that_asks_to_come_back_tomorrow_is_not_waited_for(asking):
+def test_a_long_retry_after_ends_the_retries(asking):
     http, _, time = asking()
     with Scripted(lambda _: ScriptedResponse(503, headers={"Retry-After": "86400"})) as server:
         answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
     assert (answer.status, len(server.requests), time.slept) == (503, 1, [])
 
 
-def test_what_must_not_be_repeated_is_sent_once(asking):
+def test_a_request_that_is_not_idempotent_is_sent_once(asking):
     with Scripted(in_turn(None, ScriptedResponse(200))) as server:
         with pytest.raises(NetworkError):
             asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
@@ -143,7 +143,7 @@ def test_a_refused_connection_is_an_error_at_once(asking):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_redirect_is_not_followed_and_says_where_it_leads(asking, method):
+def test_a_redirect_is_an_error_with_its_target(asking, method):
     with (
         Scripted(echo) as other,
         Scripted(lambda _: ScriptedResponse(301, headers={"Location": f"{other.url}/y"})) as server,
@@ -165,7 +165,7 @@ def test_no_mirror_is_used(asking):
         assert (len(server.requests), mirror.requests) == (1, [])
 
 
-def test_no_credentials_of_other_files_are_added(asking, tmp_path):
+def test_no_credentials_of_netrc_are_added(asking, tmp_path):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password secret\n")
     netrc.chmod(0o600)
@@ -174,7 +174,7 @@ def test_no_credentials_of_other_files_are_added(asking, tmp_path):
     assert "authorization" not in server.requests[0].headers
 
 
-def test_plain_http_elsewhere_offline_and_files_are_refused(asking):
+def test_plain_http_offline_mode_and_files_are_rejected(asking):
     with pytest.raises(InsecureUrl):
         asking()[0].send(HttpRequest("POST", "http://far.invalid/x", {}, b"{}"), repeatable=True)
     with pytest.raises(Offline):
@@ -183,14 +183,14 @@ def test_plain_http_elsewhere_offline_and_files_are_refused(asking):
         asking()[0].send(HttpRequest("GET", "file:///etc/hostname"), repeatable=True)
 
 
-def test_plain_http_goes_by_the_proxy_where_it_is_allowed(asking):
+def test_allowed_plain_http_uses_the_proxy(asking):
     with Scripted(echo) as proxy:
         http, *_ = asking({"http_proxy": proxy.url}, allow_http=True)
         http.send(HttpRequest("POST", "http://far.invalid/x", {}, b"{}"), repeatable=False)
     assert proxy.lines == ["POST http://far.invalid/x"]
 
 
-def test_an_endless_answer_may_trickle(asking):
+def test_a_slow_endless_response_does_not_time_out(asking):
     blocks = [b"a", b"b", b"c"]
     with (
         Scripted(lambda _: ScriptedResponse(200, blocks=blocks)) as server,

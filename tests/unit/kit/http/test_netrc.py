@@ -35,21 +35,21 @@ def test_without_a_netrc_file_no_credentials_are_sent(home):
 
 
 @pytest.mark.parametrize("where", ["setting", "variable"])
-def test_another_file_can_be_named_relative_to_where_we_are(home, where):
+def test_another_file_may_be_relative_to_the_working_directory(home, where):
     (home.path / "logins").write_text("default login me password secret")
     logins = home("logins") if where == "setting" else home(NETRC="logins")
     assert logins.credentials_for("https://a.b/") == ("me", "secret")
 
 
 @pytest.mark.parametrize("content", [None, "nonsense", b"\xff\xfe machine"])
-def test_a_named_file_must_be_good(home, content):
+def test_an_explicit_file_must_be_valid(home, content):
     if content is not None:
         (home.path / "logins").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigError, match="logins"):
         home("logins").credentials_for("https://a.b/")
 
 
-def test_the_users_own_file_may_be_other_programs_business(home):
+def test_an_invalid_default_file_is_ignored(home):
     (home.path / ".netrc").write_text("nonsense")
     logins = home()
     assert logins.credentials_for("https://a.b/") is None

@@ -37,7 +37,7 @@ def caused(error, cause):
 
 @pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("attempt", [DIRECT, PROXIED], ids=["direct", "proxied"])
-def test_none_is_unmapped_and_none_tells_secrets(kind, attempt):
+def test_every_exception_is_mapped_without_secrets(kind, attempt):
     assert kind.__name__ in network_errors.ERROR_MAP
     error = network_errors.to_network_error(made(kind), attempt)
     assert isinstance(error, NetworkError)
@@ -50,7 +50,7 @@ def test_there_are_exceptions_to_map():
     assert len(EXCEPTIONS) > 20
 
 
-def test_a_subclass_means_what_its_base_does():
+def test_a_subclass_is_mapped_as_its_base():
     class Newer(httpx.ReadTimeout):
         pass
 
@@ -74,7 +74,7 @@ def test_a_subclass_means_what_its_base_does():
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
-def test_a_failed_connection_says_why(cause, message, passing):
+def test_a_failed_connection_has_its_cause(cause, message, passing):
     error = network_errors.to_network_error(
         caused(httpx.ConnectError("x"), caused(RuntimeError(), cause)), DIRECT
     )
@@ -88,7 +88,7 @@ def test_a_failed_connection_to_a_proxy_names_the_proxy():
     assert error.message == "cannot reach the proxy proxy.corp:3128: connection refused"
 
 
-def test_an_untrusted_certificate_is_the_hosts_also_behind_a_proxy():
+def test_an_untrusted_certificate_behind_a_proxy_names_the_host():
     cause = ssl.SSLCertVerificationError(1, "x")
     cause.verify_message = "self-signed certificate"
     error = network_errors.to_network_error(caused(httpx.ConnectError("x"), cause), PROXIED)
@@ -96,19 +96,19 @@ def test_an_untrusted_certificate_is_the_hosts_also_behind_a_proxy():
     assert "SSL_CERT_FILE" in error.hint
 
 
-def test_a_body_that_breaks_off_is_an_incomplete_download():
+def test_an_incomplete_body_is_an_incomplete_download():
     text = "peer closed connection without sending complete message body (received 1 bytes, expected 2)"
     error = network_errors.to_network_error(httpx.RemoteProtocolError(text), DIRECT)
     assert (type(error), error.passing) == (IncompleteDownload, True)
 
 
-def test_a_broken_connection_says_why():
+def test_a_broken_connection_has_its_cause():
     cause = ConnectionResetError(errno.ECONNRESET, "x")
     error = network_errors.to_network_error(caused(httpx.ReadError(""), cause), DIRECT)
     assert error.message == "connection to nodejs.org lost: connection reset by peer"
     assert network_errors.to_network_error(httpx.ReadError("odd"), DIRECT).message.endswith("odd")
 
 
-def test_something_new_is_still_an_error_of_ours():
+def test_an_unknown_exception_becomes_an_envmgr_error():
     assert network_errors.to_network_error(RuntimeError("odd"), DIRECT).message.endswith("failed: odd")
     assert network_errors.to_network_error(RuntimeError(), DIRECT).message.endswith("failed: RuntimeError")

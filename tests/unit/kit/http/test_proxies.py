@@ -15,7 +15,7 @@ def proxy(url, **variables):
     return proxy_for(url, Environment(variables, "/"))
 
 
-def test_the_scheme_chooses_and_small_letters_win():
+def test_the_scheme_selects_the_proxy_and_lower_case_wins():
     both = {"http_proxy": "http://one", "HTTPS_PROXY": "http://two"}
     assert proxy("http://a/", **both) == "http://one"
     assert proxy("https://a/", **both) == "http://two"
@@ -29,13 +29,13 @@ def test_a_proxy_without_a_scheme_is_http():
     assert proxy("https://a/", HTTPS_PROXY=" proxy.corp:3128 ") == PROXY
 
 
-def test_a_proxy_of_another_kind_is_refused_without_showing_its_password():
+def test_an_unsupported_proxy_is_rejected_without_its_password():
     with pytest.raises(ConfigError, match=r"invalid proxy URL in HTTPS_PROXY: socks5://proxy\.corp"):
         proxy("https://a/", HTTPS_PROXY="socks5://me:secret@proxy.corp")
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
-def test_this_machine_is_reached_directly(host):
+def test_loopback_is_reached_without_a_proxy(host):
     assert proxy(f"http://{host}:8080/", http_proxy=PROXY) is None
 
 
@@ -56,7 +56,7 @@ def test_this_machine_is_reached_directly(host):
         ("https://[fd00::1]/", "[fd00::1]"),
     ],
 )
-def test_exempt_hosts_are_reached_directly(url, exempt):
+def test_excluded_hosts_are_reached_without_a_proxy(url, exempt):
     assert proxy(url, HTTPS_PROXY=PROXY, NO_PROXY=exempt) is None
     assert proxy(url, HTTPS_PROXY=PROXY, no_proxy=exempt) is None
 
@@ -72,5 +72,5 @@ def test_exempt_hosts_are_reached_directly(url, exempt):
         ("https://a/", ", ."),
     ],
 )
-def test_other_hosts_are_not(url, exempt):
+def test_other_hosts_are_reached_through_the_proxy(url, exempt):
     assert proxy(url, HTTPS_PROXY=PROXY, NO_PROXY=exempt) == PROXY

@@ -13,7 +13,7 @@ def patience(retries, time, notes=None):
     return retry.RetryPolicy(retries, time.clock, (notes if notes is not None else []).append)
 
 
-def test_pauses_double_with_half_of_them_left_to_chance():
+def test_delays_double_and_half_of_each_is_random():
     assert [retry.backoff_delay(failed, None, 1.0) for failed in range(4)] == [0.5, 1.0, 2.0, 4.0]
     assert [retry.backoff_delay(failed, None, 0.0) for failed in range(4)] == [0.25, 0.5, 1.0, 2.0]
     assert retry.backoff_delay(1000, None, 1.0) == retry.MAX_DELAY_SECONDS
@@ -44,7 +44,7 @@ def test_retry_after_is_seconds_or_a_date(text, seconds):
     assert retry.retry_after(text, now=1_700_000_000.0) == seconds
 
 
-def test_what_will_not_pass_is_raised_at_once():
+def test_a_permanent_error_is_raised_at_once():
     time, error = FakeClock(), NetworkError("no")
     with pytest.raises(NetworkError) as caught:
         patience(4, time).wait_or_raise(error)
@@ -52,7 +52,7 @@ def test_what_will_not_pass_is_raised_at_once():
     assert time.slept == []
 
 
-def test_what_may_pass_is_raised_after_the_last_retry():
+def test_a_transient_error_is_raised_after_the_last_retry():
     time, notes = FakeClock(), []
     waiting = patience(2, time, notes)
     waiting.wait_or_raise(NetworkError("no", passing=True))

@@ -23,7 +23,7 @@ from envmgr.kit.http import urls
         ("http://[::1]:8080", "http://[::1]:8080"),
     ],
 )
-def test_an_address_has_one_spelling(text, address):
+def test_an_address_is_normalized(text, address):
     assert urls.normalize_server_url(text) == address
 
 
@@ -58,18 +58,18 @@ def test_localhost_and_its_address_are_one_server(text, identity):
         "https://[",
     ],
 )
-def test_what_is_none_is_refused_without_showing_secrets(text):
+def test_an_invalid_address_is_rejected_without_its_secrets(text):
     with pytest.raises(NetworkError) as caught:
         urls.normalize_server_url(text)
     assert "u:p" not in caught.value.message
 
 
 @pytest.mark.parametrize("text", ["https://alm.example.com/", "alm.example.com", "http://127.0.0.1:8080"])
-def test_the_setting_takes_addresses(text):
+def test_the_setting_accepts_addresses(text):
     assert parse_value("alm_url", text) == text.rstrip("/")
 
 
 @pytest.mark.parametrize("text", ["", "ftp://a", "https://", "https://u:p@a", "https://a b", "https://a?x"])
-def test_the_setting_refuses_what_is_none(text):
+def test_the_setting_rejects_invalid_addresses(text):
     with pytest.raises(ConfigError, match="invalid value for alm_url"):
         parse_value("alm_url", text)

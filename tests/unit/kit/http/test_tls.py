@@ -34,14 +34,14 @@ def test_ssl_cert_dir_may_name_several_directories(tmp_path):
     assert type(tls.context(Environment({"SSL_CERT_DIR": several}, str(tmp_path)))) is ssl.SSLContext
 
 
-def test_bundles_are_trusted_besides_and_found_from_where_we_are(tmp_path, authority):
+def test_bundles_are_trusted_in_addition_and_relative_to_the_working_directory(tmp_path, authority):
     here = Environment({"SSL_CERT_FILE": authority.pem}, os.path.dirname(authority.pem))
     assert len(trusted(tls.context(here, ca_bundle="authority.pem", extra_ca=authority.pem))) == 1
     tls.context(here, ca_bundle=str(tmp_path))
 
 
 @pytest.mark.parametrize("content", [None, "nothing"])
-def test_a_bundle_that_cannot_be_used_is_named(tmp_path, content):
+def test_an_invalid_bundle_is_named(tmp_path, content):
     if content:
         (tmp_path / "b.pem").write_text(content)
     with pytest.raises(ConfigError, match=r"`cert`: .*b\.pem"):

@@ -54,14 +54,14 @@ def test_host_has_the_port_where_it_is_unusual():
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "x.localhost", "[::1]", "LOCALHOST"])
-def test_this_machine_is_known(host):
+def test_loopback_hosts_are_recognized(host):
     assert urls.is_loopback(f"http://{host}:80/")
 
 
 @pytest.mark.parametrize(
     "host", ["127.evil.com", "127.0.0.1.evil.com", "localhost.evil.com", "10.0.0.1", "[::2]", "127.1"]
 )
-def test_other_machines_are_not_this_one(host):
+def test_other_hosts_are_not_loopback(host):
     assert not urls.is_loopback(f"http://{host}/")
 
 
@@ -78,7 +78,7 @@ def test_other_machines_are_not_this_one(host):
         ("https://A/x", "https://a/x", True),
     ],
 )
-def test_same_place_is_host_and_port_or_the_step_up_to_https(item, other, same):
+def test_the_same_origin_is_host_and_port_or_an_upgrade_to_https(item, other, same):
     assert urls.same_authority(item, other) is same
 
 
@@ -94,7 +94,7 @@ def test_same_place_is_host_and_port_or_the_step_up_to_https(item, other, same):
         ("https://a.c/v20", "https://n/20"),
     ],
 )
-def test_the_longest_mirrored_prefix_is_replaced_but_no_part_of_a_host(url, mirrored):
+def test_the_longest_mirror_prefix_is_replaced_at_host_boundaries_only(url, mirrored):
     pairs = (
         ("https://a.b", "https://m"),
         ("https://a.b/dist/", "https://m/long/"),
@@ -111,7 +111,7 @@ def test_the_longest_mirrored_prefix_is_replaced_but_no_part_of_a_host(url, mirr
         ("pypi:ruff/ruff.whl", "pypi:ruff/ruff.whl"),
     ],
 )
-def test_what_names_a_package_is_recorded_as_it_is(url, recorded):
+def test_a_package_url_is_recorded_unchanged(url, recorded):
     assert urls.lock_url(url) == recorded
 
 

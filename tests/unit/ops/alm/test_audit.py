@@ -40,7 +40,7 @@ def test_the_newest_entries_are_listed_oldest_first():
         (audit.Filter(), audit.Filter()),
     ],
 )
-def test_a_bare_name_is_a_users_or_an_apps(provided, requested):
+def test_a_bare_name_is_a_user_or_an_app(provided, requested):
     assert audit.normalize(server(**{"GET /apps/shop": {"id": 7}}), provided) == requested
 
 
@@ -64,7 +64,7 @@ def test_an_export_is_verified_without_a_server(tmp_path):
     assert (report.entries, report.checkpoints, report.verified_up_to) == (7, 2, 6)
 
 
-def test_an_empty_file_is_no_intact_log(tmp_path):
+def test_an_empty_export_is_not_intact(tmp_path):
     path = tmp_path / "audit.ndjson"
     path.write_bytes(b"")
     assert [finding.kind for finding in audit.verify_file(str(path), ()).findings] == ["empty"]
@@ -81,7 +81,7 @@ def test_a_line_removed_from_an_export_is_detected_against_saved_checkpoints(tmp
     assert report.is_intact == (line == 8)  # the last checkpoint, which nothing follows
 
 
-def test_an_export_that_cannot_be_finished_leaves_no_file(tmp_path):
+def test_a_failed_export_leaves_no_file(tmp_path):
     def breaks(_query):
         raise AlmError("the server went away")
 
@@ -91,7 +91,7 @@ def test_an_export_that_cannot_be_finished_leaves_no_file(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes with names are POSIX's")
-def test_what_goes_into_a_pipe_leaves_it_a_pipe(tmp_path):
+def test_an_export_to_a_pipe_keeps_the_pipe(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -137,13 +137,13 @@ def test_a_new_checkpoint_is_appended_to_the_saved_ones(tmp_path):
     assert audit.read_checkpoints(str(path)) == tuple(SIGNED)
 
 
-def test_who_may_not_ask_for_a_checkpoint_keeps_the_newest_there_is(tmp_path):
+def test_without_permission_the_newest_existing_checkpoint_is_saved(tmp_path):
     api = server(**{"POST /audit/checkpoints": Forbidden("no")})
     saved = audit.save_checkpoint(api, str(tmp_path / "kept.json"))
     assert (saved.checkpoint, saved.is_new) == (SIGNED[1], False)
 
 
-def test_without_any_checkpoint_there_is_nothing_to_keep(tmp_path):
+def test_without_any_checkpoint_nothing_is_saved(tmp_path):
     api = server(signed=[], **{"POST /audit/checkpoints": Forbidden("no")})
     with pytest.raises(AlmError, match="no checkpoint exists yet"):
         audit.save_checkpoint(api, str(tmp_path / "kept.json"))
@@ -174,7 +174,7 @@ def test_a_missing_file_is_an_error(tmp_path):
         audit.read_checkpoints(str(tmp_path / "none"))
 
 
-def test_following_gives_what_is_wanted_of_what_comes():
+def test_following_yields_the_matching_entries():
     api = server(**{"FOLLOW /audit/events": LOG})
     result = audit.follow(api, audit.Filter(event_type="AppUpdated", resource="app/2"), 0)
     assert [item["seq"] for item in result] == [item["seq"] for item in LOG if item["resource"] == "app/2"]

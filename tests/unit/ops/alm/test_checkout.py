@@ -35,14 +35,14 @@ def server(lock=LOCK, dotfile=DOTFILE, *, digest=None, sent=None):
     )
 
 
-def test_both_files_are_written_as_they_were_pushed(tmp_path):
+def test_both_files_are_written_as_pushed(tmp_path):
     done = checkout(server(), SHOP, str(tmp_path), force=False)
     assert (tmp_path / ".envmgr").read_bytes() == DOTFILE.encode()
     assert (tmp_path / ".envmgr.lock").read_bytes() == LOCK.encode()
     assert done.files == done.changed == (str(tmp_path / ".envmgr"), str(tmp_path / ".envmgr.lock"))
 
 
-def test_files_that_are_the_same_already_are_left_alone(tmp_path):
+def test_identical_files_are_not_rewritten(tmp_path):
     checkout(server(), SHOP, str(tmp_path), force=False)
     os.utime(tmp_path / ".envmgr", ns=(1, 1))
     assert checkout(server(), SHOP, str(tmp_path), force=False).changed == ()
@@ -94,7 +94,7 @@ def test_force_overwrites(tmp_path):
     assert len(done.changed) == 2
 
 
-def test_a_lock_that_is_not_the_registered_one_is_not_written(tmp_path):
+def test_a_lock_with_another_digest_is_not_written(tmp_path):
     with pytest.raises(DigestMismatch, match="lock digest mismatch"):
         checkout(server(sent=LOCK.replace("20.1.0", "20.1.1")), SHOP, str(tmp_path), force=True)
     assert list(tmp_path.iterdir()) == []
@@ -104,7 +104,7 @@ def test_a_lock_that_is_not_the_registered_one_is_not_written(tmp_path):
     ("lock", "dotfile"),
     [("no lock", DOTFILE), (LOCK, "no dotfile"), (LOCK, "nodejs=20\x1b[2J\n"), ('{"a": "\\ud800"}', "")],
 )
-def test_what_could_not_be_read_here_is_not_written(tmp_path, lock, dotfile):
+def test_a_lock_that_this_client_cannot_read_is_not_written(tmp_path, lock, dotfile):
     with pytest.raises(AlmError):
         checkout(server(lock, dotfile), SHOP, str(tmp_path), force=True)
     assert list(tmp_path.iterdir()) == []
@@ -116,7 +116,7 @@ def test_a_digest_that_cannot_be_verified_is_reported(tmp_path, digest):
         checkout(server(digest=digest), SHOP, str(tmp_path), force=True)
 
 
-def test_half_a_character_in_a_lock_cannot_be_verified(tmp_path):
+def test_a_lone_surrogate_in_a_lock_cannot_be_verified(tmp_path):
     with pytest.raises(AlmError, match="cannot verify the lock"):
         checkout(server(sent='{"a": "\ud800"}'), SHOP, str(tmp_path), force=True)
 
@@ -127,7 +127,7 @@ def test_a_version_without_a_lock_is_an_error(tmp_path):
         checkout(FakeApiClient({"GET /apps/shop/versions/1.4.0": version}), SHOP, str(tmp_path), force=False)
 
 
-def test_a_lock_that_came_alone_is_written_alone(tmp_path):
+def test_a_lock_without_a_dotfile_is_written_alone(tmp_path):
     (tmp_path / ".envmgr").write_text("nodejs=^20\n")
     done = checkout(server(dotfile=""), SHOP, str(tmp_path), force=False)
     assert done.files == (str(tmp_path / ".envmgr.lock"),)
@@ -135,7 +135,7 @@ def test_a_lock_that_came_alone_is_written_alone(tmp_path):
 
 
 @pytest.mark.parametrize("before", [None, "nodejs=18\n"])
-def test_where_one_file_cannot_be_written_the_other_is_as_it_was(tmp_path, before):
+def test_if_one_file_cannot_be_written_the_other_is_unchanged(tmp_path, before):
     if before:
         (tmp_path / ".envmgr").write_text(before)
     (tmp_path / "elsewhere").mkdir()

@@ -30,7 +30,7 @@ def context(tmp_path):
         item.close()
 
 
-def test_the_flag_goes_before_the_environment_before_the_setting(context):
+def test_the_option_overrides_the_environment_which_overrides_the_setting(context):
     set_value(context().paths.config_file, "alm_url", "https://setting.example")
     variables = {"ENVMGR_ALM_URL": "https://environment.example"}
     assert connect(context(**variables), "flag.example").url == "https://flag.example"
@@ -45,12 +45,12 @@ def test_a_missing_server_error_lists_all_ways_to_configure_it(context):
         assert way in (caught.value.hint or "")
 
 
-def test_what_is_no_address_is_refused(context):
+def test_an_invalid_address_is_rejected(context):
     with pytest.raises(ConfigError, match="invalid server URL"):
         connect(context(), "https://a?b=c")
 
 
-def test_the_tokens_are_tried_in_the_same_order(context):
+def test_tokens_have_the_same_precedence(context):
     with Scripted(lambda requested: ScriptedResponse(200, requested.headers["authorization"]), ALM) as server:
         credentials.save(context().paths, server.url, StoredCredentials("kept"))
         variables = {"ENVMGR_ALM_TOKEN": " environment\n"}
@@ -67,7 +67,7 @@ def test_the_tokens_are_tried_in_the_same_order(context):
         (None, {}, "run `envmgr alm login"),
     ],
 )
-def test_of_the_tokens_that_may_be_there_the_refused_one_is_named(context, flag, variables, hint):
+def test_the_source_of_a_rejected_token_is_named(context, flag, variables, hint):
     with Scripted(lambda _: problem(401, "unauthenticated", "it is none of ours"), ALM) as server:
         credentials.save(context().paths, server.url, StoredCredentials("kept"))
         with pytest.raises(NotSignedIn) as caught:

@@ -96,7 +96,7 @@ def test_without_a_current_version_the_last_attempt_is_reported():
     assert (result["web"].last_attempt.tag, result["web"].last_attempt.status) == ("2.0", "in_progress")
 
 
-def test_two_versions_of_two_apps_are_called_after_neither():
+def test_a_diff_of_two_apps_has_no_app_name():
     (result,) = diff(server(), TagRef("shop", "1.1"), IdRef(5), None, Knowing())
     assert (result.app, result.difference.before.app, result.difference.after.app) == (None, "shop", "api")
 
@@ -110,7 +110,7 @@ def test_two_environments_may_be_compared_for_one_app():
     ("before", "after"),
     [(EnvironmentRef("dev"), IdRef(1)), (CurrentRef("shop", "dev"), EnvironmentRef("dev"))],
 )
-def test_an_environment_is_compared_with_another_only(before, after):
+def test_an_environment_is_compared_only_with_an_environment(before, after):
     with pytest.raises(UsageError, match="cannot compare environment dev") as caught:
         diff(server(), before, after, None, Knowing())
     assert "APP:dev" in caught.value.hint

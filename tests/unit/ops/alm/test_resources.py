@@ -88,7 +88,7 @@ def test_an_unknown_version_error_lists_existing_ones(ref, hint):
     assert caught.value.hint == hint
 
 
-def test_where_nothing_was_deployed_yet_there_is_no_environment_to_name():
+def test_without_deployments_the_hint_names_no_environment():
     with pytest.raises(AlmNotFound, match="environment 'prod' not found") as caught:
         resolve.matrix(FakeApiClient({"GET /environments": []}), "prod")
     assert caught.value.hint == "no deployments yet"
@@ -113,7 +113,7 @@ def test_an_app_patch_sends_only_changed_fields_and_its_etag():
 
 
 @pytest.mark.parametrize(("force", "query"), [(True, {"force": "true"}), (False, {})])
-def test_an_app_is_deleted_as_it_was_seen(force, query):
+def test_an_app_is_deleted_with_its_etag(force, query):
     api = FakeApiClient({"DELETE /apps/7": None})
     apps.delete(api, {"id": 7, "rev": 4}, force=force)
     assert api.requests == [("DELETE", "/apps/7", query, "7.4")]
@@ -150,7 +150,7 @@ def test_versions_are_listed_of_an_app_or_of_all():
     ]
 
 
-def test_a_lock_is_sent_as_it_is(tmp_path):
+def test_a_lock_is_sent_unchanged(tmp_path):
     lock, dotfile = tmp_path / "lock", tmp_path / "dotfile"
     lock.write_bytes(b'{"a":\r\n 1}')
     dotfile.write_text("nodejs=^20\n")
@@ -183,7 +183,7 @@ def test_an_invalid_lock_is_rejected_before_sending(tmp_path):
         ("successful", "rolled_back", ("rolled_back",)),
     ],
 )
-def test_what_ends_work_begins_with_its_start(now, wanted, steps):
+def test_a_final_status_is_preceded_by_in_progress(now, wanted, steps):
     assert tuple(deployments.transition_path(now, wanted)) == steps
 
 
@@ -200,7 +200,7 @@ def deploying(**answers):
     )
 
 
-def test_a_deployment_is_walked_to_where_it_is_wanted():
+def test_a_deployment_is_advanced_to_the_requested_status():
     api = deploying()
     done = deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", "successful", "because")
     assert done.steps == ("in_progress", "successful")
@@ -212,7 +212,7 @@ def test_a_deployment_is_walked_to_where_it_is_wanted():
     ]
 
 
-def test_without_a_state_a_deployment_stays_as_the_server_begins_it():
+def test_without_a_status_a_deployment_keeps_its_initial_one():
     api = deploying()
     assert deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", None, "") == deployments.Deployed(
         PENDING, ()
@@ -225,12 +225,12 @@ def test_an_environment_created_by_a_deployment_is_reported():
     assert deployments.deploy(api, TagRef("shop", "1.4.0"), "qa", "successful", "").is_new_environment
 
 
-def test_who_may_not_read_environments_deploys_all_the_same():
+def test_a_deployment_works_without_permission_to_read_environments():
     api = deploying(**{"GET /environments": Forbidden("no")})
     assert not deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "").is_new_environment
 
 
-def test_an_environment_that_differs_in_case_only_is_not_made_unless_that_is_meant():
+def test_an_environment_differing_in_case_is_not_created_without_an_option():
     api = deploying()
     with pytest.raises(AlmNotFound, match="environment 'PROD' not found; did you mean prod") as caught:
         deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "")
@@ -240,12 +240,12 @@ def test_an_environment_that_differs_in_case_only_is_not_made_unless_that_is_mea
     assert made.is_new_environment
 
 
-def test_of_two_that_differ_in_case_only_the_one_that_is_named_is_meant():
+def test_an_environment_is_matched_with_case_first():
     api = deploying(**{"GET /environments": [{"name": "prod"}, {"name": "PROD"}]})
     assert not deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "").is_new_environment
 
 
-def test_a_walk_that_fails_says_that_the_deployment_is_there():
+def test_a_failed_advance_reports_that_the_deployment_exists():
     refusal = AlmConflict("it waits for an approval", kind="invalid-transition")
     api = deploying(**{"POST /deployments/9/statuses": refusal})
     with pytest.raises(
@@ -285,7 +285,7 @@ def test_a_transition_for_another_user_is_not_suggested_to_the_requester(act, th
     ) == then
 
 
-def test_a_deployment_that_begins_blocked_says_why_and_when_it_goes_on():
+def test_a_blocked_deployment_reports_the_reason_and_its_end():
     api = deploying(
         **{
             "POST /deployments": {**PENDING, "status": "blocked", "reason": "frozen until monday"},
@@ -312,7 +312,7 @@ def in_the_way(active):
     return deploying(**{"POST /deployments": refusal, "GET /deployments/9": active, **me})
 
 
-def test_the_callers_own_deployment_of_the_same_version_is_gone_on_with():
+def test_the_callers_deployment_of_the_same_version_is_continued():
     done = deployments.deploy(in_the_way(ACTIVE), TagRef("shop", "1.4.0"), "prod", "successful", "")
     assert done.resumed
     assert done.steps == ("successful",)
@@ -327,14 +327,14 @@ def test_the_callers_own_deployment_of_the_same_version_is_gone_on_with():
         ({}, None),
     ],
 )
-def test_what_is_in_the_way_and_not_meant_is_left_alone(other, status):
+def test_another_blocking_deployment_is_left_unchanged(other, status):
     api = in_the_way({**ACTIVE, **other})
     with pytest.raises(AlmConflict, match="one is active"):
         deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", status, "")
     assert [requested[1] for requested in api.requests if requested[0] == "POST"] == ["/deployments"]
 
 
-def test_a_deployment_is_taken_further():
+def test_a_deployment_is_advanced():
     api = deploying(**{"GET /deployments/9": PENDING})
     assert deployments.advance(api, 9, "cancelled", "no").steps == ("cancelled",)
     assert deployments.advance(api, 9, "pending", "").steps == ()
@@ -362,7 +362,7 @@ def use(app, version=None):
     }
 
 
-def test_everything_that_is_affected_is_gathered_from_all_pages():
+def test_affected_versions_are_collected_from_all_pages():
     pages = (
         {"matches": [use("web", "20.1.0")], "unknown": [use("odd", "master")], "without_lock": []},
         {"matches": [use("api", "18.0.0")], "unknown": [], "without_lock": [use("old")]},
@@ -396,7 +396,7 @@ def test_no_match_differs_from_an_unused_tool(count):
         ("nodjs", set(), ("nodejs",), ()),
     ],
 )
-def test_only_what_something_deployed_is_locked_with_is_suggested(tool, there, like_it, meant):
+def test_only_tools_of_deployed_versions_are_suggested(tool, there, like_it, meant):
     names = [name for stem in ("ruff", "nodjs") for name in (stem, f"pypi:{stem}", f"npm:{stem}")]
     answers = {
         f"GET /tools/{name.replace(':', '%3A')}/usage": {"counts": {"matches": int(name in there)}}
@@ -405,7 +405,7 @@ def test_only_what_something_deployed_is_locked_with_is_suggested(tool, there, l
     assert affected.suggest_used_tools(FakeApiClient(answers), tool, like_it) == meant
 
 
-def test_a_missing_environment_is_not_reported_on():
+def test_usage_in_a_missing_environment_is_an_error():
     api = FakeApiClient({"GET /environments": [{"name": "prod"}]})
     with pytest.raises(AlmNotFound, match="environment 'prd' not found"):
         affected.affected(api, "nodejs", "<1", "prd")

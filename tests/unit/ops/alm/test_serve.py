@@ -37,12 +37,12 @@ def test_set_options_are_passed_on_with_an_absolute_directory(context, tmp_path)
     assert command_line(context, ServeOptions(data_dir="~/data"))[-1] == str(tmp_path / "home" / "data")
 
 
-def test_an_empty_directory_name_is_not_taken_for_the_current_directory(context):
+def test_an_empty_directory_is_not_the_current_directory(context):
     with pytest.raises(UsageError, match="empty --data-dir"):
         command_line(context, ServeOptions(data_dir=""))
 
 
-def test_without_its_parts_it_says_how_to_install_them(context, monkeypatch):
+def test_without_the_server_extra_the_error_shows_how_to_install_it(context, monkeypatch):
     monkeypatch.setattr(serve, "REQUIRED_MODULES", ("json", "no_such_part"))
     with pytest.raises(AlmError, match="missing no_such_part") as caught:
         command_line(context, ServeOptions())

@@ -32,7 +32,7 @@ def test_serves_added_pages_and_logs_requests(server):
     assert server.requests[0].headers["x-colour"] == "blue"
 
 
-def test_answers_404_for_what_was_not_added(server):
+def test_answers_404_for_an_unknown_path(server):
     assert get(server.url + "/none")[0] == 404
 
 
@@ -70,7 +70,7 @@ def test_ignores_the_range_when_the_content_has_changed(server):
     assert get(url, Range="bytes=2-", If_Range=tag)[::2] == (200, b"ABCDEF")
 
 
-def test_answers_304_to_who_has_it_already(server):
+def test_answers_304_for_a_matching_etag(server):
     url = server.add("/f", b"abc")
     assert get(url, If_None_Match=get(url)[1]["ETag"])[0] == 304
     assert get(url, If_Modified_Since=MODIFIED)[0] == 304
@@ -112,7 +112,7 @@ def test_breaks_off_in_the_middle(server, fault):
 
 
 @pytest.mark.parametrize("fault", [faults.stalled(2), faults.silent(), faults.slow(1, 60)])
-def test_keeps_who_asks_waiting(server, fault):
+def test_delays_the_response(server, fault):
     url = server.add("/f", b"abcdef", fault=fault)
     with pytest.raises(TimeoutError):
         urllib.request.urlopen(url, timeout=0.1).read()
@@ -122,7 +122,7 @@ def test_keeps_who_asks_waiting(server, fault):
 @pytest.mark.parametrize(
     "fault", [faults.refuses_to_answer(), faults.refuses_to_answer(reset=True), faults.garbage()]
 )
-def test_answers_no_http(server, fault):
+def test_responds_with_bytes_that_are_not_http(server, fault):
     url = server.add("/f", b"abcdef", fault=fault)
     with pytest.raises((http.client.HTTPException, ConnectionError)):
         get(url)
@@ -139,7 +139,7 @@ def test_sends_a_wrong_range_only_for_range_requests(server):
     assert get(url, Range="bytes=3-")[::2] == (200, b"abcdef")
 
 
-def test_speaks_tls_to_who_trusts_its_authority(tls_server, authority):
+def test_serves_tls_to_clients_that_trust_its_authority(tls_server, authority):
     url = tls_server.add("/f", b"abc")
     context = ssl.create_default_context(cafile=authority.pem)
     with urllib.request.urlopen(url, context=context) as response:

@@ -20,5 +20,5 @@ from support.machine.terminal import screen
         ("a\r\nb\r\n\x1b[2A\x1b[2Kc", "c\nb\n"),
     ],
 )
-def test_what_was_overwritten_or_erased_is_gone(output, screen_):
+def test_overwritten_and_erased_text_is_not_on_the_screen(output, screen_):
     assert screen(output) == screen_
