@@ -1,4 +1,4 @@
-"""Runs a command at a terminal, as somebody who looks on would see it."""
+"""Runs a command at a terminal and renders the screen."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ _TOKEN = re.compile(r"\x1b\[([0-?]*)[ -/]*([@-~])|\x1b\][^\x07]*\x07|(\r)|(\n)|(
 def at_terminal(
     words: Sequence[str], *, cwd: Path, env: Mapping[str, str], width: int = 100
 ) -> tuple[int, str]:
-    """Run a command to its end; return its exit code, and what the terminal shows then, without colours."""
-    mine, its = os.openpty()
+    """Run a command; return its exit code and the final screen, without colours."""
+    controller, terminal = os.openpty()
     variables = {**env, "TERM": "xterm-256color", "COLUMNS": str(width), "LINES": "50"}
-    with subprocess.Popen(words, cwd=cwd, env=variables, stdin=its, stdout=its, stderr=its) as process:
-        os.close(its)
-        seen = b"".join(iter(lambda: _read(mine), b""))
-        os.close(mine)
-    return process.returncode, screen(seen.decode(errors="replace"))
+    with subprocess.Popen(
+        words, cwd=cwd, env=variables, stdin=terminal, stdout=terminal, stderr=terminal
+    ) as process:
+        os.close(terminal)
+        output = b"".join(iter(lambda: _read(controller), b""))
+        os.close(controller)
+    return process.returncode, screen(output.decode(errors="replace"))
 
 
 def screen(output: str) -> str:
-    """Return the lines that a terminal shows in the end: what was overwritten or erased is gone."""
+    """Return the lines of the final screen, without overwritten or erased text."""
     lines, row, column = [""], 0, 0
     for arguments, control, carriage_return, line_feed, text in _TOKEN.findall(output):
         if control == "A":
@@ -49,5 +51,5 @@ def screen(output: str) -> str:
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 1 << 16)
-    except OSError:  # nobody holds the other end any more
+    except OSError:  # every process has closed the other end
         return b""
