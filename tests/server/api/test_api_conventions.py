@@ -184,7 +184,7 @@ def test_a_step_that_is_none_is_refused_with_those_there_are(wire):
     assert wire.ask("DELETE", target).status == 405
 
 
-def test_a_new_version_is_deployed_where_a_rule_says_so(wire):
+def test_a_new_version_is_deployed_by_a_matching_rule(wire):
     name, of = unique_name("env"), app(wire)
     rules = {"auto_deploy": [{"app": of["name"], "tag_range": "^1.2"}]}
     created_resource(wire.ask("PUT", f"/environments/{name}", {"rules": rules}))

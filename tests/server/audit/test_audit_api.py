@@ -131,7 +131,7 @@ def test_a_client_that_has_an_entry_gets_not_modified(client):
 
 
 @pytest.mark.parametrize("seq", ["8", "9007199254740991"])
-def test_there_is_no_entry_beyond_the_end(client, seq):
+def test_an_entry_beyond_the_end_is_not_found(client, seq):
     assert client.get(f"/audits/{seq}").status_code == 404
 
 

@@ -283,7 +283,7 @@ async def interleave(directory, scenario, state, position):
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
-def test_another_unit_between_any_two_statements_is_noticed(tmp_path, scenario):
+def test_units_are_correct_with_another_unit_between_any_two_statements(tmp_path, scenario):
     async def work():
         origin = tmp_path / "origin"
         origin.mkdir()

@@ -67,7 +67,7 @@ def shape(path):
 
 
 @services
-def test_migrations_make_the_tables_that_the_code_names(service, tmp_path):
+def test_migrations_create_the_tables_of_the_code(service, tmp_path):
     upgrade(str(tmp_path / "migrated.db"), service.MIGRATIONS, service.HEAD)
     metadata = importlib.import_module(METADATA[service.NAME]).metadata
     engine = create_engine(f"sqlite:///{tmp_path / 'named.db'}")
@@ -85,7 +85,7 @@ def test_a_second_upgrade_changes_nothing(service, tmp_path):
     assert dump(path) == before
 
 
-def test_processes_that_upgrade_at_once_upgrade_once(tmp_path):
+def test_concurrent_upgrades_run_once(tmp_path):
     service = registry.SERVICES[0]
     path = str(tmp_path / "one.db")
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
@@ -125,7 +125,7 @@ def revisions(service):
         for revision in revisions(service)
     ],
 )
-def test_an_upgrade_from_any_revision_keeps_every_row_and_ends_as_the_code_has_it(
+def test_an_upgrade_from_any_revision_keeps_every_row_and_yields_the_current_schema(
     service, revision, tmp_path
 ):
     path = str(tmp_path / "old.db")
@@ -208,7 +208,7 @@ def rows(path):
 
 @services
 @pytest.mark.parametrize("content", [b"hello\n", b"SQLite format 3\0" + b"\xff" * 5000])
-def test_a_file_that_is_no_database_is_named_with_the_way_out_and_left_alone(service, content, tmp_path):
+def test_a_file_that_is_not_a_database_is_named_with_a_hint_and_left_alone(service, content, tmp_path):
     path = tmp_path / f"{service.NAME}.db"
     path.write_bytes(content)
     with pytest.raises(UnusableDatabase, match=f"^{re.escape(str(path))} is corrupt") as caught:
@@ -217,7 +217,7 @@ def test_a_file_that_is_no_database_is_named_with_the_way_out_and_left_alone(ser
     assert path.read_bytes() == content
 
 
-def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path):
+def test_a_foreign_database_is_rejected_and_left_alone(tmp_path):
     service, path = registry.SERVICES[0], str(tmp_path / "app.db")
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE song (title TEXT)")
@@ -228,7 +228,7 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path):
     assert dump(path) == before
 
 
-def test_what_cannot_be_opened_is_named_with_the_way_out(tmp_path):
+def test_a_database_that_cannot_be_opened_is_named_with_a_hint(tmp_path):
     service, path = registry.SERVICES[0], tmp_path / "app.db"
     path.mkdir()
     with pytest.raises(
@@ -237,7 +237,7 @@ def test_what_cannot_be_opened_is_named_with_the_way_out(tmp_path):
         upgrade(str(path), service.MIGRATIONS, service.HEAD)
 
 
-def test_damage_in_the_midst_of_a_database_is_found_when_it_is_looked_for(tmp_path):
+def test_damage_inside_a_database_is_detected_by_the_check(tmp_path):
     service, path = registry.SERVICES[0], str(tmp_path / "app.db")
     upgrade(path, service.MIGRATIONS, service.HEAD)
     SqliteFile(path).require_intact()

@@ -25,11 +25,11 @@ ENDING = {"/auth/logout", "/auth/password"}
 entry = pytest.mark.parametrize("called", OPERATIONS.values(), ids=OPERATIONS)
 
 
-def test_the_committed_description_is_what_the_code_says():
+def test_the_committed_openapi_document_is_current():
     assert api_document.openapi_document() == COMMITTED, "run `make openapi`, and commit the result"
 
 
-def test_every_reference_leads_somewhere():
+def test_every_reference_has_a_target():
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(DOCUMENT)):
         result = DOCUMENT
         for step in reference.split("/"):
@@ -43,7 +43,7 @@ def test_every_schema_is_used():
 
 
 @entry
-def test_an_operation_says_who_may_call_it(called):
+def test_an_operation_documents_its_security(called):
     _, path, operation = called
     if path in registry.REQUEST_POLICY.public_paths:
         assert operation["security"] == []
@@ -55,7 +55,7 @@ def test_an_operation_says_who_may_call_it(called):
 
 
 @entry
-def test_an_operation_says_what_it_is_and_what_may_go_wrong(called):
+def test_an_operation_documents_its_summary_and_errors(called):
     _, path, operation = called
     assert operation["summary"]
     assert operation["tags"]
@@ -66,7 +66,7 @@ def test_an_operation_says_what_it_is_and_what_may_go_wrong(called):
 
 
 @entry
-def test_writes_can_be_made_safe(called):
+def test_writes_document_idempotency_keys_and_preconditions(called):
     method, path, operation = called
     named = {parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.get("parameters", [])}
     if method == "post" and path not in registry.REQUEST_POLICY.public_paths | ENDING:
@@ -76,12 +76,12 @@ def test_writes_can_be_made_safe(called):
 
 
 @entry
-def test_what_is_made_says_where_it_is(called):
+def test_creations_document_the_location_header(called):
     made = called[2]["responses"].get("201")
     assert made is None or "Location" in made["headers"]
 
 
-def test_bodies_take_no_unknown_fields():
+def test_bodies_allow_no_unknown_fields():
     for _, _, operation in OPERATIONS.values():
         for content in operation.get("requestBody", {}).get("content", {}).values():
             name = content["schema"].get("$ref", "").rpartition("/")[2]
@@ -89,7 +89,7 @@ def test_bodies_take_no_unknown_fields():
                 assert DOCUMENT["components"]["schemas"][name]["additionalProperties"] is False, name
 
 
-def test_what_is_made_is_linked_to_what_can_be_done_with_it():
+def test_creations_link_to_the_operations_of_the_resource():
     links = OPERATIONS["createApp"][2]["responses"]["201"]["links"]
     assert links["getApp"] == {"operationId": "getApp", "parameters": {"app": "$response.body#/id"}}
     assert {"changeApp", "deleteApp", "listAppVersions"} <= set(links)
@@ -124,7 +124,7 @@ class Outline(HTMLParser):
 
 
 @entry
-def test_a_post_takes_an_idempotency_key_or_says_why_not(called):
+def test_a_post_accepts_an_idempotency_key_or_documents_why_not(called):
     method, _, operation = called
     if method == "post":
         taken = {"$ref": "#/components/parameters/IdempotencyKey"} in operation.get("parameters", ())
@@ -145,7 +145,7 @@ def test_the_page_shows_every_operation_and_schema_and_loads_nothing():
     assert "style=" not in html
 
 
-def test_the_page_may_use_its_own_style_sheet_and_nothing_else():
+def test_the_page_may_load_only_its_own_style_sheet():
     assert re.fullmatch(
         r"default-src 'none'; style-src 'sha256-[A-Za-z0-9+/]{43}='; base-uri 'none'; form-action 'none'; "
         r"frame-ancestors 'none'",
@@ -153,7 +153,7 @@ def test_the_page_may_use_its_own_style_sheet_and_nothing_else():
     )
 
 
-def test_what_a_description_says_cannot_break_the_page():
+def test_descriptions_are_escaped_in_the_page():
     hostile = json.loads(json.dumps(DOCUMENT))
     hostile["info"]["title"] = "<script>alert(1)</script>"
     hostile["paths"]["/apps"]["get"]["summary"] = "<img src=x onerror=alert(1)>"

@@ -49,7 +49,7 @@ def test_an_app_is_found_by_its_id_and_by_its_name(tmp_path):
 
 
 @pytest.mark.parametrize("ref", ["shop", "7", "9" * 400, "", "Ünïcode", "٣"])
-def test_what_is_not_there_is_not_found(tmp_path, ref):
+def test_an_unknown_resource_is_not_found(tmp_path, ref):
     async def scenario(apps, _):
         with pytest.raises(NotFound):
             await apps.get(call(), ref)
@@ -57,7 +57,7 @@ def test_what_is_not_there_is_not_found(tmp_path, ref):
     run(tmp_path, scenario)
 
 
-def test_a_name_can_be_taken_once(tmp_path):
+def test_a_duplicate_name_is_rejected(tmp_path):
     async def scenario(apps, database):
         answers = await asyncio.gather(
             *(apps.create(call(), AppCreate(name="shop")) for _ in range(8)), return_exceptions=True
@@ -98,7 +98,7 @@ def test_a_no_op_change_emits_no_event(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_no_update_is_lost_to_who_says_what_they_saw(tmp_path):
+def test_an_update_with_a_stale_etag_is_rejected(tmp_path):
     async def scenario(apps, _):
         app = (await apps.create(call(), AppCreate(name="shop"))).value
         seen = call(if_match=etag_of(app))
@@ -114,7 +114,7 @@ def test_no_update_is_lost_to_who_says_what_they_saw(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_app_that_is_deployed_is_deleted_only_by_force(tmp_path):
+def test_a_deployed_app_is_deleted_only_with_force(tmp_path):
     async def scenario(apps, _):
         await apps.create(call(), AppCreate(name="shop"))
         with pytest.raises(AppInUse, match="2 environment"):
@@ -126,7 +126,7 @@ def test_an_app_that_is_deployed_is_deleted_only_by_force(tmp_path):
     run(tmp_path, scenario, deployments=FakeDeployments(2))
 
 
-def test_an_app_leaves_before_it_is_deleted_and_stays_where_that_fails(tmp_path):
+def test_a_deletion_hold_precedes_the_deletion_of_an_app_and_is_cancelled_on_failure(tmp_path):
     deployments = FakeDeployments()
 
     async def scenario(apps, _):
@@ -143,7 +143,7 @@ def test_an_app_leaves_before_it_is_deleted_and_stays_where_that_fails(tmp_path)
     run(tmp_path, scenario, deployments=deployments)
 
 
-def test_an_app_that_takes_the_name_just_then_is_not_deleted_in_its_stead(tmp_path):
+def test_a_new_app_with_the_same_name_is_not_deleted_instead(tmp_path):
     class Swapping(FakeDeployments):
         async def begin_deletion(self, context_, **options):
             await self.apps.update(call(), "shop", AppPatch(name="store"))
@@ -173,7 +173,7 @@ def test_the_id_of_a_deleted_app_is_never_reused(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_key_makes_one_app_of_many_requests(tmp_path):
+def test_requests_with_one_idempotency_key_create_one_app(tmp_path):
     async def scenario(apps, database):
         answers = [await apps.create(call(key="k"), AppCreate(name="shop")) for _ in range(3)]
         assert [answer.replayed for answer in answers] == [False, True, True]
@@ -194,7 +194,7 @@ def test_an_idempotency_key_is_bound_to_one_request_of_one_caller(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_request_that_failed_leaves_its_key_free(tmp_path):
+def test_a_failed_request_releases_its_idempotency_key(tmp_path):
     async def scenario(apps, _):
         await apps.create(call(), AppCreate(name="shop"))
         with pytest.raises(AlreadyExists):
@@ -234,7 +234,7 @@ def version(app, tag):
     )
 
 
-def test_repeating_a_request_that_stopped_half_way_goes_on_where_it_stopped(tmp_path):
+def test_a_repeated_request_resumes_a_partial_one(tmp_path):
     versions = _AwayOnce()
 
     async def scenario(apps, database):
@@ -252,7 +252,7 @@ def test_repeating_a_request_that_stopped_half_way_goes_on_where_it_stopped(tmp_
     run(tmp_path, scenario, versions=versions)
 
 
-def test_who_may_not_register_versions_makes_no_app_with_one(tmp_path):
+def test_an_app_with_a_version_requires_the_scope_for_versions(tmp_path):
     async def scenario(apps, _):
         with pytest.raises(Forbidden, match="versions:write"):
             await apps.create(call("viewer"), AppCreate(name="shop", version="1.0"))
@@ -262,7 +262,7 @@ def test_who_may_not_register_versions_makes_no_app_with_one(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
+def test_a_credential_for_one_app_cannot_read_or_change_others(tmp_path):
     async def scenario(apps, _):
         for name in ("shop", "blog"):
             await apps.create(call(), AppCreate(name=name))
@@ -292,7 +292,7 @@ def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
 @pytest.mark.parametrize(
     ("sort", "expected"), [(None, "cba"), ("id", "abc"), ("-name", "cba"), ("created_at", "abc")]
 )
-def test_pages_show_every_app_once_in_order_while_others_come(tmp_path, sort, expected):
+def test_pages_list_every_app_once_in_order_during_inserts(tmp_path, sort, expected):
     async def scenario(apps, _):
         for name in "abc":
             await apps.create(call(), AppCreate(name=name))
@@ -328,7 +328,7 @@ def test_an_invalid_list_request_names_the_parameter(tmp_path, paging, pointer):
     run(tmp_path, scenario)
 
 
-def test_names_are_unique_and_found_without_regard_to_case_and_shown_as_first_written(tmp_path):
+def test_names_are_case_insensitive_and_keep_their_first_case(tmp_path):
     async def scenario(apps, _):
         shop = (await apps.create(call(), AppCreate(name="Shop"))).value
         await apps.create(call(), AppCreate(name="blog"))

@@ -20,7 +20,7 @@ def on_the_bus(directory, scenario):
     run(directory, whole)
 
 
-def test_every_type_of_event_is_written_down_in_order(tmp_path):
+def test_every_type_of_event_is_recorded_in_order(tmp_path):
     async def scenario(audit, bus, _):
         types = ["AppCreated", "VersionCreated", "DeploymentDeleted", "LoginFailed", "SomethingNew"]
         await bus.publish([event(number, type=type_) for number, type_ in enumerate(types, 1)])
@@ -29,7 +29,7 @@ def test_every_type_of_event_is_written_down_in_order(tmp_path):
     on_the_bus(tmp_path, scenario)
 
 
-def test_a_poisonous_event_is_put_aside_and_the_others_are_written(tmp_path):
+def test_an_invalid_event_is_dead_lettered_and_the_others_are_written(tmp_path):
     async def scenario(audit, bus, dead_letters):
         batch = events(5)
         batch[2] = event(3, data={"rate": 0.5})
@@ -44,7 +44,7 @@ def test_a_poisonous_event_is_put_aside_and_the_others_are_written(tmp_path):
     on_the_bus(tmp_path, scenario)
 
 
-def test_a_letter_that_can_be_taken_after_all_closes_its_gap(tmp_path):
+def test_a_retried_dead_letter_closes_its_gap(tmp_path):
     async def scenario(audit, bus, dead_letters):
         # What is buried for a reason that passes, here by hand, is whole when it is tried again.
         (subscription,) = bus.subscriptions

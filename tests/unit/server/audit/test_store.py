@@ -52,7 +52,7 @@ def written(directory):
         ),
     ],
 )
-def test_the_database_itself_lets_the_log_only_grow(tmp_path, statement):
+def test_the_database_makes_the_log_append_only(tmp_path, statement):
     intruder = written(tmp_path)
     before = list(intruder.iterdump())
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
@@ -94,7 +94,7 @@ DROP = (
         ),
     ],
 )
-def test_an_intruder_who_owns_the_database_is_found_out(tmp_path, act, kinds):
+def test_changes_by_the_owner_of_the_database_are_detected(tmp_path, act, kinds):
     intruder = written(tmp_path)
     intruder.executescript(DROP + act)
     intruder.close()
@@ -106,7 +106,7 @@ def test_an_intruder_who_owns_the_database_is_found_out(tmp_path, act, kinds):
     assert {finding.kind for finding in run(tmp_path, audited)} - {"rewritten"} == kinds
 
 
-def test_the_first_entry_follows_nothing(tmp_path):
+def test_the_first_entry_has_the_genesis_hash(tmp_path):
     opened = sqlite_database(tmp_path, module)
     asyncio.run(opened.close())
     intruder = sqlite3.connect(tmp_path / "audit.db", isolation_level=None)
@@ -117,7 +117,7 @@ def test_the_first_entry_follows_nothing(tmp_path):
     intruder.close()
 
 
-def test_every_log_has_a_name_of_its_own_and_keeps_it(tmp_path):
+def test_every_log_has_a_unique_and_stable_origin(tmp_path):
     names = set()
     for name in ("one", "other", "one"):
         (tmp_path / name).mkdir(exist_ok=True)
@@ -127,7 +127,7 @@ def test_every_log_has_a_name_of_its_own_and_keeps_it(tmp_path):
     assert len(names) == 2
 
 
-def test_the_migrations_make_what_the_code_expects(tmp_path):
+def test_the_migrations_create_the_tables_of_the_code(tmp_path):
     path = str(tmp_path / "migrated.db")
     upgrade(SqliteFile(path), module.MIGRATIONS, module.HEAD)
     assert shape(path) == expected_shape(tmp_path / "expected.db")
@@ -195,7 +195,7 @@ def test_a_page_by_any_field_is_read_from_an_index_without_sorting(tmp_path, whe
         ("source_service = 'a'", "entry_service_time"),
     ],
 )
-def test_a_page_of_a_span_is_read_from_an_index_without_sorting(tmp_path, where, index):
+def test_a_page_of_a_range_is_read_from_an_index_without_sorting(tmp_path, where, index):
     intruder = written(tmp_path)
     plan = intruder.execute(
         f"EXPLAIN QUERY PLAN SELECT * FROM entry WHERE {where} AND timestamp >= 1 AND timestamp < 9"
@@ -233,7 +233,7 @@ RESOURCES = (
         ("app/%", ()),
     ],
 )
-def test_a_resource_includes_all_below_it_and_nothing_beside_it(tmp_path, resource, expected):
+def test_a_resource_filter_includes_only_resources_below_it(tmp_path, resource, expected):
     async def scenario(audit, _):
         await audit.append([event(n, subject=name) for n, name in enumerate(RESOURCES, 1)])
         request = PageRequest(50, filters={"resource": resource})

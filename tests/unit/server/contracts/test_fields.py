@@ -40,7 +40,7 @@ def test_a_tag_may_have_slashes_between_its_parts():
     assert [tag for tag in NO_TAGS if taken(tag)] == []
 
 
-def test_the_described_patterns_hold_the_same():
+def test_the_documented_patterns_equal_the_enforced_ones():
     with open(OPENAPI_PATH, "rb") as file:
         described = json.load(file)
     (path,) = (

@@ -77,7 +77,7 @@ def test_every_problem_of_the_contracts_is_in_the_registry():
     }
 
 
-def test_a_constructor_of_its_own_does_not_matter():
+def test_a_problem_with_a_custom_constructor_is_rebuilt():
     for problem in (
         TooManyRequests("slow down", retry_after=9),
         Unauthenticated("expired", error="invalid_token"),
@@ -108,6 +108,6 @@ def test_the_document_of_a_newer_server_wins_over_the_class():
     assert rebuilt.document("/apps") == document
 
 
-def test_rebuilding_changes_no_class():
+def test_rebuilding_does_not_modify_the_class():
     problem_from_document(NotFound("no app").document("/") | {"status": 410})
     assert NotFound.status == 404

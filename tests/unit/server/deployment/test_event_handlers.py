@@ -33,7 +33,7 @@ async def deployments(world):
     return (await world.service.list(call(), PageRequest(sort="id", limit=200))).items
 
 
-def test_a_new_version_is_deployed_where_a_rule_says_so(tmp_path):
+def test_a_new_version_is_deployed_by_a_matching_rule(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "^1.2"))
         await ruled(world, ("*", "*"), environment="dev")
@@ -71,12 +71,12 @@ def test_a_new_version_is_deployed_where_a_rule_says_so(tmp_path):
         ("feature/login", "^1.2", False),
     ],
 )
-def test_a_rule_takes_the_tags_of_its_range(tag, tag_range, deployed):
+def test_a_rule_deploys_tags_within_its_range(tag, tag_range, deployed):
     rules = Rules(auto_deploy=(AutoDeploy(app="shop", tag_range=tag_range),))
     assert (matching_rule(rules, "shop", tag) is not None) is deployed
 
 
-def test_an_event_that_comes_again_deploys_nothing_again(tmp_path):
+def test_a_redelivered_event_deploys_nothing(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
         event = world.version_event("VersionCreated", 1)
@@ -136,7 +136,7 @@ def test_a_rule_blocked_by_a_deployment_it_cannot_cancel_reports_it(tmp_path, by
     run(tmp_path, scenario)
 
 
-def test_a_version_that_comes_late_does_not_replace_a_later_one(tmp_path):
+def test_a_late_event_does_not_replace_a_later_version(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
         await born(world, 2)
@@ -168,7 +168,7 @@ def test_a_rule_never_downgrades_a_current_or_active_version(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_newer_version_is_deployed_though_it_was_registered_first(tmp_path):
+def test_a_newer_version_is_deployed_despite_an_earlier_registration(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
         await born(world, 9, tag="1.9.0")
@@ -181,7 +181,7 @@ def test_a_newer_version_is_deployed_though_it_was_registered_first(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_tags_that_are_no_versions_keep_the_order_in_which_they_were_made(tmp_path):
+def test_tags_that_are_not_versions_are_ordered_by_creation(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
         await born(world, 2, tag="zeta")
@@ -195,7 +195,7 @@ def test_tags_that_are_no_versions_keep_the_order_in_which_they_were_made(tmp_pa
     run(tmp_path, scenario)
 
 
-def test_rules_follow_an_app_to_its_new_name_once(tmp_path):
+def test_rules_follow_a_renamed_app(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "^1"), ("blog", "*"))
         await ruled(world, ("blog", "*"), environment="prod")
@@ -218,7 +218,7 @@ def test_rules_follow_an_app_to_its_new_name_once(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_no_rule_is_left_about_an_app_that_is_gone(tmp_path):
+def test_rules_of_a_deleted_app_are_removed(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"), ("*", "^9"), blocked="freeze")
         deleted = world.app_event("AppDeleted")
@@ -231,7 +231,7 @@ def test_no_rule_is_left_about_an_app_that_is_gone(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_rules_of_the_environment_hold_for_what_is_deployed_by_rule(tmp_path):
+def test_rules_of_the_environment_apply_to_automatic_deployments(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"), requires_approval=True)
         await born(world, 1)
@@ -242,7 +242,7 @@ def test_rules_of_the_environment_hold_for_what_is_deployed_by_rule(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_what_goes_with_a_version_is_cancelled(tmp_path):
+def test_deleting_a_version_cancels_its_active_deployments(tmp_path):
     async def scenario(world):
         on_its_way, other = await world.deploy(1), await world.deploy(2, "staging")
         await world.deliver(world.version_event("VersionDeleted", 1))
@@ -310,7 +310,7 @@ def test_a_renamed_app_is_renamed_everywhere(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_old_name_that_comes_late_changes_nothing(tmp_path):
+def test_a_late_event_with_an_old_name_is_ignored(tmp_path):
     async def scenario(world):
         created, renamed = world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store")
         deleted = world.app_event("AppDeleted", 1, "store")
@@ -324,7 +324,7 @@ def test_an_old_name_that_comes_late_changes_nothing(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_many_apps_at_once_are_as_the_last_event_of_each_says(tmp_path):
+def test_a_batch_of_app_events_applies_the_last_event_of_each(tmp_path):
     async def scenario(world):
         events = []
         for n in range(1, 101):
@@ -343,7 +343,7 @@ def test_many_apps_at_once_are_as_the_last_event_of_each_says(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_many_versions_at_once_leave_the_last_one_on_its_way(tmp_path):
+def test_a_batch_of_versions_leaves_the_last_one_active(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
         await world.deliver(*(world.version_event("VersionCreated", n) for n in range(1, 51)))
@@ -374,7 +374,7 @@ def test_a_batch_of_versions_reads_the_environments_once(tmp_path, monkeypatch, 
     run(tmp_path, scenario)
 
 
-def test_an_event_that_cannot_be_read_is_put_aside_and_the_others_act(tmp_path):
+def test_an_unreadable_event_is_dead_lettered_and_the_others_are_consumed(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
         poison = world.event("version", "VersionCreated", "app/1/version/1", {"version_id": "one"})
@@ -387,9 +387,7 @@ def test_an_event_that_cannot_be_read_is_put_aside_and_the_others_act(tmp_path):
 
 
 @pytest.mark.parametrize("change", ["deleted", "renamed"])
-def test_a_rule_about_an_app_does_not_deploy_another_that_took_its_name_before_the_event_arrives(
-    tmp_path, change
-):
+def test_a_rule_does_not_deploy_an_app_that_reuses_the_name(tmp_path, change):
     async def scenario(world):
         rules = Rules(auto_deploy=(AutoDeploy(app="shop"),))
         await world.service.replace_environment(call(), "prod", EnvironmentPut(rules=rules))

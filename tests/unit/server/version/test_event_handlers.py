@@ -50,7 +50,7 @@ async def everywhere(versions, tool="go", **principal):
     return [(use.app, use.environment, use.tag) for use in (*usage.matches, *usage.without_lock)]
 
 
-def test_versions_of_an_app_take_its_new_name(tmp_path):
+def test_versions_follow_the_rename_of_their_app(tmp_path):
     async def scenario(versions, database, module):
         first = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
         other = (await versions.create(call(), "blog", "1.0", VersionPut())).value
@@ -64,7 +64,7 @@ def test_versions_of_an_app_take_its_new_name(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_old_name_that_comes_late_changes_nothing(tmp_path):
+def test_a_late_event_with_an_old_name_is_ignored(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         second, third = renamed(2, 1, "second"), renamed(3, 1, "third")
@@ -76,7 +76,7 @@ def test_an_old_name_that_comes_late_changes_nothing(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_version_that_is_made_while_its_app_is_renamed_has_the_new_name(tmp_path):
+def test_a_version_created_during_a_rename_has_the_new_name(tmp_path):
     async def scenario(versions, _, module):
         await deliver(module, renamed(2, 1, "store"))
         # The app's service answered just before it was renamed.
@@ -118,7 +118,7 @@ def test_versions_of_a_deleted_app_are_deleted_with_one_event_each(tmp_path, mon
     run(tmp_path, scenario)
 
 
-def test_nothing_of_a_deleted_app_comes_back(tmp_path):
+def test_late_events_of_a_deleted_app_are_ignored(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         await deliver(module, gone(9, 1, "shop"))
@@ -132,7 +132,7 @@ def test_nothing_of_a_deleted_app_comes_back(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_no_version_survives_the_app_that_is_deleted_as_it_is_made(tmp_path):
+def test_a_version_created_during_the_deletion_of_its_app_is_deleted(tmp_path):
     async def scenario(versions, database, module):
         attempts = [versions.upsert(call(), "shop", f"1.{n}", VersionPut()) for n in range(20)]
         await asyncio.gather(*attempts, deliver(module, gone(9, 1, "shop")), return_exceptions=True)
@@ -163,7 +163,7 @@ def test_placements_follow_the_newest_event(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_places_do_not_hold_one_another_back(tmp_path):
+def test_placements_are_updated_independently(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         await deliver(
@@ -188,7 +188,7 @@ def test_a_deleted_environment_has_no_placements(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_unknown_version_is_placed_without_a_lock(tmp_path):
+def test_a_placement_of_an_unknown_version_has_no_lock(tmp_path):
     async def scenario(versions, _, module):
         stranger = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
         missing = msgspec.structs.replace(stranger, id=77)
@@ -199,7 +199,7 @@ def test_an_unknown_version_is_placed_without_a_lock(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_event_that_cannot_be_read_is_refused_and_not_half_taken(tmp_path):
+def test_an_unreadable_event_is_rejected_as_a_whole(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         (places,) = (

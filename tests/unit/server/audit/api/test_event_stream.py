@@ -48,7 +48,7 @@ def test_entries_are_messages_with_their_number_as_id():
         assert json.loads(data.removeprefix("data: "))["hash"] == entry.hash
 
 
-def test_a_line_break_in_an_entry_does_not_break_its_message():
+def test_a_line_break_in_an_entry_does_not_split_its_message():
     entry = build_entries(Head(), [*events(1)])[0]
     import msgspec
 
@@ -58,7 +58,7 @@ def test_a_line_break_in_an_entry_does_not_break_its_message():
     assert message.count(b"\n") == 3
 
 
-def test_comments_keep_a_silent_connection_alive_until_it_ends():
+def test_comments_keep_an_idle_stream_alive():
     async def scenario():
         return await all_of(
             event_stream.stream(Source(ends=False).follow(), may, keep_alive=0.02, max_duration=0.3)
@@ -84,7 +84,7 @@ def test_nothing_is_read_ahead_of_a_slow_client():
 
 
 @pytest.mark.parametrize("taken", [1, 6])
-def test_a_client_that_leaves_ends_the_following(taken):
+def test_a_disconnected_client_ends_the_stream(taken):
     async def scenario():
         source = Source(ends=False)
         stream = event_stream.stream(source.follow(), may)
@@ -99,7 +99,7 @@ def test_a_client_that_leaves_ends_the_following(taken):
 
 
 @pytest.mark.parametrize("ends", [True, False])
-def test_a_stream_gives_nothing_more_to_who_may_not_read_any_more(ends):
+def test_a_stream_ends_when_the_caller_loses_access(ends):
     answers = [True, True, False]
 
     async def may_for_a_while():

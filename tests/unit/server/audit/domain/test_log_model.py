@@ -19,7 +19,7 @@ from support.services.audit_fixtures import KEY, event, events, verified
 HOUR = 3600 * 1000
 
 
-def test_a_chain_goes_on_where_its_head_is():
+def test_a_chain_continues_from_its_head():
     whole = build_entries(Head(), events(5))
     first = build_entries(Head(), events(2))
     rest = build_entries(Head(2, bytes.fromhex(first[-1].hash)), events(5)[2:])
@@ -34,7 +34,7 @@ def test_an_entry_links_to_the_one_before_it():
     assert second["hash"] == entry_hash(bytes.fromhex(first["hash"]), 2, content_of(second)).hex()
 
 
-def test_nothing_follows_from_nothing():
+def test_an_empty_batch_adds_no_entries():
     assert build_entries(Head(), []) == []
 
 
@@ -57,7 +57,7 @@ def sign(seq: int, at: int):
         (2, sign(1, HOUR), 2 * HOUR, True),
     ],
 )
-def test_the_chain_is_to_be_signed_some_time_after_something_came(seq, last, now, due):
+def test_a_checkpoint_is_due_some_time_after_a_new_entry(seq, last, now, due):
     assert is_checkpoint_due(Head(seq), last, now) == due
 
 
@@ -65,7 +65,7 @@ def test_the_chain_is_to_be_signed_some_time_after_something_came(seq, last, now
     ("seq", "last", "much"),
     [(999, None, False), (1000, None, True), (1000, sign(1, 0), False), (1001, sign(1, 0), True)],
 )
-def test_a_chain_that_has_grown_much_is_to_be_signed_at_once(seq, last, much):
+def test_a_checkpoint_is_due_at_once_after_many_entries(seq, last, much):
     assert exceeds_signing_threshold(Head(seq), last) == much
 
 

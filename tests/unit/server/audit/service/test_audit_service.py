@@ -57,7 +57,7 @@ def test_an_entry_contains_the_data_of_its_event(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_events_delivered_again_change_nothing(tmp_path):
+def test_redelivered_events_are_ignored(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(5))
         before = await all_entries(audit)
@@ -68,7 +68,7 @@ def test_events_delivered_again_change_nothing(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_of_a_batch_only_what_is_new_is_written(tmp_path):
+def test_only_new_events_of_a_batch_are_written(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(3))
         await audit.append([event(2), event(4), event(4), event(3), event(5)])
@@ -77,7 +77,7 @@ def test_of_a_batch_only_what_is_new_is_written(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_event_that_comes_late_closes_its_gap(tmp_path):
+def test_a_late_event_closes_its_gap(tmp_path):
     async def scenario(audit, _):
         await audit.append([event(1), event(4)])
         assert (await audit.stats()).missing == {"app": 2}
@@ -91,7 +91,7 @@ def test_an_event_that_comes_late_closes_its_gap(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_concurrent_batches_make_one_chain(tmp_path):
+def test_concurrent_batches_form_one_chain(tmp_path):
     async def scenario(audit, _):
         batches = [
             [event(number, source) for number in range(start, start + 5)]
@@ -107,7 +107,7 @@ def test_concurrent_batches_make_one_chain(tmp_path):
 
 
 @pytest.mark.parametrize("known", ["before", "in the same batch"])
-def test_another_event_under_the_same_number_is_refused_with_its_whole_batch(tmp_path, known):
+def test_a_batch_with_a_conflicting_sequence_number_is_rejected(tmp_path, known):
     async def scenario(audit, _):
         if known == "before":
             await audit.append([event(1)])
@@ -122,7 +122,7 @@ def test_another_event_under_the_same_number_is_refused_with_its_whole_batch(tmp
     "changes",
     [{"data": {"rate": 0.5}}, {"data": {"big": 2**53}}, {"data": {"text": "\ud800"}}, {"time": "yesterday"}],
 )
-def test_an_event_that_cannot_be_hashed_is_refused_with_its_whole_batch(tmp_path, changes):
+def test_a_batch_with_an_event_that_cannot_be_hashed_is_rejected(tmp_path, changes):
     async def scenario(audit, _):
         await audit.append([event(1)])
         with pytest.raises(ValueError, match=r".+"):
@@ -169,7 +169,7 @@ def test_pages_follow_each_other_while_the_log_grows(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_span_has_its_beginning_and_not_its_end(tmp_path):
+def test_a_range_includes_its_start_and_excludes_its_end(tmp_path):
     async def scenario(audit, _):
         await audit.append([event(2), event(1), event(3), event(4)])
         second, fourth = 1_700_000_002_000, 1_700_000_004_000
@@ -187,7 +187,7 @@ def test_a_span_has_its_beginning_and_not_its_end(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_span_is_paged_and_filtered_too(tmp_path):
+def test_a_range_is_paged_and_filtered(tmp_path):
     async def scenario(audit, _):
         await audit.append(
             [event(number, actor="user:eve" if number % 2 else "user:ada") for number in range(1, 9)]
@@ -203,7 +203,7 @@ def test_a_span_is_paged_and_filtered_too(tmp_path):
 @pytest.mark.parametrize(
     "paging", [PageRequest(sort="hash"), PageRequest(cursor="nonsense"), PageRequest(cursor="WyItc2VxIl0")]
 )
-def test_what_means_nothing_is_an_invalid_field(tmp_path, paging):
+def test_an_invalid_filter_is_an_invalid_field(tmp_path, paging):
     async def scenario(audit, _):
         with pytest.raises(InvalidFields):
             await audit.list(call(), paging, None, None)
@@ -211,7 +211,7 @@ def test_what_means_nothing_is_an_invalid_field(tmp_path, paging):
     run(tmp_path, scenario)
 
 
-def test_there_is_no_entry_beyond_the_end(tmp_path):
+def test_an_entry_beyond_the_end_is_not_found(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(2))
         for seq in (0, 3, 2**53 - 1):
@@ -230,7 +230,7 @@ def test_the_newest_entries_are_returned_newest_first(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_who_may_see_some_apps_only_does_not_see_the_audit(tmp_path):
+def test_a_caller_limited_to_some_apps_cannot_read_the_audit(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(2))
         confined = call("viewer", apps={1})
@@ -277,7 +277,7 @@ def test_checkpoints_form_a_chain_of_their_own(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_nothing_new_is_not_signed_again(tmp_path):
+def test_without_new_entries_no_checkpoint_is_created(tmp_path):
     async def scenario(audit, _):
         empty = await audit.checkpoint(call())
         assert (empty.created, empty.value.seq, empty.value.hash) == (True, 0, "00" * 32)
@@ -289,7 +289,7 @@ def test_nothing_new_is_not_signed_again(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_new_key_signs_what_an_old_one_has_signed(tmp_path):
+def test_a_new_key_signs_a_new_checkpoint_of_the_same_head(tmp_path):
     async def scenario(audit, database):
         await audit.append(events(1))
         old = (await audit.checkpoint(call())).value
@@ -306,7 +306,7 @@ def test_a_new_key_signs_what_an_old_one_has_signed(tmp_path):
 
 
 @pytest.mark.parametrize("role", ["user", "viewer", "ci"])
-def test_only_administrators_have_it_signed(tmp_path, role):
+def test_only_administrators_can_create_checkpoints(tmp_path, role):
     async def scenario(audit, _):
         with pytest.raises(Forbidden):
             await audit.checkpoint(call(role))
@@ -314,7 +314,7 @@ def test_only_administrators_have_it_signed(tmp_path, role):
     run(tmp_path, scenario)
 
 
-def test_a_key_repeats_the_answer(tmp_path):
+def test_an_idempotency_key_repeats_the_response(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(1))
         first = await audit.checkpoint(call(key="k"))
@@ -327,7 +327,7 @@ def test_a_key_repeats_the_answer(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_the_worker_signs_what_is_due_and_no_more(tmp_path):
+def test_the_worker_creates_only_due_checkpoints(tmp_path):
     async def scenario(audit, _):
         await audit.checkpoint_if_due()
         assert (await audit.stats()).signed_seq == 0
@@ -341,7 +341,7 @@ def test_the_worker_signs_what_is_due_and_no_more(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_log_that_grows_much_is_signed_as_it_grows(tmp_path):
+def test_a_fast_growing_log_is_signed_repeatedly(tmp_path):
     async def scenario(audit, _):
         signed = []
         for upto in (999, 1000, 1001, 1999, 2400):
@@ -352,7 +352,7 @@ def test_a_log_that_grows_much_is_signed_as_it_grows(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_the_end_is_signed_at_the_end_if_anything_came(tmp_path):
+def test_shutdown_signs_the_head_if_it_changed(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(2))
         await audit.checkpoint_if_changed()
@@ -367,7 +367,7 @@ async def some(following, count):
     return [(await asyncio.wait_for(anext(following), 10)).seq for _ in range(count)]
 
 
-def test_a_follower_gets_what_comes_from_now_on(tmp_path):
+def test_a_follower_receives_new_entries(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(2))
         following = audit.follow(call(), None)
@@ -392,7 +392,7 @@ def test_a_follower_resumes_after_an_entry_and_misses_nothing(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_many_followers_of_a_busy_log_all_get_everything_in_order(tmp_path):
+def test_many_followers_of_a_busy_log_receive_all_entries_in_order(tmp_path):
     async def scenario(audit, _):
         followers = [audit.follow(call(), 0) for _ in range(8)]
         reading = [asyncio.create_task(some(follower, 150)) for follower in followers]
@@ -405,7 +405,7 @@ def test_many_followers_of_a_busy_log_all_get_everything_in_order(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_followers_come_to_an_end_when_the_server_stops(tmp_path):
+def test_followers_end_when_the_server_stops(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(2))
         waiting = asyncio.create_task(some(audit.follow(call(), 2), 1))

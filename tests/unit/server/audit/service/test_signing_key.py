@@ -17,7 +17,7 @@ def test_a_key_is_generated_once_and_stored(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
-def test_only_its_owner_reads_the_key(tmp_path):
+def test_the_key_file_is_private_to_its_owner(tmp_path):
     private_key(str(tmp_path / "audit.key"))
     assert stat.S_IMODE((tmp_path / "audit.key").stat().st_mode) == 0o600
 

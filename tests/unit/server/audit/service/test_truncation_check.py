@@ -41,7 +41,7 @@ def vitals(seq, signed=0, **taken):
         (vitals(3, app=3), {"app": 5}, {"app": 2}),
     ],
 )
-def test_a_whole_log_is_left_alone(log, sent, buried):
+def test_an_intact_log_is_accepted(log, sent, buried):
     assert find_truncations(log, sent, buried) == []
 
 
@@ -68,7 +68,7 @@ def watched(directory, scenario):
     return asyncio.run(whole())
 
 
-def test_what_was_put_aside_is_no_cut_before_and_after_it_is_taken(tmp_path):
+def test_a_dead_letter_is_not_reported_as_truncation(tmp_path):
     async def scenario(audit, module):
         watch = TruncationCheck(audit, module.dead_letters, [Sent(4)])
         (log,) = module.subscriptions
@@ -85,7 +85,7 @@ def test_what_was_put_aside_is_no_cut_before_and_after_it_is_taken(tmp_path):
     watched(tmp_path, scenario)
 
 
-def test_a_log_that_is_older_than_what_services_know_of_is_refused(tmp_path):
+def test_a_log_older_than_the_offsets_of_services_is_rejected(tmp_path):
     async def scenario(audit, module):
         await audit.append(events(3))
         watch = TruncationCheck(audit, module.dead_letters, [Sent(5)])
@@ -99,7 +99,7 @@ def test_a_log_that_is_older_than_what_services_know_of_is_refused(tmp_path):
     watched(tmp_path, scenario)
 
 
-def test_a_dead_letter_counts_as_missing_wherever_it_is(tmp_path):
+def test_a_dead_letter_counts_as_missing_at_any_position(tmp_path):
     async def scenario(audit, module):
         watch = TruncationCheck(audit, module.dead_letters, [Sent(3)])
         (log,) = module.subscriptions

@@ -54,7 +54,7 @@ async def client(world, token="user", **options):
         yield made
 
 
-def test_a_deployment_goes_its_way_over_http(tmp_path):
+def test_a_deployment_passes_its_statuses_over_http(tmp_path):
     async def scenario(world):
         async with client(world) as http:
             made = await http.post("/deployments", json={"version_id": 1, "environment": "prod"})
@@ -77,7 +77,7 @@ def test_a_deployment_goes_its_way_over_http(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_conflicts_say_what_is_in_the_way(tmp_path):
+def test_conflicts_name_the_blocking_deployment(tmp_path):
     async def scenario(world):
         async with client(world) as http:
             new = {"version_id": 1, "environment": "prod"}
@@ -96,7 +96,7 @@ def test_conflicts_say_what_is_in_the_way(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_environments_are_made_changed_and_deleted_over_http(tmp_path):
+def test_environments_are_created_changed_and_deleted_over_http(tmp_path):
     async def scenario(world):
         async with client(world, "admin") as http:
             made = await http.put("/environments/prod", json={"tier": "production"})
@@ -121,7 +121,7 @@ def test_environments_are_made_changed_and_deleted_over_http(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_what_cannot_be_meant_is_refused_with_its_place(tmp_path):
+def test_invalid_input_is_rejected_with_a_pointer(tmp_path):
     async def scenario(world):
         async with client(world, "admin") as http:
             for method, url, body, status in (
@@ -149,7 +149,7 @@ def test_what_cannot_be_meant_is_refused_with_its_place(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_scopes_and_apps_bound_what_a_credential_may_do(tmp_path):
+def test_scopes_and_apps_limit_a_credential(tmp_path):
     async def scenario(world):
         theirs = await world.deploy(1)
         async with client(world, "viewer") as http:
@@ -181,7 +181,7 @@ def test_scopes_and_apps_bound_what_a_credential_may_do(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_key_answers_the_same_again(tmp_path):
+def test_an_idempotency_key_repeats_the_response(tmp_path):
     async def scenario(world):
         async with client(world) as http:
             new, key = {"version_id": 1, "environment": "prod"}, {"idempotency-key": '"k"'}

@@ -34,7 +34,7 @@ async def listed(world, caller, **filters):
     return [item.id for item in (await world.service.list(caller, PageRequest(filters=filters))).items]
 
 
-def test_a_credential_for_an_app_neither_sees_nor_touches_what_is_left_of_one_that_had_its_name(tmp_path):
+def test_a_credential_for_an_app_cannot_access_deployments_of_a_deleted_namesake(tmp_path):
     async def scenario(world):
         old, new = await replaced(world)
         theirs = call(apps={NEW.app_id})
@@ -50,7 +50,7 @@ def test_a_credential_for_an_app_neither_sees_nor_touches_what_is_left_of_one_th
     run(tmp_path, scenario, KnownVersions(OLD, NEW))
 
 
-def test_a_credential_for_another_app_of_that_name_does_not_learn_the_owner(tmp_path):
+def test_a_credential_for_a_namesake_does_not_learn_the_owner(tmp_path):
     async def scenario(world):
         old, new = await replaced(world)
         others = call(apps={2})
@@ -61,7 +61,7 @@ def test_a_credential_for_another_app_of_that_name_does_not_learn_the_owner(tmp_
     run(tmp_path, scenario, KnownVersions(OLD, NEW))
 
 
-def test_who_may_see_all_apps_sees_what_is_left_of_those_that_went(tmp_path):
+def test_a_caller_for_all_apps_can_read_deployments_of_deleted_apps(tmp_path):
     async def scenario(world):
         old, new = await replaced(world)
         assert await listed(world, call()) == [new.id, old.id]
@@ -72,7 +72,7 @@ def test_who_may_see_all_apps_sees_what_is_left_of_those_that_went(tmp_path):
     run(tmp_path, scenario, KnownVersions(OLD, NEW))
 
 
-def test_what_is_of_an_app_is_its_own_before_any_event_tells_of_it_and_after_it_was_renamed(tmp_path):
+def test_deployments_belong_to_their_app_before_events_arrive_and_after_a_rename(tmp_path):
     async def scenario(world):
         theirs = call(apps={OLD.app_id})
         made = await world.deploy(OLD.id, by=theirs)
@@ -87,7 +87,7 @@ def test_what_is_of_an_app_is_its_own_before_any_event_tells_of_it_and_after_it_
     run(tmp_path, scenario, KnownVersions(OLD))
 
 
-def test_an_app_that_is_about_to_go_is_out_of_sight_of_who_is_for_some_apps_until_it_stays(tmp_path):
+def test_an_app_with_a_deletion_hold_is_hidden_from_limited_callers(tmp_path):
     async def scenario(world):
         theirs, made = call(apps={OLD.app_id}), await world.deploy(OLD.id)
         leave = await world.service.begin_deletion(call(), app_id=1, force=True)
@@ -104,7 +104,7 @@ def test_an_app_that_is_about_to_go_is_out_of_sight_of_who_is_for_some_apps_unti
     run(tmp_path, scenario, KnownVersions(OLD))
 
 
-def test_a_credential_for_many_apps_lists_what_is_of_each_page_by_page(tmp_path):
+def test_a_credential_for_many_apps_lists_all_of_their_deployments(tmp_path):
     names = [f"app-{n}" for n in range(40)]
     known = [version(n, app_id=n, app=name) for n, name in enumerate(names, 1)]
 

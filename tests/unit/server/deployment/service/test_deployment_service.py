@@ -25,7 +25,7 @@ def asking(**rules):
     return EnvironmentPut(rules=Rules(**rules))
 
 
-def test_a_deployment_begins_pending_and_is_found_again(tmp_path):
+def test_a_new_deployment_is_pending_and_can_be_read(tmp_path):
     async def scenario(world):
         made = await world.deploy(7, "prod", reason="release")
         assert made == await world.service.get(call(), made.id)
@@ -36,7 +36,7 @@ def test_a_deployment_begins_pending_and_is_found_again(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_the_reason_of_a_deployment_is_that_of_its_newest_step_and_the_history_keeps_all(tmp_path):
+def test_a_deployment_has_its_latest_reason_and_the_history_has_all(tmp_path):
     async def scenario(world):
         made = await world.deploy(reason="release")
         started = await world.step(made, "in_progress")
@@ -48,7 +48,7 @@ def test_the_reason_of_a_deployment_is_that_of_its_newest_step_and_the_history_k
     run(tmp_path, scenario)
 
 
-def test_only_who_may_write_environments_goes_on_while_one_is_blocked_and_the_history_says_so(tmp_path):
+def test_a_blocked_environment_requires_the_scope_for_environments_and_records_it(tmp_path):
     async def scenario(world):
         user, app_only = call("user"), call(apps={1, 2})
         begun = await world.deploy(by=user)
@@ -72,7 +72,7 @@ def test_only_who_may_write_environments_goes_on_while_one_is_blocked_and_the_hi
     run(tmp_path, scenario)
 
 
-def test_the_end_of_a_block_lets_everybody_go_on(tmp_path):
+def test_unblocking_an_environment_allows_all_callers(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(blocked="freeze"))
         made = await world.deploy(by=call("user"))
@@ -83,7 +83,7 @@ def test_the_end_of_a_block_lets_everybody_go_on(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_the_version_is_looked_up_for_the_caller_without_their_key_and_condition(tmp_path):
+def test_the_version_is_read_without_the_callers_idempotency_key_and_etag(tmp_path):
     versions = KnownVersions(version(1))
 
     async def scenario(world):
@@ -120,7 +120,7 @@ def test_the_version_is_looked_up_for_the_caller_without_their_key_and_condition
         ("moon", "other", 500),
     ],
 )
-def test_an_environment_is_made_by_its_first_use_with_a_tier_that_fits_its_name(tmp_path, name, tier, order):
+def test_an_environment_is_created_on_first_use_with_a_tier_for_its_name(tmp_path, name, tier, order):
     async def scenario(world):
         await world.deploy(1, name)
         await world.deploy(1000, name)
@@ -135,7 +135,7 @@ def test_an_environment_is_made_by_its_first_use_with_a_tier_that_fits_its_name(
     run(tmp_path, scenario)
 
 
-def test_one_deployment_of_an_app_is_active_in_an_environment_and_a_second_is_a_conflict(tmp_path):
+def test_a_second_active_deployment_of_an_app_is_a_conflict(tmp_path):
     async def scenario(world):
         first = await world.deploy(1)
         with pytest.raises(DeploymentActive) as caught:
@@ -151,7 +151,7 @@ def test_one_deployment_of_an_app_is_active_in_an_environment_and_a_second_is_a_
     run(tmp_path, scenario)
 
 
-def test_of_many_who_deploy_at_once_one_does(tmp_path):
+def test_of_concurrent_deployments_one_succeeds(tmp_path):
     async def scenario(world):
         answers = await asyncio.gather(*(world.deploy(n) for n in range(1, 17)), return_exceptions=True)
         assert sum(isinstance(answer, DeploymentActive) for answer in answers) == 15
@@ -160,7 +160,7 @@ def test_of_many_who_deploy_at_once_one_does(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_the_database_itself_refuses_a_second_active_and_a_second_successful_deployment(tmp_path):
+def test_the_database_rejects_a_second_active_or_successful_deployment(tmp_path):
     async def scenario(world):
         await world.deploy_successfully(1)
         await world.deploy(2)
@@ -198,7 +198,7 @@ def test_history_entries_are_immutable(tmp_path, statement):
     run(tmp_path, scenario)
 
 
-def test_an_impossible_step_names_those_there_are_and_changes_nothing(tmp_path):
+def test_an_invalid_transition_lists_the_valid_ones_and_changes_nothing(tmp_path):
     async def scenario(world):
         made = await world.deploy()
         with pytest.raises(InvalidTransition) as caught:
@@ -233,7 +233,7 @@ def test_every_transition_is_recorded_with_its_reason_and_actor(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_success_supersedes_what_stood_there(tmp_path):
+def test_a_success_supersedes_the_current_deployment(tmp_path):
     async def scenario(world):
         first, second = await world.deploy_successfully(1), await world.deploy_successfully(2)
         assert await world.status(first) == "superseded"
@@ -277,7 +277,7 @@ def test_a_superseded_deployment_is_current_again_after_a_rollback_of_its_succes
     run(tmp_path, scenario)
 
 
-def test_a_way_back_skips_versions_that_are_gone(tmp_path):
+def test_a_rollback_skips_deleted_versions(tmp_path):
     async def scenario(world):
         first, second, third = [await world.deploy_successfully(n) for n in (1, 2, 3)]
         await world.deliver(world.version_event("VersionDeleted", 2))
@@ -289,7 +289,7 @@ def test_a_way_back_skips_versions_that_are_gone(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_way_back_skips_deployments_that_were_deleted(tmp_path):
+def test_a_rollback_skips_deleted_deployments(tmp_path):
     async def scenario(world):
         first, second, third = [await world.deploy_successfully(n) for n in (1, 2, 3)]
         await world.service.delete(call(), second.id)
@@ -324,7 +324,7 @@ def test_a_current_deployment_can_be_retired_without_a_successor(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_deployment_that_requires_approval_is_moved_on_by_another_user(tmp_path):
+def test_a_deployment_that_requires_approval_is_started_by_another_user(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
         made = await world.deploy(reason="release")
@@ -374,7 +374,7 @@ def test_another_job_of_the_same_binding_does_not_count_as_another_user(tmp_path
     run(tmp_path, scenario)
 
 
-def test_no_way_round_leads_past_an_approval(tmp_path):
+def test_an_approval_cannot_be_bypassed(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
         made = await world.step(await world.deploy(), "blocked", "pending")
@@ -409,7 +409,7 @@ def test_a_blocked_deployment_starts_blocked_with_its_reason(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_put_takes_a_step_and_repeated_changes_nothing(tmp_path):
+def test_a_put_adds_a_status_once(tmp_path):
     async def scenario(world):
         made = await world.deploy()
         moved = await world.service.set_status(
@@ -428,7 +428,7 @@ def test_a_put_takes_a_step_and_repeated_changes_nothing(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_only_who_saw_the_present_state_changes_it(tmp_path):
+def test_a_stale_etag_is_rejected(tmp_path):
     async def scenario(world):
         made = await world.deploy()
         await world.step(made, "queued")
@@ -440,7 +440,7 @@ def test_only_who_saw_the_present_state_changes_it(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_key_makes_one_deployment_and_one_step_of_many_requests(tmp_path):
+def test_requests_with_one_idempotency_key_create_one_deployment_and_one_status(tmp_path):
     async def scenario(world):
         new = DeploymentCreate(version_id=1, environment="prod")
         answers = [await world.service.create(call(key="a"), new) for _ in range(3)]
@@ -456,7 +456,7 @@ def test_a_key_makes_one_deployment_and_one_step_of_many_requests(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_only_what_is_history_can_be_deleted_and_its_own_history_stays(tmp_path):
+def test_only_finished_deployments_can_be_deleted_and_their_history_stays(tmp_path):
     async def scenario(world):
         first = await world.deploy(1)
         with pytest.raises(DeploymentInUse, match="cancel it first"):
@@ -579,7 +579,7 @@ def test_deployments_are_sorted_page_by_page(tmp_path, sort):
     run(tmp_path, scenario)
 
 
-def test_deployments_of_an_app_that_is_not_there_are_no_empty_list(tmp_path):
+def test_deployments_of_an_unknown_app_are_not_found(tmp_path):
     async def scenario(world):
         with pytest.raises(NotFound, match="app 'shp' not found"):
             await world.service.list(call(), PageRequest(filters={"app": "shp"}))
@@ -587,7 +587,7 @@ def test_deployments_of_an_app_that_is_not_there_are_no_empty_list(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
+def test_a_credential_for_one_app_cannot_read_or_change_others(tmp_path):
     async def scenario(world):
         theirs = await world.deploy_successfully(1)
         mine = call(apps={2})
@@ -611,7 +611,7 @@ def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
 
 
 @pytest.mark.parametrize("number", [0, 5, 2**53])
-def test_what_is_not_there_is_not_found(tmp_path, number):
+def test_an_unknown_resource_is_not_found(tmp_path, number):
     async def scenario(world):
         for attempt in (
             world.service.get(call(), number),

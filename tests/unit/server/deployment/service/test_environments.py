@@ -34,7 +34,7 @@ def test_an_environment_has_the_requested_fields(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_of_many_who_make_one_environment_one_does(tmp_path):
+def test_of_concurrent_creations_of_an_environment_one_succeeds(tmp_path):
     async def scenario(world):
         new = EnvironmentCreate(name="prod")
         answers = await asyncio.gather(
@@ -46,7 +46,7 @@ def test_of_many_who_make_one_environment_one_does(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_key_makes_one_environment_of_many_requests(tmp_path):
+def test_requests_with_one_idempotency_key_create_one_environment(tmp_path):
     async def scenario(world):
         new = EnvironmentCreate(name="prod", rules=RULES)
         answers = [await world.service.create_environment(call(key="k"), new) for _ in range(2)]
@@ -56,7 +56,7 @@ def test_a_key_makes_one_environment_of_many_requests(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_put_makes_an_environment_or_says_all_of_it(tmp_path):
+def test_a_put_creates_or_replaces_an_environment(tmp_path):
     async def scenario(world):
         put = world.service.replace_environment
         made = await put(call(), "prod", EnvironmentPut(rules=RULES))
@@ -80,7 +80,7 @@ def test_a_put_makes_an_environment_or_says_all_of_it(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_change_leaves_the_rest_as_it_is(tmp_path):
+def test_a_patch_changes_only_its_fields(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", EnvironmentPut(tier="staging", rules=RULES))
         changed = await world.service.update_environment(call(), "prod", EnvironmentPatch(sort_order=-3))
@@ -95,7 +95,7 @@ def test_a_change_leaves_the_rest_as_it_is(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_rules_that_cannot_be_followed_are_named_all_at_once(tmp_path):
+def test_all_invalid_rules_are_reported_at_once(tmp_path):
     async def scenario(world):
         rules = Rules(
             auto_deploy=(
@@ -123,7 +123,7 @@ def test_rules_that_cannot_be_followed_are_named_all_at_once(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_environment_has_so_many_rules_at_most(tmp_path):
+def test_the_number_of_rules_is_limited(tmp_path):
     async def scenario(world):
         def put(count):
             rules = Rules(auto_deploy=(AutoDeploy(app="*"),) * count)
@@ -136,7 +136,7 @@ def test_an_environment_has_so_many_rules_at_most(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_environment_that_was_used_stays(tmp_path):
+def test_an_environment_with_deployments_cannot_be_deleted(tmp_path):
     async def scenario(world):
         await world.step(await world.deploy(1, "prod"), "cancelled")
         await world.service.replace_environment(call(), "moon", EnvironmentPut())
@@ -178,7 +178,7 @@ def test_environments_are_listed_in_pages(tmp_path, sort, expected):
     run(tmp_path, scenario)
 
 
-def test_a_credential_for_one_app_changes_no_environment_and_reads_no_rule_of_another_app(tmp_path):
+def test_a_credential_for_one_app_cannot_change_environments_or_read_rules_of_others(tmp_path):
     async def scenario(world):
         rules = Rules(auto_deploy=(AutoDeploy(app="shop"), AutoDeploy(app="blog"), AutoDeploy(app="*")))
         await world.service.replace_environment(call(), "prod", EnvironmentPut(rules=rules))
@@ -203,7 +203,7 @@ def test_a_credential_for_one_app_changes_no_environment_and_reads_no_rule_of_an
     run(tmp_path, scenario)
 
 
-def test_names_are_unique_and_found_without_regard_to_case_and_shown_as_first_written(tmp_path):
+def test_names_are_case_insensitive_and_keep_their_first_case(tmp_path):
     async def scenario(world):
         made = await world.deploy(1, "Prod")
         assert (await world.service.get_environment(call(), "PROD")).name == "Prod"

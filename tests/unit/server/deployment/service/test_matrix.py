@@ -41,7 +41,7 @@ def test_the_matrix_shows_current_versions_and_last_attempts(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_the_matrix_of_one_environment_shows_that_one(tmp_path):
+def test_the_matrix_can_be_limited_to_one_environment(tmp_path):
     async def scenario(world):
         await world.deploy_successfully(1, "prod")
         await world.deploy_successfully(1, "dev")
@@ -55,7 +55,7 @@ def test_the_matrix_of_one_environment_shows_that_one(tmp_path):
 
 
 @given(st.lists(st.integers(0, 253_402_300_799_999), max_size=5))
-def test_the_matrix_spells_moments_as_everything_else_does(moments):
+def test_the_matrix_formats_times_as_other_resources_do(moments):
     spelling = TimestampFormatter()
     assert [spelling.format(ms) for ms in moments] == [rfc3339(ms) for ms in moments]
 
@@ -104,7 +104,7 @@ def _parameters(text):
     return dict.fromkeys(re.findall(r":(\w+)", text), 1)
 
 
-def test_beginning_a_deployment_and_taking_it_further_reads_no_history(tmp_path):
+def test_creating_and_advancing_a_deployment_reads_no_history(tmp_path):
     async def scenario(world):
         await world.deploy_successfully(1)
         texts = []
@@ -179,7 +179,7 @@ def test_frequent_queries_use_an_index(tmp_path, statement):
 
 
 @pytest.mark.parametrize("filters", [{}, {"app": 1}, {"environment": "prod"}])
-def test_the_list_of_one_app_begins_at_its_newest_even_with_a_reused_name(tmp_path, filters):
+def test_the_list_of_an_app_is_newest_first_even_with_a_reused_name(tmp_path, filters):
     from envmgr.server.deployment.store import deployment_rows, placements
 
     async def scenario(world):

@@ -19,7 +19,7 @@ things = pytest.mark.parametrize("thing", THINGS, ids=["app", "version"])
 
 
 @things
-def test_what_leaves_is_deployed_no_more_and_all_else_is(tmp_path, thing):
+def test_a_deletion_hold_blocks_deployments_of_its_resource_only(tmp_path, thing):
     async def scenario(world):
         leave = await world.service.begin_deletion(call(), **thing)
         assert leave.active_placements == 0
@@ -34,7 +34,7 @@ def test_what_leaves_is_deployed_no_more_and_all_else_is(tmp_path, thing):
 
 
 @things
-def test_what_stays_is_deployed_again(tmp_path, thing):
+def test_a_cancelled_deletion_hold_allows_deployments(tmp_path, thing):
     async def scenario(world):
         await world.service.cancel_deletion(call(), await world.service.begin_deletion(call(), **thing))
         assert (await world.deploy(7)).status == "pending"
@@ -43,7 +43,7 @@ def test_what_stays_is_deployed_again(tmp_path, thing):
 
 
 @things
-def test_placed_or_active_versions_are_removed_by_force_only(tmp_path, thing):
+def test_current_or_active_versions_are_deleted_only_with_force(tmp_path, thing):
     async def scenario(world):
         made = await world.deploy(7)
         refused = await world.service.begin_deletion(call(), **thing)
@@ -63,7 +63,7 @@ def test_placed_or_active_versions_are_removed_by_force_only(tmp_path, thing):
 
 
 @things
-def test_of_two_who_delete_the_same_the_one_that_fails_does_not_let_it_in_again(tmp_path, thing):
+def test_a_failed_concurrent_deletion_keeps_the_hold_of_the_other(tmp_path, thing):
     async def scenario(world):
         first, second = [await world.service.begin_deletion(call(), **thing) for _ in range(2)]
         await world.service.cancel_deletion(call(), second)
@@ -90,7 +90,7 @@ def test_a_deletion_hold_of_a_killed_process_expires(tmp_path, thing):
     run(tmp_path, scenario)
 
 
-def test_a_version_of_an_app_that_is_gone_is_not_deployed_however_late_an_event_tells_of_that(tmp_path):
+def test_a_version_of_a_deleted_app_is_not_deployed_before_the_event_arrives(tmp_path):
     async def scenario(world):
         for caller in (call(), call(apps={"attic"})):
             with pytest.raises(NotFound):
@@ -100,7 +100,7 @@ def test_a_version_of_an_app_that_is_gone_is_not_deployed_however_late_an_event_
 
 
 @pytest.mark.parametrize("gone", ["app", "version"])
-def test_once_an_event_tells_that_it_is_gone_the_note_goes_too(tmp_path, gone):
+def test_the_deletion_event_removes_the_hold(tmp_path, gone):
     async def scenario(world):
         thing = {"app": {"app_id": 1}, "version": {"version_id": 7}}[gone]
         await world.service.begin_deletion(call(), **thing)
@@ -115,7 +115,7 @@ def test_once_an_event_tells_that_it_is_gone_the_note_goes_too(tmp_path, gone):
 
 
 @things
-def test_a_rule_does_not_deploy_what_leaves_and_says_so(tmp_path, thing):
+def test_a_rule_reports_a_version_with_a_deletion_hold(tmp_path, thing):
     async def scenario(world):
         rules = Rules(auto_deploy=(AutoDeploy(app="shop", tag_range="*"),))
         await world.service.replace_environment(call(), "dev", EnvironmentPut(rules=rules))
@@ -128,7 +128,7 @@ def test_a_rule_does_not_deploy_what_leaves_and_says_so(tmp_path, thing):
     run(tmp_path, scenario)
 
 
-def test_a_way_back_leads_past_a_version_that_leaves(tmp_path):
+def test_a_rollback_skips_a_version_with_a_deletion_hold(tmp_path):
     async def scenario(world):
         await world.deploy_successfully(1)
         await world.deploy_successfully(2)

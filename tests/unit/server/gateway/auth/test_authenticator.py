@@ -70,7 +70,7 @@ def test_a_token_cannot_name_a_role(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_what_was_checked_is_remembered_for_a_moment_and_never_beyond_its_time(tmp_path):
+def test_a_checked_credential_is_cached_briefly_and_not_beyond_its_expiry(tmp_path):
     async def scenario(gate):
         await gate.login()
         now = int(time.time())
@@ -88,7 +88,7 @@ def test_what_was_checked_is_remembered_for_a_moment_and_never_beyond_its_time(t
     run(tmp_path, scenario)
 
 
-def test_what_another_process_changed_counts_within_seconds(tmp_path):
+def test_a_change_by_another_process_takes_effect_within_seconds(tmp_path):
     async def scenario(gate):
         tokens = await gate.login()
         clock = Clock(time.time())
@@ -102,7 +102,7 @@ def test_what_another_process_changed_counts_within_seconds(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_what_was_read_before_a_change_is_not_remembered_after_it(tmp_path):
+def test_a_credential_read_before_a_change_is_not_cached(tmp_path):
     async def scenario(gate):
         tokens = await gate.login()
         own = Authenticator(gate.database, RING)
@@ -123,7 +123,7 @@ def test_what_was_read_before_a_change_is_not_remembered_after_it(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_the_memory_is_bounded(monkeypatch):
+def test_the_cache_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "CACHE_GENERATION_SIZE", 10)
     memory = module.CredentialCache()
     for n in range(100):

@@ -20,7 +20,7 @@ from envmgr.server.kit.common.problems import (
 from support.services.gateway_fixtures import run
 
 
-def test_a_key_lets_a_program_in_as_far_as_it_says(tmp_path):
+def test_a_key_has_exactly_its_scopes(tmp_path):
     async def scenario(gate):
         key = await gate.key(await gate.admin(), ("versions:write", "apps:read"), apps=("shop", "blog"))
         principal = await gate.principal_of(key.key)
@@ -61,7 +61,7 @@ def test_a_key_is_returned_once(tmp_path):
         lambda _: "evm_" + "9" * 400 + "_x",
     ],
 )
-def test_what_is_nearly_a_key_is_none(tmp_path, change):
+def test_a_malformed_key_is_rejected(tmp_path, change):
     async def scenario(gate):
         key = (await gate.key(await gate.admin())).key
         with pytest.raises(Unauthenticated):
@@ -71,7 +71,7 @@ def test_what_is_nearly_a_key_is_none(tmp_path, change):
     run(tmp_path, scenario)
 
 
-def test_the_secret_of_one_key_does_not_open_another(tmp_path):
+def test_the_secret_of_a_key_is_not_valid_for_another(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         weak, strong = await gate.key(call), await gate.key(call, ("users:admin",))
@@ -81,7 +81,7 @@ def test_the_secret_of_one_key_does_not_open_another(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_revoked_key_is_refused_at_once(tmp_path):
+def test_a_revoked_key_is_rejected_at_once(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         key = await gate.key(call)
@@ -97,7 +97,7 @@ def test_a_revoked_key_is_refused_at_once(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_key_ends_with_its_time(tmp_path):
+def test_a_key_expires(tmp_path):
     async def scenario(gate):
         key = await gate.key(await gate.admin(), expires_in=3600)
         authenticator = gate.gateway.authenticator
@@ -124,7 +124,7 @@ def test_a_key_cannot_exceed_the_scopes_of_its_creator(tmp_path, role):
     run(tmp_path, scenario)
 
 
-def test_a_key_makes_no_keys(tmp_path):
+def test_a_key_cannot_create_keys(tmp_path):
     async def scenario(gate):
         call = await gate.call((await gate.key(await gate.admin(), tuple(SCOPES_BY_ROLE["admin"]))).key)
         with pytest.raises(Forbidden):
@@ -133,7 +133,7 @@ def test_a_key_makes_no_keys(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_key_can_do_no_more_than_its_owner_can_by_now(tmp_path):
+def test_a_key_loses_the_scopes_that_its_owner_loses(tmp_path):
     async def scenario(gate):
         await gate.new_user("ada", "admin")
         key = await gate.key(
@@ -154,7 +154,7 @@ def test_a_key_can_do_no_more_than_its_owner_can_by_now(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_people_see_and_revoke_their_own_keys_and_admins_all(tmp_path):
+def test_users_list_and_revoke_their_own_keys_and_admins_all(tmp_path):
     async def scenario(gate):
         await gate.new_user("ada")
         admin, ada = await gate.admin(), await gate.call((await gate.login("ada")).access_token)
@@ -169,7 +169,7 @@ def test_people_see_and_revoke_their_own_keys_and_admins_all(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_key_without_rule_over_users_sees_no_keys(tmp_path):
+def test_a_key_without_the_users_scope_cannot_list_keys(tmp_path):
     async def scenario(gate):
         admin = await gate.admin()
         plain = await gate.call((await gate.key(admin)).key)
@@ -183,7 +183,7 @@ def test_a_key_without_rule_over_users_sees_no_keys(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_app_and_apps_are_two_ways_to_say_one_thing(tmp_path):
+def test_app_and_apps_are_equivalent(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         assert (await gate.key(call, app="shop")).apps == ("shop",)
@@ -193,7 +193,7 @@ def test_app_and_apps_are_two_ways_to_say_one_thing(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_the_same_idempotency_key_shows_the_same_key_again_and_only_it_does(tmp_path):
+def test_only_the_same_idempotency_key_returns_the_secret_again(tmp_path):
     async def scenario(gate):
         call = await gate.admin(key="my retry")
         new = KeyCreate(name="ci", scopes=("apps:read",))
@@ -229,7 +229,7 @@ def test_a_response_encrypted_under_another_secret_is_not_replayed():
     assert old.encode("key", "answer") != encoded
 
 
-def test_when_a_key_was_used_is_written_down_later_and_at_the_end(tmp_path):
+def test_last_use_of_a_key_is_written_later_and_at_shutdown(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         key = await gate.key(call)
@@ -242,7 +242,7 @@ def test_when_a_key_was_used_is_written_down_later_and_at_the_end(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_cancelled_revocation_still_counts(tmp_path):
+def test_a_cancelled_revocation_request_takes_effect(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         key = await gate.key(call)

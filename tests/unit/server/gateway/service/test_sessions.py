@@ -22,7 +22,7 @@ async def is_out(gate, token):
     return False
 
 
-def test_who_signs_in_is_who_they_are(tmp_path):
+def test_a_session_has_the_identity_of_its_user(tmp_path):
     async def scenario(gate):
         await gate.new_user("ada", "viewer")
         tokens = await gate.login("ADA")
@@ -47,7 +47,7 @@ def test_who_signs_in_is_who_they_are(tmp_path):
         ("\uff41dmin", PASSWORD),
     ],
 )
-def test_who_does_not_know_the_password_stays_out(tmp_path, username, password):
+def test_a_wrong_password_is_rejected(tmp_path, username, password):
     async def scenario(gate):
         with pytest.raises(InvalidCredentials):
             await gate.login(username, password)
@@ -72,7 +72,7 @@ def test_an_unknown_username_is_not_recorded_unless_it_is_valid(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_after_five_failures_nothing_is_tried_from_there_but_elsewhere_it_is(tmp_path):
+def test_five_failures_block_the_address_and_no_other(tmp_path):
     async def scenario(gate):
         for _ in range(5):
             with pytest.raises(InvalidCredentials):
@@ -85,7 +85,7 @@ def test_after_five_failures_nothing_is_tried_from_there_but_elsewhere_it_is(tmp
     run(tmp_path, scenario)
 
 
-def test_guesses_at_the_same_moment_are_counted_like_others(tmp_path):
+def test_concurrent_failures_are_counted(tmp_path):
     async def scenario(gate):
         guesses = [gate.login(password=f"wrong {n}") for n in range(12)]
         result = await asyncio.gather(*guesses, return_exceptions=True)
@@ -95,7 +95,7 @@ def test_guesses_at_the_same_moment_are_counted_like_others(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_address_that_tries_many_accounts_is_stopped(tmp_path):
+def test_an_address_that_fails_for_many_accounts_is_blocked(tmp_path):
     async def scenario(gate):
         matches = [await outcome(gate.login(f"user{n}", "wrong")) for n in range(22)]
         assert matches == [InvalidCredentials] * 20 + [TooManyRequests] * 2
@@ -118,7 +118,7 @@ def test_an_ipv6_network_counts_as_one_address(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_account_that_is_tried_from_everywhere_is_closed_for_a_while(tmp_path, monkeypatch):
+def test_an_account_with_failures_from_many_addresses_is_locked_temporarily(tmp_path, monkeypatch):
     monkeypatch.setitem(
         __import__("envmgr.server.gateway.auth.login_throttle", fromlist=["MAX_FAILURES"]).MAX_FAILURES,
         "account",
@@ -143,7 +143,7 @@ async def outcome(attempt):
     return None
 
 
-def test_a_restart_forgives_nothing_and_a_success_does(tmp_path):
+def test_failures_are_kept_on_restart_and_reset_by_a_success(tmp_path):
     async def fail(gate):
         for _ in range(4):
             with pytest.raises(InvalidCredentials):
@@ -168,7 +168,7 @@ def test_a_restart_forgives_nothing_and_a_success_does(tmp_path):
         run(directory, last)
 
 
-def test_many_may_sign_in_at_once_from_one_address(tmp_path):
+def test_concurrent_sign_ins_from_one_address_succeed(tmp_path):
     async def scenario(gate):
         tokens = await asyncio.gather(*(gate.login() for _ in range(16)))
         assert len({token.access_token for token in tokens}) == 16
@@ -176,7 +176,7 @@ def test_many_may_sign_in_at_once_from_one_address(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_refresh_token_works_once_and_gives_the_next(tmp_path):
+def test_a_refresh_token_works_once_and_returns_the_next(tmp_path):
     async def scenario(gate):
         first = await gate.login()
         second = await gate.sessions.refresh(HERE, first.refresh_token)
@@ -187,7 +187,7 @@ def test_a_refresh_token_works_once_and_gives_the_next(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_refresh_token_that_comes_again_ends_the_session_of_thief_and_owner(tmp_path):
+def test_a_reused_refresh_token_ends_the_session(tmp_path):
     async def scenario(gate):
         first = await gate.login()
         second = await gate.sessions.refresh(HERE, first.refresh_token)
@@ -205,7 +205,7 @@ def test_a_refresh_token_that_comes_again_ends_the_session_of_thief_and_owner(tm
     run(tmp_path, scenario)
 
 
-def test_of_two_that_refresh_at_the_same_moment_one_is_a_thief(tmp_path):
+def test_a_concurrent_refresh_with_the_same_token_ends_the_session(tmp_path):
     async def scenario(gate):
         first = await gate.login()
         result = await asyncio.gather(
@@ -242,7 +242,7 @@ def test_an_unknown_refresh_token_is_rejected_without_side_effects(tmp_path, tok
     run(tmp_path, scenario)
 
 
-def test_a_refresh_token_is_none_of_another_session(tmp_path):
+def test_a_refresh_token_is_not_valid_for_another_session(tmp_path):
     async def scenario(gate):
         item, other = await gate.login(), await gate.login()
         mixed = f"evr_2_{item.refresh_token.split('_', 2)[2]}"
@@ -253,7 +253,7 @@ def test_a_refresh_token_is_none_of_another_session(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_refresh_token_does_not_let_in_and_an_access_token_does_not_refresh(tmp_path):
+def test_refresh_tokens_do_not_authenticate_and_access_tokens_do_not_refresh(tmp_path):
     async def scenario(gate):
         tokens = await gate.login()
         assert await is_out(gate, tokens.refresh_token)
@@ -264,7 +264,7 @@ def test_a_refresh_token_does_not_let_in_and_an_access_token_does_not_refresh(tm
 
 
 @pytest.mark.parametrize("by", ["access", "refresh"])
-def test_who_signs_out_is_out_at_once(tmp_path, by):
+def test_signing_out_takes_effect_at_once(tmp_path, by):
     async def scenario(gate):
         tokens, other = await gate.login(), await gate.login()
         call = await gate.call(tokens.access_token)
@@ -292,7 +292,7 @@ def test_guessing_tokens_does_not_end_other_sessions(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_another_password_ends_every_session(tmp_path):
+def test_a_changed_password_ends_every_session(tmp_path):
     async def scenario(gate):
         tokens, other = await gate.login(), await gate.login()
         change = PasswordChange(current=PASSWORD, new="another password of mine")
@@ -307,7 +307,7 @@ def test_another_password_ends_every_session(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_password_is_changed_by_who_knows_it_and_guesses_count(tmp_path):
+def test_changing_a_password_requires_the_old_one_and_counts_failures(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         change = PasswordChange(current="a guess that is wrong", new="another password of mine")
@@ -321,7 +321,7 @@ def test_a_password_is_changed_by_who_knows_it_and_guesses_count(tmp_path):
 
 
 @pytest.mark.parametrize("new", ["short", "x" * 11])
-def test_a_bad_password_is_not_taken(tmp_path, new):
+def test_a_weak_password_is_rejected(tmp_path, new):
     async def scenario(gate):
         with pytest.raises(InvalidFields):
             await gate.sessions.change_password(
@@ -331,7 +331,7 @@ def test_a_bad_password_is_not_taken(tmp_path, new):
     run(tmp_path, scenario)
 
 
-def test_a_key_neither_signs_out_nor_changes_a_password(tmp_path):
+def test_a_key_can_neither_sign_out_nor_change_a_password(tmp_path):
     async def scenario(gate):
         key = await gate.call((await gate.key(await gate.admin())).key)
         with pytest.raises(Forbidden):

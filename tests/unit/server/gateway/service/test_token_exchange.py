@@ -42,7 +42,7 @@ async def refusal(gate, token, **fields):
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-def test_a_job_comes_in_as_far_as_its_binding_says(tmp_path, issuer, algorithm):
+def test_a_job_has_exactly_the_scopes_of_its_binding(tmp_path, issuer, algorithm):
     async def scenario(gate):
         await bound(gate, issuer, apps=("shop",), lifetime=300)
         fields = await exchange(gate, issuer.token(algorithm))
@@ -58,7 +58,7 @@ def test_a_job_comes_in_as_far_as_its_binding_says(tmp_path, issuer, algorithm):
     run(tmp_path, scenario)
 
 
-def test_a_token_that_says_what_cannot_be_written_down_is_refused(tmp_path, issuer):
+def test_a_token_with_unstorable_claims_is_rejected(tmp_path, issuer):
     async def scenario(gate):
         await bound(gate, issuer)
         refused = await refusal(gate, issuer.token(ref="refs/heads/\ud800"))
@@ -100,7 +100,7 @@ def test_each_token_is_exchanged_once(tmp_path, issuer, jti):
     ],
     ids=repr,
 )
-def test_a_token_that_says_otherwise_is_refused_and_written_down(tmp_path, issuer, changed):
+def test_a_token_with_other_claims_is_rejected_and_recorded(tmp_path, issuer, changed):
     async def scenario(gate):
         await bound(gate, issuer)
         refused = await refusal(gate, issuer.token(**changed))
@@ -112,7 +112,7 @@ def test_a_token_that_says_otherwise_is_refused_and_written_down(tmp_path, issue
     run(tmp_path, scenario)
 
 
-def test_a_token_that_is_not_the_issuers_is_refused(tmp_path, issuer):
+def test_a_token_of_another_issuer_is_rejected(tmp_path, issuer):
     good = issuer.token()
     header, body, signature = good.split(".")
     public = issuer.jwk("RS256")["n"]
@@ -146,7 +146,7 @@ def test_a_token_that_is_not_the_issuers_is_refused(tmp_path, issuer):
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
-def test_a_weak_key_of_an_issuer_is_not_relied_on(tmp_path, issuer):
+def test_a_weak_key_of_an_issuer_is_rejected(tmp_path, issuer):
     from cryptography.hazmat.primitives.asymmetric import rsa
     from jwt.algorithms import RSAAlgorithm
 
@@ -180,7 +180,7 @@ def test_only_configured_issuers_are_queried_for_keys(tmp_path, issuer):
     run(tmp_path, scenario)
 
 
-def test_a_job_may_ask_for_less_and_not_for_more(tmp_path, issuer):
+def test_a_job_may_request_fewer_scopes_but_not_more(tmp_path, issuer):
     async def scenario(gate):
         await bound(gate, issuer)
         fields = await exchange(gate, issuer.token(), scope="apps:read")
@@ -191,7 +191,7 @@ def test_a_job_may_ask_for_less_and_not_for_more(tmp_path, issuer):
     run(tmp_path, scenario)
 
 
-def test_the_binding_that_says_most_of_a_job_is_taken(tmp_path, issuer):
+def test_the_most_specific_binding_is_used(tmp_path, issuer):
     async def scenario(gate):
         await bound(gate, issuer, scopes=("apps:read",))
         main = {"repository_id": "123", "ref": "refs/heads/main"}
@@ -220,7 +220,7 @@ def test_requested_scopes_and_apps_must_exist(tmp_path, issuer, fields, error):
     run(tmp_path, scenario)
 
 
-def test_without_their_binding_jobs_are_out_at_once(tmp_path, issuer):
+def test_deleting_a_binding_revokes_its_jobs_at_once(tmp_path, issuer):
     async def scenario(gate):
         binding = await bound(gate, issuer)
         fields = await exchange(gate, issuer.token())
@@ -282,7 +282,7 @@ def test_a_binding_cannot_exceed_the_scopes_of_its_creator(tmp_path, issuer):
     ("one", "other"),
     [("a/b", "a?b"), ("a/b", "a-b"), ("x" * 65, "x" * 66), ("%2F", "/"), ("~", "%7E"), ("é", "e")],
 )
-def test_two_runs_are_two_actors(tmp_path, issuer, one, other):
+def test_each_run_is_its_own_actor(tmp_path, issuer, one, other):
     async def scenario(gate):
         await bound(gate, issuer)
         tokens = [await exchange(gate, issuer.token(run_id=run_id)) for run_id in (one, other)]

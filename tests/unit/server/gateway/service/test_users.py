@@ -36,7 +36,7 @@ def first_start(directory, *passwords):
     return asyncio.run(whole())
 
 
-def test_the_first_admin_gets_a_password_that_is_printed_once(tmp_path):
+def test_the_password_of_the_first_admin_is_printed_once(tmp_path):
     (chosen, again), events = first_start(tmp_path, "", "")
     assert len(chosen) >= 20
     assert again is None
@@ -45,7 +45,7 @@ def test_the_first_admin_gets_a_password_that_is_printed_once(tmp_path):
     assert chosen.encode() not in (tmp_path / "gateway.db").read_bytes()
 
 
-def test_a_password_from_outside_is_that_of_the_first_start(tmp_path):
+def test_a_configured_password_is_used_on_the_first_start(tmp_path):
     result, events = first_start(tmp_path, PASSWORD, "another password of mine")
     assert result == [PASSWORD, None]
     assert len(events) == 1
@@ -59,12 +59,12 @@ def test_a_password_from_outside_is_that_of_the_first_start(tmp_path):
 
 
 @pytest.mark.parametrize("password", ["short", "elevenchars"])
-def test_a_weak_password_from_outside_stops_the_first_start(tmp_path, password):
+def test_a_weak_configured_password_stops_the_first_start(tmp_path, password):
     with pytest.raises(InvalidFields):
         first_start(tmp_path, password)
 
 
-def test_two_first_starts_at_once_make_one_admin(tmp_path):
+def test_concurrent_first_starts_create_one_admin(tmp_path):
     async def whole():
         async with opened(tmp_path, module) as database:
             gateway = module.make(database, RING, FewApps())
@@ -78,7 +78,7 @@ def test_two_first_starts_at_once_make_one_admin(tmp_path):
     assert len(events) == 1
 
 
-def test_a_user_is_found_by_id_and_by_name_and_shows_no_password(tmp_path):
+def test_a_user_is_found_by_id_and_name_without_the_password(tmp_path):
     async def scenario(gate):
         ada = await gate.new_user("Ada")
         call = await gate.admin()
@@ -91,7 +91,7 @@ def test_a_user_is_found_by_id_and_by_name_and_shows_no_password(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["ada", "ADA", "Ada"])
-def test_a_name_is_unique_in_any_case(tmp_path, name):
+def test_names_are_unique_without_case(tmp_path, name):
     async def scenario(gate):
         await gate.new_user("ada")
         with pytest.raises(AlreadyExists):
@@ -116,7 +116,7 @@ def test_a_name_is_not_reused(tmp_path):
 
 
 @pytest.mark.parametrize("password", ["short", "ada-the-first", "ADA-the-FIRST"])
-def test_a_bad_password_is_not_taken(tmp_path, password):
+def test_a_weak_password_is_rejected(tmp_path, password):
     async def scenario(gate):
         call = await gate.admin()
         with pytest.raises(InvalidFields) as caught:
@@ -128,7 +128,7 @@ def test_a_bad_password_is_not_taken(tmp_path, password):
 
 
 @pytest.mark.parametrize("change", [{"role": "viewer"}, {"active": False}, {"password": "another password"}])
-def test_a_change_of_a_user_ends_their_sessions_at_once(tmp_path, change):
+def test_changing_a_user_ends_their_sessions_at_once(tmp_path, change):
     async def scenario(gate):
         await gate.new_user("ada")
         tokens = await gate.login("ada")
@@ -142,7 +142,7 @@ def test_a_change_of_a_user_ends_their_sessions_at_once(tmp_path, change):
     run(tmp_path, scenario)
 
 
-def test_a_deleted_user_is_out_at_once(tmp_path):
+def test_a_deleted_user_loses_access_at_once(tmp_path):
     async def scenario(gate):
         await gate.new_user("ada")
         tokens = await gate.login("ada")
@@ -165,7 +165,7 @@ def test_a_no_op_change_emits_no_event_and_ends_no_session(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"role": "user"}, {"role": "viewer"}, {"active": False}])
-def test_the_last_admin_stays_one(tmp_path, change):
+def test_the_last_admin_cannot_be_removed(tmp_path, change):
     async def scenario(gate):
         await gate.new_user("idle", "admin")
         call = await gate.admin()
@@ -180,7 +180,7 @@ def test_the_last_admin_stays_one(tmp_path, change):
     run(tmp_path, scenario)
 
 
-def test_of_two_admins_who_remove_each_other_at_once_one_stays(tmp_path):
+def test_of_two_admins_who_remove_each_other_concurrently_one_stays(tmp_path):
     async def scenario(gate):
         await gate.new_user("ada", "admin")
         call = await gate.admin()
@@ -213,7 +213,7 @@ def test_an_admin_key_cannot_grant_more_than_the_key_has(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_no_change_of_a_user_is_lost_to_who_says_what_they_saw(tmp_path):
+def test_a_change_of_a_user_with_a_stale_etag_is_rejected(tmp_path):
     async def scenario(gate):
         await gate.new_user("ada")
         await gate.users.update(await gate.admin(), "ada", UserPatch(role="viewer"))
@@ -225,7 +225,7 @@ def test_no_change_of_a_user_is_lost_to_who_says_what_they_saw(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_key_makes_one_user_of_many_requests(tmp_path):
+def test_requests_with_one_idempotency_key_create_one_user(tmp_path):
     async def scenario(gate):
         call = await gate.admin(key="k")
         new = UserCreate(username="ada", password=PASSWORD)
@@ -238,7 +238,7 @@ def test_a_key_makes_one_user_of_many_requests(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_who_has_the_data_in_their_hands_lets_an_admin_in_again(tmp_path):
+def test_the_password_of_an_admin_can_be_reset_with_access_to_the_data(tmp_path):
     async def scenario(gate):
         tokens = await gate.login()
         await gate.users.set_password("admin", "a password from the console")
@@ -253,7 +253,7 @@ def test_who_has_the_data_in_their_hands_lets_an_admin_in_again(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_who_is_let_in_for_some_apps_only_sees_and_changes_no_users(tmp_path):
+def test_a_caller_limited_to_some_apps_cannot_read_or_change_users(tmp_path):
     async def scenario(gate):
         key = await gate.key(await gate.admin(), tuple(SCOPES_BY_ROLE["admin"]), app="shop")
         call = await gate.call(key.key)

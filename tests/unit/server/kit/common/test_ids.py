@@ -21,17 +21,17 @@ def test_an_id_is_a_uuid_of_version_7_formatted_as_in_rfc_9562():
         assert (made.variant, made.version) == (uuid.RFC_4122, 7)
 
 
-def test_an_id_says_when_it_was_made():
+def test_an_id_contains_its_creation_time():
     before = time.time_ns() // 1_000_000
     moment = uuid.UUID(uuid7()).int >> 80
     assert before <= moment <= time.time_ns() // 1_000_000
 
 
-def test_no_two_ids_are_alike():
+def test_ids_are_unique():
     assert len({uuid7() for _ in range(MANY)}) == MANY
 
 
-def test_every_bit_that_is_drawn_is_now_and_then_set_and_now_and_then_not(monkeypatch):
+def test_every_random_bit_varies(monkeypatch):
     monkeypatch.setattr(ids, "now_ms", lambda: 0)
     made = [uuid.UUID(uuid7()).int for _ in range(200)]
     ever, always = 0, -1
@@ -44,7 +44,7 @@ def test_every_bit_that_is_drawn_is_now_and_then_set_and_now_and_then_not(monkey
 
 
 @pytest.mark.parametrize("moment", [0, 1, 1_700_000_000_000, 2**48 - 2])
-def test_an_id_sorts_after_those_of_milliseconds_before(monkeypatch, moment):
+def test_ids_sort_by_millisecond(monkeypatch, moment):
     def made(at):
         monkeypatch.setattr(ids, "now_ms", lambda: at)
         return [uuid7() for _ in range(100)]
@@ -64,7 +64,7 @@ def test_an_id_sorts_after_those_of_milliseconds_before(monkeypatch, moment):
         ("", False),
     ],
 )
-def test_digits_are_an_id_and_anything_else_is_a_name(ref, expected):
+def test_digits_are_parsed_as_id_and_anything_else_as_name(ref, expected):
     assert is_id(ref) is expected
 
 
@@ -73,5 +73,5 @@ def test_digits_are_an_id_and_anything_else_is_a_name(ref, expected):
     [("7", 7), ("007", 7), ("9" * 16, 10**16 - 1), ("9" * 17, 0), ("9" * 5000, 0)],
     ids=["one", "zeros", "longest", "longer", "endless"],
 )
-def test_an_id_that_is_too_large_for_the_database_is_none_that_there_is(digits, expected):
+def test_an_id_too_large_for_the_database_is_not_found(digits, expected):
     assert as_id(digits) == expected

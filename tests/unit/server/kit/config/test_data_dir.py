@@ -8,7 +8,7 @@ from envmgr.server.bootstrap import databases, registry
 from envmgr.server.kit.config.data_dir import DataDirectoryError
 
 
-def test_a_directory_is_made_for_its_owner_only(tmp_path):
+def test_a_directory_is_created_private_to_its_owner(tmp_path):
     with databases.data_directory(str(tmp_path / "a" / "b")) as data:
         assert os.stat(data.path).st_mode & 0o777 == 0o700
         assert data.is_new
@@ -37,7 +37,7 @@ def test_a_directory_with_a_database_is_not_new(tmp_path):
     assert not data.is_new
 
 
-def test_a_path_that_is_no_directory_is_refused(tmp_path):
+def test_a_path_that_is_not_a_directory_is_rejected(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataDirectoryError, match="cannot create"):
         databases.data_directory(str(tmp_path / "file")).make()
@@ -54,14 +54,14 @@ def test_a_directory_of_another_owner_is_rejected_and_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["server.lock", "jwt.secret", "audit.db"])
-def test_a_directory_with_anything_of_a_server_is_one_of_a_server(name, tmp_path):
+def test_a_directory_with_any_server_file_belongs_to_a_server(name, tmp_path):
     for item in (name, "notes.txt"):
         (tmp_path / item).write_text("")
     databases.data_directory(str(tmp_path)).make()
     assert set(os.listdir(tmp_path)) == {name, "notes.txt"}
 
 
-def test_an_empty_directory_is_taken_for_its_owner_only(tmp_path):
+def test_an_empty_directory_is_made_private_to_its_owner(tmp_path):
     (tmp_path / "lost+found").mkdir()
     tmp_path.chmod(0o777)
     data = databases.data_directory(str(tmp_path))
@@ -71,7 +71,7 @@ def test_an_empty_directory_is_taken_for_its_owner_only(tmp_path):
     assert not data.is_accessible_to_others
 
 
-def test_what_is_opened_to_others_later_stays_so_and_shows(tmp_path):
+def test_later_permissions_for_others_are_kept_and_reported(tmp_path):
     data = databases.data_directory(str(tmp_path))
     with data:
         pass

@@ -14,7 +14,7 @@ def settings(variables=None, **flags):
     return read(Environment({"HOME": "/home/ada", **(variables or {})}, "/place"), flags, SERVICE_NAMES)
 
 
-def test_defaults_serve_this_machine_only():
+def test_the_server_listens_on_loopback_by_default():
     result = settings({"ENVMGR_HOME": "/envmgr"})
     assert result == Settings(data_dir=os.path.join("/envmgr", "alm"))
     assert (result.host, result.port, result.log_level) == ("127.0.0.1", 8080, "info")
@@ -22,7 +22,7 @@ def test_defaults_serve_this_machine_only():
     assert (result.traces_url, result.service_name) == ("", "envmgr-alm")
 
 
-def test_variables_say_everything():
+def test_every_setting_has_a_variable():
     result = settings(
         {
             "ALM_DATA_DIR": "/data",
@@ -61,7 +61,7 @@ def test_variables_say_everything():
     )
 
 
-def test_flags_go_before_variables():
+def test_options_override_variables():
     variables = {"ALM_DATA_DIR": "/data", "ALM_HOST": "::", "PORT": "9", "LOG_LEVEL": "error"}
     result = settings(
         variables, data_dir="/flag", host="::1", port="10", log_level="debug", require_if_match=True
@@ -69,7 +69,7 @@ def test_flags_go_before_variables():
     assert result == Settings("/flag", "::1", 10, "debug", require_if_match=True)
 
 
-def test_unset_flags_do_not_override_variables():
+def test_unset_options_do_not_override_variables():
     flags = dict.fromkeys(("data_dir", "host", "port", "log_level"))
     assert settings({"ALM_DATA_DIR": "/data", "PORT": "9"}, **flags).port == 9
 
@@ -83,12 +83,12 @@ def test_unset_flags_do_not_override_variables():
         ("/data/", "/data"),
     ],
 )
-def test_a_directory_is_taken_from_where_the_command_runs(chosen, directory):
+def test_a_relative_directory_is_resolved_against_the_working_directory(chosen, directory):
     assert settings(data_dir=chosen).data_dir == directory
 
 
 @pytest.mark.parametrize("flags", ["", " "])
-def test_an_empty_flag_is_not_taken_for_the_current_directory_and_an_empty_variable_is_none(flags):
+def test_an_empty_directory_option_is_rejected_and_an_empty_variable_is_ignored(flags):
     with pytest.raises(UsageError, match="--data-dir is empty"):
         settings(data_dir=flags)
     assert settings({"ENVMGR_HOME": "/envmgr", "ALM_DATA_DIR": ""}).data_dir == "/envmgr/alm"
@@ -98,7 +98,7 @@ def test_an_empty_flag_is_not_taken_for_the_current_directory_and_an_empty_varia
     "origin",
     ["*", "https://ui.example", "http://localhost:5173", "http://[::1]:8000", "chrome-extension://abcdef"],
 )
-def test_an_origin_is_as_browsers_spell_it(origin):
+def test_an_origin_is_accepted_in_the_form_of_browsers(origin):
     assert settings({"ALM_ALLOWED_ORIGINS": origin}).allowed_origins == (origin,)
 
 
@@ -118,7 +118,7 @@ def test_an_origin_is_as_browsers_spell_it(origin):
         "null",
     ],
 )
-def test_what_no_browser_sends_as_an_origin_is_refused(origin):
+def test_an_origin_that_no_browser_sends_is_rejected(origin):
     with pytest.raises(SettingsError, match=r"invalid origin .* in ALM_ALLOWED_ORIGINS") as caught:
         settings({"ALM_ALLOWED_ORIGINS": f"https://ui.example {origin}"})
     assert repr(origin) in str(caught.value)
@@ -129,7 +129,7 @@ def test_a_database_url_of_sqlite_names_the_directory():
     assert settings({"DB_URL": "sqlite:////var/alm", "ALM_DATA_DIR": "/data"}).data_dir == "/data"
 
 
-def test_the_bus_that_there_is_may_be_named():
+def test_the_available_bus_can_be_configured():
     assert settings({"BUS_URL": "inprocess://", "ALM_DATA_DIR": "/data"}).data_dir == "/data"
 
 
@@ -149,7 +149,7 @@ def test_the_bus_that_there_is_may_be_named():
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, ""),
     ],
 )
-def test_traces_go_where_the_variables_of_opentelemetry_say(variables, url):
+def test_traces_are_configured_by_the_variables_of_opentelemetry(variables, url):
     assert settings({"ALM_DATA_DIR": "/data", **variables}).traces_url == url
 
 
@@ -176,7 +176,7 @@ def test_traces_go_where_the_variables_of_opentelemetry_say(variables, url):
         ({"ENVMGR_HOME": "relative"}, "ENVMGR_HOME must be an absolute path, got relative"),
     ],
 )
-def test_what_cannot_be_is_refused_by_its_name(variables, message):
+def test_an_invalid_setting_is_rejected_by_name(variables, message):
     with pytest.raises(SettingsError, match=f"^{message}") as caught:
         settings(variables)
     assert caught.value.hint
@@ -198,7 +198,7 @@ def test_what_cannot_be_is_refused_by_its_name(variables, message):
         "WORKER_URL",
     ],
 )
-def test_what_would_need_other_servers_is_refused_by_name(name):
+def test_settings_for_unsupported_servers_are_rejected_by_name(name):
     with pytest.raises(SettingsError, match=f"^{name} is not supported: this server ") as caught:
         settings({name: "somewhere"})
     assert caught.value.hint == f"unset {name}"

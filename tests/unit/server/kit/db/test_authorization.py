@@ -101,7 +101,7 @@ SERVICES = [
         for name, attempt in attempts.items()
     ],
 )
-def test_a_unit_of_work_of_who_lost_the_right_changes_nothing(tmp_path, module, prepare, attempt):
+def test_a_unit_of_work_of_a_caller_who_lost_the_scope_changes_nothing(tmp_path, module, prepare, attempt):
     async def scenario():
         async with opened(tmp_path, module) as database:
             service = await prepare(database)
@@ -113,7 +113,7 @@ def test_a_unit_of_work_of_who_lost_the_right_changes_nothing(tmp_path, module, 
     asyncio.run(scenario())
 
 
-def test_a_checkpoint_is_not_made_for_who_lost_the_right(tmp_path):
+def test_a_caller_who_lost_the_scope_cannot_create_a_checkpoint(tmp_path):
     async def scenario():
         async with opened(tmp_path, audit_module) as database:
             audit = audit_module.make(database, audit_module.private_key(str(tmp_path / "audit.key")))

@@ -86,7 +86,7 @@ def over(runner, directory, module, work):
     return asyncio.run(main())
 
 
-def test_a_unit_returns_its_result_and_leaves_its_rows_and_events(tmp_path, runner):
+def test_a_unit_returns_its_result_and_commits_its_rows_and_events(tmp_path, runner):
     async def work(database):
         results = await asyncio.gather(*(database.write(add(f"app-{n}")) for n in range(5)))
         assert results == [None] * 5
@@ -98,7 +98,7 @@ def test_a_unit_returns_its_result_and_leaves_its_rows_and_events(tmp_path, runn
     over(runner, tmp_path, app_module, work)
 
 
-def test_a_unit_that_fails_leaves_nothing_and_takes_nothing_with_it(tmp_path, runner):
+def test_a_failed_unit_is_rolled_back_without_effect_on_others(tmp_path, runner):
     async def work(database):
         units = [add_and_fail(f"bad-{n}") if n % 3 == 0 else add(f"app-{n}") for n in range(90)]
         results = await asyncio.gather(*map(database.write, units), return_exceptions=True)
@@ -126,7 +126,7 @@ def test_units_behave_as_if_serial(tmp_path, runner):
     over(runner, tmp_path, app_module, work)
 
 
-def test_ids_are_returned_and_never_assigned_again(tmp_path, runner):
+def test_ids_are_returned_and_never_reused(tmp_path, runner):
     async def work(database):
         def unit(transaction):
             return [transaction.insert(ADD, name=name) for name in ("one", "two")]
@@ -153,7 +153,7 @@ def test_a_second_row_of_the_same_key_is_a_violation(tmp_path, runner):
     over(runner, tmp_path, app_module, work)
 
 
-def test_insert_or_find_tells_apart_what_was_inserted_and_the_unit_goes_on(tmp_path, runner):
+def test_insert_or_find_reports_whether_it_inserted_and_the_unit_continues(tmp_path, runner):
     def unit(transaction):
         matches = [transaction.one(ADD_IF_ABSENT, name=name) for name in ("one", "one", "two")]
         return [row is not None for row in matches]
@@ -165,7 +165,7 @@ def test_insert_or_find_tells_apart_what_was_inserted_and_the_unit_goes_on(tmp_p
     over(runner, tmp_path, app_module, work)
 
 
-def test_many_rows_are_written_as_they_are(tmp_path, runner):
+def test_many_rows_are_written_unchanged(tmp_path, runner):
     rows = [
         ("", 2, None),
         ('"quoted", [1]', 0, 1),
@@ -199,7 +199,7 @@ def test_an_upsert_of_many_rows_counts_those_that_it_changed(tmp_path, runner):
     over(runner, tmp_path, worker_module, work)
 
 
-def test_booleans_are_booleans(tmp_path, runner):
+def test_booleans_are_read_as_booleans(tmp_path, runner):
     rows = [(1, "shop", 1, True), (2, "blog", 1, False)]
 
     async def work(database):
@@ -221,7 +221,7 @@ def test_texts_are_sorted_by_their_bytes(tmp_path, runner):
     over(runner, tmp_path, app_module, work)
 
 
-def test_a_commit_that_recorded_events_calls_every_listener_and_others_do_not(tmp_path, runner):
+def test_only_commits_with_events_call_the_listeners(tmp_path, runner):
     called = []
 
     async def work(database):

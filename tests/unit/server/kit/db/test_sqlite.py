@@ -99,7 +99,7 @@ def run(work):
     asyncio.run(work())
 
 
-def test_a_group_is_committed_together_and_each_gets_its_own_result(tmp_path):
+def test_a_group_is_committed_together_and_each_unit_has_its_result(tmp_path):
     runs = []
 
     def counted(unit):
@@ -119,7 +119,7 @@ def test_a_group_is_committed_together_and_each_gets_its_own_result(tmp_path):
     run(work)
 
 
-def test_one_that_fails_in_a_group_takes_nothing_with_it(tmp_path):
+def test_a_failed_unit_does_not_affect_its_group(tmp_path):
     async def work():
         async with opened(tmp_path, app_module) as database:
             results = await BlockedWrite().gather(database, add("one"), add_and_fail("two"), add("three"))
@@ -131,7 +131,7 @@ def test_one_that_fails_in_a_group_takes_nothing_with_it(tmp_path):
     run(work)
 
 
-def test_one_that_refuses_before_it_changes_anything_leaves_the_group_alone(tmp_path):
+def test_a_unit_that_is_rejected_before_a_change_does_not_affect_its_group(tmp_path):
     runs = []
 
     def refuse(_transaction):
@@ -151,7 +151,7 @@ def test_one_that_refuses_before_it_changes_anything_leaves_the_group_alone(tmp_
     run(work)
 
 
-def test_a_second_row_of_the_same_name_is_refused(tmp_path):
+def test_a_second_row_of_the_same_name_is_rejected(tmp_path):
     async def work():
         async with opened(tmp_path, app_module) as database:
             results = await BlockedWrite().gather(database, add("one"), add("one"))
@@ -162,7 +162,7 @@ def test_a_second_row_of_the_same_name_is_refused(tmp_path):
     run(work)
 
 
-def test_events_are_numbered_without_a_gap_by_many_writers(tmp_path):
+def test_events_of_many_writers_are_numbered_without_gaps(tmp_path):
     async def work():
         async with opened(tmp_path, app_module) as database:
             units = [add_and_fail(f"bad-{n}") if n % 3 == 0 else add(f"app-{n}") for n in range(90)]
@@ -174,7 +174,7 @@ def test_events_are_numbered_without_a_gap_by_many_writers(tmp_path):
     run(work)
 
 
-def test_a_commit_that_tells_something_is_announced_and_others_are_not(tmp_path):
+def test_only_commits_with_events_are_announced(tmp_path):
     announced = []
 
     async def work():
@@ -208,7 +208,7 @@ def test_a_database_locked_by_another_process_is_unavailable_and_recovers(tmp_pa
 
 
 @pytest.mark.parametrize("read", [SqliteDatabase.read, SqliteDatabase.read_inline])
-def test_a_read_that_meets_a_lock_is_unavailable_for_a_while(tmp_path, read):
+def test_a_read_of_a_locked_database_is_temporarily_unavailable(tmp_path, read):
     async def work():
         async with opened(tmp_path, app_module) as database:
             holder = sqlite3.connect(database.path, isolation_level=None)
@@ -225,7 +225,7 @@ def test_a_read_that_meets_a_lock_is_unavailable_for_a_while(tmp_path, read):
     run(work)
 
 
-def test_a_file_that_cannot_be_opened_makes_reads_unavailable_until_it_can(tmp_path):
+def test_reads_are_unavailable_while_the_file_cannot_be_opened(tmp_path):
     async def work():
         async with opened(tmp_path, app_module) as database:
             await database.write(add("one"))
@@ -254,7 +254,7 @@ def test_a_damaged_file_is_named(tmp_path, read):
 
 
 @pytest.mark.parametrize("read", [SqliteDatabase.read, SqliteDatabase.read_inline])
-def test_a_closed_database_reads_no_more(tmp_path, read):
+def test_a_closed_database_rejects_reads(tmp_path, read):
     async def work():
         async with opened(tmp_path, app_module) as database:
             await database.close()
@@ -294,7 +294,7 @@ def test_a_reader_cannot_write(tmp_path):
     run(work)
 
 
-def test_closing_finishes_what_waits_and_takes_no_more(tmp_path):
+def test_closing_finishes_pending_units_and_rejects_new_ones(tmp_path):
     async def work():
         async with opened(tmp_path, app_module) as database:
             writing = asyncio.ensure_future(database.write(add("last")))
@@ -322,7 +322,7 @@ def unwritable(name, data):
     [({"half": "\ud800"}, UnicodeEncodeError), ({"what": object()}, TypeError)],
     ids=["half a character", "no JSON"],
 )
-def test_who_tells_what_cannot_be_written_fails_alone_and_the_writer_goes_on(tmp_path, data, error):
+def test_a_unit_with_unwritable_events_fails_alone(tmp_path, data, error):
     async def work():
         async with opened(tmp_path, app_module) as database:
             results = await BlockedWrite().gather(database, add("one"), unwritable("two", data), add("three"))
@@ -332,7 +332,7 @@ def test_who_tells_what_cannot_be_written_fails_alone_and_the_writer_goes_on(tmp
     run(work)
 
 
-def test_a_statement_that_is_wrong_is_a_bug_of_its_unit_and_no_trouble_of_the_database(tmp_path):
+def test_an_invalid_statement_is_an_internal_error_of_its_unit_only(tmp_path):
     def wrong(transaction):
         transaction.execute(ADD, name="half")
         transaction.execute(ADD_ALL, rows="[")
@@ -350,7 +350,7 @@ def test_a_statement_that_is_wrong_is_a_bug_of_its_unit_and_no_trouble_of_the_da
     run(work)
 
 
-def test_a_row_that_is_added_gets_the_next_id_whatever_failed_before(tmp_path):
+def test_an_added_row_has_the_next_id_after_failures(tmp_path):
     def three(transaction):
         first = transaction.insert(ADD, name="one")
         with pytest.raises(UniqueViolation):
@@ -385,7 +385,7 @@ def with_list(directory, unit):
     return asyncio.run(work())
 
 
-def test_many_rows_are_written_as_they_are_and_in_order(tmp_path):
+def test_many_rows_are_written_unchanged_and_in_order(tmp_path):
     rows = [
         ("b", 2),
         ("a", None),
@@ -402,11 +402,11 @@ def test_many_rows_are_written_as_they_are_and_in_order(tmp_path):
     )
 
 
-def test_no_rows_are_none(tmp_path):
+def test_writing_no_rows_has_no_effect(tmp_path):
     assert with_list(tmp_path, lambda transaction: transaction.execute_many(ADD_ALL, [])) == (0, [])
 
 
-def test_a_text_that_would_be_cut_short_is_refused(tmp_path):
+def test_a_text_that_would_be_truncated_is_rejected(tmp_path):
     result, rows = with_list(
         tmp_path, lambda transaction: transaction.execute_many(ADD_ALL, [("a", 1), ("b\0c", 2)])
     )
@@ -414,7 +414,7 @@ def test_a_text_that_would_be_cut_short_is_refused(tmp_path):
     assert rows == []
 
 
-def test_one_row_too_many_of_a_name_and_none_is_written(tmp_path):
+def test_a_duplicate_among_many_rows_writes_none(tmp_path):
     result, rows = with_list(
         tmp_path, lambda transaction: transaction.execute_many(ADD_ALL, [("a", 1), ("b", 2), ("a", 3)])
     )
@@ -422,7 +422,7 @@ def test_one_row_too_many_of_a_name_and_none_is_written(tmp_path):
     assert rows == []
 
 
-def test_of_rows_of_the_same_name_that_replace_one_another_the_newest_stays(tmp_path):
+def test_the_last_of_several_rows_of_a_name_is_kept(tmp_path):
     def unit(transaction):
         return (
             transaction.execute_many(PUT_ALL, [("a", 1), ("b", 5), ("a", 3), ("a", 2)]),
@@ -433,7 +433,7 @@ def test_of_rows_of_the_same_name_that_replace_one_another_the_newest_stays(tmp_
     assert with_list(tmp_path, unit) == ((3, 0, 2), [("a", 3), ("b", 6), ("c", 1)])
 
 
-def test_what_sqlite_gives_that_is_no_text_is_a_bug_of_its_unit_and_the_writer_goes_on(tmp_path):
+def test_undecodable_text_is_an_internal_error_of_its_unit_only(tmp_path):
     broken = Statement(select(literal_column("CAST(x'ff' AS TEXT)")))
 
     async def work():

@@ -119,7 +119,7 @@ def text(expression, dialect):
     ],
     ids=["upsert", "insert if absent", "rows", "values", "rows as JSON"],
 )
-def test_a_construct_is_compiled_to_what_each_database_has(expression, sqlite, postgresql):
+def test_a_construct_is_compiled_for_each_dialect(expression, sqlite, postgresql):
     assert text(expression, "sqlite") == sqlite
     assert text(expression, "postgresql").removesuffix(" RETURNING word.id") == postgresql.removesuffix(
         " RETURNING word.id"
@@ -133,7 +133,7 @@ def test_a_statement_is_compiled_once_per_dialect():
     assert statement.compiled(POSTGRESQL)[0] != statement.compiled(SQLITE)[0]
 
 
-def test_services_stores_and_ports_name_no_dialect():
+def test_only_the_database_layer_names_a_dialect():
     root = os.path.dirname(envmgr.server.__file__)
     allowed = (os.path.join("kit", "db"), os.path.join("kit", "config"), "bootstrap", "main")
     named = []

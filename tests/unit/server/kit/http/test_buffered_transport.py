@@ -31,7 +31,7 @@ def run(scenario):
     asyncio.run(whole())
 
 
-def test_what_is_written_in_one_turn_is_sent_in_one_piece():
+def test_writes_of_one_loop_iteration_are_sent_together():
     async def scenario(corked, transport):
         corked.write(b"head")
         corked.write(b"body")
@@ -45,7 +45,7 @@ def test_what_is_written_in_one_turn_is_sent_in_one_piece():
     run(scenario)
 
 
-def test_what_waits_is_sent_before_the_end():
+def test_buffered_data_is_sent_before_close():
     async def scenario(corked, transport):
         corked.write(b"last words")
         corked.close()
@@ -67,7 +67,7 @@ def test_buffered_data_for_a_closed_connection_is_dropped():
     run(scenario)
 
 
-def test_everything_else_is_the_transports_own():
+def test_other_methods_are_delegated_to_the_transport():
     async def scenario(corked, _):
         assert corked.get_extra_info("peername") == "peername"
 

@@ -35,7 +35,7 @@ def test_only_the_client_address_from_a_trusted_proxy_is_used(peer, lines, clien
     assert TrustedProxies(["10.0.0.0/8"]).client_address(peer, forwarded(*lines)) == client
 
 
-def test_what_is_no_address_cannot_be_named():
+def test_an_invalid_proxy_address_is_rejected():
     with pytest.raises(SettingsError, match="ALM_TRUSTED_PROXIES"):
         TrustedProxies(["proxy"])
 
@@ -49,5 +49,5 @@ def test_what_is_no_address_cannot_be_named():
         ("unix", "unix"),
     ],
 )
-def test_an_ipv6_network_is_one_site(address, network):
+def test_ipv6_addresses_are_grouped_by_network(address, network):
     assert client_network(address) == network

@@ -41,7 +41,7 @@ def test_a_healthy_server_is_ready_and_lists_its_components():
     ]
 
 
-def test_one_part_that_is_not_well_is_enough_and_is_named():
+def test_one_failing_component_makes_the_server_unready_and_is_named():
     with pytest.raises(NotReady) as raised:
         ready(("bus", well), ("disk", ill))
     assert raised.value.status == 503
@@ -50,19 +50,19 @@ def test_one_part_that_is_not_well_is_enough_and_is_named():
     assert [finding.ok for finding in raised.value.members["checks"]] == [True, False]
 
 
-def test_what_a_bug_says_stays_inside():
+def test_internal_error_messages_are_not_exposed():
     with pytest.raises(NotReady) as raised:
         ready(("disk", broken))
     assert raised.value.detail == "disk: ZeroDivisionError"
 
 
-def test_a_part_that_does_not_answer_is_not_waited_for(monkeypatch):
+def test_an_unresponsive_component_times_out(monkeypatch):
     monkeypatch.setattr(health_file, "CHECK_TIMEOUT_SECONDS", 0.05)
     with pytest.raises(NotReady, match="timed out"):
         ready(("disk", stuck))
 
 
-def test_a_server_that_stops_is_not_ready():
+def test_a_stopping_server_is_not_ready():
     with pytest.raises(NotReady, match="shutting down"):
         ready(("disk", well), is_stopping=True)
 

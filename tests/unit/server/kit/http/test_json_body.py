@@ -13,7 +13,7 @@ from envmgr.server.kit.common.problems import BadRequest, InvalidFields
 from envmgr.server.kit.http.json_body import INLINE_CHECK_MAX_BYTES, StrictRequest, decode
 
 
-def test_what_is_as_declared_is_read():
+def test_a_body_of_the_declared_type_is_decoded():
     assert decode(b'{"name": "shop"}', AppCreate) == AppCreate(name="shop")
 
 
@@ -35,7 +35,7 @@ def test_what_is_as_declared_is_read():
         (b"null", AppCreate, ""),
     ],
 )
-def test_what_is_not_as_declared_is_pointed_at(body, kind, pointer):
+def test_an_invalid_field_is_reported_with_a_pointer(body, kind, pointer):
     with pytest.raises(InvalidFields) as caught:
         decode(body, kind)
     ((message, detail),) = caught.value.errors
@@ -68,7 +68,7 @@ def test_what_is_not_as_declared_is_pointed_at(body, kind, pointer):
         (b"{}", AppCreate, "required"),
     ],
 )
-def test_allowed_values_are_listed_in_words(body, kind, message):
+def test_allowed_values_are_listed(body, kind, message):
     with pytest.raises(InvalidFields) as caught:
         decode(body, kind)
     ((_, detail),) = caught.value.errors
@@ -76,7 +76,7 @@ def test_allowed_values_are_listed_in_words(body, kind, message):
     assert "regex" not in detail
 
 
-def test_a_name_in_a_mapping_is_pointed_at_by_the_mapping():
+def test_an_invalid_key_is_reported_with_the_pointer_of_its_mapping():
     body = {"issuer": "https://e.org", "audience": "a", "claims": {"a b": "c"}, "scopes": ["apps:read"]}
     with pytest.raises(InvalidFields) as caught:
         decode(json.dumps(body).encode(), BindingCreate)
@@ -88,13 +88,13 @@ def test_a_name_in_a_mapping_is_pointed_at_by_the_mapping():
     [b"", b"{", b'{"name": "a"} {}', b'{"name": "\xff"}', b'{"name": "\\ud800"}'],
     ids=repr,
 )
-def test_what_is_no_json_is_malformed(body):
+def test_invalid_json_is_malformed(body):
     with pytest.raises(BadRequest):
         decode(body, AppCreate)
 
 
 @pytest.mark.parametrize("deep", [b"[" * 200_000, b'{"a":' * 200_000])
-def test_what_is_nested_too_deeply_is_malformed(deep):
+def test_deep_nesting_is_malformed(deep):
     with pytest.raises(BadRequest, match="deeply"):
         decode(deep, object)
 
@@ -112,17 +112,17 @@ def test_what_is_nested_too_deeply_is_malformed(deep):
         (b'{"x/y": {"a": 1, "a": 2}, "x/y": 1}', dict, ["/x~1y", "/x~1y/a"]),
     ],
 )
-def test_a_name_that_comes_twice_is_pointed_at(body, kind, pointers):
+def test_a_duplicate_name_is_reported_with_a_pointer(body, kind, pointers):
     with pytest.raises(InvalidFields) as caught:
         decode(body, kind)
     assert [pointer for pointer, _ in caught.value.errors] == pointers
 
 
-def test_the_same_name_in_objects_beside_one_another_is_fine():
+def test_the_same_name_in_sibling_objects_is_accepted():
     assert decode(b'{"a": {"x": 1}, "b": {"x": 2}}', dict) == {"a": {"x": 1}, "b": {"x": 2}}
 
 
-def test_a_large_body_is_checked_for_duplicates_too():
+def test_a_large_body_is_checked_for_duplicates():
     body = b'{"name": "a", "name": "b"}' + b" " * INLINE_CHECK_MAX_BYTES
     with pytest.raises(InvalidFields, match="duplicate fields"):
         decode(body, AppCreate)
@@ -131,12 +131,12 @@ def test_a_large_body_is_checked_for_duplicates_too():
 @pytest.mark.parametrize(
     "text", [rb'"\ud800"', rb'"\udc00 and more"', rb'"\ud83d\u0041 and more"', rb'"\uD83Dabcdefghij"']
 )
-def test_half_a_surrogate_pair_is_called_that(text):
+def test_a_lone_surrogate_is_reported_as_such(text):
     with pytest.raises(BadRequest, match="contains a lone surrogate"):
         decode(b'{"name": %b}' % text, AppCreate)
 
 
-def test_a_body_that_ends_early_is_not_blamed_on_its_characters():
+def test_an_incomplete_body_is_not_reported_as_an_encoding_error():
     with pytest.raises(BadRequest, match="truncated"):
         decode(b'{"name": "a', AppCreate)
 
@@ -177,11 +177,11 @@ def piece(body, more=False):
     ],
     ids=repr,
 )
-def test_a_body_is_read_to_its_end_and_once(messages, body):
+def test_a_body_is_read_completely_and_once(messages, body):
     assert brought(*messages) == (body, len(messages))
 
 
 @pytest.mark.parametrize("before", [[], [piece(b"half", more=True)]], ids=len)
-def test_a_body_that_ends_with_its_connection_is_malformed(before):
+def test_a_body_cut_off_by_a_disconnect_is_malformed(before):
     with pytest.raises(BadRequest, match="connection closed"):
         brought(*before, {"type": "http.disconnect"})

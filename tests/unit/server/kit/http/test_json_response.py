@@ -48,14 +48,14 @@ def asking(*lines, query=b"", path="/things"):
     )
 
 
-def test_a_value_is_json_of_a_known_length():
+def test_a_value_is_encoded_with_its_content_length():
     status, headers, body = sent(JsonResponse(Thing("é")))
     assert status == 200
     assert body == '{"name":"é"}'.encode()
     assert headers == [(b"content-type", b"application/json"), (b"content-length", b"13")]
 
 
-def test_what_is_falsy_is_a_value_too():
+def test_falsy_values_are_encoded():
     assert sent(JsonResponse([]))[2] == b"[]"
     assert sent(JsonResponse(0))[2] == b"0"
 
@@ -66,11 +66,11 @@ def test_status_and_further_headers_are_sent_unchanged():
     assert headers[2:] == [(b"location", b"/things/1"), (b"etag", b'"1"')]
 
 
-def test_no_value_has_no_body_nor_headers_about_one():
+def test_no_value_has_no_body_and_no_content_headers():
     assert sent(JsonResponse(None, 304, [(b"etag", b'"1"')])) == (304, [(b"etag", b'"1"')], b"")
 
 
-def test_what_cannot_be_written_is_an_error_before_anything_is_sent():
+def test_an_unencodable_value_is_an_error_before_sending():
     with pytest.raises(TypeError):
         JsonResponse(object())
 
@@ -80,13 +80,13 @@ def test_the_same_response_can_be_sent_twice():
     assert sent(response) == sent(response)
 
 
-def test_what_was_created_has_its_place_and_tag():
+def test_a_created_resource_has_location_and_etag():
     status, headers, body = sent(result_response(Result(Thing("a")), "/things/1", 3))
     assert (status, body) == (201, b'{"name":"a"}')
     assert headers[2:] == [(b"etag", b'"3"'), (b"location", b"/things/1")]
 
 
-def test_what_was_there_already_is_no_creation():
+def test_an_existing_resource_has_status_200():
     status, headers, _ = sent(result_response(Result(Thing("a"), created=False), "/things/1", 3))
     assert (status, headers[2:]) == (200, [(b"etag", b'"3"')])
 
@@ -97,13 +97,13 @@ def test_a_replayed_response_is_marked():
     assert headers[2:] == [(b"idempotent-replayed", b"true"), (b"location", b"/things/1")]
 
 
-def test_a_page_says_where_the_next_one_is():
+def test_a_page_links_to_the_next():
     _, headers, body = sent(page_response(asking(query=b"cursor=old"), Page((Thing("a"),), "new")))
     assert body == b'[{"name":"a"}]'
     assert headers[2:] == [(b"link", b'</things?cursor=new>; rel="next"')]
 
 
-def test_the_last_page_says_nothing_of_another():
+def test_the_last_page_has_no_link():
     status, headers, body = sent(page_response(asking(), Page((), None)))
     assert (status, body) == (200, b"[]")
     assert [name for name, _ in headers] == [b"content-type", b"content-length"]
@@ -122,7 +122,7 @@ def test_the_last_page_says_nothing_of_another():
     ],
     ids=repr,
 )
-def test_who_has_this_state_is_sent_its_tag_only(lines):
+def test_a_matching_etag_returns_not_modified(lines):
     request = asking(*((b"if-none-match", line) for line in lines))
     assert sent(resource_response(request, Thing("a"), 7)) == (304, [(b"etag", b'"7"')], b"")
 
@@ -130,7 +130,7 @@ def test_who_has_this_state_is_sent_its_tag_only(lines):
 @pytest.mark.parametrize(
     "lines", [[], [b""], [b'"77"'], [b"7"], [b'w/"7"'], [b'"6"', b'"8"'], [b'"\xff"']], ids=repr
 )
-def test_who_has_another_state_is_sent_this_one(lines):
+def test_a_different_etag_returns_the_resource(lines):
     request = asking(*((b"if-none-match", line) for line in lines))
     status, headers, body = sent(resource_response(request, Thing("a"), 7))
     assert (status, body, headers[2:]) == (200, b'{"name":"a"}', [(b"etag", b'"7"')])

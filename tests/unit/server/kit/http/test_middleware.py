@@ -109,7 +109,7 @@ def visit(
     return Answer(messages)
 
 
-def test_who_is_known_comes_in_with_a_call():
+def test_an_authenticated_request_has_a_context():
     application = Application()
     answer = visit(GOOD, (b"x-request-id", b"r-1"), application=application)
     assert (answer.status, answer.body) == (200, b"something")
@@ -135,7 +135,7 @@ def test_who_is_known_comes_in_with_a_call():
     ],
     ids=repr,
 )
-def test_who_is_unknown_does_not_come_in_and_is_written_down_once(headers):
+def test_an_unauthenticated_request_is_rejected_and_recorded_once(headers):
     application, observer = Application(), RecordingObserver()
     answer = visit(*headers, application=application, observer=observer)
     assert answer.status == 401
@@ -153,7 +153,7 @@ def test_a_rejection_by_a_handler_is_logged_with_caller_and_reason():
 
 
 @pytest.mark.parametrize("path", sorted(REQUEST_POLICY.public_paths))
-def test_what_is_open_to_all_needs_no_credential(path):
+def test_public_paths_require_no_credential(path):
     application = Application()
     assert visit(path=path, application=application).status == 200
     assert SCOPE_CONTEXT not in application.scopes[0]
@@ -162,11 +162,11 @@ def test_what_is_open_to_all_needs_no_credential(path):
 @pytest.mark.parametrize(
     "path", ["/healthz/", "//healthz", "/docs/", "/auth/login/", "/auth/keys", "/HEALTHZ", "/"]
 )
-def test_what_is_nearly_open_to_all_is_not(path):
+def test_paths_similar_to_public_ones_require_a_credential(path):
     assert visit(path=path).status == 401
 
 
-def test_signing_out_is_for_who_is_known_or_brings_a_refresh_token():
+def test_logout_requires_a_credential_or_a_refresh_token():
     application = Application()
     assert visit(method="POST", path="/auth/logout", application=application).status == 200
     assert visit(GOOD, method="POST", path="/auth/logout", application=application).status == 200
@@ -177,25 +177,25 @@ def test_signing_out_is_for_who_is_known_or_brings_a_refresh_token():
 @pytest.mark.parametrize(
     "name", [b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key", b"if-match"]
 )
-def test_a_header_that_disagrees_with_itself_is_refused(name):
+def test_contradictory_headers_are_rejected(name):
     answer = visit(GOOD, (name, b"Bearer good"), (name, b"Bearer bad"))
     assert answer.status == 400
     assert name.decode() in answer.problem["detail"]
 
 
-def test_a_header_that_may_come_several_times_may():
+def test_repeatable_headers_are_accepted():
     assert visit(GOOD, (b"accept", b"a/b"), (b"accept", b"c/d")).status == 200
 
 
 @pytest.mark.parametrize(
     "path", ["/apps/a\nb", "/versions/1\n", "/versions/\u0661", "/apps/a b", "/apps/\x00"]
 )
-def test_a_path_with_characters_that_nothing_is_named_with_leads_nowhere(path):
+def test_a_path_with_invalid_characters_is_not_found(path):
     assert visit(GOOD, path=path).status == 404
 
 
 @pytest.mark.parametrize("length", [b"x", b"-1", b"1e3", b"", b"9" * 40, b"\xd9\xa1"])
-def test_a_length_that_is_none_is_refused(length):
+def test_an_invalid_content_length_is_rejected(length):
     assert visit(GOOD, JSON, (b"content-length", length), method="POST").status in {400, 413}
 
 
@@ -208,14 +208,14 @@ def test_a_length_that_is_none_is_refused(length):
         ("/apps/shop/versions/1", 7 * 2**20 + 1, 413),
     ],
 )
-def test_a_body_that_says_it_is_too_large_is_not_read(path, length, status):
+def test_a_body_declared_too_large_is_not_read(path, length, status):
     headers = GOOD, JSON, (b"content-length", str(length).encode())
     application = Application()
     assert visit(*headers, method="POST", path=path, application=application).status == status
     assert bool(application.scopes) == (status == 200)
 
 
-def test_a_body_that_becomes_too_large_is_not_read_on():
+def test_reading_stops_at_the_body_limit():
     answer = visit(GOOD, JSON, (b"transfer-encoding", b"chunked"), method="POST", body=b"x" * (2**20 + 1))
     assert answer.status == 413
     assert answer.headers[b"connection"] == b"close"
@@ -240,7 +240,7 @@ def test_a_body_that_becomes_too_large_is_not_read_on():
         (b"multipart/form-data", "POST", "/auth/token", 415),
     ],
 )
-def test_a_body_is_json_in_utf8(media, method, path, status):
+def test_a_body_must_be_json_in_utf8(media, method, path, status):
     headers = GOOD, (b"content-type", media), (b"content-length", b"4")
     assert visit(*headers, method=method, path=path, body=b"true").status == status
 
@@ -266,29 +266,29 @@ def test_head_is_get_without_the_body():
     assert (answer.status, answer.body, answer.headers[b"etag"]) == (200, b"", b'"1"')
 
 
-def test_head_of_what_goes_on_for_ever_ends():
+def test_head_of_an_endless_stream_ends():
     application = Application(endless=True)
     assert visit(GOOD, method="HEAD", application=application).body == b""
     assert application.pieces == 0
 
 
-def test_head_without_a_credential_is_refused_without_a_body():
+def test_head_without_a_credential_is_rejected_without_a_body():
     answer = visit(method="HEAD")
     assert (answer.status, answer.body) == (401, b"")
 
 
-def test_changes_may_need_a_condition():
+def test_changes_may_require_a_precondition():
     assert visit(GOOD, method="DELETE", require_if_match=True).status == 428
     assert visit(GOOD, (b"if-match", b'"1"'), method="DELETE", require_if_match=True).status == 200
     assert visit(GOOD, require_if_match=True).status == 200
 
 
-def test_no_origin_is_allowed_by_itself():
+def test_no_origin_is_allowed_by_default():
     answer = visit(GOOD, (b"origin", b"https://evil.example"))
     assert not any(name.startswith(b"access-control") for name in answer.headers)
 
 
-def test_a_named_origin_may_ask_and_others_may_not():
+def test_only_configured_origins_are_allowed():
     options = {"allowed_origins": ["https://ui.example"]}
     preflight = (b"access-control-request-method", b"POST")
     answer = visit((b"origin", b"https://ui.example"), preflight, method="OPTIONS", **options)
@@ -302,13 +302,13 @@ def test_a_named_origin_may_ask_and_others_may_not():
         assert b"access-control-allow-methods" not in other.headers
 
 
-def test_a_refusal_says_to_a_named_origin_why():
+def test_a_rejection_is_readable_for_an_allowed_origin():
     answer = visit((b"origin", b"https://ui.example"), allowed_origins=["https://ui.example"])
     assert answer.status == 401
     assert answer.headers[b"access-control-allow-origin"] == b"https://ui.example"
 
 
-def test_a_proxy_is_believed_only_by_name():
+def test_only_trusted_proxies_are_honoured():
     header = (b"x-forwarded-for", b"9.9.9.9")
     for trusted, client in (([], "1.2.3.4"), (["1.2.3.4"], "9.9.9.9")):
         application = Application()
@@ -328,7 +328,7 @@ def test_a_caller_rejected_too_often_is_limited_and_an_authenticated_one_is_not(
     assert visit(door=door, client="4.3.2.1").status == 401
 
 
-def test_the_same_holds_for_refusals_from_inside(monkeypatch):
+def test_rejections_by_handlers_are_rate_limited(monkeypatch):
     monkeypatch.setattr(door_module, "DENIAL_BURST", 1)
     monkeypatch.setattr(door_module, "DENIAL_RATE_PER_SECOND", 0)
     observer = RecordingObserver()
@@ -353,7 +353,7 @@ def test_an_internal_error_is_logged_and_hidden_from_the_caller():
     assert [str(error) for error in observer.bugs] == ["a secret"]
 
 
-def test_the_connection_ends_where_a_body_was_not_read():
+def test_the_connection_is_closed_after_an_unread_body():
     refused = visit(JSON, (b"content-length", b"4"), method="POST", body=b"true")
     assert refused.headers[b"connection"] == b"close"
     assert b"connection" not in visit().headers
@@ -411,7 +411,7 @@ def assert_internal_error(answer):
 
 
 @pytest.mark.parametrize("errors", [{}, {"on_error": OSError()}, {"on_response": OSError()}], ids=repr)
-def test_a_bug_is_a_problem_even_where_it_cannot_be_logged(errors):
+def test_an_internal_error_is_a_problem_even_if_it_cannot_be_logged(errors):
     assert_internal_error(visit(GOOD, application=Broken(), observer=Failing(**errors)))
 
 

@@ -11,7 +11,7 @@ class Hands:
         return self.now
 
 
-def test_what_is_spent_comes_back_with_time_up_to_the_burst():
+def test_tokens_are_refilled_up_to_the_burst():
     clock = Hands()
     some = RateLimiter(3, 0.5, clock)
     assert [some.allow("a") for _ in range(5)] == [True, True, True, False, False]
@@ -21,14 +21,14 @@ def test_what_is_spent_comes_back_with_time_up_to_the_burst():
     assert [some.allow("a") for _ in range(4)] == [True, True, True, False]
 
 
-def test_everybody_has_their_own():
+def test_each_client_has_its_own_bucket():
     some = RateLimiter(1, 0, Hands())
     assert some.allow("a")
     assert some.allow("b")
     assert not some.allow("a")
 
 
-def test_however_many_there_are_the_memory_is_bounded(monkeypatch):
+def test_the_number_of_buckets_is_bounded(monkeypatch):
     monkeypatch.setattr(rate_limit, "MAX_BUCKETS", 10)
     some = RateLimiter(1, 0, Hands())
     for n in range(100):

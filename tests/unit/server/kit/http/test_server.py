@@ -104,7 +104,7 @@ def run(work):
         runner.run(asyncio.wait_for(work(), 30))
 
 
-def test_requests_are_answered_one_after_the_other_on_one_connection():
+def test_requests_on_one_connection_are_handled_in_order():
     async def work():
         async with serving() as application, connected(application) as (reader, writer):
             for _ in range(3):
@@ -116,7 +116,7 @@ def test_requests_are_answered_one_after_the_other_on_one_connection():
     run(work)
 
 
-def test_no_answer_names_the_software():
+def test_responses_do_not_name_the_software():
     async def work():
         async with serving() as application:
             _, headers, _ = await ask(application)
@@ -152,7 +152,7 @@ def test_no_answer_names_the_software():
         "connect",
     ],
 )
-def test_what_is_no_request_is_refused_with_a_problem_and_the_connection_ends(request_, status):
+def test_an_invalid_request_is_a_problem_and_closes_the_connection(request_, status):
     async def work():
         async with serving() as application:
             result, headers, body = await ask(application, request_)
@@ -176,7 +176,7 @@ class Refusing:
 
 
 @pytest.mark.parametrize("mib", [2, 6, 8])
-def test_an_early_refusal_reaches_a_client_that_sends_its_whole_body_first(mib):
+def test_an_early_rejection_reaches_a_client_that_sends_its_whole_body(mib):
     body = bytes(mib * 2**20)
 
     def post(port):
@@ -195,7 +195,7 @@ def test_an_early_refusal_reaches_a_client_that_sends_its_whole_body_first(mib):
     run(work)
 
 
-def test_a_head_just_within_the_limits_is_taken():
+def test_a_head_within_the_limits_is_accepted():
     async def work():
         async with serving() as application:
             url = b"/" + b"a" * (MAX_URL_BYTES - 1)
@@ -205,7 +205,7 @@ def test_a_head_just_within_the_limits_is_taken():
     run(work)
 
 
-def test_a_head_that_comes_too_slowly_is_refused_however_its_bytes_trickle():
+def test_a_slow_head_times_out():
     async def work():
         async with (
             serving(head_timeout_seconds=0.3) as application,
@@ -227,7 +227,7 @@ def test_a_head_that_comes_too_slowly_is_refused_however_its_bytes_trickle():
 
 
 @pytest.mark.parametrize("bytes_sent", [b"", b"\r\n", b"\r\n\r\n\r\n"])
-def test_who_says_nothing_is_let_go_without_a_word(bytes_sent):
+def test_a_silent_connection_is_closed_without_a_response(bytes_sent):
     async def work():
         async with (
             serving(head_timeout_seconds=0.2) as application,
@@ -239,7 +239,7 @@ def test_who_says_nothing_is_let_go_without_a_word(bytes_sent):
     run(work)
 
 
-def test_between_requests_a_connection_may_rest_and_then_ends():
+def test_an_idle_connection_is_closed_after_a_timeout():
     async def work():
         async with (
             serving(keep_alive=1, head_timeout_seconds=0.2) as item,
@@ -254,7 +254,7 @@ def test_between_requests_a_connection_may_rest_and_then_ends():
     run(work)
 
 
-def test_blank_lines_between_requests_do_not_keep_a_connection():
+def test_blank_lines_do_not_extend_the_idle_timeout():
     async def work():
         async with (
             serving(keep_alive=60, head_timeout_seconds=0.2) as item,
@@ -268,7 +268,7 @@ def test_blank_lines_between_requests_do_not_keep_a_connection():
     run(work)
 
 
-def test_a_long_answer_is_no_late_head():
+def test_a_long_response_does_not_count_as_a_slow_head():
     async def work():
         async with (
             serving(head_timeout_seconds=0.1) as application,
@@ -283,7 +283,7 @@ def test_a_long_answer_is_no_late_head():
     run(work)
 
 
-def test_one_connection_too_many_takes_the_place_of_the_one_that_rested_longest():
+def test_a_connection_over_the_limit_replaces_the_longest_idle_one():
     async def work():
         async with (
             serving(connections=2) as application,
@@ -317,7 +317,7 @@ def test_a_connection_over_the_limit_gets_retry_after():
     run(work)
 
 
-def test_a_wish_for_another_protocol_is_answered_and_the_connection_ends():
+def test_an_upgrade_request_is_answered_and_closes_the_connection():
     async def work():
         async with serving() as application, connected(application) as (reader, writer):
             writer.write(
@@ -329,7 +329,7 @@ def test_a_wish_for_another_protocol_is_answered_and_the_connection_ends():
     run(work)
 
 
-def test_at_the_end_a_running_request_is_answered_and_idle_connections_go():
+def test_shutdown_finishes_running_requests_and_closes_idle_connections():
     async def work():
         async with (
             serving() as application,
@@ -348,7 +348,7 @@ def test_at_the_end_a_running_request_is_answered_and_idle_connections_go():
     run(work)
 
 
-def test_an_address_that_cannot_be_had_is_named():
+def test_an_unavailable_address_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(AddressError, match=rf"127\.0\.0\.1:{port}"):

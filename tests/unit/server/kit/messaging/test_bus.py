@@ -35,14 +35,14 @@ def subscription(listener, *types):
     return Subscription("listener", frozenset(types), listener.handle, listener.dead_letter)
 
 
-def test_a_consumer_gets_the_types_it_takes_in_order_and_in_one_piece():
+def test_a_consumer_receives_its_types_in_order_and_in_one_batch():
     item, all_of_them, none = Listener(), Listener(), Listener()
     events = [event(1), event(2, "Other"), event(3)]
     published(events, subscription(item, "Tested"), subscription(all_of_them, "*"), subscription(none, "No"))
     assert (item.batches, all_of_them.batches, none.batches) == ([[1, 3]], [[1, 2, 3]], [])
 
 
-def test_a_passing_failure_is_tried_again_and_nothing_is_buried():
+def test_a_transient_failure_is_retried_without_a_dead_letter():
     failures = []
 
     def fails(events):
@@ -57,7 +57,7 @@ def test_a_passing_failure_is_tried_again_and_nothing_is_buried():
     assert (listener.numbers, listener.buried) == ([1, 2, 3], [])
 
 
-def test_poison_is_buried_after_its_tries_and_the_rest_goes_on():
+def test_a_failing_event_is_dead_lettered_after_its_attempts_and_the_rest_continues():
     tries = []
 
     def fails(events):

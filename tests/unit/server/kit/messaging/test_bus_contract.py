@@ -150,7 +150,7 @@ async def publish_until_accepted(bus, events):
             await asyncio.sleep(0.01)
 
 
-def test_what_publish_returned_for_is_delivered_although_the_bus_stops_with_a_slow_consumer(make_bus):
+def test_accepted_events_are_delivered_when_the_bus_stops_with_a_slow_consumer(make_bus):
     slow = Listener()
     handle = slow.handle
 
@@ -182,7 +182,7 @@ def test_what_publish_returned_for_is_delivered_although_the_bus_stops_with_a_sl
     assert accepted
 
 
-def test_a_stopped_bus_refuses_events_until_it_is_started_again(make_bus):
+def test_a_stopped_bus_rejects_events_until_it_is_restarted(make_bus):
     listener = Listener()
 
     async def scenario(bus):
@@ -234,7 +234,7 @@ def test_offsets_follow_consumers_and_reach_the_outbox(tmp_path, make_bus):
     asyncio.run(whole())
 
 
-def test_while_the_broker_lags_events_are_acknowledged_and_not_consumed(tmp_path):
+def test_events_in_a_lagging_broker_are_acknowledged_but_not_consumed(tmp_path):
     async def whole():
         async with opened(tmp_path, module) as database:
             dead_letters, outbox = DeadLetters(database, "app"), Outbox(database, "app")
@@ -262,7 +262,7 @@ def test_while_the_broker_lags_events_are_acknowledged_and_not_consumed(tmp_path
     asyncio.run(whole())
 
 
-def test_events_of_other_types_are_no_lag(tmp_path):
+def test_events_of_other_types_do_not_count_as_lag(tmp_path):
     async def whole():
         async with opened(tmp_path, module) as database:
             dead_letters, outbox = DeadLetters(database, "app"), Outbox(database, "app")
@@ -279,7 +279,7 @@ def test_events_of_other_types_are_no_lag(tmp_path):
     asyncio.run(whole())
 
 
-def test_offsets_in_a_service_are_those_of_its_present_consumers(tmp_path):
+def test_a_service_has_offsets_of_its_present_consumers_only(tmp_path):
     async def whole():
         async with opened(tmp_path, module) as database:
             dead_letters = DeadLetters(database, "test")

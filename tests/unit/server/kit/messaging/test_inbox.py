@@ -54,11 +54,11 @@ def taken(directory, *batches):
         ([[]], [[]]),
     ],
 )
-def test_a_consumer_gets_each_event_once_in_order(tmp_path, batches, expected):
+def test_a_consumer_receives_each_event_once_in_order(tmp_path, batches, expected):
     assert taken(tmp_path, *batches) == expected
 
 
-def test_what_another_consumer_had_is_new_to_this_one(tmp_path):
+def test_an_event_is_new_for_each_consumer(tmp_path):
     async def whole():
         async with opened(tmp_path, module) as database:
             for consumer in ("reader", "writer"):

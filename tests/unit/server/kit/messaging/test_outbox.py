@@ -44,14 +44,14 @@ def test_a_stored_event_has_its_data_a_sequence_and_its_source(tmp_path):
     over(tmp_path, scenario)
 
 
-def test_an_empty_outbox_gives_nothing(tmp_path):
+def test_an_empty_outbox_has_no_pending_events(tmp_path):
     async def scenario(_, box):
         assert await box.pending(10) == []
 
     over(tmp_path, scenario)
 
 
-def test_events_come_in_order_from_the_first_that_was_not_sent(tmp_path):
+def test_pending_events_are_in_order_from_the_first_unacknowledged_one(tmp_path):
     async def scenario(database, box):
         for group in ((0, 1, 2), (3,), tuple(range(4, 300))):
             await database.write(emit(*group))
@@ -63,7 +63,7 @@ def test_events_come_in_order_from_the_first_that_was_not_sent(tmp_path):
     over(tmp_path, scenario)
 
 
-def test_large_events_come_a_few_at_once_and_each_of_them_comes(tmp_path):
+def test_large_events_are_split_into_small_batches(tmp_path):
     size = outbox.MAX_BATCH_CHARS // 3
 
     async def scenario(database, box):
@@ -79,7 +79,7 @@ def test_large_events_come_a_few_at_once_and_each_of_them_comes(tmp_path):
     over(tmp_path, scenario)
 
 
-def test_an_event_that_is_too_large_for_a_batch_comes_alone(tmp_path):
+def test_an_event_too_large_for_a_batch_is_a_batch_of_its_own(tmp_path):
     async def scenario(database, box):
         await database.write(
             lambda transaction: transaction.emit(domain_event(0, data={"text": "x" * outbox.MAX_BATCH_CHARS}))

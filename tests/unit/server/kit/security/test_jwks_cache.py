@@ -36,7 +36,7 @@ def test_keys_are_found_by_id_and_requested_once(issuer):
     assert issuer.requests == ["/.well-known/openid-configuration", "/keys"]
 
 
-def test_many_who_ask_at_once_are_one_request(issuer):
+def test_concurrent_lookups_share_one_request(issuer):
     async def whole():
         issuers = JwksCache()
         return await asyncio.gather(*(issuers.key(issuer.url, "RS256") for _ in range(10)))
@@ -45,7 +45,7 @@ def test_many_who_ask_at_once_are_one_request(issuer):
     assert len(issuer.requests) == 2
 
 
-def test_a_new_key_is_found_but_unknown_names_do_not_ask_again_and_again(issuer):
+def test_a_new_key_is_fetched_but_unknown_ids_are_not_requested_repeatedly(issuer):
     clock = Clock()
 
     async def whole():
@@ -62,7 +62,7 @@ def test_a_new_key_is_found_but_unknown_names_do_not_ask_again_and_again(issuer)
     asyncio.run(whole())
 
 
-def test_a_key_that_was_withdrawn_is_gone_after_an_hour(issuer):
+def test_a_withdrawn_key_expires_after_an_hour(issuer):
     clock = Clock()
 
     async def whole():
@@ -75,7 +75,7 @@ def test_a_key_that_was_withdrawn_is_gone_after_an_hour(issuer):
     asyncio.run(whole())
 
 
-def test_while_an_issuer_is_away_its_keys_of_before_will_do_for_a_day(issuer):
+def test_cached_keys_of_an_unreachable_issuer_are_valid_for_a_day(issuer):
     clock = Clock()
 
     async def whole():
@@ -110,7 +110,7 @@ def test_while_an_issuer_is_away_its_keys_of_before_will_do_for_a_day(issuer):
         ("/.well-known/openid-configuration", (200, b'{"issuer": "x", "jwks_uri": "http://127.0.0.1/"}', {})),
     ],
 )
-def test_an_issuer_that_answers_otherwise_gives_no_keys(issuer, path, answer):
+def test_an_invalid_response_of_an_issuer_yields_no_keys(issuer, path, answer):
     issuer.answers[path] = answer
     with pytest.raises(IssuerUnavailable):
         found(issuer, "RS256")
@@ -119,7 +119,7 @@ def test_an_issuer_that_answers_otherwise_gives_no_keys(issuer, path, answer):
 @pytest.mark.parametrize(
     "url", ["http://192.0.2.1/keys", "ftp://127.0.0.1/keys", "file:///etc/passwd", "keys", ""]
 )
-def test_keys_are_not_fetched_from_where_anybody_could_have_put_them(issuer, url):
+def test_keys_are_not_fetched_over_insecure_urls(issuer, url):
     issuer.discovery["jwks_uri"] = url
     with pytest.raises(IssuerUnavailable):
         found(issuer, "RS256")
@@ -141,11 +141,11 @@ def test_keys_are_not_fetched_from_where_anybody_could_have_put_them(issuer, url
         ("https://", False),
     ],
 )
-def test_only_https_is_safe_or_this_machine(url, safe):
+def test_only_https_and_loopback_urls_are_secure(url, safe):
     assert is_secure_url(url) is safe
 
 
-def test_a_slow_issuer_is_not_waited_for(issuer, monkeypatch):
+def test_a_slow_issuer_times_out(issuer, monkeypatch):
     import threading
 
     monkeypatch.setattr(module, "FETCH_TIMEOUT_SECONDS", 0.05)
@@ -162,7 +162,7 @@ def test_a_slow_issuer_is_not_waited_for(issuer, monkeypatch):
 @pytest.mark.parametrize(
     "jwks_uri", ["https://127.0.0.1/keys", "https://10.0.0.8/keys", "https://[fd00::1]/keys"]
 )
-def test_an_issuer_on_the_internet_has_no_keys_on_an_internal_address(monkeypatch, jwks_uri):
+def test_keys_of_a_public_issuer_are_not_fetched_from_internal_addresses(monkeypatch, jwks_uri):
     fetched = []
 
     async def answer(_cache, url, kind):

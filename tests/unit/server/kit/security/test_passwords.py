@@ -21,7 +21,7 @@ def run(scenario):
     return asyncio.run(whole())
 
 
-def test_the_right_password_is_right_and_others_are_not():
+def test_only_the_correct_password_is_verified():
     async def scenario(hasher):
         stored = await hasher.hash("correct horse")
         assert stored.startswith("$argon2id$")
@@ -43,13 +43,13 @@ def test_an_unknown_user_costs_the_same_hashing_work():
     assert not Argon2PasswordHasher.needs_rehash(passwords._DUMMY_HASH)
 
 
-def test_a_password_hashed_otherwise_is_old():
+def test_a_hash_with_other_parameters_is_outdated():
     assert Argon2PasswordHasher.needs_rehash(
         PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("x")
     )
 
 
-def test_a_flood_is_sent_away_instead_of_waiting(monkeypatch):
+def test_excess_password_checks_are_rejected_instead_of_queued(monkeypatch):
     monkeypatch.setattr(passwords, "MAX_QUEUE_SIZE", 3)
 
     async def scenario(hasher):

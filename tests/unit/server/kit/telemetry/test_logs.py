@@ -28,7 +28,7 @@ def read(monkeypatch):
     root.setLevel(level)
 
 
-def test_a_line_is_one_json_document_with_time_level_and_what_happened(read):
+def test_a_line_is_one_json_document_with_time_level_and_event(read):
     (line,) = read("info", lambda log: log.info("request", status=200, path="/apps"))
     result = json.loads(line)
     assert list(result)[:3] == ["timestamp", "level", "event"]
@@ -49,7 +49,7 @@ def divide(secret):
     return len(secret) / 0
 
 
-def test_a_failure_comes_with_its_trace_and_without_values(read):
+def test_a_logged_exception_has_a_traceback_without_values(read):
     with pytest.raises(ZeroDivisionError) as raised:
         divide("hunter" + str(2))
     (line,) = read("info", lambda log: log.error("bug", exc_info=raised.value))
@@ -64,7 +64,7 @@ def test_lines_cannot_be_forged(read):
     assert json.loads(line)["path"] == '/a\n{"event":"forged"}'
 
 
-def test_libraries_say_their_warnings_here(read):
+def test_warnings_of_libraries_are_logged(read):
     def say(_log):
         logging.getLogger("uvicorn.error").info("not this")
         logging.getLogger("uvicorn.error").warning("something of %s", "theirs")

@@ -26,7 +26,7 @@ def test_requests_are_counted_by_method_route_and_status():
     assert result["alm_http_request_duration_seconds_bucket", "0.0025", "GET", "/apps/{app}"] == 0
 
 
-def test_what_strangers_send_makes_no_new_series():
+def test_unknown_paths_and_methods_create_no_new_series():
     metrics = Metrics()
     for number in range(50):
         metrics.record_request(f"METHOD{number}", "", 405, 0.001)
@@ -34,7 +34,7 @@ def test_what_strangers_send_makes_no_new_series():
     assert counted == {("alm_http_requests_total", "other", "none", "405"): 50}
 
 
-def test_a_gauge_shows_what_there_is_now():
+def test_a_gauge_has_the_current_value():
     metrics = Metrics()
     metrics.set_gauge("alm_backlog", "Waits.", "service", {"app": 3.0, "version": 1.0})
     metrics.set_gauge("alm_backlog", "Waits.", "service", {"app": 2.0})
@@ -49,7 +49,7 @@ def test_the_process_is_measured():
     assert samples(Metrics())["process_resident_memory_bytes",] > 0
 
 
-def test_two_servers_in_one_process_count_apart():
+def test_two_servers_in_one_process_have_separate_metrics():
     item, other = Metrics(), Metrics()
     item.record_job("job", "done")
     assert samples(item)["alm_jobs_total", "job", "done"] == 1

@@ -55,7 +55,7 @@ def test_the_metrics_equal_those_of_the_library(answers):
     assert rendered_metrics(requests) == library(answers)
 
 
-def test_every_bound_holds_what_is_not_above_it():
+def test_every_bucket_counts_durations_up_to_its_bound():
     requests = RequestCollector()
     for bound in BOUNDS:
         requests.record_request("GET", "/apps", 200, bound)
@@ -63,7 +63,7 @@ def test_every_bound_holds_what_is_not_above_it():
     assert buckets == [f"{n}.0" for n in [*range(1, len(BOUNDS) + 1), len(BOUNDS)]]
 
 
-def test_a_look_changes_nothing_and_counting_goes_on_during_one():
+def test_rendering_does_not_change_or_block_counting():
     requests = RequestCollector()
     requests.record_request("GET", "/apps", 200, 0.5)
     assert rendered_metrics(requests) == rendered_metrics(requests)
@@ -77,7 +77,7 @@ def test_a_look_changes_nothing_and_counting_goes_on_during_one():
     )
 
 
-def test_methods_that_strangers_make_up_and_paths_that_there_are_not_have_one_name():
+def test_unknown_methods_and_paths_share_one_label():
     requests = RequestCollector()
     for number in range(20):
         requests.record_request(f"METHOD{number}", "", 405, 0.1)

@@ -75,7 +75,7 @@ def links(span):
     return [format_trace_id(link.context.trace_id) for link in span.links]
 
 
-def test_a_few_events_each_have_spans_in_their_own_trace():
+def test_a_few_events_have_spans_in_their_own_traces():
     listeners = Listener(), Listener()
     spans = published([event(1), event(2)], *listeners)
     assert [listener.numbers for listener in listeners] == [[1, 2], [1, 2]]
@@ -90,7 +90,7 @@ def test_a_few_events_each_have_spans_in_their_own_trace():
     assert not any(span.links for span in spans)
 
 
-def test_many_events_share_a_span_that_is_linked_to_where_they_happened():
+def test_many_events_share_a_span_with_links_to_their_traces():
     numbers = range(1, MAX_SPANS_PER_BATCH + 2)
     listener = Listener()
     spans = published([event(number) for number in numbers], listener)
@@ -102,14 +102,14 @@ def test_many_events_share_a_span_that_is_linked_to_where_they_happened():
         assert span.attributes["messaging.batch.message_count"] == len(numbers)
 
 
-def test_a_whole_batch_of_a_relay_keeps_all_its_links_and_those_of_one_request_share_theirs():
+def test_a_relay_batch_has_one_link_per_request():
     events = [event(number) for number in range(1, 499)]
     events += [event(number, traceparent=events[0].traceparent) for number in (499, 500)]
     (sent,) = published(events)
     assert (len(sent.links), sent.dropped_links) == (498, 0)
 
 
-def test_who_takes_a_few_out_of_many_takes_them_in_their_own_traces():
+def test_a_few_selected_events_have_spans_in_their_own_traces():
     listener = Listener()
     with emitted_log() as (tracing, spans):
         bus = tracing.bus(InProcessBus())
@@ -142,14 +142,14 @@ def test_a_failure_is_recorded_by_its_kind_for_each_attempt():
 
 @pytest.mark.parametrize("traceparent", ["", "garbage", f"00-{'0' * 32}-{ORIGIN}-01", "00-ü-1-01"])
 @pytest.mark.parametrize("number", [1, MAX_SPANS_PER_BATCH + 1])
-def test_events_without_a_proper_trace_are_carried_all_the_same(traceparent, number):
+def test_events_without_a_valid_trace_are_delivered(traceparent, number):
     listener = Listener()
     spans = published([event(n, traceparent=traceparent) for n in range(number)], listener)
     assert listener.numbers == list(range(number))
     assert all(span.parent is None and not span.links for span in of_kind(spans, SpanKind.PRODUCER))
 
 
-def test_what_a_consumer_is_called_elsewhere_it_is_called_still():
+def test_spans_use_the_configured_name_of_a_consumer():
     bus, listener = InProcessBus(), Listener()
     with emitted_log() as (tracing, _):
         tracing.bus(bus).subscribe(Subscription("c", frozenset("*"), listener.handle, listener.dead_letter))
@@ -163,7 +163,7 @@ def traced_request(tracing, *headers, method="GET", status=200, **seen):
     return span.scope
 
 
-def test_a_request_goes_on_with_its_trace_under_an_id_of_its_own():
+def test_a_request_continues_its_trace_with_a_new_span_id():
     header = (b"traceparent", f"00-{trace_of(1)}-{ORIGIN}-01".encode())
     with emitted_log() as (tracing, spans):
         scope = traced_request(tracing, (b"host", b"x"), header, route="/apps")
@@ -174,7 +174,7 @@ def test_a_request_goes_on_with_its_trace_under_an_id_of_its_own():
 
 
 @pytest.mark.parametrize("header", [b"garbage", b"\xff", f"00-{'0' * 32}-{ORIGIN}-01".encode()])
-def test_a_trace_that_cannot_be_is_replaced(header):
+def test_an_invalid_trace_is_replaced(header):
     with emitted_log() as (tracing, spans):
         scope = traced_request(tracing, (b"traceparent", header))
     (span,) = spans
@@ -224,7 +224,7 @@ def test_an_unreachable_collector_is_logged_once_until_it_recovers():
     assert flaky.is_over
 
 
-def test_stopping_waits_for_a_collector_only_so_long(monkeypatch):
+def test_stopping_waits_for_a_collector_up_to_a_timeout(monkeypatch):
     class Endless(Flaky):
         def export(self, spans):
             time.sleep(2)

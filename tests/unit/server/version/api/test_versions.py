@@ -68,7 +68,7 @@ def run(directory, scenario, **stand_ins):
     return asyncio.run(whole())
 
 
-def test_a_push_is_made_once_and_found_again(tmp_path):
+def test_a_push_creates_a_version_once(tmp_path):
     async def scenario(client, *_):
         body = {"commit": "abcdef0", "toolchain": TOOLCHAIN}
         first = await client.put("/apps/shop/versions/1.0", json=body)
@@ -83,7 +83,7 @@ def test_a_push_is_made_once_and_found_again(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_version_is_registered_below_its_app_or_beside_it(tmp_path):
+def test_a_version_is_registered_below_its_app_or_at_the_top_level(tmp_path):
     async def scenario(client, *_):
         beside = await client.post("/versions", json={"app_id": 1, "tag": "1.0"})
         below = await client.post("/apps/shop/versions", json={"tag": "1.1", "ref": "refs/heads/main"})
@@ -99,7 +99,7 @@ def test_a_version_is_registered_below_its_app_or_beside_it(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_key_repeats_the_answer(tmp_path):
+def test_an_idempotency_key_repeats_the_response(tmp_path):
     async def scenario(client, *_):
         request = {"json": {"tag": "1.0"}, "headers": {"idempotency-key": "k"}}
         first = await client.post("/apps/shop/versions", **request)
@@ -110,7 +110,7 @@ def test_a_key_repeats_the_answer(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_version_has_a_tag_for_its_state_and_is_changed_by_it(tmp_path):
+def test_a_version_has_an_etag_and_is_changed_with_it(tmp_path):
     async def scenario(client, *_):
         url = (await client.post("/versions", json={"app_id": 1, "tag": "1.0"})).headers["location"]
         seen = {"if-match": (await client.get(url)).headers["etag"]}
@@ -136,7 +136,7 @@ def test_a_deployed_version_cannot_be_deleted(tmp_path):
     run(tmp_path, scenario, deployments=FakeDeployments(1))
 
 
-def test_a_lock_is_returned_by_either_address(tmp_path):
+def test_a_lock_is_returned_by_either_url(tmp_path):
     async def scenario(client, *_):
         body = {"tag": "1.0", "toolchain": TOOLCHAIN}
         version = (await client.post("/apps/shop/versions", json=body)).json()
@@ -149,7 +149,7 @@ def test_a_lock_is_returned_by_either_address(tmp_path):
 
 @pytest.mark.parametrize("tag", ["release/3.0", "sub/v1.0.0", "a/b/c", "a/lock/c", "lock/a", "usage/@b:c"])
 @pytest.mark.parametrize("write", [str, lambda tag: quote(tag, safe="")], ids=["plain", "encoded"])
-def test_a_tag_with_slashes_is_a_tag_however_it_is_written(tmp_path, tag, write):
+def test_a_tag_with_slashes_is_found_in_each_encoding(tmp_path, tag, write):
     async def scenario(client, *_):
         url, body = f"/apps/shop/versions/{write(tag)}", {"toolchain": TOOLCHAIN}
         assert (await client.get(url)).status_code == 404
@@ -168,7 +168,7 @@ def test_a_tag_with_slashes_is_a_tag_however_it_is_written(tmp_path, tag, write)
     run(tmp_path, scenario)
 
 
-def test_below_a_tag_with_slashes_there_are_the_same_methods(tmp_path):
+def test_a_tag_with_slashes_has_the_same_subresources(tmp_path):
     async def scenario(client, *_):
         for tag in ("1.0", "a%2Fb", "a/lock/b"):
             refused = await client.delete(f"/apps/shop/versions/{tag}")
@@ -182,7 +182,7 @@ def test_below_a_tag_with_slashes_there_are_the_same_methods(tmp_path):
 @pytest.mark.parametrize(
     "path", ["//apps/shop/versions/a/b", "/apps//shop/versions/a", "/apps/shop//versions/a/b"]
 )
-def test_an_address_with_slashes_too_many_is_none(tmp_path, path):
+def test_a_url_with_extra_slashes_is_not_found(tmp_path, path):
     async def scenario(client, *_):
         assert (await client.get(f"http://alm{path}")).status_code == 404
 
@@ -249,7 +249,7 @@ def test_an_invalid_request_error_names_the_field(tmp_path, method, url, body, s
     run(tmp_path, scenario)
 
 
-def test_a_range_that_is_missing_is_named(tmp_path):
+def test_a_missing_range_is_named(tmp_path):
     async def scenario(client, *_):
         answer = await client.get("/tools/go/usage")
         assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-fields")
@@ -289,7 +289,7 @@ def test_usage_accepts_any_notation_of_a_tool(tmp_path, tool, notation):
 @pytest.mark.parametrize(
     "url", ["/tools/go", "/tools/a/b?range=1", "/tools/usage?range=1", "/tools/a/usage/b?range=1"]
 )
-def test_there_is_nothing_else_below_tools(tmp_path, url):
+def test_other_paths_below_tools_are_not_found(tmp_path, url):
     async def scenario(client, *_):
         assert (await client.get(url)).status_code == 404
 
@@ -305,7 +305,7 @@ def test_there_is_nothing_else_below_tools(tmp_path, url):
         ("PUT", "/apps/shop/versions/1.0", {"admin", "user"}),
     ],
 )
-def test_each_role_may_do_what_its_scopes_say(tmp_path, method, url, allowed):
+def test_each_role_is_limited_to_its_scopes(tmp_path, method, url, allowed):
     async def scenario(client, *_):
         for role in ("admin", "user", "viewer", "ci"):
             headers = {"authorization": f"Bearer {role}"}

@@ -58,26 +58,26 @@ def test_tools_are_parsed_with_their_requests_and_platforms():
     )
 
 
-def test_the_simple_form_pins_tools_too():
+def test_the_simple_form_pins_tools():
     assert read('{"nodejs": "20.1.0", "go": "1.22"}') == (
         LockedTool(tool="go", version="1.22", requests=(), platforms=()),
         LockedTool(tool="nodejs", version="20.1.0", requests=(), platforms=()),
     )
 
 
-def test_a_byte_order_mark_is_read_over_but_digested():
+def test_a_byte_order_mark_is_skipped_but_digested():
     text = "\ufeff" + lock("go@1.22.0")
     assert read(text) == read(text[1:])
     assert digest_of(text) != digest_of(text[1:])
 
 
-def test_the_digest_is_of_the_text_as_it_was_sent():
+def test_the_digest_covers_the_text_as_sent():
     text = lock("go@1.22.0") + "\n"
     assert digest_of(text) == f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512"])
-def test_a_digest_that_comes_along_must_be_the_locks(algorithm):
+def test_a_submitted_digest_must_match_the_lock(algorithm):
     text = lock("go@1.22.0")
     check_digest(text, None)
     check_digest(text, digest_of(text, algorithm))
@@ -119,7 +119,7 @@ def by_server(text: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("refuse", [by_client, by_server])
 @pytest.mark.parametrize(("text", "message", "hint"), BAD_LOCKS)
-def test_client_and_server_refuse_the_same_locks_with_the_place_and_the_way_out(refuse, text, message, hint):
+def test_client_and_server_reject_the_same_locks_with_position_and_hint(refuse, text, message, hint):
     error, way_out = refuse(text)
     assert error.startswith(".envmgr.lock:")
     assert message in error
@@ -133,10 +133,10 @@ def test_client_and_server_accept_the_same_locks(text):
     assert sorted((tool.tool, tool.version) for tool in read(text)) == sorted(pinned)
 
 
-def test_a_newer_format_says_who_must_be_updated():
+def test_a_newer_format_names_the_side_to_update():
     assert "pipx upgrade" in by_client('{"lockfile": 2}')[1]
     assert by_server('{"lockfile": 2}')[1] == "update this server"
 
 
-def test_credentials_in_a_url_are_not_repeated():
+def test_credentials_in_a_url_are_redacted():
     assert "secret" not in by_server(with_artifact(url="https://ada:secret@e.org/x"))[0]

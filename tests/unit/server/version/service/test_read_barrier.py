@@ -27,7 +27,7 @@ async def used_tags(versions):
     return [use.tag for use in (await versions.usage(call(), "go", "*", None, PageRequest(limit=50))).matches]
 
 
-def test_usage_waits_for_a_deployment_that_is_on_its_way(tmp_path):
+def test_usage_waits_for_pending_deployment_events(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
         asking = asyncio.create_task(used_tags(versions))
@@ -43,7 +43,7 @@ def test_usage_waits_for_a_deployment_that_is_on_its_way(tmp_path):
     run(tmp_path, scenario, published=2)
 
 
-def test_usage_does_not_answer_from_before_a_deployment(tmp_path):
+def test_usage_is_unavailable_without_pending_deployment_events(tmp_path):
     async def scenario(_, database, module):
         await deliver(module, event("EnvironmentCreated", 1, {}))
         with pytest.raises(ProjectionBehind, match="still being processed") as caught:
@@ -63,7 +63,7 @@ def test_events_without_a_placement_change_advance_the_offset(tmp_path, type_):
     run(tmp_path, scenario, published=7)
 
 
-def test_an_event_that_comes_again_takes_nothing_back(tmp_path):
+def test_a_redelivered_event_reverts_nothing(tmp_path):
     async def scenario(versions, _, module):
         await deliver(module, event("EnvironmentCreated", 7, {}), event("EnvironmentCreated", 3, {}))
         assert await used_tags(versions) == []
@@ -71,7 +71,7 @@ def test_an_event_that_comes_again_takes_nothing_back(tmp_path):
     run(tmp_path, scenario, published=7)
 
 
-def test_usage_says_that_an_event_was_buried_until_it_is_taken(tmp_path):
+def test_usage_reports_a_dead_lettered_event_until_it_is_consumed(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
         (places,) = (

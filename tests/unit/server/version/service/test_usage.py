@@ -106,7 +106,7 @@ def test_usage_can_be_limited_to_one_environment(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_environment_that_is_not_there_is_no_answer(tmp_path):
+def test_usage_in_an_unknown_environment_is_not_found(tmp_path):
     async def scenario(versions):
         with pytest.raises(NotFound, match="moon"):
             await versions.usage(call(), "nodejs", "*", "moon", PageRequest())
@@ -114,7 +114,7 @@ def test_an_environment_that_is_not_there_is_no_answer(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_tool_that_nothing_is_locked_with_touches_nothing_but_what_has_no_lock(tmp_path):
+def test_an_unused_tool_affects_only_versions_without_a_lock(tmp_path):
     async def scenario(versions):
         usage = await versions.usage(call(), "zig", "*", None, PageRequest())
         assert usage.counts == UsageCounts(matches=0, unknown=0, without_lock=2)
@@ -124,7 +124,7 @@ def test_a_tool_that_nothing_is_locked_with_touches_nothing_but_what_has_no_lock
 
 @pytest.mark.parametrize("apps", [(), ("shop",), ("blog", "pay"), ("nope",)])
 @pytest.mark.parametrize("environment", [None, "prod"])
-def test_a_credential_for_some_apps_gets_usage_of_these_only(tmp_path, apps, environment):
+def test_a_credential_for_some_apps_reads_usage_of_these_only(tmp_path, apps, environment):
     async def scenario(versions):
         whole = await versions.usage(call(), "nodejs", "<20.11.1", environment, PageRequest())
         ids = {APPS.index(name) + 1 if name in APPS else 99 for name in apps}
@@ -139,7 +139,7 @@ def test_a_credential_for_some_apps_gets_usage_of_these_only(tmp_path, apps, env
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 50])
 @pytest.mark.parametrize("spec", ["*", "<20.11.1", "20"])
-def test_pages_show_every_use_once_and_count_them_all_each_time(tmp_path, limit, spec):
+def test_pages_list_every_use_once_with_the_total(tmp_path, limit, spec):
     async def scenario(versions):
         whole = await versions.usage(call(), "nodejs", spec, None, PageRequest())
         seen = {"matches": [], "unknown": [], "without_lock": []}
@@ -161,7 +161,7 @@ def test_pages_show_every_use_once_and_count_them_all_each_time(tmp_path, limit,
 
 
 @pytest.mark.parametrize("shape", [(False, None), (True, None), (False, 2), (True, 2)])
-def test_a_question_is_answered_by_indexes_and_without_sorting(tmp_path, shape):
+def test_usage_is_read_from_indexes_without_sorting(tmp_path, shape):
     statements = (
         placements._counting,
         placements._counting_without_lock,
@@ -191,7 +191,7 @@ def test_a_question_is_answered_by_indexes_and_without_sorting(tmp_path, shape):
 @pytest.mark.parametrize(
     ("tool", "spec", "environment"), [("go", "*", None), ("nodejs", "20", None), ("nodejs", "*", "prod")]
 )
-def test_a_cursor_goes_on_with_its_own_question_only(tmp_path, tool, spec, environment):
+def test_a_cursor_is_valid_for_its_own_query_only(tmp_path, tool, spec, environment):
     async def scenario(versions):
         cursor = (await versions.usage(call(), "nodejs", "*", None, PageRequest(limit=1))).next
         for wrong in (cursor, "x", "é", "WzFd", "W10"):

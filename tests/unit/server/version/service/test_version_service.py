@@ -73,7 +73,7 @@ def test_a_version_is_found_by_its_id_and_by_its_tag(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_what_is_not_there_is_not_found(tmp_path):
+def test_an_unknown_resource_is_not_found(tmp_path):
     async def scenario(versions, _):
         for attempt in (
             versions.get(call(), 1),
@@ -93,7 +93,7 @@ def test_what_is_not_there_is_not_found(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_tag_can_be_taken_once_in_an_app(tmp_path):
+def test_a_duplicate_tag_in_an_app_is_rejected(tmp_path):
     async def scenario(versions, database):
         answers = await asyncio.gather(
             *(versions.create(call(), "shop", "1.0", built_with("go@1.22.0")) for _ in range(8)),
@@ -107,7 +107,7 @@ def test_a_tag_can_be_taken_once_in_an_app(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_the_same_push_many_times_at_once_is_one_version(tmp_path):
+def test_concurrent_identical_pushes_create_one_version(tmp_path):
     async def scenario(versions, database):
         push = built_with("go@1.22.0", commit="abcdef0")
         answers = await asyncio.gather(*(versions.upsert(call(), "shop", "1.0", push) for _ in range(8)))
@@ -118,7 +118,7 @@ def test_the_same_push_many_times_at_once_is_one_version(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_the_same_push_from_another_run_finds_what_is_there_unchanged(tmp_path):
+def test_an_identical_push_of_another_run_returns_the_version_unchanged(tmp_path):
     async def scenario(versions, database):
         push = built_with("go@1.22.0", commit="abcdef0", artifacts=(ZIP, IMAGE), build=Build(run_attempt="1"))
         first = await versions.upsert(call(), "shop", "1.0", push)
@@ -204,7 +204,7 @@ def test_metadata_of_a_version_may_change_but_not_its_build(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_event_tells_the_version_with_its_toolchain(tmp_path):
+def test_an_event_contains_the_version_with_its_toolchain(tmp_path):
     async def scenario(versions, database):
         request = built_with("go@1.22.0", commit="abcdef0", artifacts=(ZIP,), changelog="c", ref="r")
         version = (await versions.create(call(), "shop", "1.0", request)).value
@@ -253,7 +253,7 @@ def test_a_lock_is_returned_byte_for_byte_and_stored_once(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_lock_that_is_there_is_not_read_again(tmp_path, monkeypatch):
+def test_a_stored_lock_is_not_parsed_again(tmp_path, monkeypatch):
     async def scenario(versions, _):
         first = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
         monkeypatch.setattr(version_service.lock_parser, "read", None)
@@ -263,7 +263,7 @@ def test_a_lock_that_is_there_is_not_read_again(tmp_path, monkeypatch):
     run(tmp_path, scenario)
 
 
-def test_a_version_without_a_lock_has_none_to_give(tmp_path):
+def test_the_lock_of_a_version_without_one_is_not_found(tmp_path):
     async def scenario(versions, _):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         assert (version.toolchain.lock_digest, version.toolchain.tools) == (None, ())
@@ -273,7 +273,7 @@ def test_a_version_without_a_lock_has_none_to_give(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_lock_that_cannot_be_believed_leaves_nothing(tmp_path):
+def test_an_invalid_lock_stores_nothing(tmp_path):
     async def scenario(versions, database):
         for request, problem in (
             (ToolchainInput(lock="{"), InvalidLock),
@@ -290,7 +290,7 @@ def test_a_lock_that_cannot_be_believed_leaves_nothing(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_deployed_version_is_not_deleted(tmp_path):
+def test_a_deployed_version_cannot_be_deleted(tmp_path):
     async def scenario(versions, database):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         with pytest.raises(VersionInUse, match="2 environment"):
@@ -301,7 +301,7 @@ def test_a_deployed_version_is_not_deleted(tmp_path):
     run(tmp_path, scenario, deployments=FakeDeployments(2))
 
 
-def test_a_version_leaves_before_it_is_deleted_and_stays_where_that_fails(tmp_path):
+def test_a_deletion_hold_precedes_the_deletion_of_a_version_and_is_cancelled_on_failure(tmp_path):
     deployments = FakeDeployments()
 
     async def scenario(versions, _):
@@ -330,7 +330,7 @@ def test_the_id_of_a_deleted_version_is_never_reused(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_no_update_is_lost_to_who_says_what_they_saw(tmp_path):
+def test_an_update_with_a_stale_etag_is_rejected(tmp_path):
     async def scenario(versions, _):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         seen = call(if_match="1.1")
@@ -352,7 +352,7 @@ def test_no_update_is_lost_to_who_says_what_they_saw(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_key_makes_one_version_of_many_requests(tmp_path):
+def test_requests_with_one_idempotency_key_create_one_version(tmp_path):
     async def scenario(versions, database):
         request = built_with("go@1.22.0")
         answers = [await versions.create(call(key="k"), "shop", "1.0", request) for _ in range(3)]
@@ -365,7 +365,7 @@ def test_a_key_makes_one_version_of_many_requests(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
+def test_a_credential_for_one_app_cannot_read_or_change_others(tmp_path):
     async def scenario(versions, _):
         for app in ("shop", "blog"):
             await versions.create(call(), app, "1.0", built_with("go@1.22.0"))
@@ -423,7 +423,7 @@ def test_versions_are_listed_newest_first_and_filtered(tmp_path, filters, expect
     run(tmp_path, scenario)
 
 
-def test_a_range_that_cannot_be_read_is_quoted(tmp_path):
+def test_an_invalid_range_is_quoted(tmp_path):
     async def scenario(versions, _):
         with pytest.raises(InvalidFields) as caught:
             await versions.usage(call(), "go", "<1.22 ~=3", None, PageRequest())

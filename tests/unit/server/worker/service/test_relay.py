@@ -57,7 +57,7 @@ def run(work):
     asyncio.run(work())
 
 
-def test_events_reach_every_consumer_in_order_and_are_marked(tmp_path):
+def test_events_reach_every_consumer_in_order_and_are_acknowledged(tmp_path):
     async def work():
         item, other = Listener(), Listener()
         async with (
@@ -74,7 +74,7 @@ def test_events_reach_every_consumer_in_order_and_are_marked(tmp_path):
     run(work)
 
 
-def test_events_that_waited_before_the_start_are_carried(tmp_path):
+def test_events_from_before_the_start_are_relayed(tmp_path):
     async def work():
         listener = Listener()
         async with opened(tmp_path, app_module) as database:
@@ -85,7 +85,7 @@ def test_events_that_waited_before_the_start_are_carried(tmp_path):
     run(work)
 
 
-def test_events_that_another_process_wrote_are_found_without_a_call(tmp_path, monkeypatch):
+def test_events_of_another_process_are_found_by_polling(tmp_path, monkeypatch):
     monkeypatch.setattr(relay_file, "POLL_INTERVAL_SECONDS", 0.05)
 
     async def work():
@@ -100,7 +100,7 @@ def test_events_that_another_process_wrote_are_found_without_a_call(tmp_path, mo
     run(work)
 
 
-def test_events_of_one_moment_come_together(tmp_path):
+def test_simultaneous_events_are_relayed_in_one_batch(tmp_path):
     async def work():
         listener = Listener()
         async with opened(tmp_path, app_module) as database, carried(database, bus_with(listener)):
@@ -113,7 +113,7 @@ def test_events_of_one_moment_come_together(tmp_path):
     run(work)
 
 
-def test_more_than_one_batch_is_carried_without_another_call(tmp_path, monkeypatch):
+def test_several_batches_are_relayed_after_one_notification(tmp_path, monkeypatch):
     monkeypatch.setattr(relay_file, "BATCH_SIZE", 10)
 
     async def work():
@@ -127,7 +127,7 @@ def test_more_than_one_batch_is_carried_without_another_call(tmp_path, monkeypat
     run(work)
 
 
-def test_a_consumer_that_is_away_is_tried_again_and_misses_nothing(tmp_path, monkeypatch):
+def test_an_unavailable_consumer_is_retried_and_misses_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(relay_file, "BACKOFF", Backoff(0.01, 15.0))
     away = [True]
 
@@ -152,7 +152,7 @@ def test_a_consumer_that_is_away_is_tried_again_and_misses_nothing(tmp_path, mon
     run(work)
 
 
-def test_poison_is_buried_and_the_others_go_on(tmp_path):
+def test_a_failing_event_is_dead_lettered_and_the_others_are_relayed(tmp_path):
     def fails(events):
         if any(event.data["number"] == 2 for event in events):
             raise ValueError("no such number")
@@ -170,7 +170,7 @@ def test_poison_is_buried_and_the_others_go_on(tmp_path):
 
 
 @pytest.mark.parametrize("dies_at", ["publish", "mark"])
-def test_a_crash_before_or_after_the_bus_delivers_again_and_an_inbox_takes_once(tmp_path, dies_at):
+def test_a_crash_causes_redelivery_and_an_inbox_consumes_once(tmp_path, dies_at):
     taken = []
 
     async def work():
@@ -231,7 +231,7 @@ def test_the_time_from_event_to_consumer_is_measured(tmp_path):
     run(work)
 
 
-def test_the_worker_drains_what_consumers_tell_in_turn(tmp_path):
+def test_the_worker_drains_events_that_consumers_emit(tmp_path):
     async def work():
         async with opened(tmp_path, app_module) as item, opened(tmp_path, worker_module) as other:
             bus = InProcessBus()

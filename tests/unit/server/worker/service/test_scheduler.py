@@ -42,7 +42,7 @@ def run(work):
     asyncio.run(work())
 
 
-def test_a_job_runs_again_and_again_and_never_beside_itself(tmp_path):
+def test_a_job_runs_repeatedly_and_never_concurrently(tmp_path):
     running_now, most, runs = [0], [0], []
 
     async def act():
@@ -65,7 +65,7 @@ def test_a_job_runs_again_and_again_and_never_beside_itself(tmp_path):
     run(work)
 
 
-def test_a_job_that_fails_is_tried_again_soon_and_stops_no_other(tmp_path):
+def test_a_failed_job_is_retried_soon_and_does_not_stop_others(tmp_path):
     failures, others = [], []
 
     async def fail():
@@ -126,7 +126,7 @@ def test_a_job_that_fails_repeatedly_leaves_one_dead_letter_that_a_retry_runs(tm
     run(work)
 
 
-def test_a_restart_keeps_the_plan(tmp_path):
+def test_the_schedule_is_kept_on_restart(tmp_path):
     runs = []
 
     async def act():
@@ -146,7 +146,7 @@ def test_a_restart_keeps_the_plan(tmp_path):
     run(work)
 
 
-def test_a_plan_far_in_the_future_is_no_reason_to_wait_longer_than_the_interval(tmp_path):
+def test_a_schedule_far_in_the_future_is_limited_to_the_interval(tmp_path):
     runs = []
 
     async def act():
@@ -161,7 +161,7 @@ def test_a_plan_far_in_the_future_is_no_reason_to_wait_longer_than_the_interval(
     run(work)
 
 
-def test_the_letter_of_a_job_that_is_no_more_is_dropped(tmp_path):
+def test_the_dead_letter_of_a_removed_job_is_deleted(tmp_path):
     async def work():
         async with opened(tmp_path, module) as database:
             letters = DeadLetters(database, "worker")
