@@ -15,7 +15,7 @@ def with_key(key):
     return {"ENVMGR_ALM_TOKEN": key}
 
 
-def test_a_key_is_printed_alone_and_lets_a_job_push_to_its_app_and_no_further(ada):
+def test_a_key_is_printed_alone_and_can_push_only_to_its_app(ada):
     made = ada.ok("alm", "keys", "create", "shop CI", "--app", "shop", "--expires", "90d")
     key = made.out.removesuffix("\n")
     assert key.startswith("evm_")
@@ -47,7 +47,7 @@ def test_requested_scopes_limit_the_key_to_deployments(ada):
     ada.ok("alm", "deploy", "billing@keyed", "--env", "keyed", "--status", "successful", env=job)
 
 
-def test_a_key_registers_new_apps_only_when_it_may(ada):
+def test_a_key_registers_new_apps_only_with_the_scope(ada):
     usual = ada.ok("alm", "keys", "create", "usual").out.strip()
     scopes = ("apps:read", "apps:write", "versions:read", "versions:write")
     words = [word for scope in scopes for word in ("--scope", scope)]
@@ -57,7 +57,7 @@ def test_a_key_registers_new_apps_only_when_it_may(ada):
     assert json.loads(ada.ok(*push, "--json", env=with_key(more)).out)["app_created"] is True
 
 
-def test_a_key_is_listed_without_what_opens_and_revoked_after_asking(ada):
+def test_a_key_is_listed_without_its_secret_and_revoked_after_confirmation(ada):
     made = answer(ada, "keys", "create", "short", "--app", "shop", "--expires", "12h")["key"]
     job, id_ = with_key(made["key"]), str(made["id"])
     ada.ok("alm", "whoami", env=job)
@@ -91,7 +91,7 @@ def test_a_key_cannot_exceed_the_scopes_of_its_creator(ada, world):
     ada.ok("alm", "keys", "create", "reading", "--scope", "versions:read", env=away)
 
 
-def test_keys_make_no_keys(ada):
+def test_a_key_cannot_create_keys(ada):
     job = with_key(ada.ok("alm", "keys", "create", "parent").out.strip())
     refused = ada.run("alm", "keys", "create", "child", env=job)
     assert (refused.code, refused.out) == (1, "")

@@ -20,7 +20,7 @@ def answer(machine, *words):
     return json.loads(machine.ok("alm", *words, "--json").out)
 
 
-def test_an_app_is_made_changed_and_deleted(ada):
+def test_an_app_is_created_changed_and_deleted(ada):
     made = answer(ada, "apps", "create", "made", "--description", "One", "--version", "0.1")["app"]
     assert made["version"]["tag"] == "0.1"
     assert ada.ok("alm", "apps", "update", "made", "--name", "remade").out == "updated remade\n"
@@ -38,7 +38,7 @@ def test_a_deployed_app_is_deleted_only_with_force(ada):
     ada.ok("alm", "apps", "delete", "forced", "--yes", "--force")
 
 
-def test_a_version_is_made_of_files_changed_and_deleted(ada):
+def test_a_version_is_created_from_files_changed_and_deleted(ada):
     lock = toolchain(NEW)
     (ada.project / "lock").write_text(lock["lock"])
     (ada.project / "dotfile").write_text(lock["dotfile"])
@@ -86,7 +86,7 @@ def test_a_tag_with_slashes_works_through_the_whole_lifecycle(ada, world):
     assert (missing.code, "release/3.0" in missing.err) == (1, True)
 
 
-def test_an_environment_is_made_with_a_word_and_not_by_another_case(ada):
+def test_an_environment_is_created_only_with_an_option_if_it_differs_in_case(ada):
     ada.ok("alm", "apps", "create", "cased", "--version", "1")
     made, arrow, *_ = ada.ok("alm", "deploy", "cased@1", "--env", "cased").out.splitlines()
     assert made == "created environment cased"
@@ -99,7 +99,7 @@ def test_an_environment_is_made_with_a_word_and_not_by_another_case(ada):
     assert "already being deployed to cased" in same.err
 
 
-def test_a_deployment_is_walked_promoted_and_retired(ada):
+def test_a_deployment_is_advanced_promoted_and_retired(ada):
     ada.ok("alm", "apps", "create", "walked", "--version", "1")
     _, *begun = ada.ok("alm", "deploy", "walked@1", "--env", "one").out.splitlines()
     assert begun[0].startswith("pending walked@1 -> one: pending")
@@ -133,7 +133,7 @@ def test_a_deployment_that_requires_approval_waits_for_another_user(ada, world):
         assert f"`envmgr alm deployments update {waiting['id']} --status {state}`" in result.err
 
 
-def test_what_was_begun_and_left_is_gone_on_with_by_the_same_command(ada):
+def test_repeating_a_command_continues_an_unfinished_deployment(ada):
     ada.ok("alm", "apps", "create", "left", "--version", "1")
     begun = answer(ada, "deploy", "left@1", "--env", "left")["deployment"]
     done = answer(ada, "deploy", "left@1", "--env", "left", "--status", "successful")
@@ -142,7 +142,7 @@ def test_what_was_begun_and_left_is_gone_on_with_by_the_same_command(ada):
     assert not answer(ada, "deploy", "left@1", "--env", "left", "--status", "successful")["resumed"]
 
 
-def test_the_log_tells_who_did_what(ada, world):
+def test_the_log_has_actors_and_changes(ada, world):
     ada.ok("alm", "apps", "create", "told", "--version", "1")
     world.daemon.settle(world.token())
     entries = answer(ada, "audit", "--type", "AppCreated", "--limit", "1")["entries"]
@@ -161,13 +161,13 @@ def test_the_log_tells_who_did_what(ada, world):
 
 
 @pytest.mark.parametrize("follow", [[], ["--follow", "--limit", "0"]], ids=str)
-def test_a_type_of_entry_that_there_is_not_is_an_error_with_what_was_perhaps_meant(ada, follow):
+def test_an_unknown_entry_type_is_an_error_with_suggestions(ada, follow):
     refused = ada.run("alm", "audit", "--type", "AppCreate", *follow)
     assert (refused.code, refused.out) == (1, "")
     assert "did you mean AppCreated?" in refused.err
 
 
-def test_the_log_is_followed_as_it_happens(ada):
+def test_the_log_is_followed_live(ada):
     with ada.start("alm", "audit", "--follow", "--limit", "1", "--type", "AppCreated", "--json") as follower:
         try:
             _line(follower)
@@ -221,7 +221,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("act", DONE_TO_IT)
-def test_whatever_was_done_to_the_database_is_found_and_its_place_named(world, ada, act):
+def test_any_change_of_the_database_is_detected_with_its_position(world, ada, act):
     ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
     world.daemon.settle(world.token())
     with closing(sqlite3.connect(world.daemon.data / "audit.db", timeout=60)) as database:

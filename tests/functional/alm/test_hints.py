@@ -37,7 +37,7 @@ from support.server.server_process import ADMIN_PASSWORD
     ],
     ids=str,
 )
-def test_an_error_leads_on(ada, words, message):
+def test_an_error_has_a_hint(ada, words, message):
     result = ada.run("alm", *words)
     assert result.code == 1, result
     for part in message:
@@ -45,7 +45,7 @@ def test_an_error_leads_on(ada, words, message):
 
 
 @pytest.mark.parametrize("words", [["deploy", "shop@1.3"], ["deployments", "list"], ["status"]])
-def test_the_name_of_an_environment_is_not_called_a_version(ada, words):
+def test_an_environment_name_is_not_reported_as_a_version(ada, words):
     result = ada.run("alm", *words, "--env", "Prod!!")
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("error: invalid environment name 'Prod!!'\nhint: use 1 to 63 letters")
@@ -62,7 +62,7 @@ def test_a_filter_without_matches_reports_it(ada, words, message):
     assert ada.ok("alm", *words).out == message
 
 
-def test_a_name_that_reads_like_another_word_is_quoted(ada):
+def test_an_ambiguous_name_is_quoted(ada):
     (ada.project / "now").mkdir()
     result = ada.run("alm", "checkout", "dev", "-C", str(ada.project / "now"))
     assert "app 'now' not found\nhint: app 'now' was inferred from this project" in result.err
@@ -87,7 +87,7 @@ def test_next_steps_of_blocked_and_pending_deployments_name_the_required_role(ad
     assert "hint: another user approves it with" in refused.err
 
 
-def test_signing_in_speaks_of_this_server(machine, alm):
+def test_the_sign_in_hint_names_the_server(machine, alm):
     result = machine.run("alm", "login", alm.url)
     assert f"envmgr alm login {alm.url} --username NAME" in result.err
     wrong = machine.run("alm", "login", alm.url, "-u", "admin", "--password-stdin", stdin="wrong\n")

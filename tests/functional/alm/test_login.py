@@ -26,7 +26,7 @@ def signed_in(machine, alm):
     return machine.ok(*LOGIN, alm.url, stdin=f"{PASSWORD}\n")
 
 
-def test_a_password_from_stdin_gives_tokens_that_only_the_user_can_read(machine, alm):
+def test_a_login_with_a_password_from_stdin_stores_private_tokens(machine, alm):
     result = signed_in(machine, alm)
     assert "user:admin" in result.out
     assert f"default ALM server set to {alm.url}" in result.err
@@ -41,7 +41,7 @@ def test_a_password_from_stdin_gives_tokens_that_only_the_user_can_read(machine,
     assert machine.ok("config", "get", "alm_url").out == f"{alm.url}\n"
 
 
-def test_then_commands_know_the_server_and_who_one_is(machine, alm):
+def test_commands_use_the_server_and_user_of_the_login(machine, alm):
     signed_in(machine, alm)
     document = json.loads(machine.ok("alm", "whoami", "--json").out)
     assert document == {
@@ -56,7 +56,7 @@ def test_then_commands_know_the_server_and_who_one_is(machine, alm):
     assert "admin" in machine.ok("alm", "whoami").out
 
 
-def test_a_sign_in_that_is_about_to_end_is_renewed_unseen(machine, alm, double):
+def test_an_expiring_session_is_refreshed_silently(machine, alm, double):
     double.seconds = 5
     signed_in(machine, alm)
     double.seconds = 900
@@ -67,7 +67,7 @@ def test_a_sign_in_that_is_about_to_end_is_renewed_unseen(machine, alm, double):
     assert alm.lines.count("POST /auth/refresh") == 1
 
 
-def test_a_wrong_password_keeps_nothing_and_repeats_nothing(machine, alm):
+def test_a_wrong_password_stores_nothing_and_is_not_retried(machine, alm):
     result = machine.run(*LOGIN, alm.url, stdin="wrong\n")
     assert result.code == 1
     assert "wrong" not in result.err
@@ -84,7 +84,7 @@ def test_an_api_key_is_verified_and_stored(machine, alm):
     assert credentials_of(machine)[alm.url]["token"] == KEY
 
 
-def test_a_second_server_does_not_become_the_one_unasked(machine, alm, double):
+def test_a_second_login_does_not_change_the_default_server(machine, alm, double):
     signed_in(machine, alm)
     with double.run() as other:
         result = machine.ok(*LOGIN, other.url, stdin=f"{PASSWORD}\n")
@@ -123,7 +123,7 @@ def test_logout_revokes_the_session_and_deletes_the_credentials(machine, alm, do
     assert machine.run("alm", "logout").code == 1
 
 
-def test_signing_out_forgets_even_where_the_server_is_away(machine, alm):
+def test_logout_deletes_the_credentials_if_the_server_is_unreachable(machine, alm):
     signed_in(machine, alm)
     alm.close()
     result = machine.ok("alm", "logout", "--json")
@@ -152,7 +152,7 @@ def test_invalid_logins_fail_with_a_hint(machine, words, message):
     assert "pw" not in result.err
 
 
-def test_what_is_no_text_is_no_password_and_no_token(machine, alm):
+def test_undecodable_input_is_rejected_as_password_and_token(machine, alm):
     for words in (["-u", "ada", "--password-stdin"], ["--token", "-"]):
         result = machine.command(
             ["sh", "-c", 'printf "\\377\\n" | envmgr alm login "$@"', "sh", alm.url, *words]
@@ -160,7 +160,7 @@ def test_what_is_no_text_is_no_password_and_no_token(machine, alm):
         assert (result.code, "not UTF-8 text" in result.err) == (2, True), result
 
 
-def test_a_password_does_not_go_over_plain_http_to_another_machine(machine):
+def test_a_password_is_not_sent_over_plain_http_to_another_host(machine):
     result = machine.run(
         "alm", "login", "http://alm.far.invalid", "-u", "ada", "--password-stdin", stdin="pw\n"
     )
@@ -168,7 +168,7 @@ def test_a_password_does_not_go_over_plain_http_to_another_machine(machine):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
-def test_at_a_terminal_it_asks_and_the_password_is_not_echoed(machine, alm):
+def test_login_prompts_at_a_terminal_without_echo(machine, alm):
     output = typed(machine, ["alm", "login", alm.url], ["admin\n", f"{PASSWORD}\n"])
     assert "Username at" in output
     assert "Password of admin at" in output
@@ -177,7 +177,7 @@ def test_at_a_terminal_it_asks_and_the_password_is_not_echoed(machine, alm):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
-def test_the_end_of_input_at_a_prompt_is_no_bug(machine, alm):
+def test_the_end_of_input_at_a_prompt_is_not_a_crash(machine, alm):
     assert "empty password" in typed(machine, ["alm", "login", alm.url], ["admin\n", "\x04"], code=2)
 
 

@@ -34,7 +34,7 @@ def spooled(machine):
     return sorted(place.glob("*.json")) if place.is_dir() else []
 
 
-def test_a_push_says_what_was_built_with_the_lock_word_for_word(ci, double):
+def test_a_push_sends_the_provenance_and_the_lock_unchanged(ci, double):
     (ci.project / "shop.tar.gz").write_bytes(b"content")
     result = ci.ok("alm", "push", "--artifact", "shop.tar.gz=@shop.tar.gz", "--changelog", "new")
     head = git(ci.project, "rev-parse", "HEAD")
@@ -54,14 +54,14 @@ def test_a_push_says_what_was_built_with_the_lock_word_for_word(ci, double):
     assert result.err == ""
 
 
-def test_the_ci_says_what_it_builds(ci, double):
+def test_a_push_takes_its_values_from_the_ci(ci, double):
     ci.ok("alm", "push", env=GITHUB)
     version = double.versions["till", "v2.0.0"]
     assert version["commit"] == GITHUB["GITHUB_SHA"]
     assert version["build"]["url"] == "https://github.com/acme/till/actions/runs/99"
 
 
-def test_a_tag_with_slashes_is_pushed_as_it_is(ci, double):
+def test_a_tag_with_slashes_is_pushed_unchanged(ci, double):
     ci.ok("alm", "push", env={**GITHUB, "GITHUB_REF_NAME": "sub/v1.0.0"})
     assert "registered till@release/3.0" in ci.ok("alm", "push", "--tag", "release/3.0", env=GITHUB).out
     git(ci.project, "tag", "inner/v2.0.0")
@@ -78,7 +78,7 @@ def test_an_invalid_tag_fails_with_a_hint(ci, double):
     assert double.versions == {}
 
 
-def test_the_same_push_twice_is_one_version_even_from_another_run(ci, double):
+def test_an_identical_push_of_another_run_creates_no_version(ci, double):
     ci.ok("alm", "push", env=GITHUB)
     result = ci.ok("alm", "push", "--json", env={**GITHUB, "GITHUB_RUN_ID": "100"})
     document = json.loads(result.out)
@@ -105,13 +105,13 @@ def test_other_content_under_a_tag_names_what_differs_with_both_values(ci, doubl
     assert (document["schema"], document["code"]) == ("envmgr/error/1", "alm-conflict")
 
 
-def test_an_app_that_is_there_needs_no_right_to_make_one(ci, double, alm):
+def test_a_push_to_an_existing_app_requires_no_scope_to_create_apps(ci, double, alm):
     double.apps.add("shop")
     ci.ok("alm", "push", "--tag", "v1")
     assert alm.lines == ["PUT /apps/shop/versions/v1"]
 
 
-def test_without_a_lock_it_warns_or_with_require_lock_fails(ci, double):
+def test_a_missing_lock_is_a_warning_or_with_require_lock_an_error(ci, double):
     (ci.project / ".envmgr.lock").unlink()
     result = ci.run("alm", "push", "--tag", "v1", "--require-lock")
     assert (result.code, double.versions) == (1, {})
@@ -130,9 +130,7 @@ def test_without_a_lock_it_warns_or_with_require_lock_fails(ci, double):
         ("alpha=^1.0", '{"lockfile": 1}', "alpha=^1.0 missing from the lock"),
     ],
 )
-def test_a_lock_of_other_requests_is_warned_of_or_with_require_lock_refused(
-    ci, double, requests, lock, message
-):
+def test_an_outdated_lock_is_a_warning_or_with_require_lock_an_error(ci, double, requests, lock, message):
     ci.write(*requests.split("\n"))
     (ci.project / ".envmgr.lock").write_text(lock)
     commit(ci.project, "second")
@@ -145,7 +143,7 @@ def test_a_lock_of_other_requests_is_warned_of_or_with_require_lock_refused(
     assert double.versions["shop", "v1"]["toolchain"]["lock"] == lock
 
 
-def test_a_lock_without_requests_beside_it_is_pushed(ci, double):
+def test_a_lock_without_a_dotfile_is_pushed(ci, double):
     (ci.project / ".envmgr").unlink()
     commit(ci.project, "second")
     result = ci.ok("alm", "push", "--tag", "v1", "--require-lock")
@@ -153,7 +151,7 @@ def test_a_lock_without_requests_beside_it_is_pushed(ci, double):
     assert double.versions["shop", "v1"]["toolchain"]["dotfile"] == ""
 
 
-def test_a_lock_that_envmgr_wrote_goes_with_its_requests(ci):
+def test_a_lock_is_pushed_with_its_dotfile(ci):
     ci.publish("alpha")
     (ci.project / ".envmgr.lock").unlink()
     ci.ok("lock")
@@ -190,7 +188,7 @@ def test_unclear_tags_are_an_error_that_names_them_and_the_command(ci, double):
     assert "hint: choose one, for example `envmgr alm push --tag web/v2.0.0`" in result.err
 
 
-def test_below_the_project_the_same_files_are_sent(ci, double):
+def test_a_push_from_a_subdirectory_sends_the_same_files(ci, double):
     below = ci.project / "src"
     below.mkdir()
     ci.ok("alm", "push", "--tag", "v1", cwd=below)
@@ -209,13 +207,13 @@ def test_tag_and_app_can_be_passed_outside_of_a_repository(ci, double, tmp_path)
     assert double.versions["thing", "v1"]["commit"] == ""
 
 
-def test_an_answer_that_is_lost_on_the_way_costs_nothing(ci, double):
+def test_a_lost_response_is_retried_without_a_second_version(ci, double):
     double.lose = 2
     ci.ok("alm", "push", "--tag", "v1", env={"ENVMGR_HTTP_RETRIES": "3"})
     assert list(double.versions) == [("shop", "v1")]
 
 
-def test_a_server_that_is_away_fails_the_push_and_names_itself(ci, alm):
+def test_an_unreachable_server_fails_the_push_with_its_address(ci, alm):
     alm.close()
     result = ci.run("alm", "push", "--tag", "v1")
     assert result.code == 1
@@ -270,7 +268,7 @@ def test_no_secret_is_printed_or_stored(ci, alm, double):
 
 
 class TestSpool:
-    def test_what_cannot_be_delivered_waits_and_the_next_push_delivers_it_first(self, ci, double, alm):
+    def test_an_undelivered_push_is_spooled_and_delivered_before_the_next(self, ci, double, alm):
         double.down = True
         result = ci.ok("alm", "push", "--tag", "v1", "--spool")
         assert "shop@v1 queued for" in result.out
@@ -293,7 +291,7 @@ class TestSpool:
         ci.ok("alm", "push", "--tag", "v2", "--spool", "--offline")
         assert len(spooled(ci)) == 2
 
-    def test_a_push_with_slashes_in_its_tag_waits_and_is_delivered(self, ci, double):
+    def test_a_push_with_slashes_in_its_tag_is_spooled_and_delivered(self, ci, double):
         double.down = True
         ci.ok("alm", "push", "--spool", "--tag", "release/3.0")
         assert len(spooled(ci)) == 1
@@ -301,13 +299,13 @@ class TestSpool:
         assert "shop@release/3.0" in ci.ok("alm", "flush").out
         assert set(double.versions) == {("shop", "release/3.0")}
 
-    def test_the_same_push_waits_once(self, ci, double):
+    def test_an_identical_push_is_spooled_once(self, ci, double):
         double.down = True
         for _ in range(2):
             ci.ok("alm", "push", "--tag", "v1", "--spool")
         assert len(spooled(ci)) == 1
 
-    def test_flush_delivers_and_says_so(self, ci, double):
+    def test_flush_delivers_and_reports(self, ci, double):
         double.down = True
         ci.ok("alm", "push", "--tag", "v1", "--spool")
         assert ci.run("alm", "flush").code == 1
@@ -316,7 +314,7 @@ class TestSpool:
         assert document["delivered"] == [{"app": "shop", "tag": "v1", "created": True}]
         assert ci.ok("alm", "flush").out == "queue is empty\n"
 
-    def test_what_is_refused_for_good_is_put_aside_and_reported(self, ci, double):
+    def test_a_permanently_rejected_push_is_set_aside_and_reported(self, ci, double):
         double.down = True
         ci.ok("alm", "push", "--tag", "v1", "--spool")
         double.down = False
@@ -335,7 +333,7 @@ class TestSpool:
         assert "sha256:" in aside.with_name(f"{aside.name}.reason").read_text()
         assert ci.ok("alm", "flush").out == "queue is empty\n"
 
-    def test_a_push_goes_on_behind_one_that_is_refused_and_fails_in_the_end(self, ci, double):
+    def test_a_rejected_spooled_push_does_not_stop_others_and_the_command_fails(self, ci, double):
         ci.ok("alm", "push", "--tag", "v1")
         ci.project.joinpath(".envmgr.lock").write_text('{"alpha": "1.0.0"}\n')
         double.down = True
@@ -345,7 +343,7 @@ class TestSpool:
         assert (result.code, ("shop", "v2") in double.versions) == (1, True)
         assert "shop@v1 was rejected" in result.err
 
-    def test_what_another_credential_may_deliver_goes_on_waiting(self, ci, double):
+    def test_a_push_without_permission_stays_spooled(self, ci, double):
         double.down = True
         ci.ok("alm", "push", "--app", "secret", "--tag", "v1", "--spool")
         double.down = False
@@ -371,7 +369,7 @@ class TestSpool:
         ci.ok("alm", "flush")
         assert (spooled(ci), list(double.versions)) == ([], [("shop", "v1")])
 
-    def test_a_file_that_is_none_is_put_aside(self, ci):
+    def test_an_invalid_spool_file_is_set_aside(self, ci):
         ci.home.joinpath("spool").mkdir(parents=True)
         ci.home.joinpath("spool", "1-x.json").write_text("{")
         assert ci.run("alm", "flush").code == 1

@@ -37,7 +37,7 @@ def test_status_of_one_environment_and_app_and_as_json(ada):
     assert {"app": "shop", "differs": True, "behind": ["prod"]} in whole["apps"]
 
 
-def test_an_environment_that_is_misspelt_is_suggested(ada):
+def test_a_misspelt_environment_has_a_suggestion(ada):
     result = ada.run("alm", "status", "--env", "prd")
     assert (result.code, result.out) == (1, "")
     assert result.err == "error: environment 'prd' not found\nhint: did you mean prod?\n"
@@ -54,7 +54,7 @@ def test_affected_lists_matches_and_undecidable_versions(ada):
     assert output.startswith("1 affected, with nodejs <20.11.1\n  shop@1.3  prod  nodejs 20.9.0\n")
 
 
-def test_affected_names_what_is_there_instead_of_a_tool_that_is_not(ada):
+def test_affected_suggests_used_tools_for_an_unknown_one(ada):
     message = "no deployed version uses"
     output = ada.ok("alm", "affected", "npm:nodejs", "<99").out
     assert output.startswith(f"{message} npm:nodejs (used instead: nodejs)\n")
@@ -62,7 +62,7 @@ def test_affected_names_what_is_there_instead_of_a_tool_that_is_not(ada):
 
 
 @pytest.mark.parametrize(("environment", "code"), [("prod", 1), ("dev", 0)])
-def test_affected_can_be_a_gate(ada, environment, code):
+def test_affected_can_fail_on_matches(ada, environment, code):
     result = ada.run("alm", "affected", "nodejs", "<20.11.1", "--env", environment, "--exit-code")
     assert result.code == code, result
 
@@ -70,7 +70,7 @@ def test_affected_can_be_a_gate(ada, environment, code):
 @pytest.mark.parametrize(
     ("tool", "meant"), [("nodjs", "nodejs"), ("npm:nodejs", "nodejs"), ("terrafrom", "terraform")]
 )
-def test_a_gate_is_not_passed_by_a_tool_that_was_probably_not_meant(ada, tool, meant):
+def test_affected_with_a_probably_misspelt_tool_fails(ada, tool, meant):
     result = ada.run("alm", "affected", tool, "<20", "--exit-code")
     assert (result.code, result.out) == (1, "")
     assert f"error: no deployed version uses {tool}" in result.err
@@ -81,14 +81,14 @@ def test_a_gate_is_not_passed_by_a_tool_that_was_probably_not_meant(ada, tool, m
     )
 
 
-def test_a_gate_passes_for_an_unused_tool(ada):
+def test_affected_with_an_unused_tool_succeeds(ada):
     assert (
         "no deployed version uses terraform"
         in ada.ok("alm", "affected", "terraform", "<99", "--exit-code").out
     )
 
 
-def test_diff_tells_commits_and_tools_of_two_versions(ada, world):
+def test_diff_lists_commits_and_tools_of_two_versions(ada, world):
     result = ada.ok("alm", "diff", "shop@1.3", "shop@1.4", "-C", str(world.tree))
     before, after = (commit[:10] for commit in world.commits)
     assert result.out.splitlines()[:3] == [
@@ -101,7 +101,7 @@ def test_diff_tells_commits_and_tools_of_two_versions(ada, world):
     assert "    ~  python  3.11.9 -> 3.11.7   downgrade" in result.out
 
 
-def test_diff_of_two_environments_tells_every_app(ada):
+def test_diff_of_two_environments_lists_every_app(ada):
     result = document(ada.ok("alm", "diff", "staging", "prod", "--json"), "diff")
     apps = {app["app"]: app for app in result["apps"]}
     assert set(apps) == {"billing", "shop"}
@@ -115,7 +115,7 @@ def test_diff_of_two_environments_tells_every_app(ada):
     assert same == "dev -> staging: same version\n"
 
 
-def test_diff_takes_no_version_and_environment_alone(ada):
+def test_diff_rejects_a_version_with_an_environment(ada):
     result = ada.run("alm", "diff", "prod", "shop@1.4")
     assert result.code == 2
     assert "APP:prod" in result.err
@@ -138,13 +138,13 @@ def test_checkout_writes_the_deployed_lock(ada):
     assert (ada.project / ".envmgr.lock").read_text() == LOCK.format(**NEW)
 
 
-def test_checkout_of_an_environment_is_of_the_app_here(ada, world):
+def test_checkout_of_an_environment_uses_the_app_of_the_project(ada, world):
     result = ada.ok("alm", "checkout", "prod", "-C", str(world.tree), "--force")
     assert "from shop@1.3" in result.out
     assert (world.tree / ".envmgr.lock").read_text() == LOCK.format(**OLD)
 
 
-def test_checkout_of_what_came_without_a_lock_says_so(ada):
+def test_checkout_of_a_version_without_a_lock_is_an_error(ada):
     result = ada.run("alm", "checkout", "billing:prod")
     assert result.code == 1
     assert "has no lock file" in result.err

@@ -52,7 +52,7 @@ def app_name():
     return f"app-{uuid4().hex[:8]}"
 
 
-def test_a_lock_that_envmgr_wrote_is_understood(user, real):
+def test_the_server_reads_a_lock_of_the_client(user, real):
     app = app_name()
     user.publish("alpha")
     user.ok("lock")
@@ -66,7 +66,7 @@ def test_a_lock_that_envmgr_wrote_is_understood(user, real):
     assert stored["dotfile"] == (user.project / ".envmgr").read_text()
 
 
-def test_the_same_push_again_is_one_version_and_other_content_names_both(user, real):
+def test_an_identical_push_is_one_version_and_other_content_names_both_digests(user, real):
     app = app_name()
     words = ("alm", "push", "--app", app, "--tag", "v1")
     user.ok(*words)
@@ -78,7 +78,7 @@ def test_the_same_push_again_is_one_version_and_other_content_names_both(user, r
     assert len(ask(real, "GET", f"/apps/{app}/versions").json) == 1
 
 
-def test_a_lock_that_is_none_is_refused_with_the_place_before_anything_is_sent(user, real):
+def test_an_invalid_lock_is_rejected_with_its_position_before_sending(user, real):
     (user.project / ".envmgr.lock").write_text('{"lockfile": 1, "tools": 3}\n')
     app = app_name()
     result = user.run("alm", "push", "--app", app, "--tag", "v1", "--spool")
@@ -104,7 +104,7 @@ def test_an_api_key_for_one_app_pushes_that_app_only(machine, real):
     assert (result.code, "authentication failed" in result.err) == (1, True)
 
 
-def test_processes_that_find_the_token_ended_at_once_renew_it_once(user):
+def test_concurrent_processes_refresh_an_expired_token_once(user):
     path = user.home / "credentials.json"
     stored = json.loads(path.read_text())
     for entry in stored["servers"].values():
@@ -116,7 +116,7 @@ def test_processes_that_find_the_token_ended_at_once_renew_it_once(user):
     user.ok("alm", "whoami")
 
 
-def test_the_same_push_from_many_jobs_at_once_is_one_version(user):
+def test_concurrent_identical_pushes_create_one_version(user):
     app = app_name()
     with ThreadPoolExecutor(6) as pool:
         words = ("alm", "push", "--app", app, "--tag", "v1", "--json")
@@ -126,7 +126,7 @@ def test_the_same_push_from_many_jobs_at_once_is_one_version(user):
     assert [document["app_created"] for document in documents].count(True) == 1
 
 
-def test_signing_out_ends_the_sign_in_at_the_server(user, real):
+def test_logout_revokes_the_session_at_the_server(user, real):
     entry = json.loads((user.home / "credentials.json").read_text())["servers"][
         f"http://127.0.0.1:{real.port}"
     ]
@@ -135,7 +135,7 @@ def test_signing_out_ends_the_sign_in_at_the_server(user, real):
         assert wire.ask("POST", "/auth/refresh", {"refresh_token": entry["refresh_token"]}).status == 401
 
 
-def test_what_waits_is_delivered_once_when_the_server_is_back(machine, tmp_path):
+def test_spooled_pushes_are_delivered_once_after_an_outage(machine, tmp_path):
     daemon = Daemon(tmp_path / "own")
     daemon.root.mkdir()
     try:
@@ -153,7 +153,7 @@ def test_what_waits_is_delivered_once_when_the_server_is_back(machine, tmp_path)
         daemon.end()
 
 
-def test_a_push_to_a_server_that_is_killed_in_between_is_one_version(machine, tmp_path):
+def test_a_push_to_a_killed_server_creates_one_version(machine, tmp_path):
     daemon = Daemon(tmp_path / "own")
     daemon.root.mkdir()
     try:
@@ -173,7 +173,7 @@ def test_a_push_to_a_server_that_is_killed_in_between_is_one_version(machine, tm
         daemon.end()
 
 
-def test_a_server_that_insists_on_conditions_takes_a_push(machine, tmp_path):
+def test_a_push_works_with_a_server_that_requires_preconditions(machine, tmp_path):
     daemon = Daemon(tmp_path / "own", "--require-if-match")
     daemon.root.mkdir()
     try:
@@ -214,7 +214,7 @@ def test_serve_runs_the_server_and_stops_on_a_signal(machine):
         process.communicate()
 
 
-def test_serve_prints_no_document(machine):
+def test_serve_rejects_json_output(machine):
     result = machine.run("alm", "serve", "--json")
     assert (result.code, "--json is not supported by serve" in result.out) == (2, True)
 

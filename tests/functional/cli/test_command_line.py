@@ -47,7 +47,7 @@ def test_a_plugin_is_added_from_its_parts_and_used(sandbox, parts):
     assert sandbox.command(["node", "x"]).out == "node 20.1.0 <x>\n"
 
 
-def test_a_plugin_without_a_download_template_takes_an_archive_by_its_url(sandbox, parts):
+def test_a_plugin_without_a_download_template_accepts_an_archive_url(sandbox, parts):
     versions_url, bin_template, download_template = parts
     sandbox.ok("plugin", "add", "nodejs", versions_url, bin_template)
     url = download_template.replace("{version}", "20.1.0")
@@ -101,7 +101,7 @@ def test_lint_reports_every_issue(sandbox):
     assert sandbox.run("plugin", "lint", "./absent.json").code == 1
 
 
-def test_a_range_and_its_list(sandbox):
+def test_install_and_list_accept_a_range(sandbox):
     sandbox.publish("python", ("3.11.9", "3.12.0", "3.12.4", "3.13.0rc1"))
     assert "installed python 3.12.4" in sandbox.ok("install", "python", "^3.12.0").out
     assert sandbox.ok("list", "--remote", "python", ">=3.12").out.splitlines() == [
@@ -132,7 +132,7 @@ def test_a_terminal_gets_the_newest_releases_and_a_pipe_all(sandbox):
     assert (len(piped.out.splitlines()), "--all" in piped.err) == (50, False)
 
 
-def test_why_tells_the_whole_story(two_tools):
+def test_why_explains_the_decision(two_tools):
     two_tools.ok("install")
     lines = two_tools.ok("why", "alpha").out.splitlines()
     assert lines[0] == "alpha 1.1.0 (locked)"
@@ -170,7 +170,7 @@ def test_settings_are_set_listed_and_unset(sandbox):
     assert "expected true or false" in sandbox.run("config", "set", "offline", "perhaps").err
 
 
-def test_the_cache_says_what_it_holds(two_tools):
+def test_cache_commands_report_the_content(two_tools):
     two_tools.ok("install")
     listing = two_tools.ok("cache", "list").out
     assert "archive  alpha 1.1.0" in listing
@@ -203,7 +203,7 @@ def test_the_cache_says_what_it_holds(two_tools):
     ],
     ids=" ".join,
 )
-def test_what_is_nearly_right_is_named(two_tools, words, hint):
+def test_misspelt_names_have_suggestions(two_tools, words, hint):
     two_tools.ok("install")
     result = two_tools.run(*words)
     assert result.code != 0
@@ -212,7 +212,7 @@ def test_what_is_nearly_right_is_named(two_tools, words, hint):
     assert result.out == ""
 
 
-def test_other_names_of_a_tool_are_understood(sandbox):
+def test_aliases_of_a_tool_are_accepted(sandbox):
     sandbox.publish("alpha")
     sandbox.add_manifest(sandbox.manifest("alpha", ("alpha",)) | {"aliases": ["al"]})
     sandbox.ok("use", "al", "1.0.0")
@@ -223,7 +223,7 @@ def test_other_names_of_a_tool_are_understood(sandbox):
     assert "removed alpha 1.0.0" in sandbox.ok("uninstall", "al@1.0.0").out
 
 
-def test_a_tool_that_is_known_and_not_installed_is_no_error(sandbox):
+def test_listing_a_tool_without_installations_succeeds(sandbox):
     assert sandbox.ok("list", "nodejs").out.startswith("no version of nodejs installed; run `envmgr install")
     assert sandbox.ok("list").out.startswith("no tools installed")
     assert sandbox.ok("current").out.startswith("no tools configured")
@@ -232,7 +232,7 @@ def test_a_tool_that_is_known_and_not_installed_is_no_error(sandbox):
 # -- files that cannot be used ------------------------------------------------------------------------------
 
 
-def test_all_bad_lines_are_reported_at_once(sandbox):
+def test_all_invalid_lines_are_reported_at_once(sandbox):
     sandbox.write("nodejs", "=3", "alpha=1", "alpha=2", "zig=>>1")
     result = sandbox.run("install")
     assert result.code == 1
@@ -256,7 +256,7 @@ def test_all_unknown_tools_of_a_project_are_named_with_their_lines(sandbox):
 
 
 @pytest.mark.parametrize("text", ["jobs = \n", "jbs = 3\n", 'jobs = "many"\n', "\udcff"])
-def test_settings_that_cannot_be_read_are_named(sandbox, text):
+def test_unreadable_settings_are_named(sandbox, text):
     path = sandbox.home / "config.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text.encode(errors="surrogateescape"))
@@ -301,7 +301,7 @@ def test_a_read_only_home_is_named(sandbox):
 # -- exit codes and the ends of pipes -----------------------------------------------------------------------
 
 
-def test_exit_codes(two_tools):
+def test_errors_have_their_exit_codes(two_tools):
     two_tools.ok("install")
     assert two_tools.run("install", "alpha@9").code == 1
     assert two_tools.run("install", "--nonsense").code == 2
@@ -323,7 +323,7 @@ def test_exit_codes(two_tools):
     assert two_tools.run("install").code == 1
 
 
-def test_a_bug_of_ours_is_one_line_and_a_log(sandbox):
+def test_an_internal_error_is_one_line_and_a_log(sandbox):
     program = (
         "import sys\nfrom envmgr.cli import main, fast_path\n"
         "fast_path.lookup = None\nsys.exit(main.main(['list']))"
@@ -337,7 +337,7 @@ def test_a_bug_of_ours_is_one_line_and_a_log(sandbox):
 
 @POSIX
 @pytest.mark.parametrize("words", ["list --remote many", "plugin list", "--help", "config list --json"])
-def test_a_reader_that_leaves_is_no_error(sandbox, words):
+def test_a_closed_pipe_is_not_an_error(sandbox, words):
     sandbox.publish("many", ("1.0.0",))
     sandbox.server.add_json("/many/index.json", [{"version": f"v1.0.{number}"} for number in range(20_000)])
     result = sandbox.command(["bash", "-c", f"set -o pipefail; '{ENVMGR}' {words} | head -c 10"])
@@ -418,7 +418,7 @@ def on_terminal(sandbox, *words, columns=60, env=None, stop=None):
 
 
 @POSIX
-def test_progress_fits_a_narrow_terminal_and_gives_it_back(two_tools):
+def test_progress_fits_a_narrow_terminal_and_is_erased(two_tools):
     page = two_tools.server.page("/alpha/1.1.0/alpha-1.1.0-linux-x64.tar.gz")
     page.faults.append(faults.stalled(after=10))
     code, seen = on_terminal(two_tools, "install", "alpha", stop=b"downloading")
@@ -433,7 +433,7 @@ def test_progress_fits_a_narrow_terminal_and_gives_it_back(two_tools):
     [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({"CLICOLOR_FORCE": "1"}, True)],
     ids=str,
 )
-def test_colour_is_for_terminals_that_want_it(two_tools, env, coloured):
+def test_colours_are_used_only_on_terminals_that_allow_them(two_tools, env, coloured):
     two_tools.ok("install")
     _, seen = on_terminal(two_tools, "list", env=env)
     assert ("\x1b[" in seen) is coloured
@@ -443,7 +443,7 @@ def test_colour_is_for_terminals_that_want_it(two_tools, env, coloured):
 
 @POSIX
 @pytest.mark.parametrize("env", [{"CI": "1"}, {"TERM": "dumb"}], ids=str)
-def test_logs_get_plain_lines(two_tools, env):
+def test_progress_in_a_log_is_plain_lines(two_tools, env):
     code, seen = on_terminal(two_tools, "install", env={**env, "NO_COLOR": "1"})
     assert code == 0
     assert "alpha 1.1.0: downloading (" in seen
@@ -492,7 +492,7 @@ def findings(result, check):
     return [finding for finding in result.json["findings"] if finding["check"] == check]
 
 
-def test_a_healthy_machine_has_nothing_to_mend(two_tools):
+def test_doctor_reports_no_problems_on_a_healthy_machine(two_tools):
     two_tools.ok("install")
     result = two_tools.ok("doctor", "--json")
     assert {finding["state"] for finding in result.json["findings"]} == {"ok"}
@@ -545,7 +545,7 @@ def test_the_doctor_names_several_differences_of_an_installation(two_tools):
     ],
     ids=lambda value: value.__name__.strip("_") if callable(value) else "",
 )
-def test_the_doctor_finds_damage_and_mends_it(two_tools, spoil, check):
+def test_doctor_detects_and_repairs_damage(two_tools, spoil, check):
     two_tools.ok("install")
     spoil(two_tools)
     before = findings(two_tools.run("doctor", "--json"), check)
@@ -572,7 +572,7 @@ def test_unrepairable_damage_is_reported_and_left_alone(two_tools):
     assert not still["fixed"]
 
 
-def test_the_doctor_sees_what_is_around(two_tools, tmp_path):
+def test_doctor_reports_the_environment(two_tools, tmp_path):
     two_tools.ok("install")
     other = tmp_path / "other"
     other.mkdir()
@@ -605,7 +605,7 @@ def test_the_doctor_sees_what_is_around(two_tools, tmp_path):
 
 
 @POSIX
-def test_the_prompt_appears_only_on_a_terminal_and_yes_answers_it(two_tools):
+def test_the_prompt_requires_a_terminal_and_is_answered_by_yes(two_tools):
     two_tools.ok("install")
     two_tools.write("alpha=2.0.0", "beta=latest")
     ask = {"ENVMGR_AUTO_INSTALL": "ask"}

@@ -125,12 +125,12 @@ def _quoted(path):
         ("--off", "<--offline>"),
     ],
 )
-def test_what_can_be_only_one_thing_is_completed(terminal, typed, completed):
+def test_a_unique_candidate_is_completed(terminal, typed, completed):
     terminal.send(f"envmgr {typed}\t\n")
     assert f"typed{completed}." in terminal.until(r"typed<.*>\.")
 
 
-def test_all_that_can_stand_there_is_offered(terminal):
+def test_all_candidates_are_offered(terminal):
     terminal.send("envmgr install alpha@\t\t")
     assert "1.0.0" in terminal.until(r"2\.0\.0")
     terminal.send("\x15echo li\\ne\n")
@@ -150,7 +150,7 @@ FISH = {
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not here")
-def test_fish_offers_what_can_stand_there(box):
+def test_fish_offers_all_candidates(box):
     script = box.root / "script.fish"
     script.write_text(box.ok("--show-completion", "fish").out)
     commands = "; ".join(f"echo '== {line}'; complete -C '{line}'" for line in FISH)
@@ -161,7 +161,7 @@ def test_fish_offers_what_can_stand_there(box):
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not here")
-def test_fish_offers_files_where_a_file_is_meant(box):
+def test_fish_offers_files_for_file_arguments(box):
     (box.project / "a-manifest.json").write_text("{}")
     script = box.root / "script.fish"
     script.write_text(box.ok("--show-completion", "fish").out)
@@ -204,7 +204,7 @@ def test_installing_completion_is_done_once(sandbox, shell):
 
 
 @pytest.mark.parametrize("before", [b"alias ll='ls -l'", b"# caf\xe9\r\n"])
-def test_a_start_file_keeps_what_it_holds(sandbox, before):
+def test_a_start_file_keeps_its_content(sandbox, before):
     start = sandbox.user_home / ".bashrc"
     start.write_bytes(before)
     for _ in range(2):
@@ -216,7 +216,7 @@ def test_a_start_file_keeps_what_it_holds(sandbox, before):
     assert result.out == "complete -F _envmgr envmgr\n"
 
 
-def test_the_users_own_shell_is_taken_if_none_is_named(sandbox):
+def test_the_users_shell_is_the_default(sandbox):
     assert sandbox.ok("--show-completion", env={"SHELL": "/bin/zsh"}).out.startswith("#compdef envmgr")
     result = sandbox.run("--show-completion", env={"SHELL": "/bin/tcsh"})
     assert result.code == 2

@@ -71,7 +71,7 @@ def test_a_command_prints_one_document_and_nothing_else(box, schema):
     assert result.err == ""
 
 
-def test_commands_that_change_things_say_what_they_did(sandbox):
+def test_changing_commands_report_their_changes(sandbox):
     sandbox.publish("alpha")
     source = sandbox.add_manifest(sandbox.manifest("alpha", ("alpha",)))
     moved = source.rename(sandbox.root / "alpha.json")
@@ -96,7 +96,7 @@ def test_commands_that_change_things_say_what_they_did(sandbox):
     assert gone["name"] == "alpha"
 
 
-def test_list_names_each_version_and_who_made_it_active(box):
+def test_list_has_each_version_and_the_origin_of_the_active_one(box):
     entries = document(box.ok("list", "--json"), "list")["tools"]
     assert [(entry["tool"], entry["version"], entry["active"], entry["request"]) for entry in entries] == [
         ("alpha", "1.1.0", True, "^1.0"),
@@ -107,7 +107,7 @@ def test_list_names_each_version_and_who_made_it_active(box):
     assert entries[0]["installed_at"].endswith("Z")
 
 
-def test_list_remote_tells_pre_releases_and_dates(box):
+def test_list_remote_has_pre_releases_and_dates(box):
     result = document(box.ok("list", "--remote", "beta", "--json"), "list")
     assert result["tool"] == "beta"
     assert [(version["version"], version["prerelease"]) for version in result["versions"]] == [
@@ -126,7 +126,7 @@ def test_list_remote_tells_pre_releases_and_dates(box):
     assert [version["version"] for version in some["versions"]] == ["1.2.0"]
 
 
-def test_current_says_what_decided(box):
+def test_current_has_the_origin(box):
     (alpha, _beta) = document(box.ok("current", "--json"), "current")["tools"]
     assert alpha == {
         "tool": "alpha",
@@ -148,7 +148,7 @@ def test_the_global_file_is_a_default(sandbox):
     assert alpha["source"] == {"default": str(sandbox.home / "global.envmgr")}
 
 
-def test_lock_names_versions_and_platforms(box):
+def test_lock_has_versions_and_platforms(box):
     result = document(box.ok("lock", "--json"), "lock")
     assert result["path"] == str(box.project / ".envmgr.lock")
     assert result["changed"] is False
@@ -195,7 +195,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_an_error_is_a_document_too(box, case):
+def test_an_error_is_a_document(box, case):
     words, code, name = ERRORS[case]
     result = box.run("--json", *words)
     assert result.code == code, result
@@ -207,7 +207,7 @@ def test_an_error_is_a_document_too(box, case):
     assert result.err == ""
 
 
-def test_a_bad_manifest_is_reported_whole(box):
+def test_an_invalid_manifest_is_reported_with_all_issues(box):
     path = box.project / "bad.json"
     path.write_text('{"name": "Bad Name", "versions_urls": 3}')
     result = box.run("plugin", "lint", "bad.json", "--json")
@@ -217,7 +217,7 @@ def test_a_bad_manifest_is_reported_whole(box):
     assert all(issue.startswith("$") for issue in outcome["issues"])
 
 
-def test_a_bug_is_a_document_with_a_log(box):
+def test_an_internal_error_is_a_document_with_a_log(box):
     program = (
         "import sys\nfrom envmgr.cli import main, fast_path\n"
         "fast_path.lookup = None\nsys.exit(main.main(['--json', 'list']))"
@@ -241,11 +241,11 @@ def test_a_bug_is_a_document_with_a_log(box):
     ],
     ids=" ".join,
 )
-def test_common_options_stand_before_and_after_the_name(box, words):
+def test_common_options_are_accepted_before_and_after_the_command(box, words):
     assert box.ok(*words).json["schema"].startswith("envmgr/")
 
 
-def test_another_directory_is_worked_in(box, tmp_path):
+def test_the_directory_option_changes_the_working_directory(box, tmp_path):
     for words in (["-C", str(box.project)], [f"--cwd={box.project}"], ["--cwd", str(box.project)]):
         assert [tool["tool"] for tool in box.ok(*words, "current", "--json", cwd=tmp_path).json["tools"]] == [
             "alpha",
@@ -254,7 +254,7 @@ def test_another_directory_is_worked_in(box, tmp_path):
     assert box.ok("list", "--json", "-C", "..").json["tools"][0]["active"] is False
 
 
-def test_offline_uses_only_what_is_there(box):
+def test_offline_uses_only_cached_data(box):
     box.ok("list", "--remote", "alpha")
     request_count = len(box.server.requests)
     assert len(box.ok("list", "--remote", "alpha", "--offline", "--json").json["versions"]) == 3
@@ -294,7 +294,7 @@ def test_verbose_prints_files_decisions_and_requests(box):
     assert "\nGET " not in box.ok("list", "--remote", "alpha").err
 
 
-def test_verbose_does_not_spell_tokens(box):
+def test_verbose_redacts_tokens(box):
     result = box.ok("list", "-v", env={"GITHUB_TOKEN": "a-secret-token"})
     assert "setting github_token: set (GITHUB_TOKEN)" in result.err
     assert "a-secret-token" not in result.err + result.out
@@ -302,7 +302,7 @@ def test_verbose_does_not_spell_tokens(box):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such names")
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C", "POSIX"])
-def test_names_that_are_no_text_and_locales_without_it_spoil_nothing(box, tmp_path, locale):
+def test_undecodable_names_and_ascii_locales_are_supported(box, tmp_path, locale):
     place = os.path.join(os.fsencode(tmp_path), b"caf\xe9 \xe6\x97\xa5")
     os.mkdir(place)
     with open(os.path.join(place, b".envmgr"), "w") as file:

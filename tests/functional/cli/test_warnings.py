@@ -11,14 +11,14 @@ NO_DIGESTS = "alpha 1.1.0: upstream publishes no digests; they will be recorded 
 # -- overruled ----------------------------------------------------------------------------------------------
 
 
-def test_use_warns_that_an_override_decides(two_tools):
+def test_use_warns_of_an_override(two_tools):
     result = two_tools.ok("use", "alpha", "1.0.0", env={"ENVMGR_ALPHA_VERSION": "2.0.0"})
     assert "warning: $ENVMGR_ALPHA_VERSION overrides this: alpha is 2.0.0; unset it" in result.err
     assert "warning" not in two_tools.ok("use", "alpha", "1.0.0", env={"ENVMGR_BETA_VERSION": "1"}).err
     assert "warning" not in two_tools.ok("use", "alpha", "1.0.0").err
 
 
-def test_use_global_warns_that_the_project_decides(two_tools):
+def test_use_global_warns_of_a_project_request(two_tools):
     result = two_tools.ok("use", "--global", "alpha", "1.0.0")
     assert "warning: .envmgr:1 overrides this: alpha is ^1.0; run `envmgr use alpha VERSION`" in result.err
     document = two_tools.ok("use", "--global", "alpha", "1.0.0", "--json")
@@ -100,20 +100,20 @@ def test_unknown_tools_fail_before_any_request(two_tools):
     ],
     ids=" ".join,
 )
-def test_a_command_line_that_makes_no_sense_says_how_it_would(two_tools, words, message):
+def test_an_invalid_command_line_has_a_hint(two_tools, words, message):
     result = two_tools.run(*words)
     assert result.code == 2
     assert message in result.err + result.out
     assert (two_tools.project / ".envmgr").read_text().startswith("alpha=^1.0\n")
 
 
-def test_the_command_line_is_named_as_who_asks(two_tools):
+def test_the_command_line_is_named_as_the_origin(two_tools):
     result = two_tools.run("exec", "alpha@2", "--", "alpha")
     assert result.code == 127
     assert "alpha 2 is not installed (requested by the command line)" in result.err
 
 
-def test_a_relative_home_is_refused(two_tools):
+def test_a_relative_home_is_rejected(two_tools):
     for words in (["current"], ["install"], ["config", "path"], ["doctor"]):
         result = two_tools.run(*words, env={"ENVMGR_HOME": "home"})
         assert result.code == 1

@@ -102,9 +102,7 @@ def pip_wheel(download, version: str) -> Path:
         pytest.param(pinned_versions()["pip"], id="newest"),
     ],
 )
-def test_the_set_up_installs_the_pinned_files_though_newer_ones_are_offered(
-    version, index, download, tmp_path
-):
+def test_the_set_up_installs_pinned_files_despite_newer_releases(version, index, download, tmp_path):
     server, url = index
     venv = tmp_path / "venv"
     python = python_with_pip(tmp_path, pip_wheel(download, version))

@@ -42,7 +42,7 @@ def committed_files(*places: str) -> set[str]:
     return {name for name in listed.split("\0") if name and (CHECKOUT / name).is_file()}
 
 
-def test_the_wheel_holds_the_package_its_data_and_nothing_else(dist):
+def test_the_wheel_contains_only_the_package_and_its_data(dist):
     (wheel,) = dist.glob(f"envmgr_toolchain-{__version__}-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -55,7 +55,7 @@ def test_the_wheel_holds_the_package_its_data_and_nothing_else(dist):
     assert names == package | data | about
 
 
-def test_the_sdist_holds_what_the_wheel_is_built_of(dist):
+def test_the_sdist_contains_the_sources_of_the_wheel(dist):
     (sdist,) = dist.glob(f"envmgr_toolchain-{__version__}.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}

@@ -39,7 +39,7 @@ def check_error(steady, result, directory, hint):
 
 @limited_mounts.needs_mounts()
 @pytest.mark.parametrize("place", ["cache/downloads", "staging", "locks"])
-def test_a_full_disk_is_named_and_costs_nothing(steady, home, place):
+def test_a_full_disk_is_named_and_loses_nothing(steady, home, place):
     size = "4k,nr_inodes=2" if place == "locks" else "64k"
     result = limited_mounts.run(steady.sandbox, limited_mounts.full(home / place, size), "install", "--json")
     named = home if place == "staging" else home / place
@@ -48,7 +48,7 @@ def test_a_full_disk_is_named_and_costs_nothing(steady, home, place):
 
 
 @limited_mounts.needs_mounts()
-def test_staging_on_a_disk_of_its_own_is_explained(steady, home):
+def test_staging_on_another_file_system_is_explained(steady, home):
     result = limited_mounts.run(
         steady.sandbox, limited_mounts.full(home / "staging", "9m"), "install", "--json"
     )
@@ -56,7 +56,7 @@ def test_staging_on_a_disk_of_its_own_is_explained(steady, home):
     steady.recovers()
 
 
-def test_a_limit_on_files_is_named_and_costs_nothing(steady, home):
+def test_a_file_size_limit_is_named_and_loses_nothing(steady, home):
     limited = f'ulimit -f 64; exec "{shutil.which("envmgr", path=steady.sandbox.environment["PATH"])}" "$@"'
     result = steady.sandbox.command(["sh", "-c", limited, "sh", "install", "--json"])
     check_error(steady, result, home / "cache" / "downloads", "ulimit -f")
@@ -65,14 +65,14 @@ def test_a_limit_on_files_is_named_and_costs_nothing(steady, home):
 
 @limited_mounts.needs_mounts()
 @pytest.mark.parametrize("place", ["cache", "cache/downloads", "staging", "installs", "locks"])
-def test_a_read_only_directory_is_named_and_costs_nothing(steady, home, place):
+def test_a_read_only_directory_is_named_and_loses_nothing(steady, home, place):
     result = limited_mounts.run(steady.sandbox, limited_mounts.read_only(home / place), "install", "--json")
     check_error(steady, result, home / place, "read-only")
     steady.recovers()
 
 
 @limited_mounts.needs_mounts()
-def test_a_list_that_cannot_be_cached_is_used_anyway(steady, home):
+def test_a_list_that_cannot_be_cached_is_used(steady, home):
     result = limited_mounts.run(steady.sandbox, limited_mounts.read_only(home / "cache" / "index"), "install")
     assert result.code == 0
     assert "was not cached" in result.err
@@ -100,7 +100,7 @@ def test_a_read_only_project_is_named_and_the_next_run_locks_it(steady):
 
 
 @limited_mounts.needs_mounts()
-def test_what_is_installed_runs_from_a_read_only_home(steady, home):
+def test_installed_tools_run_from_a_read_only_home(steady, home):
     script = f'{limited_mounts.read_only(home)}\nbeta\nENVMGR_BETA_VERSION=1 beta\nexec "$0" current'
     result = steady.sandbox.command([*limited_mounts.unshare(), "sh", "-ceu", script, "envmgr"])
     assert result.code == 0

@@ -104,7 +104,7 @@ def publish(steady, content):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_archive_is_refused_and_touches_nothing(steady, target, name):
+def test_a_hostile_archive_is_rejected_without_effects(steady, target, name):
     publish(steady, HOSTILE[name](target))
     error = steady.fails("install", "--json").json
     assert error["code"] == "unsafe-archive"
@@ -113,7 +113,7 @@ def test_a_hostile_archive_is_refused_and_touches_nothing(steady, target, name):
 
 
 @pytest.mark.parametrize("name", USELESS)
-def test_an_archive_that_is_of_no_use_is_explained(steady, name):
+def test_an_unusable_archive_is_explained(steady, name):
     publish(steady, USELESS[name]())
     result = steady.fails("install")
     assert "error: cannot unpack alpha 1.0.0 from" in result.err

@@ -80,7 +80,7 @@ AT_ONCE = 3.0  # seconds, of which a busy machine may need some
 
 
 @SIGNALS
-def test_an_interrupted_download_ends_at_once_and_goes_on_the_next_time(steady, page, number, code, word):
+def test_an_interrupted_download_ends_at_once_and_resumes_later(steady, page, number, code, word):
     page.faults[:] = [faults.stalled(CUT)]
     process = steady.sandbox.start("install", env=PATIENT)
     until(lambda: received(steady) > 0, process)
@@ -118,7 +118,7 @@ def test_a_process_waiting_for_another_one_stops_at_once(steady, page):
     steady.recovers()
 
 
-def test_a_download_that_broke_off_goes_on_in_the_next_run(steady, page):
+def test_a_broken_download_resumes_in_the_next_run(steady, page):
     page.faults[:] = [faults.truncated(CUT)]
     assert "closed the connection" in steady.fails("install").err
     page.faults.clear()
@@ -126,7 +126,7 @@ def test_a_download_that_broke_off_goes_on_in_the_next_run(steady, page):
     assert ranges(steady) == [None, f"bytes={CUT}-"]
 
 
-def test_a_download_that_broke_off_starts_again_where_the_file_has_changed_since(steady, page):
+def test_a_broken_download_restarts_if_the_file_has_changed(steady, page):
     page.faults[:] = [faults.truncated(CUT)]
     steady.fails("install")
     steady.sandbox.publish("alpha", ("1.0.0",), ballast=BALLAST)
@@ -137,7 +137,7 @@ def test_a_download_that_broke_off_starts_again_where_the_file_has_changed_since
 @pytest.mark.parametrize(
     "words", [["install"], ["exec", "alpha@1.0.0", "--", "true"], ["use", "alpha@1.0.0"]]
 )
-def test_ctrl_c_ends_the_loop_of_a_shell(steady, page, words):
+def test_ctrl_c_ends_a_shell_loop(steady, page, words):
     page.faults[:] = [faults.stalled(CUT)]
     machine = steady.sandbox
     loop = f"for i in 1 2 3; do echo $i; {ENVMGR} {' '.join(words)}; done; echo after"

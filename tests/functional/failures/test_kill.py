@@ -62,7 +62,7 @@ def acts_of_a_run(machine: Sandbox) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_a_kill_at_any_act_on_a_file_leaves_everything_whole(two_tools, batch):
+def test_a_kill_at_any_file_operation_leaves_a_consistent_state(two_tools, batch):
     total = acts_of_a_run(two_tools)
     points = [
         1 + (batch + BATCHES * number) * total // (BATCHES * POINTS_A_BATCH)
@@ -78,7 +78,7 @@ def test_a_kill_at_any_act_on_a_file_leaves_everything_whole(two_tools, batch):
         check_next_run_succeeds(two_tools)
 
 
-def test_a_kill_at_any_moment_leaves_everything_whole(two_tools):
+def test_a_kill_at_any_time_leaves_a_consistent_state(two_tools):
     dice = random.Random(1)
     for _ in range(MOMENTS):
         fresh(two_tools)

@@ -22,7 +22,7 @@ def test_processes_that_install_the_same_tools_share_one_download(two_tools):
     assert two_tools.staged() == []
 
 
-def test_installing_using_and_reshimming_at_once_loses_nothing(sandbox):
+def test_concurrent_install_use_and_reshim_lose_nothing(sandbox):
     names = ["alpha", "beta", "gamma"]
     for name in names:
         sandbox.publish(name)

@@ -11,7 +11,7 @@ from support.machine import limited_mounts
 @pytest.mark.parametrize(
     "words", [["install", "--locked"], ["install"], ["exec", "--", "alpha"], ["current"]]
 )
-def test_nothing_to_write_needs_no_lock(two_tools, words):
+def test_commands_without_writes_need_no_lock(two_tools, words):
     two_tools.ok("install")
     mounting = limited_mounts.read_only(two_tools.home)
     done = limited_mounts.run(two_tools, mounting, *words)

@@ -186,7 +186,7 @@ def mend(steady, path):
 
 
 @pytest.mark.parametrize("case", LASTING.values(), ids=LASTING)
-def test_a_fault_is_explained_costs_nothing_and_passes(steady, case):
+def test_a_fault_is_explained_loses_nothing_and_the_next_run_succeeds(steady, case):
     path = break_(steady, case.page, case.fault())
     error = steady.fails("install", "--json", env=case.env).json
     assert (error["schema"], error["code"]) == ("envmgr/error/1", case.code)
@@ -233,7 +233,7 @@ PASSING = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_what_passes_is_gone_over_without_an_error(steady, name):
+def test_a_transient_fault_is_retried_without_an_error(steady, name):
     page, fault = PASSING[name]
     path = break_(steady, page, fault())
     steady.sandbox.ok("install", env={**RETRY, **HASTY})
@@ -245,7 +245,7 @@ def test_what_passes_is_gone_over_without_an_error(steady, name):
     steady.recovers()
 
 
-def test_a_list_received_before_serves_while_upstream_cannot(steady):
+def test_a_cached_list_is_used_while_upstream_fails(steady):
     steady.again()
     steady.sandbox.ok("list", "--remote", "alpha")
     steady.sandbox.server.pages[INDEX].faults[:] = [faults.status(502)]
@@ -254,7 +254,7 @@ def test_a_list_received_before_serves_while_upstream_cannot(steady):
     steady.recovers()
 
 
-def test_a_file_that_changed_under_its_url_is_refused_by_the_lock(steady):
+def test_a_changed_file_at_a_locked_url_is_rejected(steady):
     steady.again()
     steady.sandbox.ok("lock")
     locked = (steady.sandbox.project / ".envmgr.lock").read_bytes()
@@ -271,7 +271,7 @@ def test_a_file_that_changed_under_its_url_is_refused_by_the_lock(steady):
     steady.recovers()
 
 
-def test_a_file_of_another_length_than_locked_is_refused_at_once(steady):
+def test_a_file_with_another_length_than_locked_is_rejected_at_once(steady):
     steady.again(sums=False)
     steady.sandbox.ok("install")
     steady.sandbox.publish("alpha", ("1.0.0",), sums=False, ballast=1)
@@ -318,7 +318,7 @@ def test_an_unknown_host_is_named(steady):
     steady.recovers()
 
 
-def test_a_server_that_is_not_there_is_named(steady):
+def test_an_unreachable_server_is_named(steady):
     steady.again()
     with Server() as gone:
         url = gone.url
@@ -331,7 +331,7 @@ def test_a_server_that_is_not_there_is_named(steady):
 
 
 @pytest.mark.parametrize("page", [INDEX, ARCHIVE])
-def test_a_redirect_from_https_to_http_is_refused(steady, tls_server, authority, page):
+def test_a_redirect_from_https_to_http_is_rejected(steady, tls_server, authority, page):
     steady.again()
     path = steady.archive if page == ARCHIVE else page
     mirrors = {"ENVMGR_MIRRORS": f"{steady.sandbox.server.url}={tls_server.url}"}
@@ -354,7 +354,7 @@ def test_a_server_with_an_untrusted_certificate_is_rejected(steady, tls_server):
     assert "ca_bundle" in error["hint"]
 
 
-def test_githubs_limit_is_explained(sandbox, server):
+def test_the_rate_limit_of_github_is_explained(sandbox, server):
     upstreams = Upstreams(server)
     upstreams.publish("gh", ARCHIVES["gh"])
     sandbox.variables |= upstreams.variables

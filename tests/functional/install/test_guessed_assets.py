@@ -156,7 +156,7 @@ def test_the_newest_release_for_this_machine_is_installed(sandbox, publish):
         )
 
 
-def test_an_exact_request_is_never_passed_over(sandbox, publish):
+def test_an_exact_request_is_not_replaced_by_an_older_version(sandbox, publish):
     publish({"v1.1.0": {"tool-darwin-arm64": PROGRAM}, "v1.0.0": {"tool-linux-amd64": PROGRAM}})
     result = sandbox.run("install", "tool@1.1.0")
     assert result.code == 1
@@ -164,7 +164,7 @@ def test_an_exact_request_is_never_passed_over(sandbox, publish):
     assert sandbox.run("where", "tool").code == 1
 
 
-def test_a_lock_takes_the_newest_release_for_the_platforms_of_the_settings(sandbox, publish):
+def test_a_lock_has_the_newest_release_for_the_configured_platforms(sandbox, publish):
     both = {"tool-linux-amd64": PROGRAM, "tool-darwin-arm64": PROGRAM}
     publish({"v1.2.0": {"tool-linux-amd64": PROGRAM}, "v1.1.0": both, "v1.0.0": both})
     sandbox.ok("lock")

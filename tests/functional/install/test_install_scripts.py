@@ -71,7 +71,7 @@ def test_an_untrusted_script_is_rejected_before_any_download(scripted):
     assert not log_of(steady).exists()
 
 
-def test_a_script_runs_once_what_the_hint_says_was_done(scripted):
+def test_a_script_runs_after_following_the_hint(scripted):
     steady = scripted(BUILD, trust=False)
     hint = steady.fails("install", "--json").json["hint"]
     show, trust = re.findall("`(.*?)`", hint)
@@ -90,7 +90,7 @@ def test_a_script_runs_once_what_the_hint_says_was_done(scripted):
     steady.sandbox.ok("config", "unset", "trusted")
 
 
-def test_trust_is_in_the_script_as_it_was_read(scripted):
+def test_trust_applies_to_the_exact_script(scripted):
     steady = scripted(BUILD)
     manifest = steady.sandbox.manifest("alpha", ("alpha",))
     steady.sandbox.add_manifest({**manifest, "install_script": {"unix": BUILD + "echo more"}})
@@ -107,7 +107,7 @@ def test_a_failing_script_is_quoted_and_its_output_saved(scripted):
     assert steady.fails("install", "--json").json["code"] == "script-failed"
 
 
-def test_a_script_that_takes_the_program_away_is_found_out(scripted):
+def test_a_script_that_deletes_the_program_is_an_error(scripted):
     steady = scripted("rm bin/alpha")
     assert "program 'bin/alpha' not found in the archive" in steady.fails("install").err
 
@@ -115,7 +115,7 @@ def test_a_script_that_takes_the_program_away_is_found_out(scripted):
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, -signal.SIGTERM)]
 )
-def test_an_interrupted_script_is_ended_with_its_children(scripted, number, code):
+def test_an_interrupted_script_is_terminated_with_its_children(scripted, number, code):
     steady = scripted(FAMILY)
     process = steady.sandbox.start("install")
     family = wait_for_family(log_of(steady), process)

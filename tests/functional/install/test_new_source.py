@@ -65,19 +65,19 @@ def test_a_tool_of_a_new_kind_is_installed_locked_and_run(toy):
     assert envmgr(toy, "exec", "--", "hello", "x").out == "hello 1.2.0 <x>\n"
 
 
-def test_a_tool_of_a_new_kind_differs_from_a_spec_and_is_named_in_hints(toy):
+def test_a_tool_of_a_new_kind_is_distinguished_from_a_spec_and_named_in_hints(toy):
     assert "1.0.0" in envmgr(toy, "list", "--remote", "toy:hello").out
     result = toy.command([sys.executable, "-I", "-c", REGISTERED, "install", "nonesuch"])
     assert "toy:NAME" in result.err
     assert "toy:hello" in envmgr(toy, "why", "--help").out
 
 
-def test_without_its_row_the_kind_is_unknown(toy):
+def test_a_kind_without_a_row_is_unknown(toy):
     result = toy.run("install", "toy:hello")
     assert (result.code, "toy:hello" in result.err) == (1, True)
 
 
-def test_the_schemes_of_locks_are_those_that_the_kinds_declare():
+def test_lock_url_schemes_equal_those_of_the_kinds():
     assert set(PACKAGE_SCHEMES) == {kind.url_scheme for kind in KINDS.values() if kind.url_scheme}
 
 

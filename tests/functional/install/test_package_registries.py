@@ -73,7 +73,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     mine.http.close()
 
 
-def test_the_lock_holds_the_tools_of_this_repository_for_every_platform() -> None:
+def test_the_lock_has_the_tools_of_this_repository_for_every_platform() -> None:
     assert LOCK is not None
     tools = {name.partition("@")[0] for name in LOCK.resolved if not name.startswith("npm:")}
     assert tools == {"nodejs", "zig", "nats-server", "pypi:ruff"}
@@ -83,9 +83,7 @@ def test_the_lock_holds_the_tools_of_this_repository_for_every_platform() -> Non
 
 
 @pytest.mark.parametrize(("tool", "version"), LOCKED)
-def test_every_tool_of_this_repository_is_what_its_lock_says(
-    machine: Machine, tool: str, version: str
-) -> None:
+def test_every_tool_of_this_repository_matches_its_lock(machine: Machine, tool: str, version: str) -> None:
     assert LOCK is not None
     catalog = machine.catalog()
     assert version in catalog.listing(tool).versions
@@ -115,7 +113,7 @@ def test_a_program_of_npm_has_a_package_for_every_platform(machine: Machine) -> 
     assert all(item and item.digest and item.digest.algorithm == "sha512" for item in matches.values())
 
 
-def test_a_wheel_is_downloaded_and_holds_the_program(machine: Machine) -> None:
+def test_a_downloaded_wheel_contains_the_program(machine: Machine) -> None:
     version = next(version for tool, version in LOCKED if tool == "pypi:ruff")
     download = machine.download("pypi:ruff", version)
     assert download.url.startswith("pypi:ruff/")
@@ -125,7 +123,7 @@ def test_a_wheel_is_downloaded_and_holds_the_program(machine: Machine) -> None:
         )
 
 
-def test_a_package_is_downloaded_and_holds_its_command(machine: Machine) -> None:
+def test_a_downloaded_package_contains_its_command(machine: Machine) -> None:
     version = next(version for tool, version in LOCKED if tool == "npm:prettier")
     layout = machine.catalog().layout("npm:prettier", version, platform.current())
     assert layout is not None
@@ -135,7 +133,7 @@ def test_a_package_is_downloaded_and_holds_its_command(machine: Machine) -> None
 
 
 @pytest.mark.parametrize("tool", ["pypi:black", "npm:eslint"])
-def test_what_is_no_program_is_refused_with_the_way_to_get_it(machine: Machine, tool: str) -> None:
+def test_a_package_without_a_program_is_rejected_with_a_hint(machine: Machine, tool: str) -> None:
     catalog = machine.catalog()
     with pytest.raises(InvalidRequest) as caught:
         catalog.artifact(tool, catalog.listing(tool).versions[-1], platform.current())

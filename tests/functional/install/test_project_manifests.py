@@ -31,12 +31,12 @@ def test_a_nearer_dotfile_does_not_hide_the_manifests_above(box):
     assert box.command(["gamma"], cwd=nested).out == "gamma 1.0.0\n"
 
 
-def test_manifests_are_seen_before_there_is_a_dotfile_beside_them(box):
+def test_manifests_are_found_without_a_dotfile(box):
     box.ok("use", "gamma", "1.0.0")
     assert (box.project / ".envmgr").read_text() == "gamma=1.0.0\n"
 
 
-def test_the_nearest_manifest_of_a_tool_counts(box):
+def test_the_nearest_manifest_of_a_tool_is_used(box):
     nested = box.project / "web"
     add(box, nested, description="the nearest")
     listed = {
@@ -46,7 +46,7 @@ def test_the_nearest_manifest_of_a_tool_counts(box):
     assert listed == {nested: 1, box.project: 0}
 
 
-def test_the_walk_for_manifests_ends_at_the_ceiling(box):
+def test_the_search_for_manifests_ends_at_the_ceiling(box):
     nested = box.project / "web"
     nested.mkdir()
     result = box.run("plugin", "show", "gamma", cwd=nested, env={"ENVMGR_CEILING": str(nested)})

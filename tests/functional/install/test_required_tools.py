@@ -31,7 +31,7 @@ def needing(sandbox):
     return sandbox
 
 
-def test_what_lacks_a_required_tool_is_refused_before_anything_is_downloaded(needing):
+def test_a_missing_required_tool_is_an_error_before_any_download(needing):
     needing.write("beta=1.0.0")
     result = needing.run("install")
     assert result.code == 1
@@ -44,14 +44,14 @@ def downloaded(box):
     return [path.split("/")[1] for path in box.server.paths if path.endswith(".tar.gz")]
 
 
-def test_a_required_tool_of_the_project_is_installed_before(needing):
+def test_a_required_tool_of_the_project_is_installed_first(needing):
     needing.write("beta=1.0.0", "alpha=1.0.0")
     needing.ok("install")
     assert downloaded(needing) == ["alpha", "beta"]
 
 
 @pytest.mark.parametrize("line", ["alpha=system", "alpha=path:/usr", "alpha=2.0.0"])
-def test_any_version_and_any_origin_of_a_required_tool_will_do(needing, line):
+def test_any_version_and_origin_of_a_required_tool_is_accepted(needing, line):
     if "2.0.0" in line:
         needing.ok("install", "alpha@1.0.0")
     needing.write("beta=1.0.0", line)
@@ -59,12 +59,12 @@ def test_any_version_and_any_origin_of_a_required_tool_will_do(needing, line):
     assert needing.command(["beta"]).out == "beta 1.0.0\n"
 
 
-def test_a_tool_the_project_asks_for_is_named_with_the_way_to_install_it(needing):
+def test_a_requested_required_tool_is_named_with_its_install_command(needing):
     needing.write("beta=1.0.0", "alpha=2.0.0")
     assert "`envmgr install alpha`" in needing.run("install", "beta").err
 
 
-def test_lint_warns_of_required_tools_there_are_not(needing):
+def test_lint_warns_of_unknown_required_tools(needing):
     path = needing.add_manifest({**needing.manifest("x", ("x",)), "requires": ["al", "nonsense"]})
     result = needing.ok("plugin", "lint", str(path))
     assert "$.requires[1]: unknown tool 'nonsense'" in result.out + result.err
@@ -97,7 +97,7 @@ def without_node(box):
     return {"PATH": os.pathsep.join([str(box.shims), os.path.dirname(ENVMGR)])}
 
 
-def test_a_package_that_may_need_nodejs_says_so_and_how_to_set_it(registry):
+def test_a_package_that_may_need_nodejs_reports_it_with_a_hint(registry):
     registry.write("npm:script=1.0.0")
     result = registry.ok("install", env=without_node(registry))
     assert "npm:script needs nodejs: run `envmgr use nodejs latest`" in result.err
@@ -107,7 +107,7 @@ def test_a_package_that_may_need_nodejs_says_so_and_how_to_set_it(registry):
     assert ("already installed" in again.out, "needs nodejs" in again.err) == (True, False)
 
 
-def test_a_package_that_finds_a_node_on_path_says_nothing(registry, tmp_path):
+def test_a_package_with_node_on_path_reports_nothing(registry, tmp_path):
     node = tmp_path / "bin/node"
     node.parent.mkdir()
     program(node, "#!/bin/sh\necho of the system\n")
@@ -118,7 +118,7 @@ def test_a_package_that_finds_a_node_on_path_says_nothing(registry, tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the packages are for Linux")
-def test_a_package_that_brings_a_program_of_its_own_needs_nothing(registry):
+def test_a_package_with_its_own_program_requires_nothing(registry):
     registry.write("npm:native=1.0.0")
     assert "needs" not in registry.ok("install", env=without_node(registry)).err
     (receipt,) = (registry.home / "installs/npm%3Anative").glob("*/.envmgr-receipt.json")
@@ -147,13 +147,13 @@ def test_a_tool_runs_on_the_newest_installed_version_of_what_it_requires(box):
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_plans_put_it_on_path_whatever_sh_is(box, shell):
+def test_plans_add_the_required_tool_to_path_with_each_sh(box, shell):
     box.output("prettier")
     done = box.run(*SHELLS[shell], box.shim("prettier"))
     assert (done.stdout.strip(), box.slow_runs()) == (runs_on(box, "20.1.0"), 1)
 
 
-def test_the_path_is_the_same_by_the_plan_and_without(box):
+def test_path_is_the_same_with_and_without_a_plan(box):
     home = box.install("show", "1", {"show": '#!/bin/sh\necho "$PATH"\n'}, requires=["nodejs"])
     box.request("show=1\n")
     box.reshim()
@@ -166,30 +166,30 @@ def test_the_path_is_the_same_by_the_plan_and_without(box):
     assert home.exists()
 
 
-def test_the_projects_own_version_goes_before(box):
+def test_the_version_of_the_project_precedes_others(box):
     box.request("npm:prettier=3.0.0\nnodejs=9.0.0\n")
     for _ in range(2):
         assert box.output("prettier") == runs_on(box, "9.0.0")
     assert box.output("prettier", ENVMGR_NODEJS_VERSION="20.1.0") == runs_on(box, "20.1.0")
 
 
-def test_an_override_decides_where_the_project_does_not_ask(box):
+def test_an_override_decides_without_a_request_of_the_project(box):
     box.output("prettier")
     assert box.output("prettier", ENVMGR_NODEJS_VERSION="9.0.0") == runs_on(box, "9.0.0")
 
 
-def test_what_it_runs_on_being_removed_is_seen(box):
+def test_removal_of_the_required_tool_is_detected(box):
     box.output("prettier")
     box.uninstall("nodejs", "20.1.0")
     assert box.output("prettier") == runs_on(box, "9.0.0")
 
 
-def test_exec_puts_it_on_path_behind_what_the_project_asks_for(box):
+def test_exec_adds_the_required_tool_to_path_after_the_projects_tools(box):
     done = box.run(ENVMGR, "exec", "--", "prettier", PATH="/usr/bin:/bin", ENVMGR_HOME=str(box.root))
     assert done.stdout.strip() == runs_on(box, "20.1.0"), done.stderr
 
 
-def test_where_there_is_nothing_to_run_on_it_says_what_is_needed(box, tmp_path):
+def test_without_the_required_tool_the_error_names_it(box, tmp_path):
     for version in ("9.0.0", "20.1.0"):
         box.uninstall("nodejs", version)
     box.reshim()
@@ -199,7 +199,7 @@ def test_where_there_is_nothing_to_run_on_it_says_what_is_needed(box, tmp_path):
     assert "`envmgr use nodejs latest`" in done.stderr
 
 
-def test_the_systems_program_will_do_where_none_is_installed(box, tmp_path):
+def test_the_program_of_the_system_is_used_without_an_installed_tool(box, tmp_path):
     for version in ("9.0.0", "20.1.0"):
         box.uninstall("nodejs", version)
     box.reshim()

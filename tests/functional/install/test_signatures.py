@@ -109,7 +109,7 @@ def test_a_signed_tool_is_installed_and_every_archive_is_locked_with_its_key(sig
     ids=["stranger", "lookalike", "other content", "older archive", "page", "missing"],
 )
 @pytest.mark.parametrize("sums", [True, False], ids=["digest", "no digest"])
-def test_what_is_not_signed_is_not_installed_until_it_is(sandbox, sums, spoil, message):
+def test_an_unsigned_archive_is_installed_only_after_it_is_signed(sandbox, sums, spoil, message):
     signed = Signed(sandbox, sums=sums)
     spoil(signed)
     error = signed.refused()
@@ -133,7 +133,7 @@ def test_a_replaced_archive_without_a_digest_is_detected_and_discarded(sandbox):
     assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
 
 
-def test_what_was_installed_stays_when_a_forced_installation_is_refused(signed):
+def test_a_rejected_forced_installation_keeps_the_old_one(signed):
     signed.machine.ok("install")
     signed.machine.ok("cache", "clear")
     signed.sign(STRANGER)
@@ -174,7 +174,9 @@ def test_the_cached_signature_is_verified_again_offline(signed):
     ],
     ids=["none", "none, locked", "none, forced", "none, dry run", "another key", "one more key"],
 )
-def test_a_manifest_that_declares_less_than_the_lock_is_an_error_naming_both(signed, signers, words, message):
+def test_a_manifest_with_weaker_signatures_than_the_lock_is_an_error_naming_both(
+    signed, signers, words, message
+):
     signed.machine.ok("lock")
     signed.declare(*signers)
     request_count = signed.machine.server.paths.count(signed.archive)
@@ -197,7 +199,7 @@ def test_a_lock_of_another_kind_of_signature_is_an_error_naming_both(signed):
     assert "the manifest declares a minisign signature by" in message
 
 
-def test_a_manifest_that_declares_more_than_the_lock_is_verified_by_the_manifest(signed):
+def test_a_manifest_with_stronger_signatures_than_the_lock_is_verified(signed):
     signed.declare()
     signed.machine.ok("lock")
     signed.declare(UPSTREAM)
@@ -211,14 +213,14 @@ def test_a_manifest_that_declares_more_than_the_lock_is_verified_by_the_manifest
 
 
 @pytest.mark.parametrize("kind", ["openpgp", "sigstore"])
-def test_a_manifest_with_signatures_that_cannot_be_verified_is_refused(signed, kind):
+def test_a_manifest_with_unverifiable_signatures_is_rejected(signed, kind):
     signed.declare(UPSTREAM, kind=kind)
     error = signed.refused(code="manifest")
     assert f"unsupported signature kind {kind!r} (supported: minisign)" in error["message"]
     assert signed.machine.run("plugin", "lint", "alpha").code == 1
 
 
-def test_an_archive_at_an_explicit_url_must_be_signed_beside_it(signed):
+def test_an_archive_at_an_explicit_url_requires_a_signature_beside_it(signed):
     server = signed.machine.server
     content, name = signed.archives[signed.archive], "alpha-mine.tar.gz"
     server.add(f"/elsewhere/{name}", content)
@@ -248,7 +250,7 @@ def test_an_explicit_url_does_not_bypass_the_lock(signed):
     assert signed.archive not in signed.machine.server.paths
 
 
-def test_a_signature_that_comes_late_is_waited_for(signed):
+def test_a_delayed_signature_is_awaited(signed):
     page = signed.machine.server.pages[f"{signed.archive}.minisig"]
     signed.machine.server.add(
         f"{signed.archive}.minisig", page.body.content, fault=faults.status(503, times=1)
@@ -257,7 +259,7 @@ def test_a_signature_that_comes_late_is_waited_for(signed):
     assert signed.machine.server.paths.count(f"{signed.archive}.minisig") == 2
 
 
-def test_an_older_tool_under_the_name_of_a_newer_one_is_found_out(sandbox, server):
+def test_an_older_archive_under_a_newer_name_is_rejected(sandbox, server):
     upstreams = Upstreams(server)
     upstreams.publish("zig", ARCHIVES["zig"])
     sandbox.variables |= upstreams.variables
@@ -279,7 +281,7 @@ def test_an_older_tool_under_the_name_of_a_newer_one_is_found_out(sandbox, serve
     assert f"signature is for '{old.rpartition('/')[2]}', expected '{new.rpartition('/')[2]}'" in message
 
 
-def test_the_built_in_zig_takes_only_what_upstream_signed(sandbox, server):
+def test_the_built_in_zig_requires_a_signature_of_upstream(sandbox, server):
     upstreams = Upstreams(server)
     upstreams.publish("zig", ARCHIVES["zig"])
     sandbox.variables |= upstreams.variables

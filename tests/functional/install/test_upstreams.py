@@ -101,17 +101,17 @@ def test_a_built_in_tool_is_locked_for_all_platforms_installed_and_run(tool, mac
 
 
 @pytest.mark.parametrize("words", [("zig@0.15",), ("zig", "^0.15"), ("ziglang", "latest"), ("zig",)])
-def test_outside_of_a_project_install_takes_what_is_typed(words, machine):
+def test_install_outside_of_a_project_uses_its_arguments(words, machine):
     assert "installed zig 0.15.2" in machine("zig").ok("install", *words).out
 
 
-def test_tags_are_listed_without_git_too(machine):
+def test_tags_are_listed_without_git(machine):
     sandbox = machine("kubectl")
     without_git = {"PATH": os.path.dirname(sys.executable)}
     assert "installed kubectl 1.34.2" in sandbox.ok("install", "kubectl@1.34", env=without_git).out
 
 
-def test_credentials_of_a_redirect_are_nowhere_on_disk(machine):
+def test_credentials_of_a_redirect_are_not_stored(machine):
     sandbox = machine("gh")
     sandbox.write("gh=2")
     sandbox.ok("install")
@@ -175,7 +175,7 @@ def commands_of(tool, version, key):
     return commands.get(tool, {tool})
 
 
-def test_python_on_windows_has_a_place_for_scripts(upstreams, tmp_path):
+def test_python_on_windows_has_a_scripts_directory(upstreams, tmp_path):
     upstreams.publish("python", ARCHIVES["python"])
     place = paths.single_root(str(tmp_path))
     installed = installed_for("windows-x64", "python", "3.14.0+20251031", upstreams, place)

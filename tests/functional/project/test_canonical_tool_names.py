@@ -19,7 +19,7 @@ def refusal(box, line, other, spec):
 
 
 @pytest.mark.parametrize("command", [["install"], ["lock"], ["lock", "--check"], ["install", "--locked"]])
-def test_lines_with_another_name_are_refused_all_at_once(box, command):
+def test_all_lines_with_an_alias_are_rejected_at_once(box, command):
     box.write("g=1.0.0", "", "gam=^1, 2")
     (box.project / ".envmgr.lock").write_text('{"lockfile": 1, "resolved": {}, "tools": {}}\n')
     result = box.run(*command)
@@ -29,13 +29,13 @@ def test_lines_with_another_name_are_refused_all_at_once(box, command):
     assert not (box.home / "installs").exists()
 
 
-def test_what_comes_from_elsewhere_has_the_tools_own_name_too(box):
+def test_external_versions_require_the_canonical_name(box):
     box.write("g=system")
     assert refusal(box, 1, "g", "system") in box.run("install").err
 
 
 @pytest.mark.parametrize("named", ["gamma", "g"])
-def test_use_leaves_no_two_lines_for_one_tool(box, named):
+def test_use_writes_one_line_per_tool(box, named):
     box.write("g=1.0.0")
     result = box.run("use", named, "2.0.0")
     assert (result.code, refusal(box, 1, "g", "1.0.0") in result.err) == (1, True)
@@ -43,14 +43,14 @@ def test_use_leaves_no_two_lines_for_one_tool(box, named):
     assert not (box.home / "installs").exists()
 
 
-def test_the_command_line_takes_any_name_and_writes_the_tools_own(box):
+def test_the_command_line_accepts_aliases_and_writes_the_canonical_name(box):
     box.ok("use", "g", "1.0.0")
     assert (box.project / ".envmgr").read_text() == "gamma=1.0.0\n"
     box.ok("install", "gam@2.0.0")
     assert os.listdir(box.home / "installs") == ["gamma"]
 
 
-def test_a_shim_that_installs_what_is_missing_refuses_another_name(box):
+def test_a_shim_that_installs_missing_tools_rejects_an_alias(box):
     box.ok("install", "gamma@1.0.0")
     box.write("g=2.0.0")
     result = box.command(["gamma"], env={"ENVMGR_AUTO_INSTALL": "always"})
@@ -59,7 +59,7 @@ def test_a_shim_that_installs_what_is_missing_refuses_another_name(box):
     assert os.listdir(box.home / "installs/gamma") == ["1.0.0"]
 
 
-def test_a_tool_may_be_called_as_another_is_called_besides(box):
+def test_a_tool_may_have_the_alias_of_another_as_its_name(box):
     box.publish("g", ("3.0.0",))
     box.write("g=3.0.0")
     box.ok("install")

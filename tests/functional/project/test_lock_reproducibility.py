@@ -104,14 +104,14 @@ def test_every_platform_installs_with_the_same_bytes(team, locked, platform):
     assert team.on(platform, "install", **HABITS[PLATFORMS.index(platform) % 2]) == locked
 
 
-def test_a_second_machine_changes_nothing(team, locked):
+def test_a_second_machine_does_not_change_the_lock(team, locked):
     team.project(team.lines)
     for platform in ("windows-x64", "linux-arm64-musl", "macos-arm64"):
         assert team.on(platform, "install") == locked
     assert team.machine.ok("lock", "--check").code == 0
 
 
-def test_what_is_learned_by_installing_adds_up_to_the_same_in_any_order(team):
+def test_learned_digests_are_independent_of_the_order_of_installations(team):
     learned = set()
     for seed in (1, 2):
         team.project(["unsigned=1", "alpha=1"])
@@ -124,7 +124,7 @@ def test_what_is_learned_by_installing_adds_up_to_the_same_in_any_order(team):
     assert all(set(entry) == {"url", "sha256", "size"} for entry in entries.values())
 
 
-def test_a_lock_says_nothing_of_the_machine_that_wrote_it(team, locked):
+def test_a_lock_contains_nothing_of_the_machine_that_wrote_it(team, locked):
     text = locked.decode()
     assert str(team.machine.root) not in text
     assert text.endswith("}\n")

@@ -44,7 +44,7 @@ def test_install_writes_one_json_document(two_tools):
     assert [item["from_cache"] for item in forced["installed"]] == [True, True]
 
 
-def test_a_locked_install_takes_the_lock_as_it_is(two_tools):
+def test_a_locked_install_uses_the_lock_unchanged(two_tools):
     two_tools.ok("lock")
     two_tools.publish("alpha", ("1.0.0", "1.1.0", "1.9.0"), commands=("alpha", "alpha-helper"))
     assert "1.1.0" in two_tools.ok("install", "--locked").out
@@ -98,7 +98,7 @@ def test_use_keeps_comments_and_other_lines(two_tools):
     assert (two_tools.project / ".envmgr").read_text() == "alpha=2.0.0\nbeta=latest  # the newest\n"
 
 
-def test_a_global_version_holds_where_no_project_decides(sandbox, tmp_path):
+def test_a_global_version_applies_without_a_project(sandbox, tmp_path):
     sandbox.publish("alpha")
     sandbox.ok("use", "--global", "alpha", "1.0.0")
     elsewhere = tmp_path / "elsewhere"
@@ -109,14 +109,14 @@ def test_a_global_version_holds_where_no_project_decides(sandbox, tmp_path):
     assert sandbox.command(["alpha"], cwd=elsewhere).out == "alpha 1.0.0\n"
 
 
-def test_an_environment_variable_comes_before_every_file(two_tools):
+def test_an_environment_variable_overrides_every_file(two_tools):
     two_tools.ok("install")
     two_tools.ok("install", "alpha@2.0.0")
     assert two_tools.command(["alpha"], env={"ENVMGR_ALPHA_VERSION": "2.0.0"}).out == "alpha 2.0.0\n"
     assert two_tools.command(["alpha"]).out == "alpha 1.1.0\n"
 
 
-def test_the_nearest_file_that_names_the_tool_decides(two_tools):
+def test_the_nearest_file_with_the_tool_decides(two_tools):
     two_tools.ok("install")
     two_tools.ok("install", "alpha@2.0.0")
     nested = two_tools.project / "nested" / "deep"
@@ -145,7 +145,7 @@ def test_an_unconfigured_command_exits_with_126(two_tools, tmp_path):
     assert "envmgr use alpha 1.1.0" in result.err
 
 
-def test_exec_runs_with_the_named_tools_and_the_tools_own_code(two_tools):
+def test_exec_runs_with_the_named_tools_and_returns_the_exit_code(two_tools):
     two_tools.ok("install")
     two_tools.ok("install", "alpha@2.0.0")
     assert two_tools.ok("exec", "alpha@2", "--", "alpha", "-q").out == "alpha 2.0.0 <-q>\n"
@@ -153,7 +153,7 @@ def test_exec_runs_with_the_named_tools_and_the_tools_own_code(two_tools):
     assert two_tools.run("exec", "--", "sh", "-c", "exit 42").code == 42
 
 
-def test_auto_install_installs_what_a_shim_finds_missing(two_tools):
+def test_auto_install_installs_missing_tools_of_a_shim(two_tools):
     two_tools.ok("install")
     two_tools.write("alpha=2.0.0", "beta=latest")
     assert two_tools.command(["alpha"], env={"ENVMGR_AUTO_INSTALL": "always"}).out == "alpha 2.0.0\n"
@@ -206,7 +206,7 @@ def test_uninstall_removes_the_version_and_its_shims(two_tools):
     assert "alpha 1.1.0 is not installed" in result.err
 
 
-def test_a_new_program_of_a_tool_gets_a_shim_by_reshim(two_tools):
+def test_reshim_creates_a_shim_for_a_new_program(two_tools):
     two_tools.ok("install")
     directory = two_tools.ok("where", "alpha").out.strip()
     program = os.path.join(directory, "bin", "added")
@@ -217,14 +217,14 @@ def test_a_new_program_of_a_tool_gets_a_shim_by_reshim(two_tools):
     assert two_tools.command(["added"]).out == "added\n"
 
 
-def test_dry_run_says_what_would_happen_and_does_nothing(two_tools):
+def test_dry_run_reports_actions_without_effects(two_tools):
     result = two_tools.ok("install", "--dry-run")
     assert "would install alpha 1.1.0" in result.out
     assert not (two_tools.home / "installs").exists()
     assert not (two_tools.project / ".envmgr.lock").exists()
 
 
-def test_offline_uses_what_is_there_and_says_what_is_not(two_tools):
+def test_offline_uses_cached_files_and_names_missing_ones(two_tools):
     two_tools.ok("install")
     two_tools.ok("uninstall", "alpha@1.1.0")
     assert "installed alpha 1.1.0" in two_tools.ok("install", "--offline").out

@@ -58,7 +58,7 @@ def counts(sandbox: Sandbox, *arguments: str) -> dict[str, int]:
     return json.loads(result.err.rpartition("@counts ")[2])
 
 
-def test_installing_reads_the_lock_once_and_makes_the_shims_once(project):
+def test_installing_reads_the_lock_once_and_creates_the_shims_once(project):
     first = counts(project, "install")
     assert (first["read_bytes"], first["parse"], first["reshim"], first["_layout"]) == (1, 1, 1, 3)
     assert "select_candidates" not in first
@@ -78,7 +78,7 @@ def test_a_command_reads_and_parses_a_lock_once(project, command):
     [["current"], ["list"], ["which", "alpha"], ["where", "alpha"], ["exec", "--", "alpha"]],
     ids=lambda command: command[0],
 )
-def test_a_command_that_runs_all_day_resolves_once(project, command):
+def test_a_fast_command_resolves_once(project, command):
     project.ok("install")
     done = counts(project, *command)
     assert (done["read_bytes"], done["parse"]) == (1, 1)
@@ -86,7 +86,7 @@ def test_a_command_that_runs_all_day_resolves_once(project, command):
 
 
 @pytest.mark.parametrize("options", [[], ["--pin"]], ids=["as asked", "pinned"])
-def test_use_resolves_once_and_makes_the_shims_once(project, options):
+def test_use_resolves_once_and_creates_the_shims_once(project, options):
     project.ok("install")
     done = counts(project, "use", "beta", "^1.2", *options)
     assert (done["read_bytes"], done["parse"]) == (1, 1)

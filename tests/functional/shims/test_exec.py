@@ -27,24 +27,24 @@ def box(tmp_path):
     return made
 
 
-def test_a_command_of_a_tool_is_the_projects(box):
+def test_a_command_runs_the_version_of_the_project(box):
     assert box.run(*EXEC, "--", "node").stdout == "nodejs 20.1.0 node\n"
 
 
-def test_named_tools_come_before_the_projects(box):
+def test_named_tools_precede_the_projects(box):
     assert box.run(*EXEC, "nodejs@18", "--", "node").stdout == "nodejs 18.0.0 node\n"
     output = box.run(*EXEC, "nodejs@18", "--", "sh", "-c", 'echo "$NODE_ROOT|$JAVA_HOME"; node; java').stdout
     roots = "|".join(box.paths.install(*tool) for tool in (("nodejs", "18.0.0"), ("java", "21")))
     assert output == f"{roots}\nnodejs 18.0.0 node\njava 21 java\n"
 
 
-def test_a_tool_named_without_a_version_is_taken_as_the_project_asks_else_the_latest(box):
+def test_a_tool_without_a_version_is_the_projects_or_else_the_latest(box):
     assert box.run(*EXEC, "nodejs", "--", "node").stdout == "nodejs 20.1.0 node\n"
     (box.project / ".envmgr").write_text("java=21\n")
     assert box.run(*EXEC, "nodejs", "--", "node").stdout == "nodejs 20.1.0 node\n"
 
 
-def test_the_directories_of_all_tools_are_in_front_of_path_each_once(box):
+def test_the_directories_of_all_tools_are_prepended_to_path_once(box):
     path = box.run(*EXEC, "nodejs@20.1.0", "--", "sh", "-c", 'echo "$PATH"').stdout.strip().split(":")
     bins = [f"{box.paths.install(*tool)}/bin" for tool in (("nodejs", "20.1.0"), ("java", "21"))]
     assert path == [*bins, *box.variables["PATH"].split(":")]
@@ -57,19 +57,19 @@ def test_any_other_command_is_found_on_path(box):
     assert box.run(*EXEC, "--", str(script)).stdout == "here\n"
 
 
-def test_options_and_separators_after_the_command_are_the_commands(box):
+def test_options_and_separators_after_the_command_are_passed_to_it(box):
     done = box.run(*EXEC, "--", "printf", "%s|", "--json", "-v", "--", "--offline", "-C")
     assert done.stdout == "--json|-v|--|--offline|-C|"
 
 
-def test_bytes_that_are_no_text_arrive_unchanged(box):
+def test_undecodable_arguments_are_passed_unchanged(box):
     for locale in ("C", "C.UTF-8"):
         done = box.run(*EXEC, "--", "printf", "%s", b"\xff\xe9", LC_ALL=locale)
         assert os.fsencode(done.stdout) == b"\xff\xe9"
 
 
 @pytest.mark.parametrize("extra", [{}, {"LC_CTYPE": "C"}, {"LC_CTYPE": "C.UTF-8"}, {"LANG": "C"}])
-def test_no_variable_comes_or_goes_but_the_tools_own(box, extra):
+def test_only_variables_of_the_tools_change(box, extra):
     if not os.path.exists("/proc/self/environ"):
         pytest.skip("a locale that Python chose cannot be told here")
     done = box.run(*EXEC, "--", "env", clean=True, **extra)
@@ -82,7 +82,7 @@ def test_no_variable_comes_or_goes_but_the_tools_own(box, extra):
 
 
 @pytest.mark.parametrize("code", [0, 2, 130])
-def test_the_exit_code_is_the_commands(box, code):
+def test_the_exit_code_is_that_of_the_command(box, code):
     assert box.run(*EXEC, "--", "sh", "-c", f"exit {code}").returncode == code
 
 
@@ -96,7 +96,7 @@ def test_signals_reach_the_command(box):
         assert running.wait() == 9
 
 
-def test_a_missing_tool_of_the_project_is_not_passed_over(box):
+def test_a_missing_tool_of_the_project_is_an_error(box):
     box.request("nodejs=22\njava=21\n")
     done = box.run(*EXEC, "--", "java")
     assert done.returncode == 127
@@ -104,7 +104,7 @@ def test_a_missing_tool_of_the_project_is_not_passed_over(box):
     assert "envmgr install" in done.stderr
 
 
-def test_a_missing_tool_of_the_project_does_not_matter_when_others_are_named(box):
+def test_a_missing_tool_of_the_project_is_ignored_if_others_are_named(box):
     box.request("nodejs=22\njava=21\n")
     assert box.run(*EXEC, "nodejs@18", "--", "node").stdout == "nodejs 18.0.0 node\n"
 
@@ -121,21 +121,21 @@ def test_an_unknown_command_is_not_found(box):
     assert "no-such-command" in done.stderr
 
 
-def test_a_command_that_no_version_is_set_for_says_so(box):
+def test_a_command_without_a_version_is_an_error(box):
     box.install("gadget", "1.0.0", ["run-gadget"])
     done = box.run(*EXEC, "--", "run-gadget")
     assert done.returncode == 126
     assert "no version of run-gadget is set" in done.stderr
 
 
-def test_a_file_that_cannot_be_run_says_why(box):
+def test_a_file_that_cannot_be_run_is_an_error_with_the_cause(box):
     (box.project / "data").write_text("x")
     done = box.run(*EXEC, "--", "./data")
     assert done.returncode == 126
     assert "Permission denied" in done.stderr
 
 
-def test_another_directory_is_where_the_command_runs_too(box, tmp_path):
+def test_the_directory_option_is_the_working_directory_of_the_command(box, tmp_path):
     other = tmp_path / "other dir"
     box.request("nodejs=18.0.0\n", other)
     envmgr = (sys.executable, "-m", "envmgr", "-C", str(other), "exec", "--")

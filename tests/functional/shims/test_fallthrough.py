@@ -44,7 +44,7 @@ def test_a_requested_version_that_is_missing_is_an_error(box):
     assert "nodejs 22.0.0 is not installed" in done.stderr
 
 
-def test_the_first_version_of_a_requested_tool_is_not_passed_over(box):
+def test_the_first_version_of_a_requested_tool_is_required(box):
     box.request("zig=0.12.0\n")  # its command has a shim because of another tool
     done = box.run(box.shim("zig"))
     assert (done.returncode, done.stdout) == (127, "")
@@ -57,7 +57,7 @@ def test_a_request_takes_effect_at_once_after_a_plan(box):
     assert box.output("node") == "nodejs 20.1.0 node"
 
 
-def test_the_setting_turns_it_off(box):
+def test_the_setting_disables_the_fallthrough(box):
     assert box.output("node") == "system"
     done = box.run(box.shim("node"), ENVMGR_FALLTHROUGH="false")
     assert (done.returncode, done.stdout) == (126, "")
@@ -65,7 +65,7 @@ def test_the_setting_turns_it_off(box):
     assert box.run(box.shim("node")).returncode == 126
 
 
-def test_no_other_program_is_an_error(box):
+def test_without_another_program_the_shim_fails(box):
     done = box.run(box.shim("node"), PATH=box.paths.shims)
     assert done.returncode == 126
     assert "no version of node is set" in done.stderr

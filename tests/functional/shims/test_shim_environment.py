@@ -87,7 +87,7 @@ def environment_through(box, shell, variables):
 @pytest.mark.parametrize(
     "provided", [{}, INVALID_NAMES, RESET_BY_SHELLS, {"SHLVL": "7"}], ids=["none", "names", "reset", "level"]
 )
-def test_the_environment_arrives_unchanged_whatever_sh_is(box, shell, provided):
+def test_the_environment_is_passed_unchanged_with_each_sh(box, shell, provided):
     expected = {**box.variables, "PWD": str(box.project), **provided}
     box.slow_runs()
     for is_slow in (1, 0):
@@ -96,7 +96,7 @@ def test_the_environment_arrives_unchanged_whatever_sh_is(box, shell, provided):
 
 
 @pytest.mark.parametrize("name", INVALID_NAMES)
-def test_a_root_with_an_equals_sign_loses_no_variable(tmp_path, name):
+def test_a_root_with_an_equals_sign_keeps_all_variables(tmp_path, name):
     box = toolbox(tmp_path, "a=b")
     for shell in ("", "dash"):
         assert environment_through(box, shell, {name: "x"})[name] == "x"
@@ -117,7 +117,7 @@ def test_a_root_with_an_equals_sign_loses_no_variable(tmp_path, name):
         "noexec",
     ],
 )
-def test_options_that_the_caller_exports_do_not_reach_the_shim(box, option):
+def test_exported_shell_options_do_not_affect_the_shim(box, option):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/dash\nprintf '<%s>' \"$@\"\n")
     for _ in range(2):  # without a plan, and with it
         done = box.run(box.shim("node"), "a=b", "*", SHELLOPTS=option, BASHOPTS="failglob:nocasematch")
@@ -125,7 +125,7 @@ def test_options_that_the_caller_exports_do_not_reach_the_shim(box, option):
 
 
 @pytest.mark.parametrize("options", ["errexit", "nounset", "noglob", "noclobber", "errexit:nounset"])
-def test_a_stale_plan_runs_the_tool_whatever_options_bash_as_sh_inherits(box, options):
+def test_a_stale_plan_runs_the_tool_with_any_inherited_bash_options(box, options):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/dash\necho ran\n")
     box.run(box.shim("node"))
     box.request("nodejs=20.1.0\n# changed\n")
@@ -136,7 +136,7 @@ def test_a_stale_plan_runs_the_tool_whatever_options_bash_as_sh_inherits(box, op
 
 
 @pytest.mark.parametrize("variable", ["BASH_ENV", "ENV"])
-def test_a_start_file_of_the_caller_is_not_read(box, variable, tmp_path):
+def test_a_shell_start_file_is_not_read(box, variable, tmp_path):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/dash\necho ran\n")
     program(tmp_path / "start", "echo read; exit 4\n")
     for _ in range(2):
@@ -144,7 +144,7 @@ def test_a_start_file_of_the_caller_is_not_read(box, variable, tmp_path):
         assert (done.returncode, done.stdout) == (0, "ran\n")
 
 
-def test_functions_that_the_caller_exports_do_not_change_the_shim(box):
+def test_exported_shell_functions_do_not_affect_the_shim(box):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/dash\necho ran\n")
     script = "command() { echo hijacked; }; test() { false; }; export -f command test; node"
     for _ in range(2):

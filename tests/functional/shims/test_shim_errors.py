@@ -24,7 +24,7 @@ def box(tmp_path):
     return made
 
 
-def test_a_command_with_no_version_set_names_what_has_it(box):
+def test_a_command_without_a_version_names_the_tools_that_have_it(box):
     done = box.run(box.shim("node"))
     assert done.returncode == 126
     assert "no version of node is set" in done.stderr
@@ -46,7 +46,7 @@ def test_another_tool_that_is_missing_does_not_stop_a_command(box):
     assert box.output("python") == "python 3.12.1 python"
 
 
-def test_a_command_that_the_version_set_does_not_have_says_which_do(box):
+def test_a_command_missing_in_the_version_names_versions_that_have_it(box):
     box.request("nodejs=25.0.0\n")
     done = box.run(box.shim("corepack"))
     assert done.returncode == 127
@@ -61,12 +61,12 @@ def test_a_dotfile_with_a_bad_line_is_named_with_the_line(box):
     assert f"{box.project}/.envmgr:2:" in done.stderr
 
 
-def test_json_among_the_commands_arguments_is_not_ours(box):
+def test_a_json_option_of_the_command_is_passed_to_it(box):
     done = box.run(box.shim("node"), "--json")
     assert (done.returncode, done.stdout) == (126, "")
 
 
-def test_a_path_that_leads_back_to_the_shims_is_an_error_not_a_loop(box):
+def test_a_path_back_to_the_shims_is_an_error_and_not_a_loop(box):
     box.request(f"nodejs=path:{box.paths.shims}\n")
     done = box.run(box.shim("node"))
     assert done.returncode == 127
@@ -95,7 +95,7 @@ def test_shims_without_their_envmgr_use_the_one_on_path(box, changes):
     assert done.stdout == "exec --shim node -- a b\n"
 
 
-def test_shims_with_no_envmgr_left_say_so(box):
+def test_shims_without_any_envmgr_are_an_error(box):
     without_its_envmgr(box, python="/gone/python")
     (box.root / "shims/envmgr").unlink()
     done = box.run("/bin/sh", box.shim("node"), PATH=box.paths.shims)
@@ -111,7 +111,7 @@ def test_an_envmgr_that_is_itself_a_shim_is_an_error_not_a_loop(box):
     assert "its shim calls itself" in done.stderr
 
 
-def test_system_takes_the_next_on_path_that_is_no_shim(box, tmp_path):
+def test_system_runs_the_next_program_on_path_that_is_not_a_shim(box, tmp_path):
     for name in ("empty", "other", "mine"):
         (tmp_path / name).mkdir()
     program(tmp_path / "mine/node", '#!/bin/sh\necho mine "$@"\n')
@@ -130,7 +130,7 @@ def test_system_takes_the_next_on_path_that_is_no_shim(box, tmp_path):
     assert "no other node on PATH" in done.stderr
 
 
-def test_path_takes_an_installation_made_elsewhere_relative_to_the_file(box):
+def test_path_uses_an_external_installation_relative_to_the_file(box):
     elsewhere = box.directory / "tools" / "node" / "bin"
     elsewhere.mkdir(parents=True)
     program(elsewhere / "node", "#!/bin/sh\necho elsewhere\n")
@@ -145,7 +145,7 @@ def test_the_first_of_several_versions_that_has_a_command_runs(box):
     assert box.output("corepack") == "nodejs 20.1.0 corepack"
 
 
-def test_installing_what_is_missing_is_only_done_where_the_settings_say_so(box):
+def test_missing_tools_are_installed_only_if_the_settings_allow(box):
     box.request("nodejs=22.3.0\n")
     for policy in ("never", "ask"):
         done = box.run(box.shim("node"), ENVMGR_AUTO_INSTALL=policy)

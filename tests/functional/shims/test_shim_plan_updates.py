@@ -47,19 +47,19 @@ def lock(directory, version):
     (directory / ".envmgr.lock").write_text(json.dumps(document))
 
 
-def test_an_edit_is_seen(warm):
+def test_an_edit_is_detected(warm):
     (warm.project / ".envmgr").write_text("nodejs=22.0.0\n")
     assert warm.output("node") == "nodejs 22.0.0 node"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_an_edit_is_seen_whatever_sh_is(warm, shell):
+def test_an_edit_is_detected_with_each_sh(warm, shell):
     (warm.project / ".envmgr").write_text("nodejs=22.0.0\n")
     assert warm.run(*SHELLS[shell], warm.shim("node")).stdout == "nodejs 22.0.0 node\n"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_an_older_file_in_its_place_is_seen(warm, shell):
+def test_replacement_by_an_older_file_is_detected(warm, shell):
     older = warm.project / "older"
     older.write_text("nodejs=18.0.0\n")
     os.utime(older, (1_000_000_000, 1_000_000_000))
@@ -67,7 +67,7 @@ def test_an_older_file_in_its_place_is_seen(warm, shell):
     assert warm.run(*SHELLS[shell], warm.shim("node")).stdout == "nodejs 18.0.0 node\n"
 
 
-def test_an_edit_that_gives_the_file_an_older_time_is_seen(warm):
+def test_an_edit_with_an_older_time_is_detected(warm):
     file = warm.project / ".envmgr"
     before = file.stat()
     file.write_text("nodejs=18.0.0\n")
@@ -75,14 +75,14 @@ def test_an_edit_that_gives_the_file_an_older_time_is_seen(warm):
     assert warm.output("node") == "nodejs 18.0.0 node"
 
 
-def test_edits_in_quick_succession_are_all_seen(box):
+def test_edits_in_quick_succession_are_all_detected(box):
     file = box.project / ".envmgr"
     for version in ["20.1.0", "22.0.0", "18.0.0"] * 10:
         file.write_text(f"nodejs={version}\n")
         assert box.output("node") == f"nodejs {version} node"
 
 
-def test_an_edit_in_the_same_tick_as_the_plan_is_seen(box):
+def test_an_edit_in_the_same_clock_tick_as_the_plan_is_detected(box):
     """Give the input the very time the plan has: such an edit may have come after it was read."""
     assert box.output("node") == "nodejs 20.1.0 node"
     made = plan.path_of(box.paths, str(box.project), "node")
@@ -93,7 +93,7 @@ def test_an_edit_in_the_same_tick_as_the_plan_is_seen(box):
     assert box.output("node") == "nodejs 22.0.0 node"
 
 
-def test_a_file_touched_and_not_changed_gets_a_new_plan(warm):
+def test_a_touched_file_causes_a_new_plan(warm):
     warm.wait_for_clock()
     (warm.project / ".envmgr").touch()
     warm.wait_for_clock()
@@ -101,7 +101,7 @@ def test_a_file_touched_and_not_changed_gets_a_new_plan(warm):
     assert warm.is_fast("node")
 
 
-def test_a_dotfile_nearer_is_seen_and_the_project_keeps_its_plan(warm):
+def test_a_nearer_dotfile_is_detected_and_the_project_keeps_its_plan(warm):
     nested = warm.project / "a" / "b"
     nested.mkdir(parents=True)
     assert warm.is_fast("node", nested)
@@ -113,7 +113,7 @@ def test_a_dotfile_nearer_is_seen_and_the_project_keeps_its_plan(warm):
     assert warm.output("node", nested) == "nodejs 20.1.0 node"
 
 
-def test_a_dotfile_further_up_is_seen_when_it_comes_changes_and_goes(warm):
+def test_creation_change_and_removal_of_a_dotfile_above_are_detected(warm):
     warm.install("zig", "0.12.0", ["zig"], env={"ZIG": "{home}"})
     above = warm.directory / ".envmgr"
     show = {"node": "#!/bin/sh\necho $ZIG\n"}
@@ -126,7 +126,7 @@ def test_a_dotfile_further_up_is_seen_when_it_comes_changes_and_goes(warm):
     assert warm.output("node") == ""
 
 
-def test_a_lock_is_seen_when_it_comes_changes_and_goes(box):
+def test_creation_change_and_removal_of_a_lock_are_detected(box):
     box.install("nodejs", "20.0.0", ["node"])
     box.request("nodejs=20\n")
     assert box.output("node") == "nodejs 20.1.0 node"
@@ -143,14 +143,14 @@ def test_a_lock_is_seen_when_it_comes_changes_and_goes(box):
     assert box.output("node") == "nodejs 20.0.0 node"
 
 
-def test_an_override_holds_for_its_run_alone(warm):
+def test_an_override_applies_to_its_run_only(warm):
     assert warm.output("node", ENVMGR_NODEJS_VERSION="22.0.0") == "nodejs 22.0.0 node"
     assert warm.is_fast("node")
     assert warm.output("node") == "nodejs 20.1.0 node"
     assert warm.is_fast("node", ENVMGR_NODEJS_VERSION="")
 
 
-def test_an_override_of_a_tool_that_no_file_names_is_seen(warm):
+def test_an_override_of_an_unrequested_tool_is_detected(warm):
     home = warm.install("java", "21", ["java"], env={"JAVA_HOME": "{home}"})
     program(warm.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/sh\necho $JAVA_HOME\n")
     warm.reshim()
@@ -159,14 +159,14 @@ def test_an_override_of_a_tool_that_no_file_names_is_seen(warm):
     assert warm.output("node", ENVMGR_JAVA_VERSION="21") == str(home)
 
 
-def test_a_version_that_was_removed_is_not_run(warm):
+def test_a_removed_version_is_not_run(warm):
     warm.uninstall("nodejs", "20.1.0")
     done = warm.run(warm.shim("node"))
     assert done.returncode == 127
     assert "nodejs 20.1.0 is not installed" in done.stderr
 
 
-def test_a_tool_that_lent_its_variables_and_was_removed_is_seen(warm):
+def test_removal_of_a_tool_with_variables_is_detected(warm):
     warm.install("java", "21", ["java"], env={"JAVA_HOME": "{home}"})
     warm.request("nodejs=20.1.0\njava=21\n")
     warm.output("node")
@@ -175,12 +175,12 @@ def test_a_tool_that_lent_its_variables_and_was_removed_is_seen(warm):
     assert not warm.is_fast("node")
 
 
-def test_a_program_that_is_none_any_more_is_seen(warm):
+def test_a_program_that_is_no_longer_executable_is_detected(warm):
     (warm.root / "installs/nodejs/20.1.0/bin/node").chmod(0o644)
     assert warm.run(warm.shim("node")).returncode == 127
 
 
-def test_a_ceiling_is_seen_wherever_it_comes_from(warm):
+def test_a_ceiling_from_any_source_is_detected(warm):
     nested = warm.project / "a"
     nested.mkdir()
     assert warm.is_fast("node", nested)
@@ -191,7 +191,7 @@ def test_a_ceiling_is_seen_wherever_it_comes_from(warm):
     assert warm.output("node", nested) == "nodejs 20.1.0 node"
 
 
-def test_the_global_file_is_seen_when_it_comes_changes_and_goes(box, tmp_path_factory):
+def test_creation_change_and_removal_of_the_global_file_are_detected(box, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside")
     assert box.run(box.shim("node"), cwd=outside).returncode == 126
     file = box.root / "global.envmgr"
@@ -205,11 +205,11 @@ def test_the_global_file_is_seen_when_it_comes_changes_and_goes(box, tmp_path_fa
     assert box.run(box.shim("node"), cwd=outside).returncode == 126
 
 
-def test_the_plan_of_no_project_is_not_taken_for_one_of_the_root(box):
+def test_a_plan_without_a_project_is_not_used_for_the_root_directory(box):
     assert plan.path_of(box.paths, None, "node") != plan.path_of(box.paths, "/", "node")
 
 
-def test_a_directory_with_the_name_of_a_command_is_in_no_ones_way(warm):
+def test_a_directory_with_the_name_of_a_command_is_ignored(warm):
     nested = warm.project / "node"
     warm.request("nodejs=22.0.0\n", nested)
     assert warm.output("node", nested) == "nodejs 22.0.0 node"
@@ -235,7 +235,7 @@ def test_a_working_directory_with_dots_is_resolved_first(warm):
         assert done.stdout == "nodejs 20.1.0 node\n", pwd
 
 
-def test_the_users_name_for_a_directory_counts_not_where_its_links_lead(warm):
+def test_the_logical_path_of_a_directory_is_used(warm):
     elsewhere = warm.directory / "elsewhere"
     warm.request("nodejs=22.0.0\n", elsewhere)
     (elsewhere / "link").symlink_to(warm.project / "sub", target_is_directory=True)
@@ -245,7 +245,7 @@ def test_the_users_name_for_a_directory_counts_not_where_its_links_lead(warm):
     assert warm.output("node", warm.project / "sub") == "nodejs 20.1.0 node"
 
 
-def test_a_working_directory_that_was_removed_says_what_is_wrong(warm, tmp_path):
+def test_a_removed_working_directory_is_an_error_with_the_cause(warm, tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
     command = f"cd '{gone}' && rmdir '{gone}' && '{warm.shim('node')}'"
@@ -254,7 +254,7 @@ def test_a_working_directory_that_was_removed_says_what_is_wrong(warm, tmp_path)
     assert "Traceback" not in done.stderr
 
 
-def test_plans_that_cannot_be_written_keep_nothing_from_running(box):
+def test_commands_run_if_plans_cannot_be_written(box):
     os.makedirs(box.paths.data, exist_ok=True)
     with open(box.paths.plans, "w"):
         pass
@@ -263,14 +263,14 @@ def test_plans_that_cannot_be_written_keep_nothing_from_running(box):
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_broken_plan_keeps_nothing_from_running(warm, shell):
+def test_commands_run_with_a_damaged_plan(warm, shell):
     made = plan.path_of(warm.paths, str(warm.project), "node")
     with open(made, "w") as file:
         file.write("if then 'x\n")
     assert warm.run(*SHELLS[shell], warm.shim("node")).stdout == "nodejs 20.1.0 node\n"
 
 
-def test_plans_cleared_all_the_time_keep_nothing_from_running(warm):
+def test_commands_run_while_plans_are_cleared(warm):
     with subprocess.Popen([sys.executable, "-c", CLEAR_FOREVER, str(warm.root)]) as clearing:
         try:
             for _ in range(15):
@@ -281,7 +281,7 @@ def test_plans_cleared_all_the_time_keep_nothing_from_running(warm):
     plan.invalidate_all(single_root(str(warm.root)))
 
 
-def test_what_was_decided_before_an_installation_leaves_no_plan_after_it(box):
+def test_a_decision_from_before_an_installation_leaves_no_plan(box):
     """Hold a slow path up in the middle, install and reshim, and let it go on."""
     box.request("nodejs=20\n")
     draft = plan.start(box.paths)
@@ -292,7 +292,7 @@ def test_what_was_decided_before_an_installation_leaves_no_plan_after_it(box):
     assert box.output("node") == "nodejs 20.9.0 node"
 
 
-def test_many_runs_at_once_all_run(box):
+def test_concurrent_runs_all_succeed(box):
     running = [
         subprocess.Popen([box.shim("npm")], cwd=box.project, env=box.variables, stdout=subprocess.PIPE)
         for _ in range(40)

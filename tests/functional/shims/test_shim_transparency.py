@@ -37,7 +37,7 @@ def both_ways(box, *words, **variables):
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_arguments_arrive_unchanged_whatever_sh_is(box, shell):
+def test_arguments_are_passed_unchanged_with_each_sh(box, shell):
     for done in both_ways(box, *SHELLS[shell], box.shim("node"), *ARGUMENTS):
         assert done.returncode == 0
         assert done.stderr == ""
@@ -45,7 +45,7 @@ def test_arguments_arrive_unchanged_whatever_sh_is(box, shell):
 
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8", "POSIX"])
-def test_bytes_that_are_no_text_arrive_unchanged(box, locale):
+def test_undecodable_arguments_are_passed_unchanged(box, locale):
     for done in both_ways(box, box.shim("node"), b"caf\xe9", b"\xff\xfe", LC_ALL=locale):
         assert os.fsencode(done.stdout) == b"<caf\xe9><\xff\xfe>"
 
@@ -58,13 +58,13 @@ def test_every_shell_can_call_a_shim(box, shell):
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 126, 127, 255])
-def test_exit_codes_are_the_programs_own(box, code):
+def test_exit_codes_are_those_of_the_program(box, code):
     program(box.root / "installs/nodejs/20.1.0/bin/node", f"#!/bin/sh\nexit {code}\n")
     for done in both_ways(box, box.shim("node")):
         assert done.returncode == code
 
 
-def test_input_and_both_outputs_are_the_programs_own(box):
+def test_standard_streams_are_those_of_the_program(box):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/sh\ncat\necho oops >&2\n")
     for _ in range(2):
         done = subprocess.run(
@@ -79,7 +79,7 @@ def test_input_and_both_outputs_are_the_programs_own(box):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
-def test_signals_reach_the_program_itself(box, number):
+def test_signals_reach_the_program(box, number):
     trap = f"#!/bin/sh\ntrap 'echo caught; exit 9' {int(number)}\necho ready\nwhile :; do sleep 0.02; done\n"
     program(box.root / "installs/nodejs/20.1.0/bin/node", trap)
     for _ in range(2):
@@ -92,13 +92,13 @@ def test_signals_reach_the_program_itself(box, number):
             assert running.wait() == 9
 
 
-def test_a_program_killed_by_a_signal_is_seen_to_be(box):
+def test_a_program_killed_by_a_signal_is_reported_as_killed(box):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/sh\nkill -KILL $$\n")
     for done in both_ways(box, box.shim("node")):
         assert done.returncode == -signal.SIGKILL
 
 
-def test_a_program_dies_of_a_broken_pipe_both_ways(box):
+def test_a_program_is_killed_by_a_broken_pipe_with_and_without_a_plan(box):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/sh\nkill -PIPE $$\n")
     for done in both_ways(box, box.shim("node")):
         assert done.returncode == -signal.SIGPIPE
@@ -116,7 +116,7 @@ def test_a_program_dies_of_a_broken_pipe_both_ways(box):
         {"__envmgr_dir": "mine", "__envmgr_run": "mine", "ENVMGR_CEILING": ""},
     ],
 )
-def test_the_environment_of_the_program_is_its_callers_and_the_tools(box, extra):
+def test_the_environment_of_the_program_is_the_callers_plus_the_tools(box, extra):
     extra = {name: str(box.root) if value == "the root" else value for name, value in extra.items()}
     dump = f"#!{sys.executable} -IS\nimport os\nprint(open('/proc/self/environ').read())\n"
     home = box.install("java", "21", {"java": dump}, env={"JAVA_HOME": "{home}"})
@@ -129,7 +129,7 @@ def test_the_environment_of_the_program_is_its_callers_and_the_tools(box, extra)
         assert result == expected
 
 
-def test_shims_are_put_on_path_where_they_are_not(box):
+def test_shims_are_added_to_path_if_missing(box):
     box.install("java", "21", {"java": '#!/bin/sh\necho "$PATH"\n'})
     box.request("java=21\n")
     box.reshim()
@@ -137,7 +137,7 @@ def test_shims_are_put_on_path_where_they_are_not(box):
         assert done.stdout.strip() == f"{box.paths.shims}:/usr/bin:/bin"
 
 
-def test_a_program_that_runs_another_command_of_a_tool_gets_the_projects(box):
+def test_a_program_that_runs_another_command_uses_the_projects_version(box):
     box.install("npm", "10.0.0", {"npm": "#!/usr/bin/env node\n"})
     box.request("nodejs=20.1.0\nnpm=10.0.0\n")
     box.reshim()
@@ -160,7 +160,7 @@ def test_any_name_of_the_root_works(tmp_path, name):
     assert box.slow_runs() == 1
 
 
-def test_directories_that_are_no_text_work(tmp_path):
+def test_undecodable_directories_are_supported(tmp_path):
     box = Toolbox(tmp_path / os.fsdecode(b"caf\xe9"))
     box.install("nodejs", "20.1.0", {"node": ECHO})
     box.request("nodejs=20.1.0\n")

@@ -44,7 +44,7 @@ def until(look, expected):
     assert seen == expected
 
 
-def test_usage_follows_what_is_deployed_rolled_on_renamed_and_deleted(wire):
+def test_usage_follows_deployments_updates_renames_and_deletions(wire):
     name, tool = f"shop-{uuid.uuid4().hex[:8]}", f"npm:@{uuid.uuid4().hex}/name"
     environment = f"env-{uuid.uuid4().hex[:8]}"
     usage = f"/tools/{tool.replace('/', '%2F')}/usage?range=%3C2&environment={environment}"
@@ -86,7 +86,7 @@ def test_a_version_without_a_lock_is_reported_wherever_it_is_deployed(wire):
     until(lambda: [use["app"] for use in ask(wire, "GET", usage)["without_lock"]], [name])
 
 
-def test_usage_knows_of_every_deployment_that_was_answered(wire):
+def test_usage_includes_every_acknowledged_deployment(wire):
     name, environment = f"prompt-{uuid.uuid4().hex[:8]}", f"env-{uuid.uuid4().hex[:8]}"
     ask(wire, "POST", "/apps", {"name": name}, 201)
     usage = f"/tools/nodejs/usage?range=*&environment={environment}"

@@ -43,7 +43,7 @@ def listed(wire: Wire, target: str, limit: int, between) -> list:
 
 
 @pytest.mark.parametrize("sort", ["", "-id", "id", "created_at", "-created_at", "-tag", "tag", "updated_at"])
-def test_pages_hold_each_item_once_whatever_comes_between_them(wire, sort):
+def test_pages_list_each_item_once_despite_concurrent_changes(wire, sort):
     of = app(wire)
     there = [version(wire, of, f"1.{n}.0")["id"] for n in range(7)]
     result = listed(
@@ -59,7 +59,7 @@ def test_pages_hold_each_item_once_whatever_comes_between_them(wire, sort):
     )
 
 
-def test_a_page_is_the_same_after_what_it_began_with_is_deleted(wire):
+def test_a_page_is_stable_after_its_first_item_is_deleted(wire):
     of = app(wire)
     ids = [version(wire, of, f"1.{n}.0")["id"] for n in range(4)][::-1]
     first = wire.ask("GET", f"/apps/{of['id']}/versions?limit=2")
@@ -82,7 +82,7 @@ COLLECTIONS = [
 
 
 @pytest.mark.parametrize("target", COLLECTIONS)
-def test_a_list_is_sorted_as_its_description_says_and_has_no_offsets(wire, target):
+def test_a_list_is_sorted_as_documented_and_has_no_offsets(wire, target):
     parameters = wire.ask("GET", "/openapi.json").json["paths"][target]["get"]["parameters"]
     (sorts,) = [parameter["schema"]["enum"] for parameter in parameters if parameter.get("name") == "sort"]
     for sort in sorts:
@@ -97,7 +97,7 @@ def test_a_list_is_sorted_as_its_description_says_and_has_no_offsets(wire, targe
         assert wire.ask("GET", f"{target}?{query}").status == 400, query
 
 
-def test_lists_begin_with_the_newest_and_hold_fifty(wire):
+def test_lists_are_newest_first_and_have_fifty_items(wire):
     of = app(wire)
     ids = [
         created_resource(wire.ask("POST", "/versions", {"app_id": of["id"], "tag": f"1.{n}.0"}))["id"]
@@ -112,7 +112,7 @@ def test_lists_begin_with_the_newest_and_hold_fifty(wire):
 # Putting.
 
 
-def test_what_is_put_again_is_as_it_was(wire):
+def test_a_repeated_put_changes_nothing(wire):
     name = unique_name("env")
     of = app(wire)
     puts = [
@@ -160,7 +160,7 @@ def test_a_lock_is_stored_once_for_all_versions_with_it(wire, daemon):
 # Deployments.
 
 
-def test_a_second_deployment_is_refused_with_the_way_to_the_first(wire):
+def test_a_second_deployment_is_rejected_with_a_link_to_the_first(wire):
     first = deployment(wire, unique_name("env"))
     body = {"version_id": first["version_id"], "environment": first["environment"]}
     refused = wire.ask("POST", "/deployments", body)
@@ -171,7 +171,7 @@ def test_a_second_deployment_is_refused_with_the_way_to_the_first(wire):
     assert f"</deployments/{first['id']}>" in refused.header("link")
 
 
-def test_a_step_that_is_none_is_refused_with_those_there_are(wire):
+def test_an_invalid_transition_is_rejected_with_the_valid_ones(wire):
     target = f"/deployments/{deployment(wire, unique_name('env'))['id']}/statuses"
     refused = wire.ask("POST", target, {"status": "rolled_back"})
     assert refused.status == 409
@@ -211,7 +211,7 @@ def moments(value) -> list[str]:
     return own + [moment for inner in value.values() for moment in moments(inner)]
 
 
-def test_moments_are_in_rfc_3339_and_utc(wire):
+def test_times_are_in_rfc_3339_and_utc(wire):
     deployment(wire, unique_name("env"))
     created_resource(wire.ask("POST", "/auth/keys", {"name": "a key", "scopes": ["apps:read"]}))
     for target in ("/apps", "/versions", "/deployments", "/environments", "/users", "/auth/keys", "/matrix"):
@@ -221,7 +221,7 @@ def test_moments_are_in_rfc_3339_and_utc(wire):
 
 
 @pytest.mark.parametrize("target", COLLECTIONS)
-def test_what_a_resource_has_no_method_for_is_refused_with_those_it_has(wire, target):
+def test_an_unsupported_method_is_rejected_with_the_allowed_ones(wire, target):
     paths = wire.ask("GET", "/openapi.json").json["paths"]
     described = {method.upper() for method in paths[target]}
     refused = wire.ask("DELETE", target)
@@ -241,13 +241,13 @@ def test_the_root_leads_everybody_to_the_reference(daemon):
 
 
 @pytest.mark.parametrize("name", ["version_id", "app_id", "status"])
-def test_null_is_no_filter(wire, name):
+def test_null_is_rejected_as_a_filter(wire, name):
     refused = wire.ask("GET", f"/deployments?{name}=null")
     assert refused.status == 400
     assert refused.json["errors"][0]["pointer"] == f"?{name}"
 
 
-def test_a_stream_goes_on_after_the_last_entry_that_was_seen(wire, daemon, admin):
+def test_a_stream_resumes_after_the_last_received_entry(wire, daemon, admin):
     app(wire)
     newest = wire.ask("GET", "/audit/events?limit=2").json
     assert [entry["seq"] for entry in newest] == sorted((entry["seq"] for entry in newest), reverse=True)

@@ -114,7 +114,7 @@ def walk(tmp_path, server):
         daemon.end()
 
 
-def test_the_walkthrough_prints_what_it_shows(walk):
+def test_the_walkthrough_prints_the_documented_output(walk):
     different = []
     steps = transcript()
     assert len([line for line, _ in steps if line.startswith("envmgr alm")]) > 10
@@ -128,7 +128,7 @@ def test_the_walkthrough_prints_what_it_shows(walk):
     assert next(walk.pushes, None) is None, "the walk does not push all that it deploys"
 
 
-def test_the_server_is_started_by_the_client_and_says_what_to_type_next(tmp_path, server):
+def test_the_client_starts_the_server_which_prints_next_steps(tmp_path, server):
     machine = Sandbox(tmp_path / "machine", server)
     process = machine.start("alm", "serve", "--port", "0", "--data-dir", str(tmp_path / "alm"))
     try:

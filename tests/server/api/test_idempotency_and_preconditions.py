@@ -55,7 +55,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_post_with_a_key_has_one_effect_and_one_answer(wire, kind):
+def test_a_repeated_post_with_an_idempotency_key_has_one_effect_and_response(wire, kind):
     target, body = posts(wire)[kind]
     headers = {"Idempotency-Key": f'"{unique_name("key")}"'}
     first = wire.ask("POST", target, body, headers)
@@ -75,7 +75,7 @@ def test_a_post_with_a_key_has_one_effect_and_one_answer(wire, kind):
 
 
 def test_a_key_of_another_request_is_refused_with_both_requests(wire):
-    of, headers = app(wire), {"Idempotency-Key": named("key")}
+    of, headers = app(wire), {"Idempotency-Key": unique_name("key")}
     target = f"/apps/{of['name']}/versions"
     assert wire.ask("POST", "/versions", {"app_id": of["id"], "tag": "1.0.0"}, headers).status == 201
     refused = wire.ask("POST", target, {"tag": "1.0.0"}, headers)
@@ -93,7 +93,7 @@ def other(body: dict) -> dict:
 
 
 @pytest.mark.parametrize("change", ["version deleted", "version changed", "app changed", "app deleted"])
-def test_an_app_made_with_its_version_is_answered_the_same_whatever_came_since(wire, change):
+def test_a_replayed_creation_of_an_app_ignores_later_changes(wire, change):
     body, headers = {"name": unique_name(), "version": "1.0.0"}, {"Idempotency-Key": unique_name("key")}
     first = wire.ask("POST", "/apps", body, headers)
     of, made_with = f"/apps/{first.json['id']}", f"/versions/{first.json['version']['id']}"
@@ -113,7 +113,7 @@ def test_an_app_made_with_its_version_is_answered_the_same_whatever_came_since(w
         assert wire.ask("GET", f"{of}/versions").json == []
 
 
-def test_a_checkpoint_with_a_key_is_signed_once(wire):
+def test_a_checkpoint_with_an_idempotency_key_is_signed_once(wire):
     app(wire)
     headers = {"Idempotency-Key": unique_name("key")}
     first = wire.ask("POST", "/audit/checkpoints", None, headers)
@@ -123,7 +123,7 @@ def test_a_checkpoint_with_a_key_is_signed_once(wire):
     assert again.header("idempotent-replayed") == "true"
 
 
-def test_a_key_is_of_who_sent_it_and_free_again_after_a_refusal(wire, daemon):
+def test_an_idempotency_key_belongs_to_its_caller_and_is_released_on_rejection(wire, daemon):
     key = {"Idempotency-Key": unique_name("key")}
     name = unique_name()
     created_resource(wire.ask("POST", "/apps", {"name": name}))
@@ -138,7 +138,7 @@ def test_a_key_is_of_who_sent_it_and_free_again_after_a_refusal(wire, daemon):
         )
 
 
-def test_what_is_made_is_where_it_says(wire):
+def test_a_created_resource_is_found_at_its_location(wire):
     for kind, (target, body) in posts(wire).items():
         reply = wire.ask("POST", target, body)
         result = wire.ask("GET", reply.header("location"))
@@ -172,7 +172,7 @@ def resources(wire: Wire) -> dict[str, tuple[str, str, dict | None]]:
 
 
 @pytest.mark.parametrize("kind", ["app", "version", "deployment", "environment", "user", "key", "binding"])
-def test_a_resource_has_a_tag_and_changes_only_for_who_saw_it(wire, kind):
+def test_a_resource_has_an_etag_and_rejects_changes_with_a_stale_one(wire, kind):
     target, method, change = resources(wire)[kind]
     seen = wire.ask("GET", target).header("etag")
     assert re.fullmatch(r'"(\d+\.)?1"', seen)
@@ -193,7 +193,7 @@ def test_a_resource_has_a_tag_and_changes_only_for_who_saw_it(wire, kind):
 
 
 @pytest.mark.parametrize("kind", ["app", "version", "environment"])
-def test_what_takes_the_name_of_another_one_is_not_taken_for_it(wire, kind):
+def test_a_resource_that_reuses_a_name_has_another_etag(wire, kind):
     name, owner = unique_name(), app(wire)
     targets = {
         "app": ("/apps", {"name": name}, f"/apps/{name}"),
@@ -212,7 +212,7 @@ def test_what_takes_the_name_of_another_one_is_not_taken_for_it(wire, kind):
     assert wire.ask(method, target, change, {"If-Match": seen}).status == 412
 
 
-def test_a_lock_has_a_tag_and_is_sent_to_who_does_not_have_it(wire):
+def test_a_lock_has_an_etag_and_supports_not_modified(wire):
     target = f"/versions/{version(wire, app(wire))['id']}/lock"
     tag = wire.ask("GET", target).header("etag")
     assert wire.ask("GET", target, None, {"If-None-Match": tag}).status == 304
@@ -228,7 +228,7 @@ def strict(tmp_path_factory):
         daemon.end()
 
 
-def test_a_strict_server_changes_nothing_for_who_saw_nothing(strict):
+def test_a_strict_server_rejects_changes_without_a_precondition(strict):
     with strict.wire(strict.login()["access_token"]) as wire:
         new = app(wire)
         for method, body in (("PUT", {"name": new["name"]}), ("PATCH", {}), ("DELETE", None)):

@@ -29,7 +29,7 @@ def test_deployments_are_listed_by_the_id_and_by_the_name_of_their_app(wire):
 
 @pytest.mark.parametrize("of", ["versions", "deployments"])
 @pytest.mark.parametrize("ref", ["no-such-app", "999999"])
-def test_a_list_of_an_app_that_is_not_there_says_so(wire, of, ref):
+def test_a_list_of_an_unknown_app_is_an_error(wire, of, ref):
     reply = wire.ask("GET", f"/{of}?app={ref}")
     assert (reply.status, reply.json["detail"]) == (404, f"app '{ref}' not found")
 
@@ -54,7 +54,7 @@ def test_environments_are_listed_by_name_and_bindings_by_issuer(wire):
     assert listed(wire, f"/auth/bindings?issuer={issuer}") == [bound]
 
 
-def test_what_cannot_be_sorted_by_is_answered_with_all_that_can_be(wire):
+def test_an_invalid_sort_field_is_rejected_with_the_valid_ones(wire):
     reply = wire.ask("GET", "/apps?sort=colour")
     message = "expected one of created_at, id, name, updated_at, or -created_at, -id, -name, -updated_at"
     assert (reply.status, reply.json["errors"]) == (400, [{"pointer": "?sort", "detail": message}])
@@ -64,7 +64,7 @@ def test_what_cannot_be_sorted_by_is_answered_with_all_that_can_be(wire):
 @pytest.mark.parametrize(
     "moment", ["1763736000000", "2026-01-02", "2026-01-02T03:04:05", "yesterday", "9999-13"]
 )
-def test_a_moment_that_cannot_be_read_is_answered_with_one_that_can(wire, name, moment):
+def test_an_invalid_time_is_rejected_with_an_example(wire, name, moment):
     reply = wire.ask("GET", f"/audits?{name}={moment}")
     message = {
         "pointer": f"?{name}",

@@ -86,14 +86,14 @@ def test_lists_are_filtered_and_sorted(client, query, expected):
         ("/audits?resource=shop", "?resource"),
     ],
 )
-def test_what_means_nothing_is_pointed_at(client, path, pointer):
+def test_an_invalid_filter_is_reported_with_a_pointer(client, path, pointer):
     answer = client.get(path)
     assert answer.status_code == 400, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
-def test_a_type_of_event_that_there_is_not_is_answered_with_what_was_perhaps_meant(client):
+def test_an_unknown_event_type_is_rejected_with_suggestions(client):
     (error,) = client.get("/audits?event_type=appcreate").json()["errors"]
     assert error["detail"].endswith("did you mean AppCreated?")
     (error,) = client.get("/audits?event_type=x").json()["errors"]
@@ -136,13 +136,13 @@ def test_an_entry_beyond_the_end_is_not_found(client, seq):
 
 
 @pytest.mark.parametrize("seq", ["0", "9007199254740992", "9" * 30, "9" * 5000, "-1", "x", "1.5"])
-def test_what_is_no_number_of_an_entry_is_an_error_of_the_caller(client, seq):
+def test_an_invalid_entry_number_is_a_client_error(client, seq):
     assert client.get(f"/audits/{seq}").status_code in {400, 404}
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST"])
 @pytest.mark.parametrize("path", ["/audits", "/audits/1", "/audit/events"])
-def test_nothing_changes_an_entry(server, method, path):
+def test_an_entry_cannot_be_changed(server, method, path):
     with server.client("admin") as client:
         assert client.request(method, path, json={}).status_code == 405
 
@@ -154,20 +154,20 @@ def test_the_newest_events_are_an_array(client):
 
 @pytest.mark.parametrize("path", ["/audits", "/audits/1", "/audit/events", "/audit/checkpoints"])
 @pytest.mark.parametrize(("token", "status"), [("nobody", 401), ("ci", 403), ("shop", 403), ("viewer", 200)])
-def test_who_may_read_the_audit(server, path, token, status):
+def test_reading_the_audit_requires_its_scope(server, path, token, status):
     with server.client(token) as client:
         assert client.get(path).status_code == status
 
 
 @pytest.mark.parametrize(("token", "status"), [("nobody", 401), ("ci", 403), ("shop", 403), ("viewer", 200)])
-def test_a_stream_is_refused_before_it_begins(server, token, status):
+def test_a_stream_is_rejected_before_it_begins(server, token, status):
     headers = {"accept": "text/event-stream", "last-event-id": "0"}
     with server.client(token) as client, client.stream("GET", "/audit/events", headers=headers) as answer:
         assert answer.status_code == status
 
 
 @pytest.mark.parametrize(("token", "status"), [("user", 403), ("viewer", 403), ("ci", 403)])
-def test_only_administrators_have_the_audit_signed(server, token, status):
+def test_only_administrators_can_create_checkpoints(server, token, status):
     with server.client(token) as client:
         assert client.post("/audit/checkpoints").status_code == status
 
@@ -213,7 +213,7 @@ class Following:
                 yield id_, json.loads(line.removeprefix("data: "))
 
 
-def test_a_stream_gives_what_comes_from_now_on(tmp_path):
+def test_a_stream_sends_new_entries(tmp_path):
     with serving(tmp_path) as server, server.client() as client:
         server.append(events(2))
         with Following(client) as following:
@@ -238,7 +238,7 @@ def test_a_stream_resumes_where_it_broke_off(tmp_path):
 
 
 @pytest.mark.parametrize("after", ["8", "-1", "x"])
-def test_a_stream_cannot_resume_where_the_log_has_not_been(client, after):
+def test_a_stream_cannot_resume_beyond_the_end(client, after):
     answer = client.get("/audit/events", headers={"accept": "text/event-stream", "last-event-id": after})
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["pointer"].startswith("header:")
@@ -264,7 +264,7 @@ def test_streams_end_when_the_server_stops_and_the_end_is_signed(tmp_path):
         assert [item["seq"] for item in client.get("/audit/checkpoints").json()] == [2]
 
 
-def test_a_client_that_reads_nothing_neither_stops_the_others_nor_the_server(tmp_path):
+def test_a_client_that_reads_nothing_blocks_neither_others_nor_shutdown(tmp_path):
     import socket
 
     large = {"text": "x" * 20_000}
@@ -281,7 +281,7 @@ def test_a_client_that_reads_nothing_neither_stops_the_others_nor_the_server(tmp
                 assert [next(messages)[0] for _ in range(400)] == list(range(1, 401))
 
 
-def test_the_description_says_what_may_come_back():
+def test_the_openapi_document_lists_the_possible_responses():
     paths = Litestar(routes(None)).openapi_schema.to_schema()["paths"]
     followed = paths["/audit/events"]["get"]["responses"]["200"]["content"]
     assert set(followed) == {"application/json", "text/event-stream"}

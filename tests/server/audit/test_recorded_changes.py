@@ -73,7 +73,7 @@ def follow(answer, seen):
                 return
 
 
-def test_what_is_done_is_in_the_log_at_once(own):
+def test_changes_are_in_the_log_at_once(own):
     made, seen = {}, {}
     with client_of(own) as client, client_of(own) as follower:
         with follower.stream("GET", "/audit/events", headers={"accept": "text/event-stream"}) as answer:
@@ -112,7 +112,7 @@ def test_a_stopping_server_ends_streams_and_signs_the_end_of_the_log(own):
         assert wrong_with(client) == []
 
 
-def test_the_log_goes_on_where_a_killed_server_left_it(own):
+def test_the_log_continues_after_a_kill(own):
     with client_of(own) as client:
         create(client, "before")
     own.kill()

@@ -29,7 +29,7 @@ def cut(path, entries):
     connection.close()
 
 
-def test_a_truncated_log_is_reported_at_start_in_readiness_and_metrics_and_stops_no_work(daemon):
+def test_a_truncated_log_is_reported_and_the_server_continues(daemon):
     with daemon.wire(daemon.login()["access_token"]) as wire:
         for n in range(3):
             assert wire.ask("POST", "/apps", {"name": f"app-{n}"}).status == 201

@@ -60,7 +60,7 @@ def test_a_body_declared_too_large_is_discarded_without_being_read(daemon, admin
 
 
 @pytest.mark.parametrize("target", ["/apps", "/apps/x/versions", "/auth/login"])
-def test_who_waits_for_leave_to_send_too_much_gets_none(daemon, admin, target):
+def test_an_oversized_body_with_expect_continue_is_rejected(daemon, admin, target):
     with daemon.wire() as wire:
         wire.send(head_of(admin, target, f"Content-Length: {HUGE}", "Expect: 100-continue"))
         check_refused(daemon, wire.reply(), {413})
@@ -69,7 +69,7 @@ def test_who_waits_for_leave_to_send_too_much_gets_none(daemon, admin, target):
 @pytest.mark.parametrize(
     ("target", "limit"), [("/apps", 2**20), ("/auth/login", 2**20), ("/apps/x/versions", 7 * 2**20)]
 )
-def test_of_a_body_of_unknown_length_no_more_is_read_than_may_be_there(daemon, admin, target, limit):
+def test_a_body_of_unknown_length_is_read_up_to_the_limit(daemon, admin, target, limit):
     before, resident = daemon.received, daemon.resident
     chunk = f"{len(PIECE):x}\r\n".encode() + PIECE + b"\r\n"
     with daemon.wire() as wire:
@@ -82,7 +82,7 @@ def test_of_a_body_of_unknown_length_no_more_is_read_than_may_be_there(daemon, a
     check_lives(daemon)
 
 
-def test_a_lock_of_five_mebibytes_is_no_larger_than_it_may_be(wire):
+def test_a_lock_of_maximum_size_causes_no_internal_error(wire):
     app = wire.ask("POST", "/apps", {"name": unique_name()}).json
     document = json.loads(lock())
     artifact = document["tools"]["nodejs"]["20.11.0"]["artifacts"]["linux-x64"]
@@ -97,7 +97,7 @@ def test_a_lock_of_five_mebibytes_is_no_larger_than_it_may_be(wire):
 # Bodies that cannot be read.
 
 
-def test_no_body_is_too_deep_to_be_refused(daemon, admin, bodied):
+def test_a_body_of_any_depth_is_rejected(daemon, admin, bodied):
     assert len(bodied) > 15
     for method, target, fields in bodied:
         for deep in (ARRAYS, OBJECTS, NEVER_CLOSED):
@@ -117,7 +117,7 @@ def test_no_body_is_too_deep_to_be_refused(daemon, admin, bodied):
 @pytest.mark.parametrize(
     "form", ["@", '{"lockfile": @}', '{"lockfile": 1, "resolved": @}', '{"lockfile": 1, "tools": {"a": @}}']
 )
-def test_no_lock_is_too_deep_to_be_refused(daemon, wire, deep, form):
+def test_a_lock_of_any_depth_is_rejected(daemon, wire, deep, form):
     app = wire.ask("POST", "/apps", {"name": unique_name()}).json
     body = {"toolchain": {"lock": form.replace("@", deep.decode())}}
     check_refused(daemon, wire.ask("PUT", f"/apps/{app['id']}/versions/1", body), {400, 422})
@@ -152,5 +152,5 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_what_cannot_be_read_is_refused(daemon, wire, name):
+def test_an_undecodable_body_is_rejected(daemon, wire, name):
     check_refused(daemon, wire.ask("POST", "/apps", UNREADABLE[name]), {400})

@@ -39,7 +39,7 @@ NO_TEXTS = [None, True, 1, 1.5, [], ["a"], {}, {"a": "b"}]
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_no_name_holds_what_it_cannot(daemon, wire, name):
+def test_names_with_invalid_characters_are_rejected(daemon, wire, name):
     for method, target, body in naming(TEXTS[name]):
         if name == "all digits" and target not in {"/apps", "/apps/1"}:
             continue
@@ -64,7 +64,7 @@ def naming(value):
 
 
 @pytest.mark.parametrize("value", NO_TEXTS, ids=repr)
-def test_a_name_is_a_text(daemon, wire, value):
+def test_a_name_of_another_type_is_rejected(daemon, wire, value):
     for method, target, body in naming(value):
         check_refused(daemon, wire.ask(method, target, body), {400})
 
@@ -74,7 +74,7 @@ def test_a_name_is_a_text(daemon, wire, value):
     ["a\0b", "\x1b[2J", "\ud800", "a\udfff", "a" * 30_000, "a" * MEGABYTE, "\x7f"],
     ids=lambda text: ascii(text[:8]),
 )
-def test_no_prose_holds_what_it_cannot(daemon, wire, text):
+def test_texts_with_invalid_characters_are_rejected(daemon, wire, text):
     app = wire.ask("POST", "/apps", {"name": unique_name()}).json
     for method, target, body in [
         ("POST", "/apps", {"name": unique_name(), "description": text}),
@@ -103,7 +103,7 @@ def test_no_prose_holds_what_it_cannot(daemon, wire, text):
     ["0", "-1", "1.5", "1e400", "true", "null", '"1"', "[]", str(2**53), str(2**63), str(2**64), "9" * 5000],
     ids=lambda text: text[:24],
 )
-def test_a_number_is_one_that_can_be(daemon, wire, number):
+def test_invalid_numbers_are_rejected(daemon, wire, number):
     for target, body in [
         ("/versions", '{"app_id": %s, "tag": "1"}'),
         ("/deployments", '{"version_id": %s, "environment": "prod"}'),
@@ -144,7 +144,7 @@ def test_an_invalid_parameter_error_lists_the_allowed_values(wire):
         assert "regex" not in error["detail"], error
 
 
-def test_a_body_that_names_a_field_twice_is_refused_and_nothing_made(daemon, wire):
+def test_a_body_with_a_duplicate_field_is_rejected_without_effect(daemon, wire):
     first, last = unique_name(), unique_name()
     reply = wire.ask("POST", "/apps", f'{{"name": "{first}", "name": "{last}"}}'.encode())
     check_refused(daemon, reply, {400})
@@ -182,7 +182,7 @@ NO_IDS += [
 
 
 @pytest.mark.parametrize("ref", NO_IDS, ids=lambda text: text[:24])
-def test_what_is_no_id_finds_nothing(daemon, wire, ref):
+def test_an_invalid_id_is_not_found(daemon, wire, ref):
     for target in (
         f"/apps/{ref}",
         f"/apps/{ref}/versions",
@@ -253,7 +253,7 @@ CURSORS += [b'["-id","\\ud800",1]', b'["-id; DROP TABLE app",1,1]']
 
 
 @pytest.mark.parametrize("query", [*QUERIES, *map(cursor, CURSORS)], ids=lambda text: text[:40])
-def test_no_list_takes_what_means_nothing(daemon, wire, query):
+def test_lists_reject_invalid_parameters(daemon, wire, query):
     for target in ("/apps", "/versions", "/deployments", "/environments", "/audits", "/apps/1/versions"):
         check_refused(daemon, wire.ask("GET", f"{target}?{query}"), {400, 404} if "/1/" in target else {400})
 
@@ -298,7 +298,7 @@ FILTERS = [
         "/tools/nodejs/usage?range=",
     ],
 )
-def test_a_filter_finds_nothing_that_it_does_not_name(daemon, wire, target, value):
+def test_a_filter_matches_only_its_value(daemon, wire, target, value):
     reply = wire.ask("GET", target + value.replace(" ", "%20").replace(";", "%3B"))
     check_discreet(reply)
     assert reply.status in {200, 400, 404}, (reply, reply.text)
@@ -310,6 +310,6 @@ def test_a_filter_finds_nothing_that_it_does_not_name(daemon, wire, target, valu
     check_lives(daemon)
 
 
-def test_every_table_is_still_there(wire):
+def test_every_table_still_exists(wire):
     for target in ("/apps", "/versions", "/deployments", "/environments", "/audits", "/users", "/auth/keys"):
         assert wire.ask("GET", target).status == 200

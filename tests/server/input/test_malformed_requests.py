@@ -50,7 +50,7 @@ FRAMING = {
 
 
 @pytest.mark.parametrize("name", FRAMING)
-def test_what_may_be_read_in_two_ways_is_not_read(daemon, admin, name):
+def test_ambiguous_framing_is_rejected(daemon, admin, name):
     request = raw(admin, "POST /apps HTTP/1.1", JSON, *FRAMING[name], body=BODY + SMUGGLED)
     with Wire(daemon.port) as wire:
         wire.send(request)
@@ -71,7 +71,7 @@ CHUNKS = {
 
 
 @pytest.mark.parametrize("name", CHUNKS)
-def test_chunks_that_are_none_end_the_connection(daemon, admin, name):
+def test_invalid_chunks_close_the_connection(daemon, admin, name):
     head = raw(admin, "POST /apps HTTP/1.1", JSON, "Transfer-Encoding: chunked")
     with Wire(daemon.port) as wire:
         wire.send(head + CHUNKS[name] + SMUGGLED)
@@ -97,7 +97,7 @@ def test_a_chunk_with_an_endless_extension_is_not_buffered(daemon, admin):
 
 
 @pytest.mark.parametrize("refused", ["/apps", "/nowhere", "/auth/login"])
-def test_what_follows_a_refused_body_is_no_request(daemon, admin, refused):
+def test_bytes_after_a_rejected_body_are_not_a_request(daemon, admin, refused):
     request = raw(admin, f"POST {refused} HTTP/1.1", JSON, f"Content-Length: {100 * 2**20}", body=SMUGGLED)
     with Wire(daemon.port) as wire:
         wire.send(request)
@@ -106,7 +106,7 @@ def test_what_follows_a_refused_body_is_no_request(daemon, admin, refused):
             wire.reply()
 
 
-def test_a_body_that_was_never_read_is_no_request_either(daemon):
+def test_an_unread_body_is_not_a_request(daemon):
     """Without a token nothing is read; the next request on the connection is the one after the body."""
     with Wire(daemon.port) as wire:
         length = len(SMUGGLED)
@@ -123,7 +123,7 @@ def test_a_body_that_was_never_read_is_no_request_either(daemon):
         assert reply.status == 200
 
 
-def test_a_body_shorter_than_it_says_is_not_taken(daemon, admin):
+def test_a_body_shorter_than_its_length_is_rejected(daemon, admin):
     name = unique_name()
     body = json.dumps({"name": name}).encode()
     with Wire(daemon.port) as wire:
@@ -153,7 +153,7 @@ def test_a_body_shorter_than_it_says_is_not_taken(daemon, admin):
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_a_head_is_no_larger_than_it_need_be(daemon, admin, first, headers, status):
+def test_the_size_of_the_head_is_limited(daemon, admin, first, headers, status):
     reply = send_raw(daemon, raw(admin, first, *headers))
     if reply is not None:  # the answer may be lost with the connection that was still being written to
         check_refused(daemon, reply, {status})
@@ -178,7 +178,7 @@ def test_a_head_is_no_larger_than_it_need_be(daemon, admin, first, headers, stat
     ],
     ids=lambda text: ascii(text)[:24],
 )
-def test_what_is_no_request_is_refused(daemon, request_line):
+def test_an_invalid_request_is_rejected(daemon, request_line):
     reply = send_raw(daemon, f"{request_line}\r\nHost: x\r\n\r\n".encode())
     if reply is not None:
         check_refused(daemon, reply, {400, 404, 405, 414, 431, 505})
@@ -186,7 +186,7 @@ def test_what_is_no_request_is_refused(daemon, request_line):
 
 
 @pytest.mark.parametrize("request_line", ["GET /healthz", "GET  /healthz HTTP/1.1", "GET /healthz HTTP/2.0"])
-def test_what_is_nearly_a_request_is_the_last_on_its_connection(daemon, request_line):
+def test_a_malformed_request_is_the_last_on_its_connection(daemon, request_line):
     """Whoever reads it otherwise on the way here gets nothing that the next one on the connection waits for."""
     with Wire(daemon.port) as wire:
         wire.send(f"{request_line}\r\n\r\n".encode())
@@ -199,7 +199,7 @@ def test_what_is_nearly_a_request_is_the_last_on_its_connection(daemon, request_
 @pytest.mark.parametrize(
     "host", [[], ["Host: a", "Host: b"], ["Host: a b"], ["Host: \x7f"], ["Host: evil.example"]]
 )
-def test_nothing_depends_on_who_it_was_sent_to(daemon, host):
+def test_the_host_header_is_not_reflected(daemon, host):
     lines = ["GET /healthz HTTP/1.1", *host, "", ""]
     reply = send_raw(daemon, "\r\n".join(lines).encode())
     check_discreet(reply)
@@ -207,14 +207,14 @@ def test_nothing_depends_on_who_it_was_sent_to(daemon, host):
     assert b"evil" not in reply.body
 
 
-def test_a_client_of_old_is_answered_and_let_go(daemon):
+def test_an_http_1_0_client_is_answered_and_disconnected(daemon):
     with Wire(daemon.port) as wire:
         wire.send(b"GET /healthz HTTP/1.0\r\n\r\n")
         assert wire.reply().status == 200
         assert wire.rest() == b""
 
 
-def test_an_absolute_address_means_its_path(daemon, admin):
+def test_an_absolute_url_is_reduced_to_its_path(daemon, admin):
     for target, statuses in (
         ("http://evil.example/healthz", {200, 400, 404}),
         ("http://x/apps/1", {200, 400, 404}),
@@ -225,7 +225,7 @@ def test_an_absolute_address_means_its_path(daemon, admin):
         assert b"evil.example" not in b"".join(value.encode() for _, value in reply.headers)
 
 
-def test_an_absolute_address_opens_no_door(daemon):
+def test_other_notations_of_a_path_do_not_bypass_authentication(daemon):
     """What is public is decided by what will be served, not by how it is spelled."""
     for target in (
         "http://x/apps",
@@ -270,7 +270,7 @@ def test_an_absolute_address_opens_no_door(daemon):
         "/%0d%0aSet-Cookie:%20a=b",
     ],
 )
-def test_no_path_leads_out(daemon, admin, path):
+def test_path_traversal_reads_no_files(daemon, admin, path):
     reply = send_raw(daemon, raw(admin, f"GET {path} HTTP/1.1"))
     check_discreet(reply)
     assert reply.status in {400, 404, 405}, (reply, reply.text)
@@ -283,14 +283,14 @@ def test_no_path_leads_out(daemon, admin, path):
 
 
 @pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "LOCK", "PURGE", "SEARCH", "POST", "DELETE"])
-def test_a_method_that_a_resource_does_not_have_is_named(daemon, wire, method):
+def test_an_unsupported_method_is_rejected(daemon, wire, method):
     reply = wire.ask(method, "/matrix", headers={"Content-Length": "0"})
     check_refused(daemon, reply, {405})
     assert "GET" in reply.header("allow").split(", ")
 
 
 @pytest.mark.parametrize("target", ["x:80", "127.0.0.1:22", "/apps", "evil.example:443"])
-def test_it_is_no_proxy(daemon, admin, target):
+def test_the_server_does_not_act_as_a_proxy(daemon, admin, target):
     reply = send_raw(daemon, raw(admin, f"CONNECT {target} HTTP/1.1"))
     if reply is not None:
         check_refused(daemon, reply, {400, 404, 405})
@@ -321,7 +321,7 @@ def test_head_is_get_without_the_body(wire, target):
     assert wire.ask("GET", "/healthz").status == 200  # nothing was left on the connection
 
 
-def test_no_upgrade_is_made(daemon, admin):
+def test_upgrades_are_ignored(daemon, admin):
     for protocol in ("websocket", "h2c"):
         headers = ["Connection: Upgrade", f"Upgrade: {protocol}", "Sec-WebSocket-Version: 13"]
         headers += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]

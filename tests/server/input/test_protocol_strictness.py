@@ -17,7 +17,7 @@ def chunked(body: bytes, *trailers: str) -> bytes:
     return f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n" + lines + b"\r\n"
 
 
-def test_an_authorization_trailer_authenticates_nothing(daemon, admin):
+def test_an_authorization_trailer_does_not_authenticate(daemon, admin):
     body = chunked(json.dumps({"name": unique_name()}).encode(), f"Authorization: Bearer {admin}")
     head = f"POST /apps HTTP/1.1\r\nHost: x\r\n{JSON}\r\n{CHUNKED}\r\n\r\n".encode()
     check_refused(daemon, send_raw(daemon, head + body), {401})
@@ -30,7 +30,7 @@ def test_an_if_match_trailer_sets_no_condition(daemon, admin, wire):
     assert reply.status == 200
 
 
-def test_a_forwarded_for_trailer_names_no_client(daemon):
+def test_a_forwarded_for_trailer_is_ignored(daemon):
     request = f"POST /apps HTTP/1.1\r\nHost: x\r\n{JSON}\r\n{CHUNKED}\r\n\r\n".encode()
     check_refused(daemon, send_raw(daemon, request + chunked(b"{}", "X-Forwarded-For: 203.0.113.9")), {401})
     assert "203.0.113.9" not in daemon.output
@@ -72,13 +72,13 @@ def test_an_identity_encoding_is_accepted(daemon, admin):
 
 @pytest.mark.parametrize("limit", ["1e2", "+1", "01", "1.0", "0x1", "1_0", "%201", "%D9%A1"])
 @pytest.mark.parametrize("path", ["/apps", "/versions", "/deployments", "/audits", "/users", "/auth/keys"])
-def test_a_number_in_another_spelling_is_refused(daemon, wire, path, limit):
+def test_a_number_in_another_notation_is_rejected(daemon, wire, path, limit):
     reply = wire.ask("GET", f"{path}?limit={limit}")
     check_refused(daemon, reply, {400})
     assert reply.json["errors"][0]["pointer"] == "?limit"
 
 
-def test_a_header_number_in_another_spelling_is_refused(daemon, wire):
+def test_a_header_number_in_another_notation_is_rejected(daemon, wire):
     check_refused(daemon, wire.ask("GET", "/audit/events", None, {"Last-Event-ID": "1e2"}), {400})
 
 

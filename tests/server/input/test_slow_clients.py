@@ -28,7 +28,7 @@ JSON = "Content-Type: application/json"
 
 
 @pytest.mark.slow
-def test_who_does_not_finish_is_let_go_while_others_are_served(daemon, admin):
+def test_an_unfinished_request_times_out_while_others_are_served(daemon, admin):
     with ExitStack() as stack:
         unfinished = [
             b"GET /apps HTTP/1.1\r\nHost: x\r\n",
@@ -65,7 +65,7 @@ def test_a_half_closed_request_is_still_answered(daemon, admin):
     check_lives(daemon)
 
 
-def test_who_is_gone_before_the_answer_costs_nothing(daemon, admin):
+def test_a_client_that_disconnects_early_causes_no_error(daemon, admin):
     for _ in range(200):
         wire = Wire(daemon.port)
         wire.send(head(admin, method="GET", target="/apps?limit=200"))
@@ -106,7 +106,7 @@ def test_a_thousand_silent_connections_do_not_block_others(daemon, admin):
     check_lives(daemon)
 
 
-def test_who_does_not_read_the_answers_does_not_fill_the_memory(daemon, admin):
+def test_a_client_that_reads_nothing_does_not_fill_the_memory(daemon, admin):
     resident = daemon.resident
     with Wire(daemon.port, timeout=2) as wire:
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -118,7 +118,7 @@ def test_who_does_not_read_the_answers_does_not_fill_the_memory(daemon, admin):
     assert daemon.resident - resident < SPARE
 
 
-def test_secrets_stay_out_of_the_log_and_of_answers(daemon, admin):
+def test_secrets_are_neither_logged_nor_returned(daemon, admin):
     secret = f"hunter2-{uuid.uuid4().hex}"
     with daemon.wire(secret) as wire:
         for method, target, body in (

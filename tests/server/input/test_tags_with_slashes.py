@@ -22,7 +22,7 @@ def app(wire):
 
 
 @pytest.mark.parametrize("encoded", ENCODED_TAGS)
-def test_every_spelling_is_the_same_version(daemon, wire, app, encoded):
+def test_every_encoding_of_a_tag_is_the_same_version(daemon, wire, app, encoded):
     body = {"toolchain": {"lock": lock("go@1.22.0")}}
     made = wire.ask("PUT", f"/apps/{app}/versions/{encoded}", body)
     assert (made.status, made.json["tag"]) == (201, TAG)
@@ -56,7 +56,7 @@ def test_every_spelling_is_the_same_version(daemon, wire, app, encoded):
         ),
     ],
 )
-def test_what_is_no_tag_is_refused_and_nothing_made(daemon, wire, app, encoded):
+def test_an_invalid_tag_is_rejected_without_effect(daemon, wire, app, encoded):
     path = f"/apps/{app}/versions/{encoded}"
     for method, body in (("PUT", {}), ("GET", None)):
         reply = wire.ask(method, path, body)
@@ -64,7 +64,7 @@ def test_what_is_no_tag_is_refused_and_nothing_made(daemon, wire, app, encoded):
     assert wire.ask("GET", f"/apps/{app}/versions").json == []
 
 
-def test_a_lock_is_no_version(daemon, wire, app):
+def test_paths_that_end_in_lock_are_not_versions(daemon, wire, app):
     for path in ("a/lock", "a%2Flock", "a/b/lock", "a%2Fb%2Flock"):
         reply = wire.ask("PUT", f"/apps/{app}/versions/{path}", {})
         check_refused(daemon, reply, {405})
@@ -84,7 +84,7 @@ def test_a_caller_without_write_scope_cannot_write_tags_with_slashes(people, rul
         assert anonymous.ask("GET", f"/apps/{name}/versions/a%2Fb").status == 401
 
 
-def test_they_are_measured_with_all_others(wire, app):
+def test_requests_for_tags_with_slashes_share_the_metrics_route(wire, app):
     def measured(route):
         metrics = wire.ask("GET", "/metrics").body.decode()
         label = re.escape(f'route="/apps/{{app}}/versions/{route}"')

@@ -65,7 +65,7 @@ def new_version(wire, app, **members):
 
 
 @pytest.mark.slow
-def test_many_writers_never_wait_in_vain(daemon, admin, wire):
+def test_concurrent_writers_all_succeed(daemon, admin, wire):
     before = len(daemon.output)
     with WriterPool(daemon.port, admin, life_of_an_app, WRITERS) as crew:
         time.sleep(SECONDS)
@@ -94,7 +94,7 @@ COUNTERS = {
 
 
 @pytest.mark.parametrize("kind", COUNTERS)
-def test_no_update_is_lost_where_each_names_the_state_it_saw(daemon, admin, wire, kind):
+def test_concurrent_updates_with_etags_are_not_lost(daemon, admin, wire, kind):
     (target, field), stale = COUNTERS[kind](wire), []
 
     def increment():
@@ -120,7 +120,7 @@ def test_no_update_is_lost_where_each_names_the_state_it_saw(daemon, admin, wire
     assert set(stale) == {412}
 
 
-def test_of_those_who_saw_the_same_state_one_changes_it(daemon, admin, wire):
+def test_of_concurrent_updates_with_the_same_etag_one_succeeds(daemon, admin, wire):
     for kind, make in COUNTERS.items():
         target, field = make(wire)
         changes = [{field: n + 1 if kind == "environment" else str(n + 1)} for n in range(AT_ONCE)]
@@ -140,7 +140,7 @@ def test_of_those_who_saw_the_same_state_one_changes_it(daemon, admin, wire):
         ("/versions", lambda name, app: {"app_id": app["id"], "tag": name}),
     ],
 )
-def test_of_those_who_make_the_same_thing_one_does(daemon, admin, wire, target, body):
+def test_of_concurrent_creations_one_succeeds(daemon, admin, wire, target, body):
     app = new_app(wire)
     for _ in range(ROUNDS if target != "/users" else 1):
         same = body(unique_name("same"), app)
@@ -148,14 +148,14 @@ def test_of_those_who_make_the_same_thing_one_does(daemon, admin, wire, target, 
         assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
 
 
-def test_renames_to_one_name_leave_it_to_one(daemon, admin, wire):
+def test_of_concurrent_renames_to_one_name_one_succeeds(daemon, admin, wire):
     apps = [new_app(wire) for _ in range(AT_ONCE)]
     wanted = {"name": unique_name("wanted")}
     replies = together(daemon, admin, [("PATCH", f"/apps/{app['id']}", wanted) for app in apps])
     assert statuses(replies) == {200: 1, 409: AT_ONCE - 1}
 
 
-def test_requests_with_the_same_key_at_once_have_one_effect(daemon, admin, wire):
+def test_concurrent_requests_with_one_idempotency_key_have_one_effect(daemon, admin, wire):
     for _ in range(ROUNDS):
         body, key = {"name": unique_name("app")}, {"Idempotency-Key": f'"{uuid.uuid4()}"'}
         replies = together(daemon, admin, [("POST", "/apps", body)] * AT_ONCE, key)
@@ -169,7 +169,7 @@ def test_requests_with_the_same_key_at_once_have_one_effect(daemon, admin, wire)
         assert again.body == made[0].body
 
 
-def test_a_version_pushed_by_many_is_one(daemon, admin, wire):
+def test_concurrent_identical_pushes_create_one_version(daemon, admin, wire):
     app = new_app(wire)
     for _ in range(ROUNDS):
         target, push = f"/apps/{app['name']}/versions/{unique_name('v')}", {"toolchain": {"lock": lock()}}
@@ -178,7 +178,7 @@ def test_a_version_pushed_by_many_is_one(daemon, admin, wire):
         assert len({reply.json["id"] for reply in replies}) == 1
 
 
-def test_of_different_pushes_of_one_tag_the_first_stays(daemon, admin, wire):
+def test_of_different_pushes_of_one_tag_the_first_is_kept(daemon, admin, wire):
     app = new_app(wire)
     for _ in range(ROUNDS):
         target = f"/apps/{app['name']}/versions/{unique_name('v')}"
@@ -207,7 +207,7 @@ def test_one_deployment_of_an_app_is_active_in_an_environment(daemon, admin, wir
         }
 
 
-def test_a_deployment_ends_one_way(daemon, admin, wire):
+def test_concurrent_final_statuses_leave_one(daemon, admin, wire):
     version = new_version(wire, new_app(wire))
     for _ in range(ROUNDS):
         body = {"version_id": version["id"], "environment": unique_name("env")}
@@ -220,7 +220,7 @@ def test_a_deployment_ends_one_way(daemon, admin, wire):
         assert len(history) == 3
 
 
-def test_nothing_of_a_deleted_app_stays(daemon, admin, wire):
+def test_deleting_an_app_deletes_its_versions_and_placements(daemon, admin, wire):
     apps = [new_app(wire) for _ in range(ROUNDS)]
     for app in apps:
         pushes = [("PUT", f"/apps/{app['id']}/versions/v{number}", {}) for number in range(AT_ONCE)]
@@ -249,9 +249,7 @@ def deploying(version, number=AT_ONCE - 1):
 
 @pytest.mark.parametrize("number", [1, AT_ONCE - 1])
 @pytest.mark.parametrize("kind", ["app", "version"])
-def test_of_a_deletion_and_deployments_at_once_one_or_the_others_are_refused(
-    daemon, admin, wire, kind, number
-):
+def test_a_deletion_and_concurrent_deployments_exclude_each_other(daemon, admin, wire, kind, number):
     deleted = []
     for attempt in range(ROUNDS * 2):
         target, version = deletable(wire, kind)
@@ -273,7 +271,7 @@ def test_of_a_deletion_and_deployments_at_once_one_or_the_others_are_refused(
         assert list(pages(wire, f"/deployments?version_id={version_id}")) == []
 
 
-def test_what_is_deployed_while_an_app_is_deleted_by_force_came_before_that_and_ends(daemon, admin, wire):
+def test_deployments_during_a_forced_deletion_are_earlier_and_end(daemon, admin, wire):
     made = []
     for attempt in range(ROUNDS):
         target, version = deletable(wire, "app")
@@ -296,14 +294,14 @@ def milliseconds(moment):
 
 
 @pytest.mark.parametrize("kind", ["app", "version"])
-def test_what_was_not_deleted_as_it_had_changed_is_deployed_again(daemon, admin, wire, kind):
+def test_a_deletion_rejected_by_etag_allows_deployments_again(daemon, admin, wire, kind):
     target, version = deletable(wire, kind)
     requests = [("DELETE", target)] * AT_ONCE
     assert statuses(together(daemon, admin, requests, {"If-Match": '"1.99"'})) == {412: AT_ONCE}
     assert statuses(wire.ask(*item) for item in deploying(version)) == {201: AT_ONCE - 1}
 
 
-def test_a_refresh_token_used_by_many_lets_one_in_at_most(daemon):
+def test_a_refresh_token_is_valid_for_at_most_one_of_many_uses(daemon):
     refresh = {"refresh_token": daemon.login()["refresh_token"]}
     replies = together(daemon, "", [("POST", "/auth/refresh", refresh)] * AT_ONCE)
     assert statuses(replies)[200] <= 1

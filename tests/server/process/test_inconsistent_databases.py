@@ -68,7 +68,7 @@ def assert_refused(result: subprocess.CompletedProcess[str], name: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_database_that_was_removed_is_not_created_anew(data, service):
+def test_a_removed_database_is_not_created_again(data, service):
     (data / f"{service}.db").unlink()
     assert_refused(server(data, "serve", "all", "--port", "0"), f"{service}.db")
     assert_refused(server(data, "migrate"), f"{service}.db")
@@ -76,13 +76,13 @@ def test_a_database_that_was_removed_is_not_created_anew(data, service):
 
 
 @pytest.mark.parametrize("service", ["app", "gateway"])
-def test_a_database_that_is_empty_is_refused(data, service):
+def test_an_empty_database_is_rejected(data, service):
     (data / f"{service}.db").write_bytes(b"")
     assert_refused(server(data, "serve", "all", "--port", "0"), f"{service}.db")
 
 
 @pytest.mark.parametrize("service", ["app", "version", "deployment", "gateway"])
-def test_a_database_that_is_an_older_copy_is_refused(copies, data, service):
+def test_an_older_copy_of_a_database_is_rejected(copies, data, service):
     shutil.copy(copies[0] / f"{service}.db", data / f"{service}.db")
     assert_refused(server(data, "serve", "all", "--port", "0"), f"the database of {service}")
 

@@ -43,7 +43,7 @@ def daemon(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_nothing_is_lost_and_nothing_happens_twice(daemon):
+def test_writes_are_neither_lost_nor_repeated_despite_kills(daemon):
     token = daemon.login()["access_token"]
     with daemon.wire(token) as wire:
         made = wire.ask("POST", "/environments", {"name": AUTO, "rules": {"auto_deploy": [{"app": "*"}]}})

@@ -51,7 +51,7 @@ def command(*arguments: str, variables: Mapping[str, str] | None = None, stdin: 
     )
 
 
-def test_first_start_says_what_it_made_and_what_to_type_next_and_later_ones_do_not(fresh):
+def test_only_the_first_start_prints_what_it_created_and_next_steps(fresh):
     daemon = fresh(environment={"ALM_ADMIN_PASSWORD": ""}).start()
     output = daemon.output
     assert f"http://127.0.0.1:{daemon.port}" in output
@@ -67,7 +67,7 @@ def test_first_start_says_what_it_made_and_what_to_type_next_and_later_ones_do_n
     assert daemon.login("admin", password[1])["access_token"]
 
 
-def test_a_start_after_one_that_came_half_way_shows_the_password_that_it_makes(fresh):
+def test_a_start_after_an_interrupted_first_one_prints_the_password(fresh):
     daemon = fresh(environment={"ALM_ADMIN_PASSWORD": ""})
     assert command("migrate", "--data-dir", str(daemon.data)).returncode == 0
     password = re.search(r"password +(\S+)", daemon.start().output)
@@ -75,7 +75,7 @@ def test_a_start_after_one_that_came_half_way_shows_the_password_that_it_makes(f
     assert daemon.login("admin", password[1])["access_token"]
 
 
-def test_a_password_that_is_none_is_refused_before_anything_is_made(tmp_path):
+def test_an_invalid_password_is_rejected_before_anything_is_created(tmp_path):
     data = tmp_path / "data"
     refused = command(
         "serve", "all", "--port", "0", "--data-dir", str(data), variables={"ALM_ADMIN_PASSWORD": "admin"}
@@ -104,7 +104,7 @@ def test_a_second_server_on_the_same_data_fails_and_names_the_first(fresh):
     assert daemon.is_ready()
 
 
-def test_a_port_that_is_taken_is_refused_with_the_way_out(fresh, tmp_path):
+def test_a_used_port_is_an_error_with_a_hint(fresh, tmp_path):
     daemon = fresh().start()
     second = command("serve", "all", "--port", str(daemon.port), "--data-dir", str(tmp_path / "other"))
     assert second.returncode == 1
@@ -113,7 +113,7 @@ def test_a_port_that_is_taken_is_refused_with_the_way_out(fresh, tmp_path):
     assert "Traceback" not in second.stderr
 
 
-def test_a_data_directory_that_cannot_be_is_refused(tmp_path):
+def test_an_invalid_data_directory_is_rejected(tmp_path):
     (tmp_path / "file").write_text("")
     refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path / "file"))
     assert refused.returncode == 1
@@ -129,7 +129,7 @@ def test_a_data_directory_readable_by_others_is_reported(fresh):
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="modes stop nobody here")
-def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path):
+def test_an_unwritable_data_directory_is_rejected(tmp_path):
     (tmp_path / "theirs").mkdir(mode=0o500)
     refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path / "theirs"))
     assert refused.returncode == 1
@@ -153,7 +153,7 @@ def test_a_database_of_a_newer_server_is_refused_and_left_alone(fresh):
 @pytest.mark.parametrize(
     "arguments", [("serve", "all", "--port", "0"), ("dead-letters", "list"), ("migrate",)]
 )
-def test_a_file_that_is_no_database_ends_a_command_with_its_name_and_the_way_out(arguments, tmp_path):
+def test_a_file_that_is_not_a_database_is_an_error_with_its_name_and_a_hint(arguments, tmp_path):
     (tmp_path / "gateway.db").write_text("hello")
     if arguments[0] == "dead-letters":
         assert command("migrate", "--data-dir", str(tmp_path)).returncode == 1
@@ -162,7 +162,7 @@ def test_a_file_that_is_no_database_ends_a_command_with_its_name_and_the_way_out
     assert re.fullmatch(IS_DAMAGED.format(re.escape(str(tmp_path))), refused.stderr)
 
 
-def test_a_database_that_is_damaged_inside_is_named_when_the_start_comes_upon_it(tmp_path):
+def test_a_damaged_database_is_named_at_start(tmp_path):
     assert command("migrate", "--data-dir", str(tmp_path)).returncode == 0
     damage(tmp_path / "gateway.db", "user")
     refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path))
@@ -190,9 +190,7 @@ def damage(path: Path, table: str) -> None:
         ({"ALM_TRUSTED_PROXIES": "nowhere!"}, "ALM_TRUSTED_PROXIES"),
     ],
 )
-def test_a_setting_that_cannot_be_stops_the_start_with_what_is_wrong_and_the_way_out(
-    tmp_path, variables, output
-):
+def test_an_invalid_setting_stops_the_start_with_cause_and_hint(tmp_path, variables, output):
     refused = command(
         "serve", "all", "--data-dir", str(tmp_path / "data"), variables={"PORT": "0", **variables}
     )
@@ -203,13 +201,13 @@ def test_a_setting_that_cannot_be_stops_the_start_with_what_is_wrong_and_the_way
 @pytest.mark.parametrize(
     "arguments", [(), ("serve",), ("serve", "all", "--nonsense"), ("dead-letters", "retry")]
 )
-def test_a_command_line_that_makes_no_sense_ends_with_2_and_the_way_out(arguments):
+def test_an_invalid_command_line_exits_with_2_and_a_hint(arguments):
     refused = command(*arguments)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert re.fullmatch(r"error: .*\nhint: run `envmgr-alm.* --help` for usage\n", refused.stderr)
 
 
-def test_a_bug_ends_with_3_one_line_and_the_path_of_its_log(tmp_path):
+def test_an_internal_error_exits_with_3_and_the_path_of_its_log(tmp_path):
     script = "import sys; from envmgr.server.main import main, offline; "
     script += "offline.migrate = lambda _: 1 / 0; sys.exit(main(['migrate']))"
     done = subprocess.run(
@@ -229,7 +227,7 @@ def test_a_bug_ends_with_3_one_line_and_the_path_of_its_log(tmp_path):
         assert "Traceback" in log.read()
 
 
-def test_without_the_extra_one_line_says_how_to_get_it():
+def test_without_the_extra_one_line_shows_how_to_install_it():
     script = "import sys; sys.modules['litestar'] = None; from envmgr.server.main import main; "
     script += "sys.exit(main(['serve', 'all']))"
     done = subprocess.run(
@@ -240,7 +238,7 @@ def test_without_the_extra_one_line_says_how_to_get_it():
     assert "pipx install --force 'envmgr-toolchain[server]" in done.stderr
 
 
-def test_what_was_written_is_there_after_a_restart_and_after_a_kill(fresh):
+def test_data_is_kept_after_a_restart_and_after_a_kill(fresh):
     daemon = fresh().start()
     for end in (daemon.stop, daemon.kill):
         with daemon.wire(daemon.login()["access_token"]) as wire:
@@ -252,7 +250,7 @@ def test_what_was_written_is_there_after_a_restart_and_after_a_kill(fresh):
             assert wire.ask("GET", f"/apps/{name}/versions/1.0.0").status == 200
 
 
-def test_sigterm_lets_a_request_finish_takes_no_new_one_and_ends_with_0(fresh):
+def test_sigterm_finishes_requests_rejects_new_ones_and_exits_with_0(fresh):
     daemon = fresh().start()
     body = json.dumps({"name": "late"}).encode()
     with daemon.wire(daemon.login()["access_token"]) as wire:
@@ -322,7 +320,7 @@ def await_refusal(daemon: Daemon) -> None:
     raise AssertionError("the server still takes connections")
 
 
-def test_lines_of_the_log_are_json_and_hold_no_secret(fresh):
+def test_log_lines_are_json_without_secrets(fresh):
     daemon = fresh().start()
     session = daemon.login()
     with daemon.wire(session["access_token"]) as wire:
@@ -339,14 +337,14 @@ def test_lines_of_the_log_are_json_and_hold_no_secret(fresh):
         assert secret not in output
 
 
-def test_data_is_readable_to_its_owner_only(fresh):
+def test_data_is_private_to_its_owner(fresh):
     daemon = fresh().start()
     paths = [daemon.data, *daemon.data.iterdir()]
     assert {"jwt.secret", "audit.key", "gateway.db"} <= {path.name for path in paths}
     assert [path.name for path in paths if path.stat().st_mode & 0o077] == []
 
 
-def test_a_server_that_others_can_reach_says_that_nothing_is_encrypted(fresh):
+def test_a_server_beyond_loopback_warns_of_unencrypted_http(fresh):
     daemon = fresh("--host", "0.0.0.0").start()
     assert "listening_without_tls" in daemon.output
     daemon.stop()
@@ -354,7 +352,7 @@ def test_a_server_that_others_can_reach_says_that_nothing_is_encrypted(fresh):
     assert "listening_without_tls" not in fresh().start().output
 
 
-def test_migrate_makes_databases_that_a_server_takes(fresh, tmp_path):
+def test_migrate_creates_databases_for_the_server(fresh, tmp_path):
     data = tmp_path / "data"
     done = command("migrate", "--data-dir", str(data))
     assert (done.returncode, done.stderr) == (0, "")
@@ -362,7 +360,7 @@ def test_migrate_makes_databases_that_a_server_takes(fresh, tmp_path):
     fresh().start()
 
 
-def test_a_forgotten_password_is_reset_where_the_data_is(fresh):
+def test_a_forgotten_password_can_be_reset_on_the_host(fresh):
     daemon = fresh().start()
     old = daemon.login()["access_token"]
     arguments = ("admin", "reset-password", "--data-dir", str(daemon.data))
@@ -380,7 +378,7 @@ def test_a_forgotten_password_is_reset_where_the_data_is(fresh):
     assert refused.status == 401
 
 
-def test_commands_on_nothing_say_so(tmp_path):
+def test_commands_on_an_empty_directory_are_an_error(tmp_path):
     done = command("dead-letters", "list", "--data-dir", str(tmp_path / "none"))
     assert done.returncode == 1
     assert "--data-dir" in done.stderr
@@ -480,7 +478,7 @@ def test_stopping_with_a_damaged_database_names_it(fresh, service):
     assert f"{path} is damaged" in daemon.output or f"{path}: " not in daemon.output
 
 
-def test_garbage_in_the_audit_key_is_refused_with_the_cure(fresh):
+def test_an_invalid_audit_key_is_rejected_with_a_hint(fresh):
     daemon = fresh().start()
     assert daemon.stop() == 0
     (daemon.data / "audit.key").write_text("garbage\n")
@@ -491,7 +489,7 @@ def test_garbage_in_the_audit_key_is_refused_with_the_cure(fresh):
 
 
 @pytest.mark.parametrize("name", ["jwt.secret", "audit.key"])
-def test_a_secret_that_cannot_be_read_is_refused_with_its_name(fresh, name):
+def test_an_unreadable_secret_is_rejected_with_its_name(fresh, name):
     daemon = fresh().start()
     assert daemon.stop() == 0
     (daemon.data / name).unlink()

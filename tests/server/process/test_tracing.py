@@ -61,7 +61,7 @@ def rows(daemon, database, query, *values):
         return connection.execute(query, values).fetchall()
 
 
-def test_a_trace_goes_from_the_request_through_its_event_to_every_consumer(collector, daemon, wire):
+def test_a_trace_spans_the_request_its_event_and_every_consumer(collector, daemon, wire):
     reply = wire.ask("POST", "/apps", {"name": "traced"}, {"traceparent": TRACEPARENT})
     assert reply.status == 201
     spans = collector.await_spans(TRACE, "POST /apps", "publish alm/app", "process audit-log")
@@ -118,7 +118,7 @@ def test_an_unsampled_trace_is_propagated_and_not_exported(collector, daemon, wi
     assert collector.spans_of(trace) == []
 
 
-def test_events_of_signing_in_belong_to_their_request_too(collector, daemon):
+def test_events_of_sign_ins_belong_to_the_trace_of_their_request(collector, daemon):
     trace, headers = traced(3)
     with daemon.wire() as wire:
         wire.ask("POST", "/auth/login", {"username": "admin", "password": ADMIN_PASSWORD}, headers)
@@ -127,14 +127,14 @@ def test_events_of_signing_in_belong_to_their_request_too(collector, daemon):
     assert [span.parent for span in spans if span.kind == "producer"] == [request.id]
 
 
-def test_refusals_say_why_and_are_no_failures_of_the_server(collector, wire):
+def test_rejections_have_a_reason_and_are_not_server_errors(collector, wire):
     trace, headers = traced(4)
     assert wire.ask("GET", "/apps/nowhere", headers=headers).status == 404
     (request,) = collector.await_spans(trace, "GET /apps/{app}")
     assert (request.attributes["error.type"], request.is_error) == ("not-found", False)
 
 
-def test_a_path_that_there_is_not_has_no_route(collector, wire):
+def test_an_unknown_path_has_no_route(collector, wire):
     trace, headers = traced(5)
     assert wire.ask("GET", "/what/is/this", headers=headers).status == 404
     (request,) = collector.await_spans(trace, "GET")
@@ -150,7 +150,7 @@ def test_probes_are_not_traced(collector, wire):
     assert collector.spans_of(trace) == []
 
 
-def test_no_secret_gets_into_a_trace(collector, daemon):
+def test_traces_contain_no_secrets(collector, daemon):
     trace, headers = traced(8)
     session = daemon.login()
     with daemon.wire(session["access_token"]) as wire:
@@ -164,7 +164,7 @@ def test_no_secret_gets_into_a_trace(collector, daemon):
     assert b"topsecret" not in sent
 
 
-def test_what_was_not_sent_yet_is_sent_when_the_server_stops(tmp_path):
+def test_pending_spans_are_exported_on_shutdown(tmp_path):
     trace, headers = traced(9)
     with (
         Collector() as collector,
@@ -179,7 +179,7 @@ def test_what_was_not_sent_yet_is_sent_when_the_server_stops(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["away", "hangs"])
-def test_a_collector_that_takes_nothing_holds_up_nothing_and_is_named_once(tmp_path, kind):
+def test_an_unresponsive_collector_delays_nothing_and_is_logged_once(tmp_path, kind):
     with Collector(hangs=True) as collector:
         url = collector.url if kind == "hangs" else f"http://127.0.0.1:{free_port()}"
         with serving(tmp_path, url, OTEL_EXPORTER_OTLP_TIMEOUT="1") as daemon:
@@ -201,7 +201,7 @@ def test_a_collector_that_takes_nothing_holds_up_nothing_and_is_named_once(tmp_p
     assert url.endswith(warned[0]["collector"])
 
 
-def test_without_the_setting_nothing_that_sends_is_imported_and_traces_are_passed_on(tmp_path):
+def test_without_the_setting_no_exporter_is_imported_and_traces_are_propagated(tmp_path):
     daemon = Daemon(tmp_path, environment={"OTEL_EXPORTER_OTLP_ENDPOINT": "", "PYTHONVERBOSE": "1"}).start()
     try:
         with daemon.wire(daemon.login()["access_token"]) as wire:
@@ -214,7 +214,7 @@ def test_without_the_setting_nothing_that_sends_is_imported_and_traces_are_passe
         daemon.end()
 
 
-def test_without_the_extra_the_start_says_how_to_get_it(tmp_path):
+def test_without_the_extra_the_start_shows_how_to_install_it(tmp_path):
     script = "import sys; sys.modules['opentelemetry.exporter'] = None; "
     script += "from envmgr.server.main import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(

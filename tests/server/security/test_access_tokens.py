@@ -182,7 +182,7 @@ def by_secret(mint, secret):
 
 
 @pytest.mark.parametrize("attack", [wrong_claims, wrong_headers, wrong_signatures, confused])
-def test_a_token_that_is_not_quite_right_is_not_right(mint, attack):
+def test_a_modified_token_is_rejected(mint, attack):
     assert mint.status(mint.good) == 200
     assert (
         mint.status(mint.made()) == 200
@@ -191,7 +191,7 @@ def test_a_token_that_is_not_quite_right_is_not_right(mint, attack):
     assert let_in == {}
 
 
-def test_each_refused_token_is_on_record_once_and_not_in_full(mint):
+def test_each_rejected_token_is_recorded_once_and_truncated(mint):
     statuses = {}
     with mint.daemon.wire() as wire:
         for name, token in (wrong_signatures(mint) | confused(mint)).items():
@@ -209,7 +209,7 @@ def test_each_refused_token_is_on_record_once_and_not_in_full(mint):
     assert signature not in mint.daemon.output
 
 
-def test_a_token_is_taken_from_one_place_only(mint):
+def test_a_token_is_accepted_only_in_the_authorization_header(mint):
     good = mint.good
     with mint.daemon.wire() as wire:
         assert wire.ask("GET", f"/apps?access_token={good}").status in {400, 401}
@@ -236,13 +236,13 @@ def test_a_token_is_taken_from_one_place_only(mint):
         assert wire.ask("GET", "/apps", headers={"Authorization": f"Basic {basic}"}).status == 401
 
 
-def test_a_refresh_token_opens_no_door_but_its_own(mint):
+def test_a_refresh_token_is_valid_only_for_refresh(mint):
     assert mint.status(mint.person.refresh) == 401
     with mint.daemon.wire() as wire:
         assert wire.ask("POST", "/auth/refresh", {"refresh_token": mint.good}).status in {400, 401}
 
 
-def test_a_refresh_token_works_once_and_the_second_time_ends_all(mint):
+def test_a_reused_refresh_token_ends_the_session(mint):
     person = mint.people.new_user("viewer")
     with mint.daemon.wire() as wire:
         first = wire.ask("POST", "/auth/refresh", {"refresh_token": person.refresh})
@@ -254,7 +254,7 @@ def test_a_refresh_token_works_once_and_the_second_time_ends_all(mint):
     assert mint.status(person.token) == 401
 
 
-def test_a_key_is_its_id_and_its_secret_together(mint):
+def test_a_key_requires_its_id_and_its_secret(mint):
     item, two = mint.people.key(["apps:read"]), mint.people.key(["apps:read"])
     revoked = mint.people.revoked_key(["apps:read"])
     assert mint.status(item) == mint.status(two) == 200
@@ -279,7 +279,7 @@ def test_a_key_is_its_id_and_its_secret_together(mint):
     assert [key for key in wrong if mint.status(key) != 401] == []
 
 
-def test_no_secret_lies_about(mint):
+def test_secrets_are_stored_nowhere(mint):
     key = mint.people.key(["apps:read"])
     assert mint.status(key) == 200
     with mint.daemon.wire(mint.person.token) as wire:

@@ -136,11 +136,11 @@ def expected(needs, role, scopes):
     return None if let_in.get(needs, needs in scopes) else 403
 
 
-def test_the_table_has_every_operation_and_no_other(ruling):
+def test_the_table_has_exactly_the_operations_of_the_api(ruling):
     assert operations(ruling) == set(NEEDS)
 
 
-def test_every_operation_is_for_who_may_and_each_refusal_is_on_record_once(people):
+def test_every_operation_requires_its_scope_and_each_denial_is_recorded_once(people):
     numbers, wrong, refused = count(), [], {}
     for caller, (token, role, scopes) in everybody(people).items():
         for operation, needs in NEEDS.items():
@@ -204,7 +204,7 @@ def two_apps(people):
     return made[mine], made[other], people.key(READS | WRITES, apps=[mine])
 
 
-def test_a_key_for_an_app_reaches_no_other(people, two_apps):
+def test_a_key_for_an_app_cannot_access_others(people, two_apps):
     mine, other, key = two_apps
     app, version, deployment = other["app"], other["version"], other["deployment"]
     step, place = {"status": "rolled_back"}, {"version_id": version["id"], "environment": "staging"}
@@ -273,7 +273,7 @@ def test_a_key_for_an_app_reaches_no_other(people, two_apps):
         "/audit/events",
     ],
 )
-def test_a_key_for_an_app_sees_no_other_in_a_list(people, two_apps, target):
+def test_a_key_for_an_app_does_not_list_others(people, two_apps, target):
     mine, other, key = two_apps
     name, id_ = other["app"]["name"], other["app"]["id"]
     with people.daemon.wire(key) as wire:
@@ -287,7 +287,7 @@ def test_a_key_for_an_app_sees_no_other_in_a_list(people, two_apps, target):
         assert mine["app"]["name"] in seen
 
 
-def test_a_key_for_an_app_sees_and_changes_nothing_of_one_that_had_its_name(people):
+def test_a_key_for_an_app_cannot_access_a_deleted_namesake(people):
     name = f"shop-{uuid.uuid4().hex[:8]}"
     with people.daemon.wire(people.admin) as wire:
         old = people.deployed_app(wire, name, "prod")["deployment"]
@@ -316,7 +316,7 @@ def test_a_key_for_an_app_sees_and_changes_nothing_of_one_that_had_its_name(peop
     assert [item["id"] for item in seen] == [old["id"]]
 
 
-def test_a_key_for_an_app_does_what_it_is_for(people, two_apps):
+def test_a_key_for_an_app_can_access_its_app(people, two_apps):
     mine, _, key = two_apps
     with people.daemon.wire(key) as wire:
         made = wire.ask("PUT", f"/apps/{mine['app']['name']}/versions/2.0.0", {})

@@ -37,7 +37,7 @@ def restarted(daemon, **environment):
         raise
 
 
-def test_who_was_in_is_in_after_a_crash_and_who_was_out_is_out(daemon):
+def test_credentials_stay_valid_or_revoked_after_a_crash(daemon):
     ins, out = daemon.login(), daemon.login()
     with daemon.wire(ins["access_token"]) as wire:
         key = wire.ask("POST", "/auth/keys", {"name": "ci", "scopes": ["apps:read"]}).json["key"]
@@ -72,7 +72,7 @@ def test_failures_count_across_restarts(daemon):
         again.end()
 
 
-def test_a_secret_is_replaced_without_throwing_anybody_out(tmp_path):
+def test_a_secret_is_rotated_without_ending_sessions(tmp_path):
     daemon = Daemon(tmp_path, environment={"JWT_SECRET": SECRET})
     try:
         token = daemon.start().login()["access_token"]
@@ -97,7 +97,7 @@ def test_a_secret_is_replaced_without_throwing_anybody_out(tmp_path):
     ],
     ids=lambda setting: next(iter(setting)),
 )
-def test_a_setting_that_would_let_anybody_in_stops_the_server(tmp_path, setting):
+def test_an_insecure_setting_stops_the_server(tmp_path, setting):
     command = [sys.executable, "-m", "envmgr.server", "serve", "all", "--host", HOST]
     command += ["--port", str(free_port()), "--data-dir", str(tmp_path / "data")]
     done = subprocess.run(

@@ -116,7 +116,7 @@ def test_a_filter_by_a_hidden_app_is_answered_as_one_by_none(people, apps, targe
     assert first == second
 
 
-def test_walking_ids_finds_no_name(people, apps):
+def test_enumerating_ids_reveals_no_names(people, apps):
     hidden, key = apps
     secrets = json.dumps([hidden["app"]["name"], hidden["app"]["description"]])
     with people.daemon.wire(key) as wire:

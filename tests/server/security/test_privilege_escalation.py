@@ -49,7 +49,7 @@ def binding(scopes):
     }
 
 
-def test_a_key_with_the_users_scope_makes_no_one_that_can_do_more(people):
+def test_a_key_with_the_users_scope_cannot_create_users_with_more(people):
     with people.daemon.wire(people.key(["users:admin"])) as wire:
         body = {"username": f"evil-{uuid.uuid4().hex[:8]}", "password": PASSWORD, "role": "admin"}
         assert wire.ask("POST", "/users", body).status == 403
@@ -58,7 +58,7 @@ def test_a_key_with_the_users_scope_makes_no_one_that_can_do_more(people):
         assert wire.ask("POST", "/auth/bindings", binding(["apps:write"])).status == 403
 
 
-def test_a_role_in_what_is_sent_for_something_else_is_an_error(people):
+def test_a_role_field_in_other_bodies_is_an_error(people):
     user = people.new_user("user")
     with people.daemon.wire(user.token) as wire:
         for target, body in (
@@ -126,7 +126,7 @@ def test_a_disabled_user_loses_access_at_once(people, ruling, end):
     assert status(people, key, "GET", "/apps") == (401 if end in {"deactivated", "deleted"} else 200)
 
 
-def test_keys_are_their_makers_own(people):
+def test_keys_are_visible_only_to_their_creator(people):
     owner, another = people.new_user("user"), people.new_user("user")
     key = people.key(["apps:read"], token=owner.token)
     number = key.split("_")[1]
@@ -137,7 +137,7 @@ def test_keys_are_their_makers_own(people):
     assert status(people, key, "GET", "/apps") == 200
 
 
-def test_the_last_admin_stays(tmp_path):
+def test_the_last_admin_cannot_be_removed(tmp_path):
     # A server of its own: whoever shares one may have made another admin.
     daemon = Daemon(tmp_path).start()
     try:
@@ -173,7 +173,7 @@ def status(people, token, method, target, body=None):
         return wire.ask(method, target, body).status
 
 
-def test_a_failed_sign_in_is_on_record_once_and_without_what_was_typed(people, ruling):
+def test_a_failed_sign_in_is_recorded_once_without_the_input(people, ruling):
     typed = f"typed-{uuid.uuid4().hex}"
     user = people.new_user("viewer")
     for username in (user.name, typed):

@@ -124,7 +124,7 @@ def test_no_secret_is_stored_returned_or_logged(story):
     assert matches == []
 
 
-def test_what_must_be_secret_is_readable_to_its_owner_only(story):
+def test_secret_files_are_private_to_their_owner(story):
     modes = {path.name: path.stat().st_mode & 0o077 for path in story.daemon.data.iterdir() if path.is_file()}
     assert modes["jwt.secret"] == modes["audit.key"] == 0
     assert story.daemon.data.stat().st_mode & 0o077 == 0

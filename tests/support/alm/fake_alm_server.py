@@ -92,7 +92,7 @@ class FakeAlmServer:
                 "other content",
                 existing_digest=stored_version["digest"],
                 submitted_digest=digest,
-                differences=_differences(known, body),
+                differences=_differences(stored_version, body),
             )
         if stored_version:
             return ScriptedResponse(200, stored_version)

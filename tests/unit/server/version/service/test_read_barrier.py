@@ -43,7 +43,7 @@ def test_usage_waits_for_pending_deployment_events(tmp_path):
     run(tmp_path, scenario, published=2)
 
 
-def test_usage_is_unavailable_without_pending_deployment_events(tmp_path):
+def test_usage_is_unavailable_until_deployments_are_consumed(tmp_path):
     async def scenario(_, database, module):
         await deliver(module, event("EnvironmentCreated", 1, {}))
         with pytest.raises(ProjectionBehind, match="still being processed") as caught:
