@@ -15,6 +15,7 @@ from envmgr.kit.frozen import replace
 
 if TYPE_CHECKING:
     from envmgr.catalog.layout import Layout
+    from envmgr.catalog.list_cache import Fallback
     from envmgr.catalog.manifest import Manifest
     from envmgr.catalog.registry import Registry
     from envmgr.catalog.release import Listing, Signature
@@ -91,6 +92,11 @@ class Catalog:
     def version_of_url(self, tool: str, version: str, platform: Platform, url: str) -> str | None:
         """Return the version whose archive a URL is, without network access; None if it names none."""
         return url_versions.version_of_url(self.manifest(tool), version, platform, url)
+
+    @property
+    def fallbacks(self) -> tuple[Fallback, ...]:
+        """The uses of cached lists, where upstream could not be reached."""
+        return self._context.lists.fallbacks
 
     def locate(self, artifact: Artifact) -> Location:
         """Return the location of an artifact's bytes, with the request headers."""

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline, RateLimited, StorageError
+from envmgr.kit.errors import (
+    ConnectTimedOut,
+    HttpError,
+    InsecureUrl,
+    NetworkError,
+    Offline,
+    RateLimited,
+    StorageError,
+    Unreachable,
+)
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import write_atomic
 from envmgr.kit.http import urls
@@ -30,6 +41,18 @@ T = TypeVar("T")
 
 
 @frozen
+class Fallback:
+    """The use of cached data: the error of the request, and the age of the cached copy in seconds."""
+
+    error: NetworkError
+    age_seconds: float
+
+    def __str__(self) -> str:
+        """Return the error and what is used instead."""
+        return f"{self.error.message}; using cached data, {format_age(self.age_seconds)}"
+
+
+@frozen
 class Document:
     """A cached list: `url` after redirects, and the stored `headers` (lower case)."""
 
@@ -39,7 +62,11 @@ class Document:
 
 
 class ListCache:
-    """Fetches each URL once a run from upstream, or from `cache/index` if upstream is unreachable."""
+    """Fetches each URL once a run from upstream, or from `cache/index` if upstream is unreachable.
+
+    A cached list is requested in one attempt, and an unreachable host once a run. The first use of cached data is
+    reported.
+    """
 
     def __init__(self, paths: Paths, http: Http, offline: bool, progress: Progress | None = None) -> None:
         self._paths = paths
@@ -49,6 +76,13 @@ class ListCache:
         self._seen: dict[str, object] = {}
         self._guard = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
+        self._outages: dict[str, NetworkError] = {}
+        self._fallbacks: list[Fallback] = []
+
+    @property
+    def fallbacks(self) -> tuple[Fallback, ...]:
+        """The uses of cached data so far."""
+        return tuple(self._fallbacks)
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> bytes:
         """Return the body of a list; raise NetworkError if it can be neither fetched nor read from cache."""
@@ -81,15 +115,36 @@ class ListCache:
         self, url: str, headers: Mapping[str, str], stored: Document | None, path: str, limit: int
     ) -> Document:
         try:
-            response = self._http.get(url, {**headers, **_conditions(stored)}, limit=limit)
+            response = self._request(url, {**headers, **_conditions(stored)}, limit, is_cached=bool(stored))
         except NetworkError as error:
             if stored is None or not _is_transient(error):
                 raise
-            self._progress.message(f"{error.message}; using the cached list of {urls.redacted(url)}")
+            self._add_fallback(Fallback(error, _age_seconds(path)))
             return stored
         if response.status == _NOT_MODIFIED and stored is not None:
+            _mark_current(path)
             return stored
         return self._store(_document(response), url, path)
+
+    def _request(self, url: str, headers: Mapping[str, str], limit: int, *, is_cached: bool) -> Response:
+        """Request a list; raise the error of an unreachable host again without a request."""
+        peer = self._http.peer(url)
+        outage = self._outages.get(peer)
+        if outage is not None:
+            raise Unreachable(outage.message, outage.hint)
+        send = self._http.get_once if is_cached else self._http.get
+        try:
+            return send(url, headers, limit=limit)
+        except (Unreachable, ConnectTimedOut) as error:
+            self._outages[peer] = error
+            raise
+
+    def _add_fallback(self, fallback: Fallback) -> None:
+        with self._guard:
+            is_first = not self._fallbacks
+            self._fallbacks.append(fallback)
+        if is_first:
+            self._progress.message(f"warning: {fallback}")
 
     def _store(self, document: Document, url: str, path: str) -> Document:
         try:
@@ -98,6 +153,29 @@ class ListCache:
             # The request has succeeded: a cache that cannot be written must not fail it.
             self._progress.message(f"{error.message}; the list of {urls.redacted(url)} was not cached")
         return document
+
+
+def format_age(seconds: float) -> str:
+    """Format the age of cached data: "3 hours old"."""
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        count = int(seconds // length)
+        if count:
+            return f"{count} {unit}{'' if count == 1 else 's'} old"
+    return "less than a minute old"
+
+
+def _age_seconds(path: str) -> float:
+    """Return the seconds since upstream last confirmed a cached list."""
+    try:
+        return max(time.time() - os.stat(path).st_mtime, 0.0)
+    except OSError:
+        return 0.0
+
+
+def _mark_current(path: str) -> None:
+    """Record that upstream has confirmed a cached list; a read-only cache keeps its dates."""
+    with contextlib.suppress(OSError):
+        os.utime(path)
 
 
 def _refuse(url: str) -> Document:

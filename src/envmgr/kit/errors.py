@@ -197,6 +197,10 @@ class Unreachable(NetworkError):
     """The name does not resolve, or connections are refused: a retry within seconds does not help."""
 
 
+class ConnectTimedOut(NetworkError):
+    """No connection within the timeout, as where a network drops packets."""
+
+
 class HttpError(NetworkError):
     """A server responded with an error status."""
 

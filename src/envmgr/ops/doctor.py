@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,13 @@ from envmgr.kit.thread_pool import map_parallel
 from envmgr.lockformat.model import Artifact, Locked
 from envmgr.ops import install, reshim
 from envmgr.resolve import active, install_plan
+from envmgr.resolve.context import Context
 from envmgr.resolve.lock_update import Pin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from envmgr.install.store import Installed
-    from envmgr.resolve.context import Context
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 MAX_PARALLEL_CHECKS = 8
@@ -286,12 +287,20 @@ def _check_network(context: Context) -> Iterator[Finding]:
         yield Finding("network", OK, "skipped (offline)")
         return
     tools = sorted({request.tool for request in context.project.requests()})
-    results = map_parallel(lambda tool: _reach(context, tool), tools, MAX_PARALLEL_CHECKS)
+    with contextlib.closing(_probe(context)) as probe:
+        results = map_parallel(lambda tool: _reach(probe, tool), tools, MAX_PARALLEL_CHECKS)
+        cached = {fallback.error.message: fallback for fallback in probe.catalog.fallbacks}.values()
     findings = [finding for finding in results if finding]
+    findings += [Finding("network", WARNING, str(fallback), fallback.error.hint) for fallback in cached]
     yield from findings
     if not findings:
         summary = f"release lists of {_some(tools)} reachable" if tools else "skipped (no tools requested)"
         yield Finding("network", OK, summary)
+
+
+def _probe(context: Context) -> Context:
+    """Return a context that requests each list in one attempt and reports nothing by itself."""
+    return Context(context.environment, context.paths, flags={**context.flags, "http_retries": 0})
 
 
 def _reach(context: Context, tool: str) -> Finding | None:

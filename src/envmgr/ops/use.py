@@ -6,23 +6,26 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr import versions
-from envmgr.kit.errors import InvalidRequest
+from envmgr.install import store
+from envmgr.kit.digest import Digest
+from envmgr.kit.errors import ConnectTimedOut, InvalidRequest, Offline, Unreachable
 from envmgr.kit.file_locks import file_lock, name_of_path
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.fs import read_bytes, write_in_place
-from envmgr.lockformat.model import EMPTY
+from envmgr.lockformat.model import EMPTY, Artifact
 from envmgr.ops import install, reshim
 from envmgr.ops.install import InstallResult
 from envmgr.project import dotfile as dotfiles
 from envmgr.project import lockfile_io
 from envmgr.resolve import canonical_names, known_tools, lock_update
+from envmgr.resolve.lock_update import Pin
 
 if TYPE_CHECKING:
     from envmgr.install.installer import Outcome
+    from envmgr.install.store import Installed
     from envmgr.project.dotfile import Dotfile
     from envmgr.project.request import Request
     from envmgr.resolve.context import Context
-    from envmgr.resolve.lock_update import Pin
     from envmgr.resolve.tool_specs import ToolSpec
 
 _INSTALLABLE_KINDS = frozenset({"version", "tag"})
@@ -88,7 +91,34 @@ def _entries(context: Context, path: str) -> list[Request]:
 
 
 def _resolve(context: Context, path: str, tool: str, spec: str) -> Pin:
-    return _pin(context, path, [(tool, spec)])[0]
+    try:
+        return _pin(context, path, [(tool, spec)])[0]
+    except (Unreachable, ConnectTimedOut, Offline) as error:
+        installed = _newest_installed(context, tool, spec)
+        if installed is None:
+            raise
+        context.progress.message(
+            f"warning: {error.message}; using the installed {tool} {installed.version}, "
+            f"locked for {installed.platform} only until the next `envmgr lock`"
+        )
+        return _pin_of_installed(context, installed, spec)
+
+
+def _newest_installed(context: Context, tool: str, spec: str) -> Installed | None:
+    """Return the newest installed version that matches a spec; None also for a spec that needs a list."""
+    try:
+        version = versions.max_satisfying(store.versions(context.paths, tool), spec)
+    except ValueError:
+        return None
+    return store.get(context.paths, tool, version) if version else None
+
+
+def _pin_of_installed(context: Context, installed: Installed, spec: str) -> Pin:
+    artifact = Artifact(installed.url, Digest("sha256", installed.sha256), installed.size)
+    locked = lock_update.locked_artifacts(
+        context, installed.tool, installed.version, {installed.platform: artifact}
+    )
+    return Pin(installed.tool, spec, installed.version, locked)
 
 
 def _pin(context: Context, path: str, requests: list[tuple[str, str]]) -> list[Pin]:

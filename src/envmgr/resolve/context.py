@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _thread import RLock  # importing threading costs start-up time
+
 from envmgr.kit import environment as environments
 from envmgr.kit import paths as places
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 class Context:
     """One run's environment, directories, settings, project and connections.
 
-    Without a platform it is for the one this process runs on.
+    Without a platform it is for the one this process runs on. Each part is created once, also by several threads.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Context:
         flags: Mapping[str, object] | None = None,
         progress: Progress | None = None,
     ) -> None:
+        self._guard = RLock()
         self.environment = environment
         self.paths = paths
         self._platform = platform
@@ -60,29 +63,32 @@ class Context:
     @property
     def settings(self) -> Settings:
         """The settings in force."""
-        if self._settings is None:
-            from envmgr.kit.config import settings
+        with self._guard:
+            if self._settings is None:
+                from envmgr.kit.config import settings
 
-            self._settings = settings.load(self.environment, self.paths, self.flags)
-        return self._settings
+                self._settings = settings.load(self.environment, self.paths, self.flags)
+            return self._settings
 
     @property
     def project(self) -> Project:
         """The requests of the directory's dotfiles, the environment and the global file."""
-        if self._project is None:
-            from envmgr.project import discovery
+        with self._guard:
+            if self._project is None:
+                from envmgr.project import discovery
 
-            self._project = discovery.find(self.environment, self.paths)
-        return self._project
+                self._project = discovery.find(self.environment, self.paths)
+            return self._project
 
     @property
     def locks(self) -> LockFiles:
         """The lock files of this run, each read and parsed once."""
-        if self._locks is None:
-            from envmgr.project.lockfile_io import LockFiles
+        with self._guard:
+            if self._locks is None:
+                from envmgr.project.lockfile_io import LockFiles
 
-            self._locks = LockFiles()
-        return self._locks
+                self._locks = LockFiles()
+            return self._locks
 
     @property
     def progress(self) -> Progress:
@@ -96,36 +102,39 @@ class Context:
     @property
     def http(self) -> Http:
         """The connections of this run."""
-        if self._http is None:
-            from envmgr.kit.http.client import Http
+        with self._guard:
+            if self._http is None:
+                from envmgr.kit.http.client import Http
 
-            self._http = Http(self.settings, self.environment, self.progress)
-        return self._http
+                self._http = Http(self.settings, self.environment, self.progress)
+            return self._http
 
     @property
     def registry(self) -> Registry:
         """The tools that exist, without their releases, which need connections."""
-        if self._registry is None:
-            from envmgr.catalog.registry import Registry
+        with self._guard:
+            if self._registry is None:
+                from envmgr.catalog.registry import Registry
 
-            self._registry = Registry(self.paths, self.project.directories)
-        return self._registry
+                self._registry = Registry(self.paths, self.project.directories)
+            return self._registry
 
     @property
     def catalog(self) -> Catalog:
         """The tools that exist and their releases."""
-        if self._catalog is None:
-            from envmgr.catalog import catalog
+        with self._guard:
+            if self._catalog is None:
+                from envmgr.catalog import catalog
 
-            self._catalog = catalog.open_catalog(
-                registry=self.registry,
-                http=self.http,
-                settings=self.settings,
-                environment=self.environment,
-                paths=self.paths,
-                progress=self.progress,
-            )
-        return self._catalog
+                self._catalog = catalog.open_catalog(
+                    registry=self.registry,
+                    http=self.http,
+                    settings=self.settings,
+                    environment=self.environment,
+                    paths=self.paths,
+                    progress=self.progress,
+                )
+            return self._catalog
 
     def forget_project(self) -> None:
         """Read the dotfiles again on next use: one of them was written."""

@@ -188,6 +188,14 @@ def test_unclear_tags_are_an_error_that_names_them_and_the_command(ci, double):
     assert "hint: choose one, for example `envmgr alm push --tag web/v2.0.0`" in result.err
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:9", "localhost:9"])
+def test_a_server_that_refuses_connections_is_not_tried_again(ci, host):
+    result = ci.run("alm", "push", "--tag", "v1", "--url", f"http://{host}", env={"ENVMGR_HTTP_RETRIES": "4"})
+    assert result.code == 1
+    assert f"cannot reach {host}: connection refused" in result.err
+    assert ("retrying" in result.err, "attempts" in result.err) == (False, False)
+
+
 def test_a_push_from_a_subdirectory_sends_the_same_files(ci, double):
     below = ci.project / "src"
     below.mkdir()

@@ -250,7 +250,7 @@ def test_a_cached_list_is_used_while_upstream_fails(steady):
     steady.sandbox.ok("list", "--remote", "alpha")
     steady.sandbox.server.pages[INDEX].faults[:] = [faults.status(502)]
     result = steady.sandbox.ok("install")
-    assert "using the cached list of" in result.err
+    assert "using cached data, less than a minute old" in result.err
     steady.recovers()
 
 

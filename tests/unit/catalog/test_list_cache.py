@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline
+from envmgr.catalog.list_cache import format_age
+from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline, Unreachable
 from support.http import faults
 from support.registries import package_registries
 
@@ -77,7 +80,7 @@ def test_a_failing_upstream_is_replaced_by_the_cached_list(
     server.add("/list", "two", fault=fault)
     notes = package_registries.Notes()
     assert machine.run(progress=notes).lists.get(url) == b"one"
-    assert "using the cached list" in notes.notes[-1]
+    assert "; using cached data, less than a minute old" in notes.notes[-1]
 
 
 def test_an_unreachable_server_is_replaced_by_the_cached_list(server: Server, machine: Machine) -> None:
@@ -85,6 +88,74 @@ def test_an_unreachable_server_is_replaced_by_the_cached_list(server: Server, ma
     machine.run().lists.get(url)
     server.close()
     assert machine.run().lists.get(url) == b"one"
+
+
+def test_cached_data_is_used_after_one_request_and_reported_once(server: Server, machine: Machine) -> None:
+    addresses = [server.add(f"/list{number}", "one") for number in range(3)]
+    first = machine.run().lists
+    for url in addresses:
+        first.get(url)
+    server.requests.clear()
+    for number in range(3):
+        server.add(f"/list{number}", "two", fault=faults.status(503))
+    notes = package_registries.Notes()
+    lists = machine.run(progress=notes, http_retries=4).lists
+    assert [lists.get(url) for url in addresses] == [b"one"] * 3
+    assert server.paths == ["/list0", "/list1", "/list2"]
+    (note,) = notes.notes
+    assert note.startswith("warning: 127.0.0.1:")
+    assert note.endswith("/list0; using cached data, less than a minute old")
+    assert len(lists.fallbacks) == 3
+
+
+@pytest.mark.parametrize("reason", [socket.EAI_NONAME, socket.EAI_AGAIN])
+def test_a_name_that_does_not_resolve_is_looked_up_once_a_run(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    lookups: list[object] = []
+
+    def fail(host: object, *_args: object, **_options: object) -> None:
+        lookups.append(host)
+        raise socket.gaierror(reason, "no")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    lists = machine.run(http_retries=4).lists
+    for path in ("a", "b", "a"):
+        with pytest.raises(Unreachable, match=r"cannot resolve far\.example"):
+            lists.get(f"https://far.example/{path}")
+    assert len(lookups) == 1
+    with pytest.raises(Unreachable, match=r"cannot resolve other\.example"):
+        lists.get("https://other.example/a")
+    assert len(lookups) == 2
+
+
+def test_the_age_of_cached_data_is_that_of_the_last_confirmation(
+    server: Server, machine: Machine, tmp_path: Path
+) -> None:
+    url = server.add("/list", "one")
+    machine.run().lists.get(url)
+    (file,) = cached_files(tmp_path)
+    os.utime(file, (0, time.time() - 3 * 3600 - 60))
+    server.pages["/list"].faults.append(faults.status(503, times=1))
+    notes = package_registries.Notes()
+    machine.run(progress=notes).lists.get(url)
+    assert notes.notes[-1].endswith("using cached data, 3 hours old")
+    machine.run().lists.get(url)
+    assert time.time() - file.stat().st_mtime < 3600
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "less than a minute old"),
+        (60, "1 minute old"),
+        (7199, "1 hour old"),
+        (86_400, "1 day old"),
+        (864_000, "10 days old"),
+    ],
+)
+def test_ages_are_in_the_largest_unit(seconds: int, text: str) -> None:
+    assert format_age(seconds) == text
 
 
 @pytest.mark.parametrize("code", [401, 404])

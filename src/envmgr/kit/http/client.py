@@ -140,12 +140,23 @@ class Http:
         retry_policy = self.retry_policy()
         while True:
             try:
-                return self._get(url, {"accept-encoding": "gzip", **_lower_names(headers)}, limit)
+                return self._get(url, _lower_names(headers), limit)
             except NetworkError as error:
                 retry_policy.wait_or_raise(error)
 
-    def _get(self, url: str, headers: Mapping[str, str], limit: int) -> Response:
-        with self._opened(url, headers, decoded=True) as stream:
+    def get_once(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> Response:
+        """Send a GET request like `get`, in one attempt with the timeout of interactive requests."""
+        return self._get(url, _lower_names(headers), limit, interactive_timeout(self._settings.http_timeout))
+
+    def peer(self, url: str) -> str:
+        """Return the host that a URL is requested from: its mirror's, or its own."""
+        return urls.host(urls.apply_mirror(url, self._settings.mirrors))
+
+    def _get(
+        self, url: str, headers: Mapping[str, str], limit: int, timeout: float | None = None
+    ) -> Response:
+        headers = {"accept-encoding": "gzip", **headers}
+        with self._opened(url, headers, timeout, decoded=True) as stream:
             if stream.status == _UNSATISFIABLE:
                 raise self._status_error(stream.url, stream.status, stream.headers, headers)
             return Response(stream.status, stream.url, stream.headers, read_limited(stream, limit))
@@ -159,13 +170,15 @@ class Http:
             yield stream
 
     @contextlib.contextmanager
-    def _opened(self, url: str, headers: Mapping[str, str], *, decoded: bool) -> Iterator[Stream]:
+    def _opened(
+        self, url: str, headers: Mapping[str, str], timeout: float | None = None, *, decoded: bool
+    ) -> Iterator[Stream]:
         """Open a response or a file, following redirects."""
         address, allowed_headers = self._resolve_mirror(url, {**_BASE_HEADERS, **headers})
         visited = [address]
         while urls.split(address).scheme != "file":
             allowed_headers = self._with_credentials(address, allowed_headers)
-            response, attempt = self._send(address, allowed_headers)
+            response, attempt = self._send(address, allowed_headers, seconds=timeout)
             with contextlib.closing(response):
                 target = self._redirected(response, visited)
                 if target is None:

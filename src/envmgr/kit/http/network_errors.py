@@ -11,7 +11,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
-from envmgr.kit.errors import IncompleteDownload, NetworkError, Unreachable
+from envmgr.kit.errors import ConnectTimedOut, IncompleteDownload, NetworkError, Unreachable
 from envmgr.kit.frozen import frozen
 from envmgr.kit.http import urls
 
@@ -102,7 +102,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _connect_timeout(_: Exception, attempt: RequestAttempt) -> NetworkError:
-    return NetworkError(
+    return ConnectTimedOut(
         f"cannot reach {attempt.peer}: timed out after {attempt.timeout:g} s", ONLINE_HINT, passing=True
     )
 
