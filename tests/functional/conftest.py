@@ -1,4 +1,4 @@
-"""What functional tests get: a sandbox, and tools on a local server."""
+"""Fixtures of the functional tests: a sandbox, and tools on a local server."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, server: Server) -> Sandbox:
-    """Give a user's machine without any tool."""
+    """Return a user's machine without any tool."""
     return Sandbox(tmp_path / "a machine's root $x", server)
 
 
 @pytest.fixture
 def two_tools(sandbox: Sandbox) -> Sandbox:
-    """Give a user's machine, and a project that asks for two tools of the server."""
+    """Return a user's machine with a project that requests two tools of the server."""
     sandbox.publish("alpha", commands=("alpha", "alpha-helper"))
     sandbox.publish("beta", ("0.9.0", "1.2.0", "1.3.0-rc.1"))
     sandbox.write("alpha=^1.0", "beta=latest  # the newest")

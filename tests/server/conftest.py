@@ -1,4 +1,4 @@
-"""What tests of the whole server get: one running, for all tests of a worker."""
+"""Fixtures of the tests of the whole server: a running one for all tests of a worker."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ LONGEST = "test_kill_and_restart.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that workers end together."""
+    """Run the longest tests first, so that workers end together."""
     items.sort(key=lambda item: item.path.name != LONGEST)
 
 
 @pytest.fixture(scope="session")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Give a running server; tests share it, so they use names of their own."""
+    """Yield a running server that tests share with unique names."""
     daemon = Daemon(tmp_path_factory.mktemp("alm"))
     try:
         yield daemon.start()
@@ -35,20 +35,20 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture(scope="session")
 def admin(daemon: Daemon) -> str:
-    """Give the token of an administrator."""
+    """Return the token of an administrator."""
     return daemon.login()["access_token"]
 
 
 @pytest.fixture
 def wire(daemon: Daemon, admin: str) -> Iterator[Wire]:
-    """Give an administrator's connection to the server that tests share."""
+    """Yield an administrator's connection to the shared server."""
     with daemon.wire(admin) as wire:
         yield wire
 
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
-    """Give a server of its own, where tests may be refused as often as they like, and who has to do with it."""
+    """Yield a server of its own with users and keys, for tests with many rejected requests."""
     daemon = Daemon(tmp_path_factory.mktemp("access"))
     try:
         yield Accounts(daemon.start())
@@ -58,14 +58,14 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
 
 @pytest.fixture
 def ruling(people: Accounts) -> Iterator[Wire]:
-    """Give an administrator's connection to the server of `people`."""
+    """Yield an administrator's connection to the server of `people`."""
     with people.daemon.wire(people.admin) as wire:
         yield wire
 
 
 @pytest.fixture(scope="session")
 def bodied(daemon: Daemon) -> list[tuple[str, str, list[str]]]:
-    """Give every operation that takes a body: method, target, and the names of its fields."""
+    """Return every operation with a body: method, target, and the names of its fields."""
     with daemon.wire() as wire:
         document = wire.ask("GET", "/openapi.json").json
     return [
@@ -77,7 +77,7 @@ def bodied(daemon: Daemon) -> list[tuple[str, str, list[str]]]:
 
 
 def _filled(path: str) -> str:
-    """Put something into the parameters of a path."""
+    """Return a path with values for its parameters."""
     return "/".join("1" if step.startswith("{") else step for step in path.split("/"))
 
 

@@ -1,4 +1,4 @@
-"""What functional tests of `envmgr alm` get: a machine, a project under git, and a server."""
+"""Fixtures of the functional tests of `envmgr alm`: a machine, a project under git, and a server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def machine(tmp_path: Path, server: Server) -> Sandbox:
-    """Give a user's machine whose project is a git repository with a lock."""
+    """Return a user's machine whose project is a git repository with a lock."""
     sandbox = Sandbox(tmp_path / "a machine's root $x", server)
     sandbox.variables |= {**QUIET, "ENVMGR_HTTP_RETRIES": "0"}
     sandbox.write("alpha=^1.0")
@@ -32,7 +32,7 @@ def machine(tmp_path: Path, server: Server) -> Sandbox:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Give a real server with apps and deployments, which the tests of a file share."""
+    """Yield a real server with apps and deployments, shared by the tests of a file."""
     world = World(tmp_path_factory.mktemp("world"))
     try:
         yield world.start()
@@ -42,18 +42,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def ada(world: World, tmp_path: Path, server: Server) -> Sandbox:
-    """Give the machine of somebody who is signed in there."""
+    """Return a machine whose user is signed in to that server."""
     return world.machine(tmp_path, server)
 
 
 @pytest.fixture
 def double() -> FakeAlmServer:
-    """Give an ALM server in memory, to look into and to trip up."""
+    """Return a fake ALM server, for inspection and faults."""
     return FakeAlmServer()
 
 
 @pytest.fixture
 def alm(double: FakeAlmServer) -> Iterator[Scripted]:
-    """Serve it."""
+    """Yield the running fake server."""
     with double.run() as running:
         yield running

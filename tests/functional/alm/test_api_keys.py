@@ -1,4 +1,4 @@
-"""What `envmgr alm keys` makes on a real server, and what it lets a CI job do there."""
+"""`envmgr alm keys` with a real server, and the access of CI jobs with these keys."""
 
 from __future__ import annotations
 

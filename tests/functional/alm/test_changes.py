@@ -1,4 +1,4 @@
-"""What `envmgr alm` changes on a real server, and what its audit log says then, whatever was done to its database."""
+"""Changes by `envmgr alm` on a real server, and its audit log, with and without tampering."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def test_any_change_of_the_database_is_detected_with_its_position(world, ada, ac
 
 
 def _unguard(database: sqlite3.Connection) -> None:
-    """Do what somebody could who owns the database: take its guards away."""
+    """Remove the triggers of a database, as its owner could."""
     names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
     for name in names:
         database.execute(f"DROP TRIGGER {name}")

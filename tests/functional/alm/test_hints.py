@@ -1,4 +1,4 @@
-"""What `envmgr alm` says where something cannot be: what leads on, and nothing that is refused as well."""
+"""Hints of `envmgr alm` after errors lead to commands that succeed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing in and out, at real prompts and without any, and who one is then."""
+"""Login and logout, with and without prompts."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_the_end_of_input_at_a_prompt_is_not_a_crash(machine, alm):
 
 
 def typed(machine, words, keys, code=0):
-    """Run envmgr on a terminal of its own, press keys at each prompt, and return all it showed."""
+    """Run envmgr at a terminal, send keys at each prompt, and return the output."""
     import pty
 
     master, slave = pty.openpty()

@@ -1,4 +1,4 @@
-"""`envmgr alm push` and `flush`: one version however often, and nothing lost while the server is away."""
+"""`envmgr alm push` and `flush`: one version per content, and nothing lost during an outage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GITHUB = {
 
 @pytest.fixture
 def ci(machine, alm):
-    """Give a machine that knows the server and has an API key, as a CI job has them."""
+    """Return a machine with the address of the server and an API key, as in a CI job."""
     machine.variables |= {"ENVMGR_ALM_URL": alm.url, "ENVMGR_ALM_TOKEN": KEY}
     return machine
 

@@ -1,4 +1,4 @@
-"""What `envmgr alm` answers of a real server: what stands where, what is affected, what differs."""
+"""Queries of `envmgr alm` to a real server: status, affected versions, differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing in and pushing, with the real server at the other end."""
+"""Login and push with a real server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def real(tmp_path_factory) -> Iterator[Daemon]:
-    """Give a running server; tests share it, so each has an app of its own."""
+    """Yield a running server that tests share, each with its own app."""
     daemon = Daemon(tmp_path_factory.mktemp("alm"))
     try:
         yield daemon.start()
@@ -33,7 +33,7 @@ def real(tmp_path_factory) -> Iterator[Daemon]:
 
 @pytest.fixture
 def user(machine, real):
-    """Give a machine whose user is signed in."""
+    """Return a machine whose user is signed in."""
     return signed_in(machine, real)
 
 

@@ -1,4 +1,4 @@
-"""What people type, as they type it, and what they are told when it does not work."""
+"""Command lines as users type them, and their errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminal
 
 @pytest.fixture
 def parts(sandbox):
-    """Have a server with a tool, and its manifest nowhere: return what `plugin add` takes in its place."""
+    """Serve a tool without a manifest, and return the arguments of `plugin add` that replace it."""
     sandbox.publish("nodejs", ("18.2.0", "20.1.0", "20.2.0"), commands=("node",))
     (sandbox.home / "plugins" / "nodejs.json").unlink()
     base = f"{sandbox.server.url}/nodejs"
@@ -389,7 +389,7 @@ def test_ctrl_c_during_a_download_ends_at_once_without_a_traceback(two_tools):
 
 
 def on_terminal(sandbox, *words, columns=60, env=None, stop=None):
-    """Run envmgr on a terminal of its own; return its exit code and all that came."""
+    """Run envmgr at a terminal; return its exit code and all output."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [ENVMGR, *words],

@@ -1,4 +1,4 @@
-"""TAB in real shells. PowerShell is not driven here: it is not to be had on most machines that run these tests."""
+"""Completion in real shells, but for PowerShell, which most machines lack."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shells of Unix"
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory):
-    """Give a machine with alpha installed and the lists of releases received."""
+    """Return a machine with alpha installed and cached lists of releases."""
     with Server() as server:
         box = Sandbox(tmp_path_factory.mktemp("completion") / "a machine's root", server)
         box.publish("alpha", commands=("alpha", "alpha-helper"))
@@ -34,7 +34,7 @@ def box(tmp_path_factory):
 
 
 def _copy_as_package(box):
-    """Have a version of `github:o/t` too: a tool with a colon in its name."""
+    """Install a version of `github:o/t`, a tool with a colon in its name."""
     from envmgr.kit.paths import file_name
 
     known = box.home / "installs" / "alpha" / "1.1.0"
@@ -45,7 +45,7 @@ def _copy_as_package(box):
 
 
 class Terminal:
-    """An interactive shell on a terminal of its own."""
+    """An interactive shell at a terminal."""
 
     def __init__(self, words, box):
         self.process, self.master = None, None
@@ -65,7 +65,7 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def until(self, pattern, seconds=30):
-        """Return what came until a pattern is in it."""
+        """Return the output up to a pattern."""
         seen, limit = "", time.monotonic() + seconds
         while not re.search(pattern, seen):
             left = limit - time.monotonic()
@@ -92,7 +92,7 @@ SHELLS = {
 
 @pytest.fixture(scope="module", params=SHELLS)
 def terminal(request, box):
-    """Give a shell that has read its script."""
+    """Yield a shell that has read its completion script."""
     words = SHELLS[request.param]
     if shutil.which(words[0]) is None:
         pytest.skip(f"{words[0]} is not here")

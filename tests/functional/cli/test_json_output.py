@@ -1,4 +1,4 @@
-"""What programs read: with `--json` one document on stdout and nothing else, whatever happens."""
+"""Output for programs: with `--json` one document on stdout and nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INSTALLED = {"tool", "version", "path", "url", "sha256", "bytes", "seconds", "fr
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory):
-    """Give a machine where alpha and beta are asked for and installed."""
+    """Return a machine where alpha and beta are requested and installed."""
     with Server() as server:
         box = Sandbox(tmp_path_factory.mktemp("json") / "a machine's root", server)
         box.publish("alpha", commands=("alpha", "alpha-helper"))
@@ -28,7 +28,7 @@ def box(tmp_path_factory):
 
 
 def document(result, schema):
-    """Read the one document, which must be of a schema."""
+    """Return the only document, which must match a schema."""
     outcome = json.loads(result.out)
     assert outcome.pop("schema") == f"envmgr/{schema}/1", result
     return outcome

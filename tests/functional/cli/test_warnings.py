@@ -1,4 +1,4 @@
-"""What is said beside the result: who overrules a request, what upstream does not tell, and how to write it instead."""
+"""Warnings and hints: overridden requests, missing data of upstreams, other notations."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def test_use_global_warns_of_a_project_request(two_tools):
     assert "warning" not in elsewhere.err
 
 
-# -- what upstream does not tell ----------------------------------------------------------------------------
+# -- missing data of upstreams -------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def undated(sandbox):
-    """Have a tool whose list of releases has neither dates nor digests, and a project that asks for it."""
+    """Return a machine with a tool whose releases have neither dates nor digests, and a request for it."""
     sandbox.publish("alpha", sums=False)
     versions = ("1.0.0", "1.1.0", "2.0.0")
     sandbox.server.add_json("/alpha/index.json", [{"version": f"v{version}"} for version in versions])

@@ -1,4 +1,4 @@
-"""What is shipped is whole: the wheel runs by itself."""
+"""The built distribution is complete, and its wheel runs on its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disks that are full or may not be written to: the error names the directory, and nothing is lost."""
+"""Full and read-only disks: the error names the directory, and nothing is lost."""
 
 from __future__ import annotations
 

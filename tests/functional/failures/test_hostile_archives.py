@@ -1,4 +1,4 @@
-"""Archives that mean harm or are of no use, through the whole program: refused, and nothing touched."""
+"""Hostile and unusable archives, through the whole program: rejected without effects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def steady(tmp_path_factory):
 
 @pytest.fixture
 def target(tmp_path):
-    """Give what hostile archives aim at, which must stay as it is."""
+    """Return the files that hostile archives aim at, which must not change."""
     (tmp_path / "file").write_text("as it was")
     (tmp_path / "file").chmod(0o600)
     yield tmp_path
@@ -96,7 +96,7 @@ USELESS = {
 
 
 def publish(steady, content):
-    """Serve an archive with the digest that belongs to it: only what it holds is wrong."""
+    """Serve an archive with its digest, so that only its content is invalid."""
     steady.again()
     server = steady.sandbox.server
     server.change(steady.archive, content)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: an end without a traceback, nothing half-installed, and a next run that goes on from there."""
+"""Ctrl-C and SIGTERM: no traceback, no incomplete installation, and the next run continues."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def page(steady):
 
 
 def until(condition, process):
-    """Wait for something that a running process does."""
+    """Wait for a condition while a process runs."""
     limit = time.monotonic() + 30
     while not condition():
         assert process.poll() is None, process.communicate()
@@ -54,7 +54,7 @@ def ranges(steady):
 
 
 def interrupted(steady, process, number, code, word):
-    """Interrupt a process; return its last words and the seconds it took to end."""
+    """Interrupt a process; return its error output and the seconds until it ended."""
     started = time.monotonic()
     os.kill(process.pid, number)
     out, err = process.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""`envmgr install` may be killed anywhere: nothing half-installed, nothing lost, and the next run succeeds."""
+"""`envmgr install` killed anywhere: nothing is incomplete or lost, and the next run succeeds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def fresh(machine: Sandbox) -> None:
 
 
 def check_whole(machine: Sandbox) -> None:
-    """Everything there is must be complete."""
+    """Check that every installation is complete."""
     assert machine.incomplete() == []
     for shim in machine.shims.glob("[!.]*"):
         text = shim.read_text()

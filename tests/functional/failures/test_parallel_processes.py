@@ -1,4 +1,4 @@
-"""Many processes at once on one machine."""
+"""Many concurrent processes on one machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""With everything installed, no command that has nothing to write needs a writable ENVMGR_HOME."""
+"""Commands without writes need no writable ENVMGR_HOME if everything is installed."""
 
 from __future__ import annotations
 

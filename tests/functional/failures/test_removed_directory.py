@@ -1,4 +1,4 @@
-"""In a working directory that was removed, commands that need it fail, and nothing is written elsewhere."""
+"""Commands in a removed working directory: those that need it fail, and nothing is written elsewhere."""
 
 from __future__ import annotations
 

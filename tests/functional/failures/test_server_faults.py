@@ -1,4 +1,4 @@
-"""Servers that fail: each fault gets a clear error, nothing is half-installed or lost, and the next run succeeds."""
+"""Server faults: clear errors, nothing incomplete or lost, and the next run succeeds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HASTY = {"ENVMGR_HTTP_TIMEOUT": "0.3"}
 
 @dataclass(frozen=True)
 class Case:
-    """What goes wrong where, and the code, words and hint of the error it comes to."""
+    """A fault, the kind of file that it affects, and the expected code, message and hint."""
 
     page: str
     fault: Callable[[], faults.Fault]

@@ -1,4 +1,4 @@
-"""Install scripts through the whole program: trust, output, failure, and an end that leaves nothing running."""
+"""Install scripts through the whole program: trust, output, failure, and termination of children."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def steady(tmp_path_factory):
 
 @pytest.fixture
 def scripted(steady):
-    """Give a function that publishes alpha with an install script, trusted if it says so."""
+    """Return a function that publishes alpha with an install script, trusted if requested."""
 
     def publish(text, trust=True):
         steady.again()
@@ -156,7 +156,7 @@ def wait_until_gone(processes):
 
 
 def is_alive(process):
-    """Tell whether a process runs; whoever was adopted by a careless init stays as a zombie."""
+    """Return whether a process runs; adopted by a careless init, it may remain a zombie."""
     try:
         return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:

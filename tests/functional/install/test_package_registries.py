@@ -1,4 +1,4 @@
-"""The registries that pip and npm of this machine are configured for, for real."""
+"""The real registries that pip and npm of this machine are configured for."""
 
 from __future__ import annotations
 

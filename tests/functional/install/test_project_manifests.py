@@ -1,4 +1,4 @@
-"""A project's own manifests are seen from all of its directories."""
+"""Manifests of a project are found from all of its directories."""
 
 from __future__ import annotations
 

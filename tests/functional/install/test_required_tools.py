@@ -1,4 +1,4 @@
-"""Tools that need others are installed after those, and run on them."""
+"""Tools that require others are installed after them, and run on them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCRIPT = "#!/usr/bin/env node\n"
 
 @pytest.fixture
 def needing(sandbox):
-    """Give a sandbox where beta needs alpha, which its manifest calls by another name."""
+    """Return a sandbox where beta requires alpha, by an alias."""
     sandbox.publish("alpha")
     sandbox.publish("beta")
     sandbox.add_manifest({**sandbox.manifest("alpha", ("alpha",)), "aliases": ["al"]})
@@ -73,7 +73,7 @@ def test_lint_warns_of_unknown_required_tools(needing):
 
 @pytest.fixture
 def registry(sandbox):
-    """Give a sandbox whose npm registry has a script, and a program of its own in a package for each platform."""
+    """Return a sandbox whose npm registry has a script, and a program with a package per platform."""
     platform = {"optionalDependencies": {"@native/linux-x64": "1.0.0", "@native/linux-arm64": "1.0.0"}}
     packages = {
         "script": {"bin": {"script": "cli.js"}},

@@ -1,4 +1,4 @@
-"""Signed tools, through the real program: what is not signed as its manifest says is not installed."""
+"""Signed tools through the real program: archives without the required signature are rejected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UPSTREAM, STRANGER = Signer(), Signer("stranger")
 
 
 class Signed:
-    """A machine, and a tool on the server whose archives are signed."""
+    """A machine, and a tool on the server with signed archives."""
 
     def __init__(self, sandbox, *, sums=True):
         self.machine = sandbox
@@ -37,7 +37,7 @@ class Signed:
 
     @property
     def archive(self):
-        """The path of this platform's archive."""
+        """The path of the archive for this platform."""
         return next(path for path in self.archives if path.endswith(f"-{HERE}.tar.gz"))
 
     def sign(self, signer, *, names=None, change=bytes):
@@ -46,7 +46,7 @@ class Signed:
             self.machine.server.add(f"{path}.minisig", signer.sign(change(content), name))
 
     def declare(self, *signers, **other):
-        """Write the manifest, with the signers' keys."""
+        """Write the manifest with the keys of the signers."""
         document = self.machine.manifest("alpha", ("alpha",), sums=self.sums)
         if signers:
             keys = [signer.public for signer in signers]
@@ -55,7 +55,7 @@ class Signed:
         self.machine.add_manifest(document)
 
     def refused(self, *words, code="bad-signature"):
-        """Expect an error, and nothing half done; return it."""
+        """Check that the command fails without effects; return the error."""
         before = self.lock_bytes()
         result = self.machine.run("install", *words, "--json")
         assert result.code == 1, result

@@ -1,6 +1,6 @@
-"""The built-in manifests against servers that answer as their upstreams do: lock, install, run.
+"""Built-in manifests with servers that respond as their upstreams do: lock, install, run.
 
-They are used unchanged, but for the keys of upstreams that sign: nobody else has those.
+The manifests are unchanged, but for the keys of signing upstreams, which are secret.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def upstreams(server):
 
 @pytest.fixture
 def machine(sandbox, upstreams):
-    """Give a function that makes a machine which reaches a tool's upstream, and no other."""
+    """Return a function that creates a machine that reaches a tool's upstream, and no other."""
 
     def make(tool):
         upstreams.publish(tool, ARCHIVES[tool])

@@ -1,4 +1,4 @@
-"""A project calls a tool by its own name: other names are for the command line."""
+"""Projects use canonical tool names; aliases are for the command line."""
 
 from __future__ import annotations
 

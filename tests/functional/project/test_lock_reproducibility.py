@@ -1,4 +1,4 @@
-"""One lock for all: the same bytes whichever platform writes it, in any order of tools and installations."""
+"""One lock for all platforms: the same bytes in any order of tools and installations."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class Team:
         ]
 
     def project(self, lines):
-        """Start with a fresh project."""
+        """Create a new project."""
         shutil.rmtree(self.machine.project)
         self.machine.project.mkdir()
         self.machine.write(*lines)
 
     def on(self, platform, *words, **variables):
-        """Do something on a platform's own machine, whose cache of lists all share."""
+        """Run a command on a platform's machine, with a shared cache of lists."""
         home = self.machine.root / f"home-{platform}"
         if not home.exists():
             home.mkdir()
@@ -68,7 +68,7 @@ class Team:
         return (self.machine.project / ".envmgr.lock").read_bytes()
 
     def expected(self, lines):
-        """Lock as this machine does, by the program itself."""
+        """Return the lock that the program writes on this machine."""
         self.project(lines)
         self.machine.ok("lock")
         return self.lock()
@@ -82,7 +82,7 @@ def team(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def locked(team):
-    """Give the bytes that all others must give, too."""
+    """Return the bytes that all platforms must write."""
     return team.expected(team.lines)
 
 

@@ -1,4 +1,4 @@
-"""Resolve, install, lock, run: what envmgr is for, through the installed program."""
+"""Resolve, install, lock and run, through the installed program."""
 
 from __future__ import annotations
 

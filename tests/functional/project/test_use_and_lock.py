@@ -1,4 +1,4 @@
-"""What is recorded is what was installed, and nothing else is installed than what is recorded."""
+"""The lock records what was installed, and only what it records is installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def undigested(sandbox):
-    """Give a tool whose upstream publishes no digests."""
+    """Return a machine with a tool whose upstream publishes no digests."""
     sandbox.publish("alpha", ("1.0.0", "1.2.0"), sums=False)
     return sandbox
 

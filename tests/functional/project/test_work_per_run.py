@@ -44,7 +44,7 @@ sys.exit(code)
 
 @pytest.fixture
 def project(sandbox: Sandbox) -> Sandbox:
-    """Make a project with three locked tools."""
+    """Create a project with three locked tools."""
     for tool in ("alpha", "beta", "gamma"):
         sandbox.publish(tool, ("1.0.0", "1.2.0"))
     sandbox.write("alpha=^1.0\nbeta=1.0.0\ngamma=1.2.0")

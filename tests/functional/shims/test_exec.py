@@ -1,4 +1,4 @@
-"""`envmgr exec` runs a command with the project's tools, or with the ones it is told."""
+"""`envmgr exec` runs a command with the project's tools, or with named ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where no file requests a tool, its shims run the next program on PATH."""
+"""A shim without a request for its tool runs the next program on PATH."""
 
 from __future__ import annotations
 

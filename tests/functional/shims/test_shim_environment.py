@@ -1,4 +1,4 @@
-"""A shim passes on the environment unchanged, whatever shell runs it and whatever options its caller exports."""
+"""A shim passes the environment unchanged, with each sh and any exported shell options."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ALL_SHELLS = {
 
 
 def toolbox(tmp_path, root="root"):
-    """Return a root whose Python, started through a recorder that is no shell, gets the environment as it is."""
+    """Return a root whose Python is started by a recorder that is not a shell."""
     made = Toolbox(tmp_path, root)
     recorder = f"open({str(made.log)!r}, 'a').write('slow\\n')"
     program(

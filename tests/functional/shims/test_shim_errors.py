@@ -1,4 +1,4 @@
-"""A shim that cannot run its command says which of the reasons it is, and what to do."""
+"""A shim that cannot run its command reports the cause and a hint."""
 
 from __future__ import annotations
 

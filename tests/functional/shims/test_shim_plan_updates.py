@@ -1,4 +1,4 @@
-"""A plan never outlives what it was made from: whatever changes, the next run decides anew."""
+"""A plan is never outdated: after any change of its inputs, the next run resolves again."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_edits_in_quick_succession_are_all_detected(box):
 
 
 def test_an_edit_in_the_same_clock_tick_as_the_plan_is_detected(box):
-    """Give the input the very time the plan has: such an edit may have come after it was read."""
+    """An edit with the plan's own time may be later than its reading."""
     assert box.output("node") == "nodejs 20.1.0 node"
     made = plan.path_of(box.paths, str(box.project), "node")
     file = box.project / ".envmgr"
@@ -282,7 +282,7 @@ def test_commands_run_while_plans_are_cleared(warm):
 
 
 def test_a_decision_from_before_an_installation_leaves_no_plan(box):
-    """Hold a slow path up in the middle, install and reshim, and let it go on."""
+    """Install and reshim while a slow path is stopped, then continue it."""
     box.request("nodejs=20\n")
     draft = plan.start(box.paths)
     box.install("nodejs", "20.9.0", ["node"])

@@ -1,4 +1,4 @@
-"""What runs through a shim is what would run without: arguments, input, output, signals, exit code, environment."""
+"""A shim is transparent: arguments, standard streams, signals, exit code and environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def box(tmp_path):
 
 
 def both_ways(box, *words, **variables):
-    """Run a shim by way of Python, then by its plan."""
+    """Run a shim through Python, then by its plan."""
     box.slow_runs()
     slow = box.run(*words, **variables)
     assert box.slow_runs() == 1, slow.stderr

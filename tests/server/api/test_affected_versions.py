@@ -1,4 +1,4 @@
-"""Versions, deployments and apps as one server: which deployed versions a range touches, as everything moves."""
+"""Affected versions across services, as versions, deployments and apps change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def deploy(wire, version, environment):
 
 
 def until(look, expected):
-    """Look until what was told has arrived."""
+    """Query until the events have arrived."""
     end = time.monotonic() + PATIENCE
     while (seen := look()) != expected and time.monotonic() < end:
         time.sleep(0.02)

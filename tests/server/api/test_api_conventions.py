@@ -1,4 +1,4 @@
-"""Rules of the whole API: pages, what is put, what is deployed, methods, moments."""
+"""Conventions of the whole API: pages, PUT, deployments, methods, times."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 
 
 def listed(wire: Wire, target: str, limit: int, between) -> list:
-    """Read a list by its links, and do something after each page."""
+    """Read a list by its links, and call a function after each page."""
     target, items, pages = f"{target}{'&' if '?' in target else '?'}limit={limit}", [], 0
     while target:
         reply = wire.ask("GET", target)
@@ -202,7 +202,7 @@ def test_a_new_version_is_deployed_by_a_matching_rule(wire):
 
 
 def moments(value) -> list[str]:
-    """Return every moment in a document."""
+    """Return every time in a document."""
     if isinstance(value, list):
         return [moment for item in value for moment in moments(item)]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The walkthrough of docs/alm.md: its commands are run at a terminal, and must print what it shows."""
+"""The walkthrough of docs/alm.md: its commands, run at a terminal, print the documented output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PUSHES = (
     ("blog", "1.0", "Write", "nodejs=24\ngo=1.22\n"),
     ("blog", "2.0", "Write more", "nodejs=24\ngo=1.22\n"),
 )
-"""What stands in the project at each of the walk's pushes."""
+"""The content of the project at each push of the walkthrough."""
 VARYING = (
     (re.compile(r"\b[0-9a-f]{7,64}\b"), "HASH"),
     (re.compile(r"\b\d+ entries"), "N entries"),
@@ -37,7 +37,7 @@ pytestmark = [
 
 
 def transcript():
-    """Give each command of the walk, with the output that the guide shows."""
+    """Yield each command of the walkthrough with its documented output."""
     section = GUIDE.read_text().partition("## Walkthrough")[2].partition("\n## ")[0]
     blocks = re.findall(r"^```console\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
     steps = [step for block in blocks for step in re.split(r"^\$ ", block, flags=re.MULTILINE) if step]
@@ -51,7 +51,7 @@ def plain(text):
 
 
 class Walk:
-    """Somebody at a terminal, who types the commands of the guide."""
+    """A terminal at which the commands of the guide are typed."""
 
     def __init__(self, machine, daemon):
         self.machine = machine
@@ -60,7 +60,7 @@ class Walk:
         self.pushes = iter(PUSHES)
 
     def type(self, line):
-        """Type a line; return what the last command on it said."""
+        """Type a line; return the output of its last command."""
         output = ""
         for command in line.split("; "):
             words = shlex.split(command)
@@ -88,7 +88,7 @@ class Walk:
         return output
 
     def prepare(self, app, tag, message, dotfile):
-        """Bring the project to where a push of the walk finds it."""
+        """Write the project files for a push of the walkthrough."""
         assert self.at.name == app
         (self.at / ".envmgr").write_text(dotfile)
         self.machine.ok("lock", cwd=self.at)

@@ -1,4 +1,4 @@
-"""Rules of the whole API: what makes it safe to write again, and together with others."""
+"""Conventions of the whole API: idempotency keys and preconditions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def posts(wire: Wire) -> dict[str, tuple[str, dict]]:
-    """Give a POST of every kind that makes something, with a body that was never sent before."""
+    """Return a POST of every kind that creates a resource, with a unique body."""
     of = app(wire)
     going = deployment(wire, unique_name("env"))
     return {
@@ -87,7 +87,7 @@ def test_a_key_of_another_request_is_refused_with_both_requests(wire):
 
 
 def other(body: dict) -> dict:
-    """Change some field of a body."""
+    """Return a body with another value in one field."""
     name = next(name for name in ("name", "tag", "username", "audience") if name in body)
     return {name: unique_name() if name != "tag" else "9.9.9"}
 
@@ -152,7 +152,7 @@ def test_a_created_resource_is_found_at_its_location(wire):
 
 
 def resources(wire: Wire) -> dict[str, tuple[str, str, dict | None]]:
-    """Give the address of a resource of every kind, and a change of it."""
+    """Return the URL of a resource of every kind, and a change of it."""
     going = deployment(wire, unique_name("env"))
     user = created_resource(
         wire.ask("POST", "/users", {"username": unique_name("user"), "password": PASSWORD})
@@ -220,7 +220,7 @@ def test_a_lock_has_an_etag_and_supports_not_modified(wire):
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
-    """Give a server that asks every writer which state they saw."""
+    """Yield a server that requires a precondition for every write."""
     daemon = Daemon(tmp_path_factory.mktemp("strict"), "--require-if-match")
     try:
         yield daemon.start()

@@ -1,4 +1,4 @@
-"""What lists can be asked for, over HTTP: each filter narrows, and what cannot be is said with the way out."""
+"""Filters of lists over HTTP: each one narrows the list, and invalid values have hints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def listed(wire: Wire, target: str) -> list[dict]:
-    """Return what a list answers."""
+    """Return the items of a list."""
     reply = wire.ask("GET", target)
     assert reply.status == 200, reply.text
     return reply.json

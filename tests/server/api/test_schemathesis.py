@@ -1,4 +1,4 @@
-"""The whole API against its description: every check of schemathesis, its edge cases, and walks along its links."""
+"""The whole API against its OpenAPI document, by all checks of schemathesis, with examples and links."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.server.concurrent_writers import lock
 from support.server.server_process import Daemon
 
 SECONDS = 600
-"""It takes a tenth of that where it has a processor to itself."""
+"""On an idle processor, the test takes a tenth of that."""
 CONFIG = f"""
 hooks = {schemathesis_hooks.__file__!r}
 
@@ -36,7 +36,7 @@ enabled = false
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    """Give a server of its own, with what the examples in the description speak of."""
+    """Yield a server of its own, with the resources in the examples of the document."""
     daemon = Daemon(tmp_path_factory.mktemp("contract"))
     try:
         daemon.start()
@@ -49,7 +49,7 @@ def own(tmp_path_factory):
 
 
 def fill(wire):
-    """Make an app with a version that was deployed, and somebody else."""
+    """Create an app with a deployed version, and another user."""
     done = [
         wire.ask("POST", "/users", {"username": "ada", "password": "a password of good length"}),
         wire.ask("POST", "/apps", {"name": "shop"}),

@@ -15,7 +15,7 @@ from support.services.audit_http_server import serving
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Give a server whose log has seven entries of two sources."""
+    """Yield a server whose log has seven entries of two sources."""
     with serving(tmp_path_factory.mktemp("audit")) as running:
         running.append([*events(5), event(1, "version", actor="user:eve", type="VersionCreated"), event(6)])
         yield running
@@ -204,7 +204,7 @@ class Following:
         self._streaming.__exit__(None, None, None)
 
     def messages(self):
-        """Give each message's id and data."""
+        """Yield each message's id and data."""
         id_ = None
         for line in self._lines:
             if line.startswith("id: "):

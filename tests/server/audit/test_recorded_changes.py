@@ -1,4 +1,4 @@
-"""The audit of a whole server: what is done through its API is in the log, at once and for good."""
+"""The audit of a whole server: changes through its API are recorded at once and permanently."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from support.server.server_process import Daemon
 
 APPS = 50
 PATIENCE = 5.0
-"""Seconds within which an event is in the log, on a machine that is busy with other tests."""
+"""Timeout of an event to reach the log on a loaded machine."""
 
 
 @pytest.fixture
 def own(tmp_path):
-    """Give a server that this test may stop."""
+    """Yield a server that this test may stop."""
     daemon = Daemon(tmp_path)
     yield daemon.start()
     daemon.end()
@@ -49,7 +49,7 @@ def whole_log(client):
 
 
 def wrong_with(client):
-    """Return what is wrong with the log and its checkpoints, as an auditor sees it."""
+    """Return the findings in the log and its checkpoints, as an auditor verifies them."""
     signed = client.get("/audit/checkpoints?limit=200").json()
     key = signed[0]["public_key"]
     assert [checkpoints.verify_error(item, key) for item in signed] == [None] * len(signed)
@@ -63,7 +63,7 @@ def wrong_with(client):
 
 
 def follow(answer, seen):
-    """Note when each app appears in the stream."""
+    """Record the time when each app appears in the stream."""
     for line in answer.iter_lines():
         if line.startswith("data: "):
             entry = json.loads(line.removeprefix("data: "))

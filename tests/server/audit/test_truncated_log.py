@@ -1,4 +1,4 @@
-"""A server whose audit was cut says so, and goes on: evidence that is missing must not stop work."""
+"""A server with a truncated audit log reports it and continues to work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def daemon(tmp_path):
 
 
 def cut(path, entries):
-    """Remove the newest entries and every checkpoint, as who has the file can."""
+    """Delete the newest entries and every checkpoint, as the owner of the file can."""
     with sqlite3.connect(path) as connection:
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f'DROP TRIGGER "{name}"')

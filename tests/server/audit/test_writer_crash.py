@@ -1,4 +1,4 @@
-"""The audit's process is killed in the middle of writing, again and again."""
+"""The audit's process is killed repeatedly while it writes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WRITER = TESTS / "support" / "programs" / "write_audit_events.py"
 
 
 def deliver_until_killed(directory, first, batches):
-    """Deliver events from `first` on, kill after some batches, and return every event that was said to be written."""
+    """Deliver events from `first` on, kill after some batches, and return the acknowledged events."""
     environment = {**os.environ, "PYTHONPATH": str(TESTS)}
     with subprocess.Popen(
         [sys.executable, WRITER, directory, str(first)], stdout=subprocess.PIPE, text=True, env=environment
@@ -37,7 +37,7 @@ def test_a_log_has_every_event_once_though_its_writer_is_killed_repeatedly(tmp_p
     chance = random.Random(20)
     acknowledged: list[int] = []
     for _ in range(KILLS):
-        # A relay delivers again what it does not know to be written, and then some.
+        # A relay redelivers events that were not acknowledged, and some others.
         first = max(1, max(acknowledged, default=0) - 60)
         acknowledged += deliver_until_killed(tmp_path, first, chance.randint(1, 20))
 

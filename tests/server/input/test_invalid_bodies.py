@@ -1,4 +1,4 @@
-"""Bodies that are too large, too deep, or nothing that can be read: each is refused, and hardly let in."""
+"""Bodies that are too large, too deep, or undecodable: rejected without reading much of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEPTH = 100_000
 HUGE = 100 * 2**20
 PIECE = b"x" * (1 << 16)
 TAKEN = 2**20
-"""Bytes that may be on their way, in buffers, beside those that are let in."""
+"""Bytes that buffers may hold beyond those that the server reads."""
 ARRAYS = b"[" * DEPTH + b"]" * DEPTH
 OBJECTS = b'{"a":' * DEPTH + b"1" + b"}" * DEPTH
 NEVER_CLOSED = b"[" * DEPTH
@@ -27,7 +27,7 @@ NEVER_CLOSED = b"[" * DEPTH
 
 
 def pour(wire, head, pieces):
-    """Send a head and a body of so many pieces, until the server no longer takes them; return how much it took."""
+    """Send a head and pieces of a body until the server reads no more; return the number of bytes read."""
     wire.send(head)
     poured = 0
     with suppress(ConnectionClosed, TimeoutError):

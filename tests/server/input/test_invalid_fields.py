@@ -1,4 +1,4 @@
-"""Fields and addresses that mean harm, or nothing: each is refused as it should be, and the server lives."""
+"""Hostile and invalid fields and paths: rejected, and the server still responds."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_names_with_invalid_characters_are_rejected(daemon, wire, name):
 
 
 def naming(value):
-    """Give every request that names something."""
+    """Yield every request that contains a name."""
     return [
         ("POST", "/apps", {"name": value}),
         ("PUT", "/apps/1", {"name": value}),

@@ -1,4 +1,4 @@
-"""Headers that mean harm, or nothing: media types, keys, conditions, and what would break out of them."""
+"""Hostile and invalid headers: media types, keys, preconditions and injection."""
 
 from __future__ import annotations
 

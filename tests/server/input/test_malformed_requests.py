@@ -1,4 +1,4 @@
-"""Requests that no proper client sends: framing, heads, methods, paths; each is refused, and none is another."""
+"""Malformed requests: framing, heads, methods and paths; each is rejected, and none is smuggled."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_bytes_after_a_rejected_body_are_not_a_request(daemon, admin, refused):
 
 
 def test_an_unread_body_is_not_a_request(daemon):
-    """Without a token nothing is read; the next request on the connection is the one after the body."""
+    """Without a token the body is not read; the next request starts after it."""
     with Wire(daemon.port) as wire:
         length = len(SMUGGLED)
         wire.send(
@@ -187,7 +187,7 @@ def test_an_invalid_request_is_rejected(daemon, request_line):
 
 @pytest.mark.parametrize("request_line", ["GET /healthz", "GET  /healthz HTTP/1.1", "GET /healthz HTTP/2.0"])
 def test_a_malformed_request_is_the_last_on_its_connection(daemon, request_line):
-    """Whoever reads it otherwise on the way here gets nothing that the next one on the connection waits for."""
+    """A proxy that parses it otherwise must not receive the next client's response."""
     with Wire(daemon.port) as wire:
         wire.send(f"{request_line}\r\n\r\n".encode())
         assert wire.reply().status in {200, 400, 505}
@@ -226,7 +226,7 @@ def test_an_absolute_url_is_reduced_to_its_path(daemon, admin):
 
 
 def test_other_notations_of_a_path_do_not_bypass_authentication(daemon):
-    """What is public is decided by what will be served, not by how it is spelled."""
+    """Access depends on the route that is served, not on the notation of its path."""
     for target in (
         "http://x/apps",
         "/healthz/../apps",

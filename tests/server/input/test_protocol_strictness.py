@@ -1,4 +1,4 @@
-"""Requests that the framework would read as something else: trailers, encodings, spellings of numbers and paths."""
+"""Requests that the framework would misread: trailers, encodings, notations of numbers and paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that are slow, silent, many, or gone: they cost little, and others are served meanwhile."""
+"""Slow, silent, many and disconnected clients: they cost little, and others are served meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.server.response_checks import check_discreet, check_lives, check_re
 
 IDLE = 1000
 PATIENCE_SECONDS = 30
-"""By then the server has lost its own patience with a head (10 s) or a piece of a body (20 s)."""
+"""Longer than the server's timeouts for a head (10 s) and a part of a body (20 s)."""
 SPARE = 64 * 2**20
 
 

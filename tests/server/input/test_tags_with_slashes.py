@@ -1,4 +1,4 @@
-"""Tags with slashes over real connections: however an address spells them, it means one version, or none."""
+"""Tags with slashes over real connections: each encoding is the same version, or not found."""
 
 from __future__ import annotations
 

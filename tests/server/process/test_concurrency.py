@@ -1,4 +1,4 @@
-"""Many clients at once: each gets an answer that would have been right had they come one after the other."""
+"""Concurrent clients: responses are consistent with some serial order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLIENTS, INCREMENTS = 8, 6
 
 
 def together(daemon, token, requests, headers=None):
-    """Send requests at the same moment, each over its own connection; return the answers in their order."""
+    """Send requests concurrently, each over its own connection; return the responses in order."""
     barrier = threading.Barrier(len(requests), timeout=20)
     replies = [None] * len(requests)
 
@@ -234,7 +234,7 @@ def test_deleting_an_app_deletes_its_versions_and_placements(daemon, admin, wire
 
 
 def deletable(wire, kind):
-    """Create an app with a version; return where the one or the other is, and the version."""
+    """Create an app with a version; return the URL of either, and the version."""
     app = new_app(wire)
     version = new_version(wire, app)
     return (f"/apps/{app['id']}" if kind == "app" else f"/versions/{version['id']}"), version

@@ -44,7 +44,7 @@ def fill(directory: Path) -> Path:
 
 
 def write_until_refused(wire: Wire) -> Reply:
-    """Create apps until one is refused: what is left of the write-ahead log takes some."""
+    """Create apps until one is rejected, as the remaining write-ahead log accepts some."""
     for number in range(2000):
         reply = wire.ask("POST", "/apps", {"name": f"filling-{number}", "description": "x" * 4000})
         if reply.status != 201:

@@ -1,4 +1,4 @@
-"""A server that reaches its limit of open files: unavailable for a while, never broken."""
+"""A server at its limit of open files: temporarily unavailable, and it recovers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def server(tmp_path) -> Iterator[Daemon]:
 
 
 def ask_all(wires: list[Wire], target: str) -> list[Reply]:
-    """Ask on every connection at once, so that idle reader threads must start."""
+    """Send a request on every connection at once, so that idle reader threads must start."""
     with ThreadPoolExecutor(len(wires)) as pool:
         return [reply for _ in range(5) for reply in pool.map(lambda wire: wire.ask("GET", target), wires)]
 

@@ -1,4 +1,4 @@
-"""Databases that are not of one time: refused at start with the cure, and reported while the server runs."""
+"""Databases of different times: rejected at start with a hint, and reported while the server runs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def data(copies: tuple[Path, Path], tmp_path: Path) -> Path:
 
 
 def server(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the server that is expected to end by itself."""
+    """Run a command of the server that exits by itself."""
     command = [sys.executable, "-m", "envmgr.server", *arguments, "--data-dir", str(data)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 

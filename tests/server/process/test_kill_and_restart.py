@@ -1,4 +1,4 @@
-"""The server may be killed at any moment, again and again: nothing is lost, nothing happens twice."""
+"""The server is killed at random times, repeatedly: writes are neither lost nor repeated."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from support.server.server_process import Daemon
 CLIENTS = 16
 KILLS = 32
 LIFE_SECONDS = (0.3, 2.0)
-"""How long the server lives between being ready and being killed."""
+"""Seconds between readiness and the kill."""
 REPLAYS = 100
 AUTO = "auto"
-"""An environment that every new version goes to by itself."""
+"""An environment with a rule that deploys every new version."""
 KINDS = {
     "apps": ("AppCreated", "app_id"),
     "versions": ("VersionCreated", "version_id"),
@@ -31,7 +31,7 @@ MARKS = (
     ("version_id", "environment"),
     ("deployment_id", "status"),
 )
-"""By which members of an event's payload `support.server.concurrent_writers` can tell its own write."""
+"""Members of an event's payload that identify a write of `support.server.concurrent_writers`."""
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def check_much_happened(crew):
 
 
 def check_chain(audits):
-    """Nothing is missing, in the chain or in what any source numbered."""
+    """Check that neither the chain nor the numbers of any source have gaps."""
     verifier = Verifier()
     findings = [finding for entry in audits for finding in verifier.add(entry)]
     assert [*findings, *verifier.finish()] == []
@@ -101,7 +101,7 @@ def is_there(write, output, rows, wire):
 
 
 def check_every_write_has_one_event(crew, audits):
-    """What was answered has one event, what was left without an answer one or none."""
+    """Check that acknowledged writes have one event, and others at most one."""
     counts = Counter((entry["event_type"], mark) for entry in audits for mark in marks(entry["payload"]))
     once = [write for write, _ in crew.answered if counts[write.event, frozenset(write.mark.items())] != 1]
     assert once == []
@@ -121,7 +121,7 @@ def check_rows_match_events(rows, audits):
 
 
 def check_each_version_was_deployed_by_itself_once(rows, audits):
-    """What one service does on hearing of another's doings is done once, too."""
+    """Check that a rule deployed each version once."""
     by_itself = Counter(
         row["version_id"] for row in rows["deployments"].values() if row["environment"] == AUTO
     )
@@ -130,7 +130,7 @@ def check_each_version_was_deployed_by_itself_once(rows, audits):
 
 
 def check_placements_match_last_deployments(rows, wire):
-    """What services keep to answer quickly is what follows from the events, in both services that do."""
+    """Check that the projections of both services match the events."""
     current = {}
     for row in sorted(rows["deployments"].values(), key=lambda row: row["id"]):
         if row["status"] in {"successful", "superseded"}:

@@ -1,4 +1,4 @@
-"""The server as a process: how it starts, what it refuses to start on, and how it ends."""
+"""The server as a process: start, rejected configurations and shutdown."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fresh(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
 
 
 def command(*arguments: str, variables: Mapping[str, str] | None = None, stdin: str = ""):
-    """Run one of the server's commands, and wait for it."""
+    """Run one of the server's commands and wait for it."""
     return subprocess.run(
         [sys.executable, "-m", "envmgr.server", *arguments],
         input=stdin,
@@ -309,7 +309,7 @@ def test_a_second_ctrl_c_does_not_wait(fresh):
 
 
 def await_refusal(daemon: Daemon) -> None:
-    """Wait until the server takes no more connections."""
+    """Wait until the server accepts no more connections."""
     end = time.monotonic() + 5
     while time.monotonic() < end:
         try:
@@ -417,7 +417,7 @@ def test_a_dead_letter_is_listed_and_processed_after_a_fix(fresh):
 
 
 def await_entries(wire):
-    """Return what the audit has of the app, once it has anything: what follows a dead letter comes right after it."""
+    """Wait for the app's first audit entries and return them; an entry may follow a dead letter closely."""
     end = time.monotonic() + 20
     while not (entries := wire.ask("GET", "/audits?resource=app/1").json) and time.monotonic() < end:
         time.sleep(0.05)
@@ -425,7 +425,7 @@ def await_entries(wire):
 
 
 def tell(path: Path, data: str) -> None:
-    """Write an event into an outbox, as a service would."""
+    """Insert an event into an outbox, as a service would."""
     with sqlite3.connect(path) as connection:
         (last,) = connection.execute("SELECT sequence FROM outbox_head").fetchone()
         row = (

@@ -23,7 +23,7 @@ TRACEPARENT = f"00-{TRACE}-{ORIGIN}-01"
 
 @contextmanager
 def serving(root, url, **variables):
-    """Give a server that sends its traces to a URL."""
+    """Yield a server that exports its traces to a URL."""
     variables_ = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "50", **variables}
     daemon = Daemon(root, environment=variables_)
     try:
@@ -51,7 +51,7 @@ def wire(daemon):
 
 
 def traced(number):
-    """Make a trace of a test's own."""
+    """Create the headers of a new trace."""
     trace = f"{number:032x}"
     return trace, {"traceparent": f"00-{trace}-{ORIGIN}-01"}
 

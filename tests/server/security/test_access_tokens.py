@@ -1,4 +1,4 @@
-"""Tokens that are nearly good: each differs from one that is let in by a single thing, and is refused."""
+"""Tokens that differ from a valid one in one respect are rejected."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS = ("hmac", "rsa", "eddsa")
 
 
 class Mint:
-    """A server, somebody's good token, and what it takes to make others like it."""
+    """A server, a valid token, and the means to create similar ones."""
 
     def __init__(self, people, signing, algorithm):
         self.people, self.daemon = people, people.daemon
@@ -33,7 +33,7 @@ class Mint:
         self.claims = jwt.decode(self.good, options={"verify_signature": False})
 
     def made(self, *, header=None, drop=(), key=None, algorithm=None, **claims):
-        """Sign a token like the good one but for what is given."""
+        """Sign a token like the valid one, with changes."""
         payload = {name: value for name, value in {**self.claims, **claims}.items() if name not in drop}
         headers = {"typ": self.header["typ"], "kid": self.header["kid"], **(header or {})}
         return jwt.encode(payload, key or self.signing, algorithm or self.algorithm, headers=headers)
@@ -152,7 +152,7 @@ def wrong_signatures(mint):
 
 
 def confused(mint):
-    """Sign with what everybody knows of a key, as if that were a secret."""
+    """Sign with public parts of a key, as if they were a shared secret."""
     with mint.daemon.wire() as wire:
         published = wire.ask("GET", "/.well-known/jwks.json").json["keys"]
     if mint.algorithm == "HS256":
@@ -172,7 +172,7 @@ def confused(mint):
 
 
 def by_secret(mint, secret):
-    """Sign with HMAC by hand: the library refuses to do it with a public key."""
+    """Sign with HMAC directly, as the library refuses to use a public key."""
     import hashlib
     import hmac
 
@@ -186,7 +186,7 @@ def test_a_modified_token_is_rejected(mint, attack):
     assert mint.status(mint.good) == 200
     assert (
         mint.status(mint.made()) == 200
-    )  # so that what follows is refused for what it says, not for who made it
+    )  # so that later tokens are rejected for their claims, not for their key
     let_in = {name: status for name, token in attack(mint).items() if (status := mint.status(token)) != 401}
     assert let_in == {}
 

@@ -1,4 +1,4 @@
-"""Who may do what: every operation of the API by every kind of credential, and each refusal is on record once."""
+"""Authorization: every operation by every kind of credential, and each denial is recorded once."""
 
 from __future__ import annotations
 
@@ -92,11 +92,11 @@ BODIES = {
     "POST /auth/keys": {"name": "a key", "scopes": ["apps:read"]},
     "POST /auth/password": {"current": PASSWORD, "new": "short"},
 }
-"""What is sent where an empty body would be refused before anybody asks who sent it."""
+"""Bodies for operations that reject an empty one before authorization."""
 
 
 def operations(wire):
-    """Give every operation of the API's description as it stands in the table."""
+    """Yield every operation of the OpenAPI document in the form of the table."""
     paths = wire.ask("GET", "/openapi.json").json["paths"]
     methods = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
     return {
@@ -105,14 +105,14 @@ def operations(wire):
 
 
 def target_of(operation):
-    """Fill in a path so that nothing is there."""
+    """Return a path for a resource that does not exist."""
     method, path = operation.split(" ")
     steps = [("9" * 9 if step.startswith("{") else step) for step in path.split("/")]
     return method, "/".join(steps)
 
 
 def ask(people, token, operation, numbers):
-    """Ask for an operation on something that is not there, under an id of the request's own."""
+    """Send an operation for a missing resource, with a unique request id."""
     method, target = target_of(operation)
     request_id = f"asked-{next(numbers)}"
     body = BODIES.get(operation, {}) if method in {"POST", "PUT", "PATCH"} else None
@@ -121,7 +121,7 @@ def ask(people, token, operation, numbers):
 
 
 def expected(needs, role, scopes):
-    """Say how a credential should fare: 401, 403, or neither."""
+    """Return the expected status of a credential: 401, 403, or neither."""
     if needs == OPEN:
         return None
     if role == "nobody":
@@ -145,7 +145,7 @@ def test_every_operation_requires_its_scope_and_each_denial_is_recorded_once(peo
     for caller, (token, role, scopes) in everybody(people).items():
         for operation, needs in NEEDS.items():
             if operation in {"POST /auth/login", "POST /auth/refresh", "POST /auth/token"}:
-                continue  # what they take is no credential of this kind, and whoever is wrong too often must wait
+                continue  # they accept other credentials, and repeated failures are rate limited
             fresh = people.fresh(token) if operation == "POST /auth/logout" else token
             request_id, status = ask(people, fresh, operation, numbers)
             want = expected(needs, role, scopes)
@@ -167,7 +167,7 @@ def test_every_operation_requires_its_scope_and_each_denial_is_recorded_once(peo
 
 
 def everybody(people):
-    """Give every kind of credential, with what it is and what it may."""
+    """Return every kind of credential, with its kind and its scopes."""
     none = frozenset()
     return {
         "nobody": ("", "nobody", none),
@@ -182,7 +182,7 @@ def everybody(people):
 
 
 def expired_key(people):
-    """Make a key, and let its time be over."""
+    """Create a key and let it expire."""
     key = people.key(SCOPES, expires_in=60)
     people.daemon.kill()
     with closing(sqlite3.connect(people.daemon.data / "gateway.db")) as database, database:
@@ -197,7 +197,7 @@ def expired_key(people):
 
 @pytest.fixture(scope="session")
 def two_apps(people):
-    """Give an app that a credential is for, another one that stands in the same place, and the credential."""
+    """Return the app of a credential, another app with the same placements, and the credential."""
     mine, other = (f"{kind}-{uuid.uuid4().hex[:8]}" for kind in ("mine", "other"))
     with people.daemon.wire(people.admin) as wire:
         made = {name: people.deployed_app(wire, name, "prod") for name in (mine, other)}

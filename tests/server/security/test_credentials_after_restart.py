@@ -1,4 +1,4 @@
-"""What lets people in outlives the server, and settings that would let anybody in stop it."""
+"""Credentials survive restarts, and insecure settings stop the server."""
 
 from __future__ import annotations
 

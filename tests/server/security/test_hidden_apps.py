@@ -1,4 +1,4 @@
-"""What a credential may not see is answered byte for byte as what does not exist."""
+"""A resource outside the scope of a credential has the same response as a missing one, byte for byte."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _operations(document):
 
 @pytest.fixture(scope="module")
 def apps(people):
-    """Give a deployed app, a hidden one, and a key for the first."""
+    """Return a deployed app, a hidden one, and a key for the first."""
     with people.daemon.wire(people.admin) as wire:
         mine, hidden = (
             people.deployed_app(wire, f"{kind}-{uuid.uuid4().hex[:8]}", "prod")
@@ -44,7 +44,7 @@ def apps(people):
 
 
 def _values(hidden):
-    """Return the pairs (of the hidden app, of what does not exist) for the parameters of an operation."""
+    """Return the values of an operation's parameters for the hidden app and for a missing one."""
     app, version, deployment = hidden["app"], hidden["version"], hidden["deployment"]
     there = {
         "app": app["name"],
@@ -73,7 +73,7 @@ def _ask(wire, key, values, *, by_id):
 
 
 def _anonymous(text, values):
-    """Return a body without the caller's own words, which it may repeat."""
+    """Return a body without the values of the request, which it may repeat."""
     for name in ("app", "app_id", "version_id", "deployment_id"):
         text = re.sub(rf"(?<![0-9A-Za-z]){re.escape(values[name])}(?![0-9A-Za-z])", "?", text)
     return text

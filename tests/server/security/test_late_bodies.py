@@ -1,4 +1,4 @@
-"""A body that arrives after its sender lost the permission changes nothing."""
+"""A body that arrives after its sender lost the scope changes nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def await_head(ruling):
 
 @pytest.fixture(scope="module")
 def written(people):
-    """Give every operation that takes a body and a credential."""
+    """Return every operation with a body and a credential."""
     with people.daemon.wire(people.admin) as wire:
         paths = wire.ask("GET", "/openapi.json").json["paths"]
     operations = [

@@ -1,4 +1,4 @@
-"""Nobody becomes more than they are, or stays it longer."""
+"""Privileges cannot be extended, nor kept after they were revoked."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_keys_are_visible_only_to_their_creator(people):
 
 
 def test_the_last_admin_cannot_be_removed(tmp_path):
-    # A server of its own: whoever shares one may have made another admin.
+    # A server of its own: other tests of a shared one may have created another admin.
     daemon = Daemon(tmp_path).start()
     try:
         with daemon.wire(daemon.login()["access_token"]) as ruling:
@@ -192,7 +192,7 @@ def test_a_key_for_an_app_follows_the_app_and_not_its_name(people, ruling):
     key = people.key(["apps:read", "versions:read", "versions:write"], apps=[old])
     assert ruling.ask("PATCH", f"/apps/{old}", {"name": mine}).status == 200
     assert ruling.ask("POST", "/apps", {"name": old}).status == 201
-    # None of this waits for an event: what a key is for does not depend on when events arrive.
+    # No wait for events: the scope of a key does not depend on their arrival.
     assert status(people, key, "PUT", f"/apps/{mine}/versions/1.0", {}) == 201
     assert status(people, key, "PUT", f"/apps/{old}/versions/1.0", {}) == 404
     assert ruling.ask("DELETE", f"/apps/{mine}").status == 204

@@ -1,4 +1,4 @@
-"""No secret is kept, told or logged: all that a server writes is searched for all that it was given."""
+"""Secrets are neither stored, returned nor logged: all output of a server is searched for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RETRY = "a-retry-that-only-its-maker-knows"
 
 
 class Story:
-    """What people do at a server, and what of it must be found nowhere."""
+    """Operations of users at a server, and the secrets that must not appear."""
 
     def __init__(self, daemon, issuer):
         self.daemon, self.issuer = daemon, issuer
@@ -71,7 +71,7 @@ class Story:
             key = self.ask(admin, "POST", "/auth/keys", body, 201, idempotency_key=f"{RETRY}-too")["key"]
             self.secrets |= {key, key.split("_", 2)[2]}
         self.ask(key, "POST", "/apps", {"name": "shop"}, 403)
-        # People paste what they hold into the wrong place.
+        # Users paste secrets into the wrong field.
         for wrong in (f"{key}x", key.replace("evm_", "evm_9")):
             self.ask(wrong, "GET", f"/apps/{quote(key)}?token={quote(key)}", None, 401)
         self.ask(key, "GET", f"/apps/{quote(key)}", None, 404)

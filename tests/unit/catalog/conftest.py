@@ -1,4 +1,4 @@
-"""What tests of the catalog get."""
+"""Fixtures of the catalog's tests."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    """Give a machine of its own."""
+    """Return a machine in a directory of its own."""
     with Machine(tmp_path) as mine:
         yield mine

@@ -21,7 +21,7 @@ LINUX, MUSL = parse("linux-x64"), parse("linux-x64-musl")
 
 @pytest.fixture
 def mine(tmp_path):
-    """Give a catalog with one tool of the user's, and what its lists were asked for."""
+    """Return a catalog with one tool of the user, and its lists, which record requests."""
 
     def make(answers, **fields):
         folder = tmp_path / "plugins"

@@ -12,7 +12,7 @@ from envmgr.kit.paths import single_root
 
 @pytest.fixture
 def places(tmp_path):
-    """Give the directories of the project and the user, and a function that writes manifests there."""
+    """Return the directories of the project and the user, and a function that writes manifests there."""
     paths = single_root(str(tmp_path / "home"))
     project = tmp_path / "project"
 

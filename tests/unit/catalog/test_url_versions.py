@@ -1,4 +1,4 @@
-"""Versions that URLs of archives name."""
+"""Versions in URLs of archives."""
 
 from __future__ import annotations
 

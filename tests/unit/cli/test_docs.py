@@ -1,4 +1,4 @@
-"""The documentation names what there is."""
+"""The documentation and the program name the same commands, options and settings."""
 
 from __future__ import annotations
 
@@ -71,6 +71,6 @@ def test_links_have_a_target():
 
 
 def anchors(text: str) -> set[str]:
-    """Return what the headings of a document can be linked to by."""
+    """Return the link targets of the headings of a document."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,4 +1,4 @@
-"""Programs of an unpacked tree."""
+"""Programs in an unpacked tree."""
 
 from __future__ import annotations
 

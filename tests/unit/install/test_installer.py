@@ -27,7 +27,7 @@ unix = pytest.mark.skipif(sys.platform == "win32", reason="sh")
 
 
 class Fetched:
-    """Stand in for the download: the archive is a file already; count how often it is asked for."""
+    """Replaces the download with a file that exists, and counts the calls."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -39,7 +39,7 @@ class Fetched:
 
 
 class Watched(NullProgress):
-    """Remember what was told."""
+    """Records progress."""
 
     def __init__(self):
         self.steps = []
@@ -62,7 +62,7 @@ def paths(tmp_path):
 
 @pytest.fixture
 def install(tmp_path, paths):
-    """Install from the bytes of an archive; `install.fetch` is what stood in for the last download."""
+    """Install from the bytes of an archive; `install.fetch` replaces the last download."""
 
     def run(content, layout, *, version="1.0.0", trusted=(), force=False, progress=None, stop=None):
         archive = tmp_path / "archive"

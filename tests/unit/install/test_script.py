@@ -1,4 +1,4 @@
-"""Install scripts, run for real."""
+"""Install scripts in real processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ while :; do sleep 0.05; done
 
 @pytest.fixture
 def run(tmp_path):
-    """Run a script in a tree; its log is `logs/log`."""
+    """Run a script in a tree, with the log `logs/log`."""
     tree = tmp_path / "tree"
     tree.mkdir()
 
@@ -47,7 +47,7 @@ def await_file(path):
 
 
 def is_running(pid):
-    """Tell whether a process is there and no zombie that waits to be collected by whoever adopted it."""
+    """Return whether a process runs and is not a zombie."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] not in {"Z", "X"}

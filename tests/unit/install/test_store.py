@@ -1,4 +1,4 @@
-"""What is installed, and how it goes away."""
+"""Installations in the store, and their removal."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def paths(tmp_path):
 
 @pytest.fixture
 def put(paths):
-    """Put a complete installation in the store."""
+    """Create a complete installation in the store."""
 
     def make(tool="node", version="20.1.0", **files):
         directory = paths.install(tool, version)

@@ -1,4 +1,4 @@
-"""What ships with envmgr is found, installed or in a checkout."""
+"""Data files of envmgr, installed or in a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digests as upstreams spell them."""
+"""Digests in the notations of upstreams."""
 
 from __future__ import annotations
 

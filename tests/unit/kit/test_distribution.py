@@ -10,7 +10,7 @@ from envmgr.kit import distribution
 
 @pytest.fixture
 def recorded(monkeypatch):
-    """Return a function that installs a record of where the distribution came from."""
+    """Return a function that records the origin of an installed distribution."""
 
     def record(origin):
         class Installed:

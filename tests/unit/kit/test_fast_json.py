@@ -1,4 +1,4 @@
-"""JSON is read as `json` reads it, without importing it."""
+"""JSON is parsed as by `json`, without importing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One holds a lock at a time, in this process and in others, and death releases it."""
+"""Locks are exclusive between threads and processes, and released on death."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frozen values behave as frozen dataclasses do."""
+"""Frozen values behave like frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Named(Point):
 
 @frozen
 class Nothing:
-    """Has no fields."""
+    """A value without fields."""
 
 
 @frozen

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and errors name what could not be done."""
+"""Atomic file operations, and errors that name the path."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if os.geteuid() == 0:
 
 
 def run_unprivileged(code: str) -> str:
-    """Run code in a process that permissions apply to, also where the tests run as root."""
+    """Run code in a process subject to permissions, even if the tests run as root."""
     source = f"import sys; sys.path[:0] = {sys.path!r}\n{DROP_PRIVILEGES}{textwrap.dedent(code)}"
     command = [sys.executable, "-I", "-c", source]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")

@@ -1,4 +1,4 @@
-"""Where things are kept, and names as names of files."""
+"""Directories of envmgr, and names encoded as file names."""
 
 from __future__ import annotations
 

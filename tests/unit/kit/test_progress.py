@@ -1,4 +1,4 @@
-"""Nobody needs to watch."""
+"""Progress that reports nothing."""
 
 from __future__ import annotations
 

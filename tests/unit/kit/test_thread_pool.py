@@ -51,7 +51,7 @@ def test_the_first_exception_is_raised_and_the_rest_not_begun():
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_interrupts_the_wait_whenever_it_arrives(name):
-    """The signal arrives while the main thread is still on its way to wait."""
+    """The signal arrives before the main thread waits."""
     for _ in range(5):
         assert (
             subprocess.run(

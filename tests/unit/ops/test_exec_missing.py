@@ -1,4 +1,4 @@
-"""What a shim finds missing is installed only if the settings and the user say so."""
+"""A shim installs missing tools only if the settings and the user allow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""There is one shim for each command of each installed version, and no other."""
+"""There is one shim for each command of each installed version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which file decides, which variable overrides it, and how far up is looked."""
+"""The deciding file, overrides by variables, and the limits of the search."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from envmgr.project.request import Origin, Request
 
 @pytest.fixture
 def tree(tmp_path):
-    """Make files below a root of their own and find the project in one of its directories."""
+    """Write files below a root and discover the project of one of its directories."""
     root = tmp_path / "tree"
     paths = single_root(str(tmp_path / "home"))
 

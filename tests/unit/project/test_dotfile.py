@@ -1,4 +1,4 @@
-"""`.envmgr`: what is read, what is refused and where, and what an edit leaves alone."""
+"""`.envmgr`: parsing, errors with positions, and minimal edits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks as values: what they say, how they change, and how they are spelled."""
+"""Locks as values: resolution, changes and formatting."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_a_lock_that_cannot_be_read_back_is_not_written(tmp_path):
 
 
 class Calls:
-    """Counts how often the lock files of a run are read and parsed."""
+    """Counts the reads and parses of lock files in a run."""
 
     def __init__(self, monkeypatch) -> None:
         self.reads = self.parses = 0

@@ -1,4 +1,4 @@
-"""Requests and where they come from."""
+"""Requests and their origins."""
 
 from __future__ import annotations
 

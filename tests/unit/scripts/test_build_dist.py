@@ -1,4 +1,4 @@
-"""The checks of a distribution refuse what is wrong with it."""
+"""The checks of a distribution reject invalid ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def build_dist():
 
 @pytest.fixture
 def wheel(build_dist, tmp_path):
-    """Return a function that creates a wheel, its RECORD changed by a function."""
+    """Return a function that creates a wheel whose RECORD is changed by a function."""
 
     def create(metadata=METADATA, change=lambda record: record):
         files = {"sample-1.0.dist-info/METADATA": metadata, "sample.py": "pass\n"}

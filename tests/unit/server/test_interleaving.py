@@ -1,4 +1,4 @@
-"""Units of work beside another one that commits between any two of their statements: no lost update, no raw error.
+"""Units of work interleaved with another one between any two of their statements: no lost update.
 
 The contract of a database rules this out; what each unit reads is nevertheless checked again where it writes.
 """
@@ -57,7 +57,7 @@ MAX_STATEMENTS = 60
 
 @dataclass(frozen=True)
 class Scenario:
-    """Two calls of a service, and what may become of the first one while the second one runs in between."""
+    """Two calls of a service, and the allowed results of the first if the second interrupts it."""
 
     module: Any
     make: Callable[[Any], Any]
@@ -263,13 +263,13 @@ async def closing(database):
 
 
 async def prepared(directory, scenario):
-    """Write the state that both calls begin from; return what it is."""
+    """Create the state that both calls start from and return it."""
     async with closing(sqlite_database(directory, scenario.module)) as database:
         return await scenario.prepare(scenario.make(database))
 
 
 async def interleave(directory, scenario, state, position):
-    """Run both; return the first one's result or problem, the second one's result, and whether it ran."""
+    """Run both; return the first call's result or problem, the second's result, and whether it ran."""
     async with closing(sqlite_database(directory, scenario.module)) as database:
         with pytest.raises(Captured) as captured:
             await scenario.second(scenario.make(CapturingDatabase(database)), state)

@@ -1,4 +1,4 @@
-"""Every service's migrations, against the tables that its code names."""
+"""Every service's migrations, compared with the tables in its code."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def upgrade(path, revisions, head):
 
 
 def shape(path):
-    """Describe the tables and indexes of a database, and how each column is."""
+    """Return the tables, columns and indexes of a database."""
     connection = sqlite3.connect(path)
     try:
         tables = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -163,7 +163,7 @@ MOMENT = 1_790_000_000_000
 
 
 def fill(path):
-    """Put into each table rows as a server writes them."""
+    """Insert rows into each table as a server writes them."""
     connection = sqlite3.connect(path)
     with connection:
         for table in tables(connection):
@@ -177,7 +177,7 @@ def fill(path):
 
 
 def plausible(column, n):
-    """Make up what a column holds in a row: another thing in each, and nothing in the first where it may be so."""
+    """Return a value for a column in a row: different in each, and null in the first if allowed."""
     _, name, type_, never_null, _, key = column
     if n == 0 and not never_null and not key:
         return None
@@ -195,7 +195,7 @@ def tables(connection):
 
 
 def rows(path):
-    """Read every row of every table, as what each column holds."""
+    """Return every row of every table by column."""
     connection = sqlite3.connect(path)
     result = {}
     for table in tables(connection):
@@ -259,7 +259,7 @@ def damage(path, table):
 
 
 def dump(path):
-    """Write out a whole database."""
+    """Return the content of a whole database."""
     connection = sqlite3.connect(path)
     try:
         return list(connection.iterdump())
@@ -268,7 +268,7 @@ def dump(path):
 
 
 def ddl(statement):
-    """Spell a statement with single spaces, without what differs between Alembic and SQLAlchemy."""
+    """Return a statement with single spaces, without differences between Alembic and SQLAlchemy."""
     return re.sub(r"\s+", " ", str(statement)).replace("( ", "(").replace(" )", ")").strip(" ;")
 
 

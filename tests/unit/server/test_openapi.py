@@ -1,4 +1,4 @@
-"""The description of the API, and the page that shows it."""
+"""The OpenAPI document, and the page that shows it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPERATIONS = {
     for method, operation in item.items()
 }
 ENDING = {"/auth/logout", "/auth/password"}
-"""Whoever asks these again has no session any more."""
+"""Operations that end the caller's session."""
 entry = pytest.mark.parametrize("called", OPERATIONS.values(), ids=OPERATIONS)
 
 
@@ -101,7 +101,7 @@ def test_creations_link_to_the_operations_of_the_resource():
 
 
 class Outline(HTMLParser):
-    """Checks that what opens also closes, and collects names and links."""
+    """Checks that elements are closed, and collects ids and links."""
 
     VOID = frozenset({"meta", "link", "br", "hr"})
     OPTIONAL = frozenset({"li", "p", "tr", "td"})

@@ -1,4 +1,4 @@
-"""A program gets the environment and signals its caller had."""
+"""A program receives the environment and signals of its caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan is written only if it is sure to tell every change of what it was made from."""
+"""A plan is written only if every change of its inputs will be detected."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def dotfile(tmp_path):
 
 
 def age(file):
-    """Wait until the clock that files get their times from has moved on."""
+    """Wait until the clock of file times has advanced."""
     probe = file.with_name("probe")
     limit = time.monotonic() + 5
     while time.monotonic() < limit:

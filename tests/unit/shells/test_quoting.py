@@ -1,4 +1,4 @@
-"""Any text survives being quoted for a shell."""
+"""Quoting of any text for a shell."""
 
 from __future__ import annotations
 

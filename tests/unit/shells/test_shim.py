@@ -1,4 +1,4 @@
-"""Shims are written whole, only where they differ, and never over what others put there."""
+"""Shims are written atomically, only if they differ, and never over foreign files."""
 
 from __future__ import annotations
 

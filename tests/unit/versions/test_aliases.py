@@ -1,4 +1,4 @@
-"""Words in place of versions."""
+"""Aliases in place of versions."""
 
 from __future__ import annotations
 

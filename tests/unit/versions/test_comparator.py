@@ -1,4 +1,4 @@
-"""What cannot stand in a spec, and what a refusal says."""
+"""Invalid specs, and the messages of their errors."""
 
 from __future__ import annotations
 

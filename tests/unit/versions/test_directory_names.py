@@ -1,4 +1,4 @@
-"""Versions as names of folders."""
+"""Versions as names of directories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What errors about specs say."""
+"""Messages of errors about specs."""
 
 from __future__ import annotations
 

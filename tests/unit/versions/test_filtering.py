@@ -1,4 +1,4 @@
-"""Whose versions are taken, and why others are not."""
+"""Filtering by vendor, variant and build, with reasons for rejections."""
 
 from __future__ import annotations
 

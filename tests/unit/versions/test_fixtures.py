@@ -1,4 +1,4 @@
-"""Every row of the fixtures in tests/data/semver that binds envmgr (its README says which do not)."""
+"""The fixtures in tests/data/semver that apply to envmgr (its README lists the others)."""
 
 from __future__ import annotations
 

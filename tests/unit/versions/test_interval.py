@@ -1,4 +1,4 @@
-"""What each operator takes in, with pre-releases and without."""
+"""The versions that each operator matches, with pre-releases and without."""
 
 from __future__ import annotations
 

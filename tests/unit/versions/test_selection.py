@@ -1,4 +1,4 @@
-"""Choosing from a list."""
+"""Selection from a list of versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a spec asks for as a whole."""
+"""Whole specs: exactness, caching, vendors and variants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the text of a version says."""
+"""Parsing, sorting and pinning of versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API client sends, how it goes on when tokens end and answers are lost, and whom it tells nothing."""
+"""Requests of the API client, token refresh, retries, and secrets that are not sent elsewhere."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOKEN = "evm_1_s3cret"
 
 @pytest.fixture
 def http():
-    """Give an Http that waits for nothing."""
+    """Return an Http whose waits take no time."""
     environment = Environment({"HOME": os.environ["HOME"]}, os.getcwd())
     with Http(Settings(http_timeout=5.0), environment, clock=FakeClock().clock) as item:
         yield item
@@ -34,7 +34,7 @@ def http():
 
 @pytest.fixture
 def api(http):
-    """Make an API over a scripted server."""
+    """Return an API client of a scripted server."""
     return lambda server, token=TOKEN: Api(Transport(server.url, http, retries=2), tokens.StaticToken(token))
 
 
@@ -185,7 +185,7 @@ def test_a_rejected_static_token_is_not_retried(api):
 
 
 class TestStoredToken:
-    """The token of `alm login`, renewed when it ends."""
+    """The token of `alm login`, refreshed when it expires."""
 
     @pytest.fixture
     def paths(self, tmp_path):
@@ -288,7 +288,7 @@ class TestStoredToken:
 
 
 class TestFollow:
-    """Streams that go on where they broke off."""
+    """Streams that resume after a broken connection."""
 
     def test_events_are_yielded_and_a_broken_stream_resumes_after_the_last(self, api):
         def stream(requested):

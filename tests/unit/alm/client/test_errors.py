@@ -1,4 +1,4 @@
-"""Every refusal becomes an error that says what the server said, and leads on."""
+"""Each error response becomes an error with the server's message and a hint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each CI system says, in the variables that it documents."""
+"""The documented variables of each CI system."""
 
 from __future__ import annotations
 

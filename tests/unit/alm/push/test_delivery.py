@@ -1,4 +1,4 @@
-"""A push ends in one version, whoever else does what at the same moment; what waits goes first, and nothing is lost."""
+"""Concurrent pushes create one version; spooled pushes are delivered first, and none is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of several tags on a commit, the newest version names the build; where that is unclear, none does."""
+"""The newest version among several tags of a commit names the build; ambiguous tags do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Git is asked, and says what it knows: in clones that are shallow, detached, further work trees, or none."""
+"""Provenance from git: shallow clones, detached heads, linked work trees, and none."""
 
 from __future__ import annotations
 

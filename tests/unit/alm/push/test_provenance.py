@@ -1,4 +1,4 @@
-"""Flags go before the CI, the CI before git; what can't be told or can't be a name is an error with a way out."""
+"""Options override the CI, which overrides git; missing or invalid values are errors with a hint."""
 
 from __future__ import annotations
 

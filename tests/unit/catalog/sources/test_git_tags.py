@@ -27,7 +27,7 @@ def manifest(url, **fields):
 
 @pytest.fixture
 def repository(tmp_path):
-    """Make a repository with light and annotated tags, and a branch that is called as a version."""
+    """Create a repository with lightweight and annotated tags, and a branch named like a version."""
     folder = tmp_path / "repository"
     git = ["git", "-C", str(folder), "-c", "user.name=x", "-c", "user.email=x@example.org"]
     folder.mkdir()

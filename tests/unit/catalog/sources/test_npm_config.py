@@ -17,7 +17,7 @@ OURS = "https://npm.example/team"
 
 
 class Npm:
-    """An npm that answers what it is told to, and notes what it was asked."""
+    """An npm with configured responses that records its queries."""
 
     def __init__(self, **answers: str) -> None:
         self.answers = answers

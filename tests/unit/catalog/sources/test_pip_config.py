@@ -17,7 +17,7 @@ DEFAULT = "https://default.example/simple"
 
 
 def load(root: Path, files: dict[str, str] | None = None, **variables: str) -> pip_config.PipConfig:
-    """Load with files by kind (`global`, `user`, `site`), and variables."""
+    """Load the configuration from files by kind (`global`, `user`, `site`), and variables."""
     known = []
     for kind in ("global", "user", "site"):
         path = root / f"{kind}.conf"

@@ -1,4 +1,4 @@
-"""Decompression in a process of its own, and in ours."""
+"""Decompression in a separate process, and in the same one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = ["gz", "xz", "bz2", "zst"]
 
 @pytest.fixture(params=["here", "beside"])
 def inflated(request, monkeypatch, tmp_path):
-    """Inflate some bytes in our process, or in one of its own."""
+    """Decompress some bytes in this process, or in a separate one."""
     monkeypatch.setattr(decompress_process, "SMALL", 1 << 30 if request.param == "here" else 0)
 
     def run(content, kind):

@@ -1,4 +1,4 @@
-"""Whole archives, honest and hostile, unpacked beside a directory that must stay as it is."""
+"""Whole archives, valid and hostile, unpacked beside a directory that must not change."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def unpack(path, kind, to, *, system="linux", strip=0, named=(), rename=None):
 
 @pytest.fixture
 def sandbox(tmp_path):
-    """Give a directory to unpack in, beside a sentinel that hostile archives aim at."""
+    """Return a directory to unpack in, beside a sentinel that hostile archives aim at."""
     (tmp_path / "sentinel").mkdir()
     (tmp_path / "sentinel" / "file").write_text("as it was")
     (tmp_path / "in").mkdir()

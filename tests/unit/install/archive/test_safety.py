@@ -1,4 +1,4 @@
-"""What an archive may hold."""
+"""Rules for the entries of an archive."""
 
 from __future__ import annotations
 

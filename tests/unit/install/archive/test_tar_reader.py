@@ -1,4 +1,4 @@
-"""The tar reader against headers nobody's packer writes today, and damaged ones."""
+"""The tar reader with headers of historic formats, and damaged ones."""
 
 from __future__ import annotations
 

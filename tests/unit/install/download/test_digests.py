@@ -1,4 +1,4 @@
-"""A file is what its digest promises, or it is not."""
+"""Files compared with their digests."""
 
 from __future__ import annotations
 

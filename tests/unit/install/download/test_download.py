@@ -1,4 +1,4 @@
-"""Downloads come whole, once, and as promised, whatever the server does."""
+"""Downloads are complete and verified despite faults of the server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def sha(body=BODY, algorithm="sha256"):
 
 
 class Bench:
-    """Downloads into a root of its own, and shows what is there."""
+    """Downloads into a root of its own, with access to its files."""
 
     def __init__(self, root, **settings):
         self.paths = single_root(str(root))
@@ -87,7 +87,7 @@ def ranges(server, path):
 
 
 def break_off(bench, server, url, path="/f", after=CUT, **artifact):
-    """Leave a partial behind, as an interrupted run does."""
+    """Leave a partial download, as an interrupted run does."""
     page = server.pages[path]
     page.faults.insert(0, faults.truncated(after, times=3))
     with pytest.raises(IncompleteDownload):

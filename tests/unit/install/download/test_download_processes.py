@@ -1,4 +1,4 @@
-"""Downloads survive kills and full disks, and several processes share one."""
+"""Downloads with kills, full disks, and several processes."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_file_size_limit_names_the_directory_and_the_download_can_resume(serve
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Give a file system of two megabytes."""
+    """Return the directory of a file system of two megabytes."""
     place = tmp_path / "small disk"
     place.mkdir()
     mount = shutil.which("mount")

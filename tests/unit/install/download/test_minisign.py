@@ -1,4 +1,4 @@
-"""Minisign signatures: which documents prove what of a file."""
+"""Minisign signatures, valid and invalid."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def line(document, number, change):
 
 
 def flipped(at):
-    """Flip a bit of what a line says in base64."""
+    """Flip a bit in the base64 content of a line."""
 
     def change(text):
         raw = bytearray(b64decode(text))

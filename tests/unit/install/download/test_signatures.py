@@ -1,4 +1,4 @@
-"""Where signatures come from, what is kept of them, and what becomes of downloads that have none."""
+"""Fetching, caching and verifying signatures, and the fate of unsigned downloads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GOOD = UPSTREAM.sign(CONTENT, "tool.tgz")
 
 
 class Bench:
-    """A download in the cache, and the server its signature is on."""
+    """A download in the cache, and the server of its signature."""
 
     def __init__(self, root, server):
         self.server = server

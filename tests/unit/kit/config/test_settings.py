@@ -1,4 +1,4 @@
-"""Settings: what they may be, where they come from, and how they are written."""
+"""Settings: valid values, sources and their precedence, and editing of the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests reach whom they should, tell nobody else, and come back whole or as an error that explains."""
+"""Requests, redirects, credentials, proxies and errors of the HTTP client."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FAR = "http://far.invalid"
 
 
 class Client:
-    """An Http with a fast clock, and what it said."""
+    """An Http with a fast clock, and its messages."""
 
     def __init__(self, variables=None, extra_ca=None, **settings):
         self.watcher = RecordingProgress()
@@ -49,7 +49,7 @@ class Client:
 
 @pytest.fixture
 def client():
-    """Make clients that are closed in the end."""
+    """Yield a function that creates clients, and close them."""
     made = []
 
     def make(*arguments, **settings):
@@ -63,7 +63,7 @@ def client():
 
 @pytest.fixture
 def proxied(client, server):
-    """Give a client whose requests to other hosts all end at the local server, which sees the host they were for."""
+    """Return a client whose requests to other hosts all arrive at the local server, with their host."""
     return lambda **settings: client({"http_proxy": server.url}, allow_http=True, **settings)
 
 

@@ -1,4 +1,4 @@
-"""Requests with a method and a body reach just the address they are for, once where it matters; any answer counts."""
+"""Requests with a method and a body: exact address, retries, and responses of any status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.http.scripted_server import Scripted, ScriptedResponse
 
 @pytest.fixture
 def asking():
-    """Make an Http with a fast clock; give it, its watcher and its clock."""
+    """Create an Http with a fast clock; return it, its progress and its clock."""
     made = []
 
     def make(variables=None, **settings):

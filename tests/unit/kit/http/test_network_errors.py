@@ -1,4 +1,4 @@
-"""Every exception of the HTTP library means something to a person."""
+"""Every exception of the HTTP library has a clear message."""
 
 from __future__ import annotations
 

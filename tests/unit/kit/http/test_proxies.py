@@ -1,4 +1,4 @@
-"""Requests take the proxy the environment names, except where it says not to."""
+"""Proxies of the environment, and their exceptions."""
 
 from __future__ import annotations
 

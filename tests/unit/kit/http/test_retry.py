@@ -1,4 +1,4 @@
-"""Waiting grows, keeps to what servers ask, and ends."""
+"""Delays between retries: growth, Retry-After, and their limit."""
 
 from __future__ import annotations
 

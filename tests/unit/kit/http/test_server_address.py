@@ -1,4 +1,4 @@
-"""A server is known by one spelling of its address."""
+"""Normalization of server addresses."""
 
 from __future__ import annotations
 

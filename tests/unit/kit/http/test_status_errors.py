@@ -1,4 +1,4 @@
-"""Refusals are explained, and it is known which of them may pass."""
+"""Errors of HTTP statuses, and which of them are transient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trust comes from where the user's machine says."""
+"""Trusted certificates: the system store, variables and bundles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URLs show no secrets, lead where they say, and follow mirrors."""
+"""URLs: redaction, hosts, origins and mirrors."""
 
 from __future__ import annotations
 

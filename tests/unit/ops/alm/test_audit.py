@@ -16,7 +16,7 @@ SIGNED = checkpoints(LOG, 3, 6)
 
 
 def server(log=LOG, signed=SIGNED, **answers):
-    """Serve a log: entries newest first unless sorted, in two pages."""
+    """Yield a server of a log in two pages, newest first unless sorted."""
 
     def audits(query):
         result = log if query.get("sort") == "seq" else log[::-1]

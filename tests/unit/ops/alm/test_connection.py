@@ -1,4 +1,4 @@
-"""Flag, environment, settings: which server, and as whom."""
+"""Server and credentials from options, environment and settings."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def version(number, commit, app="shop"):
 
 
 class Knowing:
-    """A repository that knows every commit, and what it was asked for."""
+    """A repository with every commit, and a record of the queries."""
 
     def __init__(self):
         self.requests = []

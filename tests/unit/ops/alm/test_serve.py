@@ -1,4 +1,4 @@
-"""`envmgr alm serve` becomes the server's process, or says what is missing."""
+"""`envmgr alm serve` becomes the server's process, or reports what is missing."""
 
 from __future__ import annotations
 

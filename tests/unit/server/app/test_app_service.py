@@ -214,7 +214,7 @@ class _AwayOnce(NoVersions):
 
 
 def version(app, tag):
-    """Make a version as its service answers it."""
+    """Return a version as its service returns it."""
     at = "2026-01-02T03:04:05.678Z"
     return Version(
         id=5,

@@ -8,7 +8,7 @@ from support.services.queued_bus import FAST_DELIVERY
 
 
 def on_the_bus(directory, scenario):
-    """Run a scenario with the audit listening to a bus: `scenario(audit, bus, dead_letters)`."""
+    """Run a scenario with the audit subscribed to a bus: `scenario(audit, bus, dead_letters)`."""
 
     async def whole(audit, database):
         bus = InProcessBus(FAST_DELIVERY)
@@ -46,7 +46,7 @@ def test_an_invalid_event_is_dead_lettered_and_the_others_are_written(tmp_path):
 
 def test_a_retried_dead_letter_closes_its_gap(tmp_path):
     async def scenario(audit, bus, dead_letters):
-        # What is buried for a reason that passes, here by hand, is whole when it is tried again.
+        # A dead letter of a transient failure, here created directly, is valid when it is retried.
         (subscription,) = bus.subscriptions
         await bus.publish([event(1), event(3)])
         await subscription.dead_letter(event(2), ServiceUnavailable("the disk was full"), 5)

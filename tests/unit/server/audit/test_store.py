@@ -16,7 +16,7 @@ from support.services.service_fixtures import call
 
 
 def written(directory):
-    """Make a log of three entries and a checkpoint, and open its file as an intruder would."""
+    """Write a log of three entries and a checkpoint; return its file, opened outside of the service."""
 
     async def scenario(audit, _):
         await audit.append(events(3))

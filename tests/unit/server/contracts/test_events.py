@@ -1,4 +1,4 @@
-"""The JSON of events is part of the contract: what an emitter writes, a consumer of another release must read."""
+"""The JSON of events, which is part of the contract between releases."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ WIRE = {
     "BindingCreated": BINDING,
     "BindingDeleted": BINDING,
 }
-"""The data of each type as it stands in outboxes and on the bus, in version 1."""
+"""The data of each type in outboxes and on the bus, in version 1."""
 
 
 def envelope(type_, data):

@@ -34,7 +34,7 @@ TYPES = problem_types()
 
 
 def make(problem_type):
-    """Return an instance with everything a document may carry."""
+    """Return an instance with every field that a document may have."""
     problem = problem_type.__new__(problem_type)
     Problem.__init__(
         problem,
@@ -48,7 +48,7 @@ def make(problem_type):
 
 
 def over_the_wire(problem):
-    """Return a problem's document as another process reads it."""
+    """Return a problem's document as another process decodes it."""
     return msgspec.json.decode(msgspec.json.encode(problem.document("/apps")))
 
 

@@ -16,7 +16,7 @@ AUTO = "system:auto-deploy"
 
 
 async def ruled(world, *rules, environment="staging", **more):
-    """Give an environment these auto-deploy rules: pairs of an app and a range."""
+    """Set auto-deploy rules of an environment: pairs of an app and a range."""
     auto = tuple(AutoDeploy(app=app, tag_range=tag_range) for app, tag_range in rules)
     await world.service.replace_environment(
         call(), environment, EnvironmentPut(rules=Rules(auto_deploy=auto, **more))
@@ -24,7 +24,7 @@ async def ruled(world, *rules, environment="staging", **more):
 
 
 async def born(world, id_, **changes):
-    """Have a version registered."""
+    """Deliver the registration of a version."""
     await world.deliver(world.version_event("VersionCreated", id_, **changes))
 
 

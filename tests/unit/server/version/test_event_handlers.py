@@ -45,7 +45,7 @@ def gone(sequence, app_id, name, at=LATER):
 
 
 async def everywhere(versions, tool="go", **principal):
-    """Return every place where some version of a tool stands, and every one without a lock."""
+    """Return every placement with a version of a tool, and every one without a lock."""
     usage = await versions.usage(call(**principal), tool, "*", None, PageRequest(limit=200))
     return [(use.app, use.environment, use.tag) for use in (*usage.matches, *usage.without_lock)]
 

@@ -1,4 +1,4 @@
-"""The server that other tests rely on is itself right."""
+"""The fault server that other tests use."""
 
 from __future__ import annotations
 

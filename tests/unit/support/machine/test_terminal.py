@@ -1,4 +1,4 @@
-"""The screen of a terminal, which tests compare with what a guide shows."""
+"""The screen of a terminal, which tests compare with documentation."""
 
 from __future__ import annotations
 

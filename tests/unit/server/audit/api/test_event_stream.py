@@ -13,7 +13,7 @@ ENTRIES = build_entries(Head(), events(5))
 
 
 class Source:
-    """Gives entries, and counts them; then ends, or goes on in silence."""
+    """Yields entries and counts them; then ends, or waits without an entry."""
 
     def __init__(self, *, ends: bool = True) -> None:
         self.delivered = 0

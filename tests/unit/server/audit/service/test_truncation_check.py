@@ -1,4 +1,4 @@
-"""A log that was cut shows, without a look at its chain; one that only lacks what was put aside is well."""
+"""Truncation is detected without reading the chain; dead letters do not count as truncation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.services.service_fixtures import opened
 
 
 class Sent:
-    """An outbox of which the audit reported so many events as consumed."""
+    """An outbox with a number of events that the audit reported as consumed."""
 
     service = "app"
 

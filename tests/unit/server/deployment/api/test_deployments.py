@@ -17,7 +17,7 @@ from support.services.service_fixtures import call
 
 
 class Tokens:
-    """Knows tokens that are names of roles; `blog` is a key for that app only."""
+    """Authenticates tokens that are names of roles; `blog` is a key for that app only."""
 
     async def authenticate(self, token):
         return call("user", apps={2}).principal if token == "blog" else call(token).principal

@@ -1,4 +1,4 @@
-"""What is left of an app that was deleted is not of the next one that takes its name."""
+"""Resources of a deleted app do not belong to the next app of the same name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OLD, NEW = version(1, app_id=1, app="shop"), version(2, app_id=3, app="shop")
 
 
 async def replaced(world):
-    """Have an app go, and another one take its name; return a deployment of each."""
+    """Delete an app, create another one of its name, and return a deployment of each."""
     await world.deliver(world.app_event("AppCreated", 1, "shop"))
     old = await world.deploy_successfully(OLD.id)
     await world.deliver(world.app_event("AppDeleted", 1, "shop"), world.app_event("AppCreated", 3, "shop"))
@@ -22,7 +22,7 @@ async def replaced(world):
 
 
 def attempts(world, caller, deployment):
-    """Begin everything that can be asked of a deployment."""
+    """Return a call of every operation on a deployment."""
     yield world.service.get(caller, deployment.id)
     yield world.service.list_statuses(caller, deployment.id, PageRequest())
     yield world.service.add_status(caller, deployment.id, StatusCreate(status="rolled_back"))

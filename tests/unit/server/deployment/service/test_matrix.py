@@ -61,7 +61,7 @@ def test_the_matrix_formats_times_as_other_resources_do(moments):
 
 
 class Watching:
-    """A transaction or reader that keeps the texts of what is asked of it."""
+    """A transaction or reader that records its statements."""
 
     def __init__(self, inner):
         self._inner = inner
@@ -87,7 +87,7 @@ class Watching:
 
 
 def plans(path, texts):
-    """Return how SQLite goes about each of these statements."""
+    """Return the query plans of SQLite for these statements."""
     connection = sqlite3.connect(path)
     plan = [
         (text, row[3])

@@ -1,4 +1,4 @@
-"""Nothing of an app or a version is deployed any more while somebody deletes it."""
+"""Deletion holds block deployments of an app or a version while it is being deleted."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_rollback_skips_a_version_with_a_deletion_hold(tmp_path):
 
 
 def pass_by(world, ms):
-    """Have some time pass, for what leaves."""
+    """Advance the time of the deletion holds."""
     connection = sqlite3.connect(world.database.path)
     with connection:
         connection.execute("UPDATE deletion_hold SET until = until - ?", [ms])

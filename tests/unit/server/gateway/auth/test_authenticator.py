@@ -58,7 +58,7 @@ def test_a_signed_token_without_a_session_does_not_authenticate(tmp_path, change
 
 
 def test_a_token_cannot_name_a_role(tmp_path):
-    """Whatever a token says, it is the database that knows who somebody is."""
+    """The role comes from the database, not from the token."""
 
     async def scenario(gate):
         await gate.new_user("ada", "viewer")

@@ -1,4 +1,4 @@
-"""Ids of events and requests have the form of RFC 9562, section 5.7, and references to resources are told apart."""
+"""Ids of events and requests (RFC 9562, section 5.7), and references to resources by id or name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Units of work check the caller again in the transaction that writes."""
+"""Units of work authorize the caller again in the writing transaction."""
 
 from __future__ import annotations
 

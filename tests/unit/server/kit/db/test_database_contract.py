@@ -77,7 +77,7 @@ async def events(database):
 
 
 def over(runner, directory, module, work):
-    """Do something with a new database of a service."""
+    """Run a function with a new database of a service."""
 
     async def main():
         async with runner(directory, module) as database:
@@ -112,7 +112,7 @@ def test_a_failed_unit_is_rolled_back_without_effect_on_others(tmp_path, runner)
 
 
 def test_units_behave_as_if_serial(tmp_path, runner):
-    """Each unit decides on what it read: no two may decide on the same."""
+    """Units decide on what they read: no two may decide on the same value."""
 
     def claim(transaction):
         number = len(transaction.all(NAMES))
@@ -237,7 +237,7 @@ def test_only_commits_with_events_call_the_listeners(tmp_path, runner):
 
 
 def test_a_unit_reads_its_own_database_however_many_units_run(tmp_path, runner):
-    """As a unit does that checks its caller's permissions again."""
+    """Units read so to check their caller's permissions."""
 
     async def work(database):
         def unit(transaction):

@@ -67,7 +67,7 @@ def add(name):
 
 
 def test_units_of_several_processes_on_one_row_all_complete(tmp_path):
-    """Two runners stand for two processes: neither knows what the other runs."""
+    """Two runners act as two processes, independent of each other."""
 
     def increment(transaction):
         (before,) = transaction.one(REVISION, name="shop")
@@ -107,7 +107,7 @@ def test_a_unit_that_conflicts_at_each_attempt_is_refused_for_now(tmp_path, monk
 
 
 def test_what_a_unit_did_not_see_it_sees_when_it_runs_again(tmp_path):
-    """A unit that looks for a row before it inserts it: the second of two finds the row of the first."""
+    """Of two units that find or insert a row, the second finds that of the first."""
 
     async def work(database):
         async with open_postgres(tmp_path, module) as other:

@@ -1,4 +1,4 @@
-"""Units of work on SQLite's writer thread: all or nothing each, however they are grouped."""
+"""Units of work on SQLite's writer thread: atomic each, in any grouping."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def emitted_events(database):
 
 
 class BlockedWrite:
-    """Holds the writer until all units of a test wait, so that they form one group."""
+    """Blocks the writer until all units of a test are pending, so that they form one group."""
 
     def __init__(self):
         self._go = threading.Event()
@@ -308,7 +308,7 @@ def test_closing_finishes_pending_units_and_rejects_new_ones(tmp_path):
 
 
 def unwritable(name, data):
-    """Make a unit that tells what cannot be written."""
+    """Create a unit that emits an event that cannot be stored."""
 
     def unit(transaction):
         transaction.execute(ADD, name=name)
@@ -374,7 +374,7 @@ def test_an_added_row_has_the_next_id_after_failures(tmp_path):
 
 
 def with_list(directory, unit):
-    """Run a unit over a table of words; return what it returned, and the rows that are there now."""
+    """Run a unit over a table of words; return its result and the rows."""
 
     async def work():
         async with opened(directory, app_module) as database:

@@ -1,4 +1,4 @@
-"""Every statement of the server compiles for every database that it may run on."""
+"""Every statement of the server compiles for every supported database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies are read strictly, and what is wrong with one is told with a pointer to it."""
+"""Strict decoding of bodies, with pointers to errors."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_an_incomplete_body_is_not_reported_as_an_encoding_error():
 
 
 def brought(*messages):
-    """Read the body of a request that comes in these messages; return it, and how many were asked for."""
+    """Read the body of a request that arrives in these messages; return it and the number of messages."""
     chunks = iter(messages)
     count = 0
 

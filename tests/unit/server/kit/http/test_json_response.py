@@ -1,4 +1,4 @@
-"""Answers as they leave the framework: encoded, with just the headers that belong to them."""
+"""JSON responses: encoding, and the headers that belong to them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Thing(Struct, frozen=True):
 
 
 def sent(response):
-    """Have a response answer; return its status, its headers as they are, and its body."""
+    """Send a response; return its status, its headers and its body."""
     messages = []
 
     async def send(message):
@@ -35,7 +35,7 @@ def sent(response):
 
 
 def asking(*lines, query=b"", path="/things"):
-    """Make a request as it comes out of the door."""
+    """Create a request as the middleware passes it on."""
     return Request(
         {
             "type": "http",

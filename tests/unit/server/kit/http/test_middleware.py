@@ -42,7 +42,7 @@ class RecordingObserver:
 
 
 class Application:
-    """Answers with what came, and keeps what it was asked."""
+    """Responds with the body, and records its requests."""
 
     def __init__(self, status=200, problem=None, endless=False):
         self.status, self.problem, self.endless = status, problem, endless
@@ -360,7 +360,7 @@ def test_the_connection_is_closed_after_an_unread_body():
 
 
 class Failing(RecordingObserver):
-    """Fail at what a test names."""
+    """Fails at the step that a test names."""
 
     def __init__(self, **errors):
         super().__init__()

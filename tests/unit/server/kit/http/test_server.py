@@ -1,4 +1,4 @@
-"""HTTP on a socket, within limits that are small here."""
+"""HTTP over a socket, with small limits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ASK = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class Application:
-    """Answers when it may, with the path it was asked for."""
+    """Responds with the path when it is released."""
 
     def __init__(self):
         self.go = asyncio.Event()
@@ -52,7 +52,7 @@ class Application:
 
 @asynccontextmanager
 async def serving(served=None, **limits):
-    """Serve an application as long as this lasts."""
+    """Serve an application inside of `with`."""
     application, started = Application(), asyncio.Event()
     listener = bind("127.0.0.1", 0)
     made = create_server(served or application, ConnectionLimits(**limits), started.set, lambda: None)
@@ -80,7 +80,7 @@ async def connected(application):
 
 
 async def answer(reader):
-    """Read one answer: its status, headers and body."""
+    """Read one response: its status, headers and body."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     first, *lines = head.strip().split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in lines)
@@ -88,7 +88,7 @@ async def answer(reader):
 
 
 async def ask(application, request=ASK):
-    """Send bytes on a connection of their own, and return the answer; nothing may come after it."""
+    """Send bytes on a new connection and return the response, after which the connection must end."""
     async with connected(application) as (reader, writer):
         with suppress(OSError):
             writer.write(request)
@@ -167,7 +167,7 @@ def test_an_invalid_request_is_a_problem_and_closes_the_connection(request_, sta
 
 
 class Refusing:
-    """Answers without a look at the body, as the door does where it need not."""
+    """Responds without reading the body, as the middleware may."""
 
     async def __call__(self, scope, receive, send):
         headers = [(b"content-length", b"2"), (b"connection", b"close")]

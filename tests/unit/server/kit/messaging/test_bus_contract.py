@@ -1,4 +1,4 @@
-"""What every bus promises (`kit.messaging.bus`); an implementation joins by a row in BUSES."""
+"""The contract of a bus (`kit.messaging.bus`), for every implementation in BUSES."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_consumer_with_an_unavailable_database_gets_the_event_later_without_a_
 
 
 async def publish_until_accepted(bus, events):
-    """Publish as the relay does."""
+    """Publish with retries, as the relay does."""
     while True:
         try:
             return await bus.publish(events)
@@ -203,7 +203,7 @@ async def until_caught_up(lag):
 
 
 def test_offsets_follow_consumers_and_reach_the_outbox(tmp_path, make_bus):
-    """Acknowledged is not consumed: lag and the outbox's record come from the consumer's own offset."""
+    """Lag and the outbox use the consumer's offset, not acknowledgement."""
 
     async def whole():
         async with opened(tmp_path, module) as database:

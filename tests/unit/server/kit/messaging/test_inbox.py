@@ -24,7 +24,7 @@ def event(number):
 
 
 def taken(directory, *batches):
-    """Give batches of events to a consumer, one after the other; return the numbers it was to act on."""
+    """Deliver batches of events to a consumer in turn; return the numbers that it acted on."""
 
     async def whole():
         async with opened(directory, module) as database:

@@ -1,4 +1,4 @@
-"""The outbox gives events as they were told: in order, whole, and no more at once than can be carried."""
+"""Events of the outbox: in order, complete, and in batches of limited size."""
 
 from __future__ import annotations
 

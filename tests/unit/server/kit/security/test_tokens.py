@@ -54,7 +54,7 @@ def ring(request):
 
 
 def signed(ring, payload=None, *, key=None, algorithm=None, header=()):
-    """Sign as the ring would, but for what is given."""
+    """Sign a token as the ring does, with changes."""
     own = ring.keys[0]
     base = {"sub": "user:ada", "sid": "7", "jti": "j", "iss": "alm", "aud": "alm"}
     now = int(time.time())

@@ -11,7 +11,7 @@ from envmgr.server.kit.telemetry import logs
 
 @pytest.fixture
 def read(monkeypatch):
-    """Give a function that makes a log, says things, and returns the lines."""
+    """Return a function that creates a log, writes to it, and returns the lines."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     ends = os.pipe()

@@ -1,4 +1,4 @@
-"""Requests are shown as the metrics library's own counter and histogram would show them."""
+"""Request metrics equal those of the metrics library's counter and histogram."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rendered_metrics(requests):
 
 
 def library(answers):
-    """Return what the library's own instruments say."""
+    """Return the output of the library's own instruments."""
     registry = CollectorRegistry()
     requests = Counter(
         "alm_http_requests", "HTTP requests.", ["method", "route", "status"], registry=registry

@@ -41,7 +41,7 @@ def event(number, **values):
 
 @contextmanager
 def emitted_log():
-    """Give tracing, and the list that its spans are in afterwards."""
+    """Return tracing, and the list that collects its spans."""
     exporter, spans = InMemorySpanExporter(), []
     tracing = Tracing(exporter, "tested")
     yield tracing, spans
@@ -199,7 +199,7 @@ def test_an_unknown_method_does_not_create_a_span_name():
 
 
 class Flaky(SpanExporter):
-    """Succeeds and fails as it is told."""
+    """Succeeds or fails as configured."""
 
     def __init__(self, *results):
         self.results = list(results)

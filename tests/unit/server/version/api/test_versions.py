@@ -21,7 +21,7 @@ TOOLCHAIN = {"lock": lock("go@1.22.0"), "dotfile": "go=1.22.0\n"}
 
 
 class Roles:
-    """Lets in whoever names a role."""
+    """Authenticates tokens that are names of roles."""
 
     async def authenticate(self, token):
         return call(token).principal
@@ -31,7 +31,7 @@ class Roles:
 
 
 class RecordingObserver:
-    """Fails a test that meets a bug."""
+    """Fails a test on an internal error."""
 
     async def on_denied(self, info, status):
         pass

@@ -1,4 +1,4 @@
-"""Usage answers from every deployment that was answered before, or says that it cannot."""
+"""Usage includes every acknowledged deployment, or is unavailable."""
 
 from __future__ import annotations
 
@@ -95,6 +95,6 @@ def test_usage_reports_a_dead_lettered_event_until_it_is_consumed(tmp_path):
 
 
 def test_every_event_type_of_deployments_is_consumed():
-    """One that is not would leave usage waiting for it."""
+    """Usage would wait for a type without a consumer."""
     events = {type_ for type_ in EVENTS if type_.startswith(("Deployment", "Environment", "AutoDeploy"))}
     assert set(read_barrier.SOURCE_EVENT_TYPES) == events

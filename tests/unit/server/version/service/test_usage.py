@@ -22,7 +22,7 @@ APPS = ("shop", "blog", "docs", "pay")
 
 
 def run(directory, scenario):
-    """Run a scenario where shop, blog, docs and pay stand in dev and prod."""
+    """Run a scenario with shop, blog, docs and pay deployed to dev and prod."""
 
     async def whole():
         async with versions_of(directory, *APPS) as (versions, _, module):
@@ -48,7 +48,7 @@ async def _deploy(versions, module):
             sequence += 1
             version = (await versions.create(call(), app, f"for-{environment}", push)).value
             await deliver(module, deployment_event(sequence, app_id, app, environment, version))
-    # Only what stands counts, not what was built.
+    # Only current versions count, not those that were only built.
     await versions.create(call(), "shop", "unused", built_with("nodejs@1.0.0"))
 
 

@@ -40,7 +40,7 @@ def run(directory, scenario, **stand_ins):
 
 
 async def rows(database, table):
-    """Count a table's rows, whatever the service would show of them."""
+    """Count a table's rows, including those that the service does not return."""
     from sqlalchemy import func, select
 
     from envmgr.server.kit.db.sql import Statement

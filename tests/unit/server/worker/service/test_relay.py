@@ -30,7 +30,7 @@ NO_CONSUMERS = ConsumerLag([], [])
 
 @asynccontextmanager
 async def carried(database, bus, *, wakes=True, **named):
-    """Carry the events of a database as long as this lasts."""
+    """Relay the events of a database inside of `with`."""
     relay = Relay(Outbox(database, "app"), bus, NO_CONSUMERS, RecordingLog(), batch_window=0.005, **named)
     task = asyncio.create_task(relay.run())
     if wakes:
@@ -197,10 +197,10 @@ def test_a_crash_causes_redelivery_and_an_inbox_consumes_once(tmp_path, dies_at)
 
 
 async def cut_short(database, bus, dies_at):
-    """Relay once, and end as a killed process would, before the events are marked."""
+    """Relay once, and stop as a killed process would, before the events are acknowledged."""
 
     class Dies(BaseException):
-        """The end."""
+        """Raised to end the relay."""
 
     class Outlet(Outbox):
         async def acknowledge(self, _up_to, _consumed):
