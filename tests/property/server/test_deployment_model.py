@@ -25,7 +25,7 @@ from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.db.sqlite_file import SqliteFile
-from envmgr.server.kit.messaging import outbox
+from envmgr.server.kit.messaging import event_numbering
 from support.services.deployment_fixtures import KnownVersions, World, version
 from support.services.service_fixtures import call
 from support.services.version_fixtures import FewApps
@@ -157,7 +157,7 @@ def fresh(directory):
     path = os.path.join(directory, "deployment.db")
     with open(path, "wb") as file:
         file.write(migrated())
-    return SqliteDatabase(path, module.NAME, outbox.append)
+    return SqliteDatabase(path, module.NAME, event_numbering.append)
 
 
 class Deployments(RuleBasedStateMachine):

@@ -13,7 +13,7 @@ from envmgr.server.kit.db.postgresql.database import PostgresDatabase
 from envmgr.server.kit.db.postgresql.target import PostgresTarget
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.db.sqlite_file import SqliteFile
-from envmgr.server.kit.messaging import outbox
+from envmgr.server.kit.messaging import event_numbering
 from support.services.postgres_server import PostgresDatabases, installed_binaries, shared_server
 
 
@@ -21,7 +21,7 @@ def sqlite_database(directory, module):
     """Open a service's migrated SQLite database in a directory."""
     path = str(directory / f"{module.NAME}.db")
     upgrade(SqliteFile(path), module.MIGRATIONS, module.HEAD)
-    return SqliteDatabase(path, module.NAME, outbox.append)
+    return SqliteDatabase(path, module.NAME, event_numbering.append)
 
 
 @asynccontextmanager
@@ -39,7 +39,9 @@ async def open_postgres(directory, module):
     """Open a service's PostgreSQL database, and close it; the same directory has the same database."""
     postgres_databases()  # a server ends with the thread that started it
     url = await asyncio.to_thread(postgres_url, directory, module)
-    database = PostgresDatabase(url, module.NAME, outbox.append)
+    database = PostgresDatabase(
+        url, module.NAME, event_numbering.append_unnumbered, event_numbering.number_events
+    )
     try:
         yield database
     finally:

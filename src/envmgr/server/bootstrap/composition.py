@@ -20,7 +20,7 @@ from envmgr.server.deployment import module as deployment_module
 from envmgr.server.gateway import module as gateway_module
 from envmgr.server.kit.config.data_dir import DataDirectory, DataDirectoryError
 from envmgr.server.kit.db.sqlite import SqliteDatabase
-from envmgr.server.kit.messaging import outbox
+from envmgr.server.kit.messaging import event_numbering
 from envmgr.server.kit.messaging.bus import Delivery, InProcessBus
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.older_copies import find_older_copies
@@ -102,7 +102,7 @@ def build_services(
 ) -> Services:
     """Open the databases and create every service."""
     databases = {
-        service.NAME: SqliteDatabase(data.database(service.NAME), service.NAME, outbox.append)
+        service.NAME: SqliteDatabase(data.database(service.NAME), service.NAME, event_numbering.append)
         for service in SERVICES
     }
     in_process = InProcessBus(Delivery(LoggingDeliveryObserver(log, metrics)))

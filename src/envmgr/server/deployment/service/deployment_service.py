@@ -227,7 +227,7 @@ class DeploymentService:
 
     async def latest_sequence(self, context: RequestContext) -> int:  # noqa: ARG002 - not restricted by access
         """Return the sequence of the newest event."""
-        return await self._database.read_inline(latest_sequence)
+        return await latest_sequence(self._database)
 
 
 def _with_current_name(reader: Reader, paging: PageRequest) -> PageRequest:

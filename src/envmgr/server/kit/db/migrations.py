@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import sqlalchemy as sa
 
 from envmgr.kit.errors import EnvmgrError
-from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, Id, Text, Timestamp
+from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, SHORT_LIVED_ROWS, Id, Text, Timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
 
+CONCURRENT_WRITERS = frozenset({"postgresql"})
+"""Dialects whose writers run side by side: their events get numbers after their commits."""
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -111,6 +113,8 @@ def execute_for_dialect(op: Operations, statements: Mapping[str, Sequence[str]])
 def create_shared_tables(op: Operations) -> None:
     """Create the tables of `shared_tables` as they are at the first revision of every service."""
     _create_outbox(op)
+    if op.get_context().dialect.name in CONCURRENT_WRITERS:
+        _create_unnumbered_outbox(op)
     _create_consumer_offset(op)
     _create_inbox(op)
     _create_idempotency(op)
@@ -142,6 +146,22 @@ def _create_outbox(op: Operations) -> None:
         sa.Column("consumer", Text, primary_key=True),
         sa.Column("sequence", Id, nullable=False),
         **CLUSTERED,
+    )
+
+
+def _create_unnumbered_outbox(op: Operations) -> None:
+    op.create_table(
+        "outbox_unnumbered",
+        sa.Column("position", Id, sa.Identity(always=True), primary_key=True),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("type", Text, nullable=False),
+        sa.Column("schema_version", sa.Integer, nullable=False),
+        sa.Column("subject", Text, nullable=False),
+        sa.Column("time", Timestamp, nullable=False),
+        sa.Column("actor", Text, nullable=False),
+        sa.Column("traceparent", Text, nullable=False),
+        sa.Column("data", Text, nullable=False),
+        **SHORT_LIVED_ROWS,
     )
 
 

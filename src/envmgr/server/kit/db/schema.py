@@ -25,6 +25,11 @@ IDS_NEVER_REUSED: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
 CLUSTERED: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
 """Table option: rows are stored by their primary key, where the database can."""
 
+SHORT_LIVED_ROWS: Final[dict[str, Any]] = {
+    "postgresql_with": {"autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 1000}
+}
+"""Table option: deleted rows are removed early, since a query reads them all until then."""
+
 
 def only_where(condition: TextClause | ColumnElement[bool]) -> dict[str, Any]:
     """Return the options of an index over the rows that fulfil a condition, on every database."""

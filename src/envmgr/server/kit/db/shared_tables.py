@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, MetaData, Table
+from sqlalchemy import CheckConstraint, Column, Identity, Index, Integer, MetaData, Table
 
-from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, Id, Text, Timestamp
+from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, SHORT_LIVED_ROWS, Id, Text, Timestamp
 
 
 class Tables:
@@ -79,3 +79,21 @@ class Tables:
             Index("idempotency_created_at", "created_at"),
             **CLUSTERED,
         )
+
+
+def unnumbered_outbox(metadata: MetaData) -> Table:
+    """Return the table of events without a number; it exists where writers run side by side."""
+    return Table(
+        "outbox_unnumbered",
+        metadata,
+        Column("position", Id, Identity(always=True), primary_key=True),
+        Column("id", Text, nullable=False),
+        Column("type", Text, nullable=False),
+        Column("schema_version", Integer, nullable=False),
+        Column("subject", Text, nullable=False),
+        Column("time", Timestamp, nullable=False),
+        Column("actor", Text, nullable=False),
+        Column("traceparent", Text, nullable=False),
+        Column("data", Text, nullable=False),
+        **SHORT_LIVED_ROWS,
+    )

@@ -109,6 +109,18 @@ class Transaction(Reader, Protocol):
         ...
 
 
+class Leadership(Protocol):
+    """The role that one process at a time has for a database: it relays the events."""
+
+    async def wait(self) -> None:
+        """Return once this process has the role; to be called again before each use. Raise ServiceUnavailable."""
+        ...
+
+    async def release(self) -> None:
+        """Return the role, which a process that waits may get."""
+        ...
+
+
 class Database(Protocol):
     """A service's own database."""
 
@@ -129,7 +141,21 @@ class Database(Protocol):
         ...
 
     def on_events(self, listener: Callable[[], None]) -> None:
-        """Call a listener, from any thread, after each commit that recorded events."""
+        """Call a listener, from any thread, after each commit that recorded events.
+
+        Commits of other processes call it soon, and only where this process is the leader.
+        """
+        ...
+
+    async def number_events(self) -> None:
+        """Return once all events committed before have a sequence number.
+
+        Numbers have no gaps and follow the order of commits of each resource. Raise ServiceUnavailable.
+        """
+        ...
+
+    def leadership(self) -> Leadership:
+        """Return the role of the process that relays this database's events."""
         ...
 
     async def close(self) -> None:

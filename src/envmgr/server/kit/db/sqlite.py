@@ -153,6 +153,16 @@ class _PendingWrite:
             self.future.set_exception(self.error)
 
 
+class OnlyLeader:
+    """Leadership where there is only one process (implements `sql.Leadership`)."""
+
+    async def wait(self) -> None:
+        """Return at once."""
+
+    async def release(self) -> None:
+        """Do nothing: this process is the only one."""
+
+
 class SqliteDatabase:
     """An open database file; `source` names the service in errors and threads."""
 
@@ -202,6 +212,13 @@ class SqliteDatabase:
     def on_events(self, listener: Callable[[], None]) -> None:
         """Call a listener in the writer thread after each commit that recorded events."""
         self._listeners.append(listener)
+
+    async def number_events(self) -> None:
+        """Do nothing: events are numbered in their transaction, as there is one writer."""
+
+    def leadership(self) -> OnlyLeader:
+        """Return the role that this process has, as it has locked the data directory."""
+        return OnlyLeader()
 
     async def close(self) -> None:
         """Finish pending units and close the file."""

@@ -1,7 +1,7 @@
-"""Transactional outbox: events are numbered without gaps in their transaction and relayed later.
+"""Transactional outbox: events are recorded in their transaction and relayed later.
 
-A row is retained until the bus has acknowledged it, and for `RETENTION_MS`. The offsets that consumers reported are
-stored with it, independent of their databases.
+`event_numbering` assigns their sequence numbers. A row is retained until the bus has acknowledged it, and for
+`RETENTION_MS`. The offsets that consumers reported are stored with it, independent of their databases.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from sqlalchemy import MetaData, bindparam, delete, func, select, update
 
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.events import EventEnvelope, schema_of, source_of
-from envmgr.server.kit.common.ids import uuid7
-from envmgr.server.kit.db.constructs import insert_rows, json_rows_of, json_text, rows_of, upsert, values_of
+from envmgr.server.kit.db.constructs import json_rows_of, json_text, rows_of, upsert, values_of
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging.bus import ALL_TYPES
@@ -23,8 +22,7 @@ from envmgr.server.kit.messaging.bus import ALL_TYPES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from envmgr.server.kit.common.events import DomainEvent
-    from envmgr.server.kit.db.sql import Database, Reader, Transaction
+    from envmgr.server.kit.db.sql import Database, Leadership, Reader, Transaction
 
 RETENTION_MS = 7 * 24 * 3600 * 1000
 """Retention of acknowledged rows in milliseconds."""
@@ -53,10 +51,6 @@ _PENDING = Statement(
         _OUTBOX.c.sequence > bindparam("after"), _OUTBOX.c.sequence <= _LAST
     )
 )
-_NUMBER = Statement(
-    update(_HEAD).values(sequence=_HEAD.c.sequence + bindparam("event_count")).returning(_HEAD.c.sequence)
-)
-_ADD = Statement(insert_rows(_OUTBOX, rows_of(_OUTBOX, *_PLAIN, "data")))
 _LATEST_SEQUENCE = Statement(select(_HEAD.c.sequence))
 _BACKLOG = Statement(select(_HEAD.c.sequence - _HEAD.c.acknowledged_sequence))
 _ACKNOWLEDGE = Statement(
@@ -92,29 +86,6 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[_Row]).decode
 
 
-def append(transaction: Transaction, events: Sequence[DomainEvent]) -> None:
-    """Insert the events of a group of units; only the writer assigns sequence numbers."""
-    if not events:
-        return
-    row = transaction.one(_NUMBER, event_count=len(events))
-    first = row[0] - len(events) + 1 if row else 1
-    rows = [
-        (
-            number,
-            uuid7(),
-            item.data.TYPE,
-            item.data.VERSION,
-            item.subject,
-            transaction.now,
-            item.actor,
-            item.traceparent,
-            _encode(item.data).decode(),
-        )
-        for number, item in enumerate(events, first)
-    ]
-    transaction.execute_many(_ADD, rows)
-
-
 class Outbox:
     """A service's outbox, as its relay sees it."""
 
@@ -124,6 +95,7 @@ class Outbox:
 
     async def pending(self, limit: int) -> Sequence[EventEnvelope]:
         """Return the oldest events that the bus has not acknowledged, in order; fewer than `limit` if large."""
+        await self._database.number_events()
         return await self._database.read(lambda reader: _pending(reader, source_of(self.service), limit))
 
     async def acknowledge(self, up_to: int, consumed: Mapping[str, int] = _NO_OFFSETS) -> None:
@@ -146,13 +118,18 @@ class Outbox:
 
     async def latest_sequence(self) -> int:
         """Return the sequence of the newest event."""
-        return await self._database.read_inline(latest_sequence)
+        return await latest_sequence(self._database)
+
+    def leadership(self) -> Leadership:
+        """Return the role of the process that relays this outbox."""
+        return self._database.leadership()
 
     async def count_after(self, sequence: int, types: frozenset[str]) -> int:
         """Count the events of some types after a sequence."""
         if ALL_TYPES in types:
             return max(0, await self.latest_sequence() - sequence)
         names = _encode(sorted(types)).decode()
+        await self._database.number_events()
         row = await self._database.read(lambda reader: reader.one(_COUNT_AFTER, after=sequence, types=names))
         return int(row[0]) if row else 0
 
@@ -163,6 +140,7 @@ class Outbox:
 
     async def backlog(self) -> int:
         """Count the events that the bus has not acknowledged."""
+        await self._database.number_events()
         row = await self._database.read(lambda reader: reader.one(_BACKLOG))
         return int(row[0]) if row else 0
 
@@ -172,9 +150,10 @@ def purge_expired(transaction: Transaction) -> int:
     return transaction.execute(_PURGE_EXPIRED, before=transaction.now - RETENTION_MS)
 
 
-def latest_sequence(reader: Reader) -> int:
-    """Return the sequence of the newest event."""
-    row = reader.one(_LATEST_SEQUENCE)
+async def latest_sequence(database: Database) -> int:
+    """Return the sequence of the newest event of a service."""
+    await database.number_events()
+    row = await database.read_inline(lambda reader: reader.one(_LATEST_SEQUENCE))
     return int(row[0]) if row else 0
 
 

@@ -26,7 +26,7 @@ BACKOFF = Backoff(initial_seconds=0.1, max_seconds=15.0)
 
 
 class Relay:
-    """Carries the events of one outbox."""
+    """Carries the events of one outbox, or waits where another process does."""
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class Relay:
     ) -> None:
         self.service = outbox.service
         self._outbox = outbox
+        self._leadership = outbox.leadership()
         self._bus = bus
         self._lag = lag
         self._consumed: Mapping[str, int] = {}
@@ -84,6 +85,7 @@ class Relay:
 
     async def _relay_pending(self) -> None:
         try:
+            await self._leadership.wait()
             while await self._relay_batch():
                 pass
         except Exception as error:  # noqa: BLE001 - any error: the events remain in the outbox, and the relay retries

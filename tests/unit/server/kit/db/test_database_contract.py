@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, update
 
 from envmgr.server.app import module as app_module
 from envmgr.server.app.store import app
@@ -35,6 +35,9 @@ ADD = Statement(insert(app).values(VALUES))
 ADD_IF_ABSENT = Statement(insert_if_absent(app, VALUES, key=["folded"]).returning(app.c.id))
 NAMES = Statement(select(app.c.name).order_by(app.c.id))
 SORTED_NAMES = Statement(select(app.c.name).order_by(app.c.name))
+NEXT_REVISION = Statement(
+    update(app).values(rev=app.c.rev + 1).where(app.c.folded == bindparam("name")).returning(app.c.rev)
+)
 BY_ID = Statement(select(app.c.name).where(app.c.id == bindparam("id")))
 ADD_TOKENS = Statement(insert_rows(refresh, rows_of(refresh, "hash", "session_id", "used_at")))
 TOKENS = Statement(select(refresh.c.hash, refresh.c.session_id, refresh.c.used_at).order_by(refresh.c.hash))
@@ -106,7 +109,7 @@ def test_a_failed_unit_is_rolled_back_without_effect_on_others(tmp_path, runner)
         assert sorted(await names(database)) == sorted(f"app-{n}" for n in range(90) if n % 3)
         outcome = await Outbox(database, "app").pending(1000)
         assert [event.sequence for event in outcome] == list(range(1, 61))
-        assert await database.read_inline(latest_sequence) == 60
+        assert await latest_sequence(database) == 60
 
     over(runner, tmp_path, app_module, work)
 
@@ -283,6 +286,44 @@ def test_an_error_of_a_reader_reaches_its_caller_and_the_next_read_works(tmp_pat
                 with pytest.raises(LookupError, match="mine"):
                     await read(fail)
             assert await read(lambda reader: reader.all(NAMES)) == []
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_events_are_numbered_without_gaps_in_the_order_of_each_resource(tmp_path, runner):
+    def change(name):
+        def unit(transaction):
+            (number,) = transaction.one(NEXT_REVISION, name=name)
+            event = domain_event(0, data={"app": name, "number": number})
+            transaction.emit(event)
+            transaction.emit(event)
+
+        return unit
+
+    async def work(database):
+        apps = [f"app-{n}" for n in range(5)]
+        for name in apps:
+            await database.write(lambda transaction, name=name: transaction.insert(ADD, name=name))
+        numbering = [database.number_events() for _ in range(10)]
+        units = [database.write(change(name)) for _ in range(12) for name in apps]
+        await asyncio.gather(*units[:30], *numbering, *units[30:])
+        outcome = await Outbox(database, "app").pending(1000)
+        assert [event.sequence for event in outcome] == list(range(1, 121))
+        for name in apps:
+            numbers = [event.data["number"] for event in outcome if event.data["app"] == name]
+            assert numbers == [number for number in range(2, 14) for _ in range(2)]
+        assert await Outbox(database, "app").backlog() == await latest_sequence(database) == 120
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_a_process_has_the_role_of_relaying_until_it_releases_it(tmp_path, runner):
+    async def work(database):
+        role = database.leadership()
+        for _ in range(3):
+            await role.wait()
+        await role.release()
+        await role.wait()
 
     over(runner, tmp_path, app_module, work)
 

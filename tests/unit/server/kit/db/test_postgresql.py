@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import bindparam, func, insert, select, text, update
@@ -15,8 +16,10 @@ from envmgr.server.kit.db.postgresql import database as runner
 from envmgr.server.kit.db.postgresql import driver, pool
 from envmgr.server.kit.db.postgresql.database import PostgresDatabase
 from envmgr.server.kit.db.sql import Statement, UniqueViolation
-from envmgr.server.kit.messaging import outbox
+from envmgr.server.kit.messaging.event_numbering import append_unnumbered, number_events
+from envmgr.server.kit.messaging.outbox import Outbox, latest_sequence
 from support.services.database_runners import open_postgres, postgres_databases, postgres_url
+from support.services.event_recorders import emit
 from support.services.postgres_server import PostgresDatabases, PostgresServer, installed_binaries
 
 pytestmark = [
@@ -280,7 +283,7 @@ def test_a_server_that_went_away_and_came_back_needs_no_restart():
         databases.run("CREATE TABLE app (id bigint primary key)", "shop")
 
         async def work():
-            database = PostgresDatabase(server.url("shop"), "shop", outbox.append)
+            database = PostgresDatabase(server.url("shop"), "shop", append_unnumbered, number_events)
             calls = (database.write, database.read, database.read_inline)
             for call in calls:
                 assert await call(lambda access: access.one(COUNT)) == (0,)
@@ -301,9 +304,95 @@ def test_a_server_that_went_away_and_came_back_needs_no_restart():
 
 def test_a_server_that_refuses_connections_is_reported_at_once():
     async def work():
-        database = PostgresDatabase("postgresql://alm@127.0.0.1:1/alm", "app", outbox.append)
+        database = PostgresDatabase(
+            "postgresql://alm@127.0.0.1:1/alm", "app", append_unnumbered, number_events
+        )
         with pytest.raises(ServiceUnavailable, match="database of app is temporarily unavailable"):
             await database.read(lambda reader: reader.one(COUNT))
         await database.close()
 
     asyncio.run(work())
+
+
+def test_an_event_that_is_committed_late_gets_a_number_after_those_before_it(tmp_path):
+    """Its position is lower than that of events which already have their numbers."""
+    appended, release = asyncio.Event(), asyncio.Event()
+
+    def append_slowly(transaction, events):
+        append_unnumbered(transaction, events)
+        appended.set()
+        runner.await_(release.wait())
+
+    async def work(database):
+        url = postgres_url(tmp_path, module)
+        slow = PostgresDatabase(url, "app", append_slowly, number_events)
+        writing = asyncio.ensure_future(slow.write(emit(0)))
+        await appended.wait()
+        await database.write(emit(1, 2))
+        box = Outbox(database, "app")
+        assert [event.data["number"] for event in await box.pending(10)] == [1, 2]
+        await box.acknowledge(2)
+        release.set()
+        await writing
+        assert [(event.sequence, event.data["number"]) for event in await box.pending(10)] == [(3, 0)]
+        await slow.close()
+
+    over(tmp_path, work)
+
+
+def test_more_events_than_a_batch_are_numbered_at_once(tmp_path):
+    async def work(database):
+        await database.write(emit(*range(1200)))
+        assert await latest_sequence(database) == 1200
+        events = await Outbox(database, "app").pending(2000)
+        assert [event.data["number"] for event in events] == list(range(1200))
+
+    over(tmp_path, work)
+
+
+def test_one_process_leads_and_another_takes_over(tmp_path):
+    async def work(database):
+        async with open_postgres(tmp_path, module) as other:
+            await database.leadership().wait()
+            waiting = asyncio.ensure_future(other.leadership().wait())
+            await asyncio.sleep(1.5)
+            assert not waiting.done()
+            await database.leadership().release()
+            await waiting
+            assert other.leadership().is_leader
+            assert not database.leadership().is_leader
+
+    over(tmp_path, work)
+
+
+def test_a_leader_whose_session_has_ended_is_no_longer_the_leader(tmp_path):
+    async def work(database):
+        await database.leadership().wait()
+        await postgres_databases()._run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%app relay'",
+            "postgres",
+        )
+        async with open_postgres(tmp_path, module) as other:
+            await other.leadership().wait()
+            with suppress(ServiceUnavailable, TimeoutError):  # the first call may find the session lost
+                await asyncio.wait_for(database.leadership().wait(), 1.5)
+            assert not database.leadership().is_leader
+
+    over(tmp_path, work)
+
+
+def test_commits_of_other_processes_wake_the_leader(tmp_path):
+    async def work(database):
+        woken = []
+        database.on_events(lambda: woken.append(1))
+        await database.leadership().wait()
+        async with open_postgres(tmp_path, module) as other:
+            await asyncio.gather(*(other.write(emit(n)) for n in range(20)))
+
+            async def is_woken():
+                return bool(woken)
+
+            await until(is_woken)
+            assert len(woken) < 20  # at an interval, not for each commit
+
+    over(tmp_path, work)

@@ -1,18 +1,17 @@
 """Database runner for PostgreSQL: SERIALIZABLE transactions on the event loop.
 
-A unit is a synchronous function in a greenlet; its statements suspend its greenlet while the event loop waits for their
-results. Measured with two clients' drivers on the same transaction of three statements, processor time per unit: 0.56
-ms so, 0.75 ms in a thread per transaction, 1.38 ms through SQLAlchemy's asynchronous engine.
+A unit is a synchronous function in a greenlet; its statements suspend its greenlet while the event loop waits for
+their results. Measured with two clients' drivers on the same transaction of three statements, processor time per
+unit: 0.56 ms so, 0.75 ms in a thread per transaction, 1.38 ms through SQLAlchemy's asynchronous engine.
 
-Conflicting units run again: a few times beside others, then alone in this process, so that each completes. A unit that
-has started is finished even if its caller is cancelled: its connection is never left in a transaction.
+Conflicting units run again: a few times beside others, then alone in this process, so that each completes. A unit
+that has started is finished even if its caller is cancelled: its connection is never left in a transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.dialects.postgresql import asyncpg as dialects
@@ -22,11 +21,13 @@ from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.db.constructs import ROWS, encode_rows
 from envmgr.server.kit.db.postgresql import driver
-from envmgr.server.kit.db.postgresql.pool import RETRY_AFTER_SECONDS, ConnectionPool
-from envmgr.server.kit.db.sql import DamagedDatabase, UniqueViolation
+from envmgr.server.kit.db.postgresql.failures import RETRY_AFTER_SECONDS, translate_errors
+from envmgr.server.kit.db.postgresql.leadership import CHANNEL, PostgresLeadership
+from envmgr.server.kit.db.postgresql.pool import ConnectionPool
+from envmgr.server.kit.db.sql import UniqueViolation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from sqlalchemy import Dialect
@@ -42,9 +43,12 @@ CONCURRENT_ATTEMPTS = 3
 MAX_ATTEMPTS = 12
 """Attempts in all: once it runs alone, a unit conflicts with those of other processes only."""
 MAX_RETRY_DELAY_SECONDS = 0.01
+NOTIFY_INTERVAL_SECONDS = 0.01
 MAX_WRITERS, MAX_READERS = 6, 4
 """Connections of one service in one process; a server accepts 100 by default."""
 _BEGIN_WRITE = "BEGIN ISOLATION LEVEL SERIALIZABLE"
+_BEGIN_NUMBER = "BEGIN ISOLATION LEVEL READ COMMITTED"
+"""Each statement sees what was committed before it."""
 _BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 """Of one snapshot; readers that only read need not conflict with writers."""
 
@@ -115,14 +119,21 @@ class PostgresDatabase:
     """A database by its URL; `source` names the service in errors and sessions."""
 
     def __init__(
-        self, url: str, source: str, append_events: Callable[[Transaction, Sequence[DomainEvent]], None]
+        self,
+        url: str,
+        source: str,
+        append_events: Callable[[Transaction, Sequence[DomainEvent]], None],
+        number_events: Callable[[Transaction], bool],
     ) -> None:
         self.source = source
         self._append_events = append_events
+        self._number_batch = number_events
         self._listeners: list[Callable[[], None]] = []
         # Units read in other databases, and in their own: connections are not awaited of a pool that is in use for it.
         self._writers = ConnectionPool(url, f"envmgr-alm {source}", MAX_WRITERS)
         self._readers = ConnectionPool(url, f"envmgr-alm {source}", MAX_READERS)
+        self._leadership = PostgresLeadership(url, source, self._call_listeners)
+        self._notification: asyncio.TimerHandle | None = None
         self._units: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -151,11 +162,22 @@ class PostgresDatabase:
         """Call a listener after each commit that recorded events."""
         self._listeners.append(listener)
 
+    async def number_events(self) -> None:
+        """Assign numbers to the committed events. Raise ServiceUnavailable."""
+        await self._finish(self._number_events())
+
+    def leadership(self) -> PostgresLeadership:
+        """Return the role of the process that relays this database's events."""
+        return self._leadership
+
     async def close(self) -> None:
         """Finish pending units and close the connections."""
         self._closed = True
+        if self._notification is not None:
+            self._notification.cancel()
         while self._units:
             await asyncio.wait(self._units)
+        await self._leadership.release()
         await self._writers.close()
         await self._readers.close()
 
@@ -176,7 +198,7 @@ class PostgresDatabase:
             task.exception()  # The caller may be gone.
 
     async def _read(self, work: Callable[[Reader], T], begin: str) -> T:
-        with self._translate_errors():
+        with translate_errors(self.source):
             async with self._readers.connection(begin) as connection:
                 try:
                     return await greenlet_spawn(work, PostgresReader(connection))
@@ -186,7 +208,7 @@ class PostgresDatabase:
 
     async def _write(self, work: Callable[[Transaction], T]) -> T:
         may_be_conflict = True
-        with self._translate_errors():
+        with translate_errors(self.source):
             for attempt in range(MAX_ATTEMPTS):
                 try:
                     async with self._lend_writer(attempt) as connection:
@@ -220,9 +242,46 @@ class PostgresDatabase:
             raise
         await self._commit(connection)
         if transaction.events:
-            for listener in self._listeners:
-                listener()
+            self._call_listeners()
+            self._notify_leader()
         return result
+
+    def _call_listeners(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def _notify_leader(self) -> None:
+        """Notify the leader if it is another process: at an interval, as each notification locks the server."""
+        if self._leadership.is_leader or self._notification or self._closed or self._loop is None:
+            return
+        self._notification = self._loop.call_later(NOTIFY_INTERVAL_SECONDS, self._begin_notification)
+
+    def _begin_notification(self) -> None:
+        self._notification = None
+        task = asyncio.ensure_future(self._send_notification())
+        self._units.add(task)
+        task.add_done_callback(self._discard)
+
+    async def _send_notification(self) -> None:
+        # A notification that is lost is made up for: the leader also polls.
+        async with self._readers.connection() as connection:
+            await connection.execute(f"NOTIFY {CHANNEL}")
+
+    async def _number_events(self) -> None:
+        with translate_errors(self.source):
+            while await self._number_next_batch():
+                pass
+
+    async def _number_next_batch(self) -> bool:
+        async with self._writers.connection(_BEGIN_NUMBER) as connection:
+            transaction = PostgresTransaction(connection, now_ms())
+            try:
+                may_be_more: bool = await greenlet_spawn(self._number_batch, transaction)
+            except Exception:
+                await _roll_back(connection)
+                raise
+            await self._commit(connection)
+        return may_be_more
 
     def _with_events(self, transaction: PostgresTransaction, work: Callable[[Transaction], T]) -> T:
         result = work(transaction)
@@ -238,23 +297,6 @@ class PostgresDatabase:
             raise
         if tag != "COMMIT":
             raise RuntimeError(f"a unit of {self.source} succeeded after a statement that failed")
-
-    @contextmanager
-    def _translate_errors(self) -> Iterator[None]:
-        """Translate errors of the driver that are not bugs; the unit's own errors are unchanged."""
-        try:
-            yield
-        except Exception as error:
-            if not driver.is_driver_error(error):
-                raise
-            if driver.is_corrupt(error):
-                raise DamagedDatabase(self.source, str(error)) from error
-            if driver.is_transient(error):
-                raise ServiceUnavailable(
-                    f"database of {self.source} is temporarily unavailable: {_reason(error)}",
-                    retry_after=RETRY_AFTER_SECONDS,
-                ) from error
-            raise
 
 
 class _Conflict(Exception):
@@ -281,7 +323,3 @@ async def _roll_back(connection: Connection) -> None:
         await connection.execute("ROLLBACK")
     except Exception:  # noqa: BLE001 - the error that led here is the one to report
         connection.terminate()
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__

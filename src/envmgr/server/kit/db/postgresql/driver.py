@@ -5,14 +5,16 @@ Codes of errors: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg  # type: ignore[import-untyped] # the library has no types
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 CONNECT_TIMEOUT_SECONDS = 5.0
+CLOSE_TIMEOUT_SECONDS = 1.0
 STATEMENT_TIMEOUT_SECONDS = 10.0
 LOCK_TIMEOUT_SECONDS = 5.0
 IDLE_IN_TRANSACTION_TIMEOUT_SECONDS = 30.0
@@ -60,6 +62,10 @@ class Connection(Protocol):
         """Close it, at the latest after the timeout."""
         ...
 
+    async def add_listener(self, channel: str, callback: Callable[..., None]) -> None:
+        """Call back for each notification of a channel."""
+        ...
+
     def is_closed(self) -> bool:
         """Return whether it is closed or lost."""
         ...
@@ -81,6 +87,13 @@ async def connect(
         server_settings={**SETTINGS, "application_name": application},
     )
     return connection
+
+
+async def close(connection: Connection) -> None:
+    """Close a connection whose server may be gone."""
+    with suppress(Exception):  # what matters is that the socket is closed
+        await connection.close(timeout=CLOSE_TIMEOUT_SECONDS)
+    connection.terminate()
 
 
 def is_driver_error(error: BaseException) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from envmgr.server.kit.common.problems import ServiceUnavailable
-from envmgr.server.kit.db.postgresql.driver import connect, is_driver_error, is_lost_connection
+from envmgr.server.kit.db.postgresql.driver import close, connect, is_driver_error, is_lost_connection
+from envmgr.server.kit.db.postgresql.failures import RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 WAIT_TIMEOUT_SECONDS = 5.0
 """Seconds that a unit waits for a connection."""
-CLOSE_TIMEOUT_SECONDS = 1.0
-RETRY_AFTER_SECONDS = 5
 
 
 class ConnectionPool:
@@ -59,7 +58,7 @@ class ConnectionPool:
     async def close(self) -> None:
         """Close all connections; none may be lent."""
         idle, self._idle = self._idle, []
-        await asyncio.gather(*(_close(connection) for connection in idle))
+        await asyncio.gather(*(close(connection) for connection in idle))
 
     async def _acquire_slot(self) -> None:
         try:
@@ -110,9 +109,3 @@ async def _is_usable(connection: Connection, begin: str) -> bool:
             raise
         return False
     return True
-
-
-async def _close(connection: Connection) -> None:
-    with suppress(Exception):  # the server may be gone: what matters is that the socket is closed
-        await connection.close(timeout=CLOSE_TIMEOUT_SECONDS)
-    connection.terminate()

@@ -1,0 +1,76 @@
+"""Leadership by a session advisory lock: the process that holds it relays the events of a database.
+
+The lock has a connection of its own and ends with it: where the holder is killed, a waiting process takes over. The
+same connection listens for the events of other processes. A leader that was cut off may publish once more beside its
+successor: both publish in order, and consumers ignore what they have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from envmgr.server.kit.db.postgresql import driver
+from envmgr.server.kit.db.postgresql.failures import translate_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envmgr.server.kit.db.postgresql.driver import Connection
+
+RELAY_LOCK = 0x616C6D02
+"""The key of the advisory lock; locks of different databases are different."""
+CHANNEL = "alm_events"
+LOCK_POLL_SECONDS = 1.0
+"""Seconds between attempts of a process that waits."""
+
+
+class PostgresLeadership:
+    """The role for one database (implements `sql.Leadership`)."""
+
+    def __init__(self, url: str, source: str, on_events: Callable[[], None]) -> None:
+        self._url = url
+        self._source = source
+        self._on_events = on_events
+        self._connection: Connection | None = None
+        self._has_lock = False
+
+    @property
+    def is_leader(self) -> bool:
+        """Return whether this process had the role when it last used the connection."""
+        return self._has_lock and self._connection is not None and not self._connection.is_closed()
+
+    async def wait(self) -> None:
+        """Return once this process has the role. Raise ServiceUnavailable."""
+        with translate_errors(self._source):
+            while not await self._try_lock():  # noqa: ASYNC110 - the lock is of the server, which has no event for it
+                await asyncio.sleep(LOCK_POLL_SECONDS)
+
+    async def release(self) -> None:
+        """Close the connection, which ends the lock."""
+        connection, self._connection, self._has_lock = self._connection, None, False
+        if connection is not None:
+            await driver.close(connection)
+
+    async def _try_lock(self) -> bool:
+        try:
+            connection = await self._connect()
+            if self._has_lock:
+                await connection.execute("SELECT 1")
+            else:
+                (self._has_lock,) = await connection.fetchrow("SELECT pg_try_advisory_lock($1)", RELAY_LOCK)
+        except Exception:
+            await self.release()
+            raise
+        return self._has_lock
+
+    async def _connect(self) -> Connection:
+        """Return the connection, replaced if it was lost."""
+        if self._connection is None or self._connection.is_closed():
+            self._has_lock = False
+            self._connection = await driver.connect(self._url, f"envmgr-alm {self._source} relay")
+            await self._connection.add_listener(CHANNEL, self._on_notification)
+        return self._connection
+
+    def _on_notification(self, *_details: object) -> None:
+        self._on_events()
