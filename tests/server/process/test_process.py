@@ -273,13 +273,6 @@ def test_stopping_logs_one_line(fresh):
     assert re.findall(r"^Shutting down: .*$", daemon.output, re.MULTILINE) == [daemon.output.splitlines()[-1]]
 
 
-def test_the_bare_address_links_to_the_documentation(fresh):
-    with fresh().start().wire() as wire:
-        refused = wire.ask("GET", "/")
-    assert refused.status == 401
-    assert "/docs" in refused.json["detail"]
-
-
 def test_sigterm_ends_streams_and_signs_the_audit(fresh):
     daemon = fresh().start()
     with daemon.wire(daemon.login()["access_token"]) as wire:

@@ -35,6 +35,7 @@ def module(database: Database, apps: Apps, versions: Versions, deployments: Depl
     return ServiceModule(
         name=NAME,
         routes=routes(apps, versions, deployments),
+        database=database,
         outbox=Outbox(database, NAME),
         dead_letters=DeadLetters(database, NAME),
         jobs=[cleanup_job(NAME, database)],

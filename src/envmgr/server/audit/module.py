@@ -37,6 +37,7 @@ def module(database: Database, audit: AuditService) -> ServiceModule:
     return ServiceModule(
         name=NAME,
         routes=routes(audit),
+        database=database,
         outbox=Outbox(database, NAME),
         dead_letters=dead_letters,
         subscriptions=subscriptions(audit, dead_letters),

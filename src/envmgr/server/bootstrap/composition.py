@@ -127,6 +127,5 @@ def build_services(
         gateway_module.module(databases["gateway"], gateway),
         worker_module.module(databases["worker"], worker),
     ]
-    worker.set_jobs([job for module in modules for job in module.jobs])
     lag = ConsumerLag([module.outbox for module in modules], [module.dead_letters for module in modules])
     return Services(databases, modules, bus, lag, worker, audit, gateway)

@@ -91,7 +91,7 @@ class EmbeddedServer:
             for subscription in module.subscriptions:
                 services.bus.subscribe(subscription)
         await services.bus.start()
-        calls = services.worker.start([module.outbox for module in services.modules], services.consumer_lag)
+        calls = services.worker.start(services.modules, services.consumer_lag)
         for name, call in calls.items():
             services.databases[name].on_events(call)
         # Last, so that nothing can fail between generating a password and printing it.

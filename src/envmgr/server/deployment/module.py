@@ -37,6 +37,7 @@ def module(database: Database, deployments: Deployments) -> ServiceModule:
     return ServiceModule(
         name=NAME,
         routes=routes(deployments),
+        database=database,
         outbox=Outbox(database, NAME),
         dead_letters=dead_letters,
         subscriptions=subscriptions(database, dead_letters),

@@ -21,6 +21,7 @@ from envmgr.server.gateway.store.tables import HEAD
 from envmgr.server.kit.http.rate_limit import RateLimiter
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.kit.runtime.periodic_task import PeriodicTask
 from envmgr.server.kit.runtime.service_module import ScheduledJob, ServiceModule, cleanup_job
 from envmgr.server.kit.security.jwks_cache import JwksCache
 from envmgr.server.kit.security.passwords import Argon2PasswordHasher
@@ -68,12 +69,15 @@ def module(database: Database, gateway: Gateway) -> ServiceModule:
     return ServiceModule(
         name=NAME,
         routes=routes(gateway),
+        database=database,
         outbox=Outbox(database, NAME),
         dead_letters=DeadLetters(database, NAME),
         jobs=[
             cleanup_job(NAME, database),
             ScheduledJob(f"{NAME}-sweep", CLEANUP_INTERVAL_SECONDS, gateway.cleanup),
-            ScheduledJob(f"{NAME}-usage", FLUSH_INTERVAL_SECONDS, gateway.authenticator.flush_last_used),
+        ],
+        tasks=[
+            PeriodicTask(f"{NAME}-usage", FLUSH_INTERVAL_SECONDS, gateway.authenticator.flush_last_used),
         ],
         close=gateway.close,
     )

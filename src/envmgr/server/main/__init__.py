@@ -32,8 +32,13 @@ REQUIRED_MODULES = (
 """Modules of the `server` extra; if one is missing, the extra is not installed."""
 
 _DEAD_LETTERS = """
-Events and jobs that failed permanently after several attempts. Inspect them, fix the cause, then retry. Safe while
-the server is running.
+Events that failed permanently after several attempts. Inspect them, fix the cause, then retry. Safe while the server is
+running.
+"""
+_JOB_STATES = ("ready", "running", "done", "dead", "cancelled")
+_JOBS = """
+Background jobs of every service. A job that failed at every attempt is dead: inspect it, fix the cause, then retry.
+Safe while the server is running.
 """
 
 
@@ -85,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_command(commands, "migrate", "migrate the databases to the current schema", "offline:migrate")
     _add_command(commands, "openapi", "print the OpenAPI document", "offline:openapi")
     _add_dead_letters(commands)
+    _add_jobs(commands)
     _add_admin(commands)
     return parser
 
@@ -115,7 +121,7 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
 
 def _add_dead_letters(commands: Commands) -> None:
     group = commands.add_parser(
-        "dead-letters", help="events and jobs that failed permanently", description=_DEAD_LETTERS
+        "dead-letters", help="events that failed permanently", description=_DEAD_LETTERS
     )
     acts = group.add_subparsers(required=True, metavar="COMMAND")
     listing = _add_command(acts, "list", "list dead letters", "dead_letters:list_all")
@@ -126,6 +132,21 @@ def _add_dead_letters(commands: Commands) -> None:
     target = retry.add_mutually_exclusive_group(required=True)
     target.add_argument("id", metavar="ID", nargs="?", help="SERVICE:NUMBER, as printed by `list`")
     target.add_argument("--all", action="store_true", help="retry all, oldest first")
+
+
+def _add_jobs(commands: Commands) -> None:
+    group = commands.add_parser("jobs", help="background jobs", description=_JOBS)
+    acts = group.add_subparsers(required=True, metavar="COMMAND")
+    listing = _add_command(acts, "list", "list the newest jobs of every service", "jobs:list_all")
+    listing.add_argument("--json", action="store_true", help="print one JSON object per line")
+    listing.add_argument("--state", choices=_JOB_STATES, metavar="STATE", help=", ".join(_JOB_STATES))
+    for name, summary in (
+        ("show", "show a job with its payload and its last error"),
+        ("retry", "run a dead or waiting job now"),
+        ("cancel", "cancel a job"),
+    ):
+        command = _add_command(acts, name, summary, f"jobs:{name}")
+        command.add_argument("id", metavar="ID", help="SERVICE:NUMBER, as printed by `list`")
 
 
 def _add_admin(commands: Commands) -> None:

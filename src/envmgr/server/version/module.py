@@ -35,6 +35,7 @@ def module(database: Database, versions: Versions, deployments: Deployments) -> 
     return ServiceModule(
         name=NAME,
         routes=routes(versions, deployments),
+        database=database,
         outbox=Outbox(database, NAME),
         dead_letters=dead_letters,
         subscriptions=subscriptions(database, dead_letters),

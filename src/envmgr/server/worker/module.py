@@ -33,6 +33,7 @@ def module(database: Database, worker: Worker) -> ServiceModule:
     return ServiceModule(
         name=NAME,
         routes=[],
+        database=database,
         outbox=Outbox(database, NAME),
         dead_letters=worker.dead_letters,
         subscriptions=[subscription(database, worker.dead_letters)],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Integer, MetaData, Table, bindparam, select
+from sqlalchemy import Column, MetaData, Table, select
 
-from envmgr.server.kit.db.constructs import bind_columns, rows_of, upsert
-from envmgr.server.kit.db.schema import CLUSTERED, Id, Text, Timestamp
+from envmgr.server.kit.db.constructs import rows_of, upsert
+from envmgr.server.kit.db.schema import CLUSTERED, Id, Text
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 
@@ -21,15 +21,6 @@ HEAD = "0001"
 
 metadata = MetaData()
 Tables(metadata)
-job = Table(
-    "job",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("next_at", Timestamp, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("error", Text, nullable=False),
-    **CLUSTERED,
-)
 event_count = Table(
     "event_count",
     metadata,
@@ -38,15 +29,6 @@ event_count = Table(
     **CLUSTERED,
 )
 
-_JOB = Statement(select(job.c.next_at, job.c.attempts).where(job.c.name == bindparam("name")))
-_PLAN = Statement(
-    upsert(
-        job,
-        bind_columns("name", "next_at", "attempts", "error"),
-        key=["name"],
-        update=lambda new: {"next_at": new.next_at, "attempts": new.attempts, "error": new.error},
-    )
-)
 _COUNT = Statement(
     upsert(
         event_count,
@@ -56,17 +38,6 @@ _COUNT = Statement(
     )
 )
 _COUNTS = Statement(select(event_count.c.type, event_count.c.count))
-
-
-def get_schedule(reader: Reader, name: str) -> tuple[int, int] | None:
-    """Return when a job is to run next, and how often it has failed since it last went well."""
-    row = reader.one(_JOB, name=name)
-    return (int(row[0]), int(row[1])) if row else None
-
-
-def set_schedule(transaction: Transaction, name: str, next_at: int, attempts: int, error: str) -> None:
-    """Record when a job is to run next."""
-    transaction.execute(_PLAN, name=name, next_at=next_at, attempts=attempts, error=error)
 
 
 def increment_counts(transaction: Transaction, more: Mapping[str, int]) -> None:

@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
-    from envmgr.server.kit.messaging.outbox import Outbox
+    from envmgr.server.kit.runtime.service_module import ServiceModule
 
 
 class EventWorker(Protocol):
     """The worker service."""
 
-    def start(self, outboxes: Sequence[Outbox], lag: ConsumerLag) -> Mapping[str, Callable[[], None]]:
-        """Start relays and jobs; return, by service, the callback that wakes its relay."""
+    def start(self, modules: Sequence[ServiceModule], lag: ConsumerLag) -> Mapping[str, Callable[[], None]]:
+        """Start the relays and jobs of services; return, by service, the callback that wakes its relay."""
         ...
 
     async def drain(self, seconds: float) -> None:

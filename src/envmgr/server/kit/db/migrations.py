@@ -118,6 +118,7 @@ def create_shared_tables(op: Operations) -> None:
     _create_consumer_offset(op)
     _create_inbox(op)
     _create_idempotency(op)
+    _create_job(op)
 
 
 def _create_outbox(op: Operations) -> None:
@@ -208,3 +209,25 @@ def _create_idempotency(op: Operations) -> None:
         **CLUSTERED,
     )
     op.create_index("idempotency_created_at", "idempotency", ["created_at"])
+
+
+def _create_job(op: Operations) -> None:
+    op.create_table(
+        "job",
+        sa.Column("id", Id, primary_key=True),
+        sa.Column("kind", Text, nullable=False),
+        sa.Column("key", Text, nullable=False),
+        sa.Column("active_key", Text),
+        sa.Column("payload", Text, nullable=False),
+        sa.Column("state", Text, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("run_at", Timestamp, nullable=False),
+        sa.Column("lease", Text, nullable=False),
+        sa.Column("leased_until", Timestamp, nullable=False),
+        sa.Column("error", Text, nullable=False),
+        sa.Column("created_at", Timestamp, nullable=False),
+        sa.Column("updated_at", Timestamp, nullable=False),
+        **IDS_NEVER_REUSED,
+    )
+    op.create_index("job_active_key", "job", ["kind", "active_key"], unique=True)
+    op.create_index("job_state", "job", ["state", "run_at"])

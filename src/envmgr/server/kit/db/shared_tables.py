@@ -1,4 +1,4 @@
-"""Tables that all services' databases share: outbox, inbox, dead letters, idempotency keys."""
+"""Tables that all services' databases share: outbox, inbox, dead letters, idempotency keys, jobs."""
 
 from __future__ import annotations
 
@@ -78,6 +78,27 @@ class Tables:
             Column("created_at", Timestamp, nullable=False),
             Index("idempotency_created_at", "created_at"),
             **CLUSTERED,
+        )
+        self.job = Table(
+            "job",
+            metadata,
+            Column("id", Id, primary_key=True),
+            Column("kind", Text, nullable=False),
+            Column("key", Text, nullable=False),
+            Column("active_key", Text),
+            Column("payload", Text, nullable=False),
+            Column("state", Text, nullable=False),
+            Column("attempts", Integer, nullable=False),
+            Column("run_at", Timestamp, nullable=False),
+            Column("lease", Text, nullable=False),
+            Column("leased_until", Timestamp, nullable=False),
+            Column("error", Text, nullable=False),
+            Column("created_at", Timestamp, nullable=False),
+            Column("updated_at", Timestamp, nullable=False),
+            # the key of a job that has yet to finish; NULLs are distinct
+            Index("job_active_key", "kind", "active_key", unique=True),
+            Index("job_state", "state", "run_at"),
+            **IDS_NEVER_REUSED,
         )
 
 

@@ -6,20 +6,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from envmgr.server.kit.db import idempotency
+from envmgr.server.kit.jobs import job_queue
 from envmgr.server.kit.messaging import inbox, outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from envmgr.server.kit.db.sql import Database, Transaction
+    from envmgr.server.kit.jobs.job_runner import JobHandler
     from envmgr.server.kit.messaging.bus import Subscription
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
     from envmgr.server.kit.messaging.outbox import Outbox
+    from envmgr.server.kit.runtime.periodic_task import PeriodicTask
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """A job that the worker runs at an interval in seconds."""
+    """A job that runs at an interval in seconds, in one process of a service at a time."""
 
     name: str
     every: float
@@ -40,10 +43,14 @@ class ServiceModule:
 
     name: str
     routes: Sequence[Any]
+    database: Database
     outbox: Outbox
     dead_letters: DeadLetters
     subscriptions: Sequence[Subscription] = ()
     jobs: Sequence[ScheduledJob] = ()
+    job_handlers: Mapping[str, JobHandler] = field(default_factory=dict)
+    """What runs the jobs that its units of work enqueue, by their kind."""
+    tasks: Sequence[PeriodicTask] = ()
     begin_shutdown: Callable[[], None] = field(default=_noop)
     """Called when shutdown begins, to end streaming responses."""
     close: Callable[[], Awaitable[None]] = field(default=_noop_async)
@@ -54,8 +61,8 @@ def cleanup_job(name: str, database: Database) -> ScheduledJob:
     """Create the job that deletes expired rows of the shared tables."""
 
     def purge(transaction: Transaction) -> None:
-        for purge_table in (idempotency.purge_expired, inbox.purge_expired, outbox.purge_expired):
-            purge_table(transaction)
+        for module in (idempotency, inbox, outbox, job_queue):
+            module.purge_expired(transaction)
 
     async def run() -> None:
         await database.write(purge)

@@ -1,4 +1,4 @@
-"""Jobs, counts of events, and the tables that every service has."""
+"""Counts of events, and the tables that every service has."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from envmgr.server.kit.db.migrations import create_shared_tables
-from envmgr.server.kit.db.schema import CLUSTERED, Id, Text, Timestamp
+from envmgr.server.kit.db.schema import CLUSTERED, Id, Text
 
 revision = "0001"
 down_revision = None
@@ -15,14 +15,6 @@ down_revision = None
 def upgrade() -> None:
     """Create the tables."""
     create_shared_tables(op)
-    op.create_table(
-        "job",
-        sa.Column("name", Text, primary_key=True),
-        sa.Column("next_at", Timestamp, nullable=False),
-        sa.Column("attempts", sa.Integer, nullable=False),
-        sa.Column("error", Text, nullable=False),
-        **CLUSTERED,
-    )
     op.create_table(
         "event_count",
         sa.Column("type", Text, primary_key=True),

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from envmgr.server.kit.jobs.job_runner import JobRunner
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.worker import store
 from envmgr.server.worker.service.relay import Relay
-from envmgr.server.worker.service.scheduler import JobScheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from envmgr.server.kit.db.sql import Database
+    from envmgr.server.kit.jobs.job import Job
+    from envmgr.server.kit.jobs.job_runner import JobHandler
     from envmgr.server.kit.messaging.bus import Bus
     from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
-    from envmgr.server.kit.messaging.outbox import Outbox
-    from envmgr.server.kit.runtime.service_module import ScheduledJob
+    from envmgr.server.kit.runtime.service_module import ScheduledJob, ServiceModule
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.metrics import Metrics
 
@@ -37,21 +38,27 @@ class Worker:
         self._relays: list[Relay] = []
         self._tasks: list[asyncio.Task[None]] = []
 
-    def set_jobs(self, jobs: Sequence[ScheduledJob]) -> None:
-        """Set the jobs; called once, before `start`."""
-        self._scheduler = JobScheduler(self._database, jobs, self.dead_letters, self._log, self._metrics)
-
-    def start(self, outboxes: Sequence[Outbox], lag: ConsumerLag) -> Mapping[str, Callable[[], None]]:
-        """Start relays and jobs; return, by service, what to call when its outbox has new events."""
+    def start(self, modules: Sequence[ServiceModule], lag: ConsumerLag) -> Mapping[str, Callable[[], None]]:
+        """Start the relays, jobs and tasks of services; return, by service, what wakes its relay."""
         self._lag = lag
-        self._relays = [Relay(outbox, self._bus, lag, self._log) for outbox in outboxes]
+        self._relays = [Relay(module.outbox, self._bus, lag, self._log) for module in modules]
         self._tasks = [
             asyncio.create_task(relay.run(), name=f"relay {relay.service}") for relay in self._relays
         ]
-        self._tasks.append(asyncio.create_task(self._scheduler.run(), name="jobs"))
+        for module in modules:
+            self._tasks += self._start_jobs(module)
         for relay in self._relays:
             relay.wake()
         return {relay.service: relay.wake for relay in self._relays}
+
+    def _start_jobs(self, module: ServiceModule) -> list[asyncio.Task[None]]:
+        handlers = {job.name: _handler(job) for job in module.jobs} | dict(module.job_handlers)
+        intervals = {job.name: job.every for job in module.jobs}
+        runner = JobRunner(module.database, handlers, self._log, self._metrics, intervals=intervals)
+        return [
+            asyncio.create_task(runner.run(), name=f"jobs {module.name}"),
+            *(asyncio.create_task(task.run_forever(self._log), name=task.name) for task in module.tasks),
+        ]
 
     async def drain(self, seconds: float) -> None:
         """Relay pending events until every consumer's offset has reached them or the timeout expires."""
@@ -86,3 +93,10 @@ class Worker:
         if any([await relay.backlog() for relay in self._relays]):
             return True
         return any((await self._lag.by_consumer()).values())
+
+
+def _handler(scheduled: ScheduledJob) -> JobHandler:
+    async def run(_job: Job) -> None:
+        await scheduled.run()
+
+    return run

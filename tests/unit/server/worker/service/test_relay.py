@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 
 from envmgr.server.app import module as app_module
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.jobs import job_queue
 from envmgr.server.kit.messaging import consumer_offsets
 from envmgr.server.kit.messaging.bus import Delivery, InProcessBus, Subscription
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.inbox import mark_processed
 from envmgr.server.kit.messaging.outbox import Outbox
-from envmgr.server.kit.runtime.service_module import ScheduledJob
+from envmgr.server.kit.runtime.periodic_task import PeriodicTask
+from envmgr.server.kit.runtime.service_module import ScheduledJob, ServiceModule
 from envmgr.server.kit.telemetry.delivery_observer import LoggingDeliveryObserver
 from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.worker import module as worker_module
@@ -51,6 +54,10 @@ def bus_with(*listeners):
             Subscription(f"listener-{number}", frozenset({"*"}), listener.handle, listener.dead_letter)
         )
     return bus
+
+
+def service_module(database, name, **options):
+    return ServiceModule(name, [], database, Outbox(database, name), DeadLetters(database, name), **options)
 
 
 def run(work):
@@ -244,8 +251,7 @@ def test_the_worker_drains_events_that_consumers_emit(tmp_path):
             bus.subscribe(letters.subscription("echo", ["Tested"], only_from("alm/app", echo)))
             bus.subscribe(letters.subscription("heard", ["Tested"], only_from("alm/worker", numbers.handle)))
             worker = worker_module.make(other, bus, RecordingLog(), Metrics())
-            worker.set_jobs([ScheduledJob("sleep", 60, work)])
-            worker.start([Outbox(item, "app"), Outbox(other, "worker")], NO_CONSUMERS)
+            worker.start([service_module(item, "app"), service_module(other, "worker")], NO_CONSUMERS)
             await item.write(emit(1, 2, 3))
             await worker.drain(10)
             assert numbers.numbers == [3]
@@ -273,8 +279,7 @@ def test_a_drain_times_out(tmp_path):
 
             diary = RecordingLog()
             worker = worker_module.make(other, bus_with(Listener(fails)), diary, Metrics())
-            worker.set_jobs([])
-            worker.start([Outbox(item, "app")], NO_CONSUMERS)
+            worker.start([service_module(item, "app")], NO_CONSUMERS)
             await item.write(emit(1))
             await worker.drain(0.3)
             await worker.stop()
@@ -296,14 +301,47 @@ def test_the_worker_drains_until_consumers_have_what_a_broker_acknowledged(tmp_p
 
             bus.subscribe(dead_letters.subscription("slow", ["*"], slowly))
             await bus.start()
-            outbox = Outbox(item, "app")
             worker = worker_module.make(other, bus, RecordingLog(), Metrics())
-            worker.set_jobs([])
-            worker.start([outbox], ConsumerLag([outbox], [dead_letters]))
+            module = service_module(item, "app")
+            worker.start([module], ConsumerLag([module.outbox], [dead_letters]))
             await item.write(emit(*range(35)))
             await worker.drain(10)
             assert consumed == list(range(35))
             await worker.stop()
             await bus.stop()
+
+    run(work)
+
+
+def test_the_worker_runs_the_jobs_and_tasks_of_services(tmp_path):
+    runs, handled = [], []
+
+    async def act():
+        runs.append(1)
+
+    async def handle(job):
+        handled.append(job.payload)
+
+    async def fail():
+        runs.append(2)
+        raise OSError("no")
+
+    async def work():
+        async with opened(tmp_path, app_module) as item, opened(tmp_path, worker_module) as other:
+            log = RecordingLog()
+            worker = worker_module.make(other, InProcessBus(), log, Metrics())
+            module = service_module(
+                item,
+                "app",
+                jobs=[ScheduledJob("act", 0.01, act)],
+                job_handlers={"send": handle},
+                tasks=[PeriodicTask("task", 0.01, fail)],
+            )
+            await item.write(partial(job_queue.enqueue, kind="send", payload={"a": 1}, key="1"))
+            worker.start([module], NO_CONSUMERS)
+            await wait_until(lambda: runs.count(1) > 1 and runs.count(2) > 1 and handled == [{"a": 1}])
+            assert worker.problems() == []
+            await worker.stop()
+            assert ("periodic_task_failed", {"task": "task", "error": "OSError: no"}) in log.lines
 
     run(work)

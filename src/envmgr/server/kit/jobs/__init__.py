@@ -1,0 +1,1 @@
+"""Background jobs, stored in the databases of their services."""

@@ -1,0 +1,207 @@
+"""Runner of a service's jobs: claims them, runs them in parallel, and retries failures."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from envmgr.server.kit.common.backoff import Backoff
+from envmgr.server.kit.common.clock import now_ms
+from envmgr.server.kit.jobs import job_queue
+from envmgr.server.kit.jobs.job_queue import LeaseLost
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from envmgr.server.kit.db.sql import Database, Transaction
+    from envmgr.server.kit.jobs.job import Job
+    from envmgr.server.kit.telemetry.logs import Log
+
+    JobHandler = Callable[[Job], Awaitable[None]]
+    """Runs a job; its last unit of work calls `job_queue.complete`, together with its effect."""
+
+
+class JobObserver(Protocol):
+    """Receives the outcomes of runs, for metrics."""
+
+    def record_job(self, name: str, outcome: str) -> None:
+        """Count a run; outcomes are `success`, `failed` and `dead`."""
+        ...
+
+
+BACKOFF = Backoff(initial_seconds=1.0, max_seconds=600.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerOptions:
+    """Limits and intervals of a runner; times are seconds."""
+
+    parallel_jobs: int = 4
+    max_attempts: int = 8
+    lease: float = 60.0
+    """How long a run that its process does not confirm keeps others from running the job."""
+    poll_interval: float = 1.0
+    """How often other processes' jobs are looked for."""
+    backoff: Backoff = BACKOFF
+
+
+class JobRunner:
+    """Runs the jobs of one service; any number of processes may do so at once.
+
+    `intervals` has the seconds between the runs of jobs that run at an interval, by kind. Where such a job has failed
+    at every attempt, its next run is after the interval.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        handlers: Mapping[str, JobHandler],
+        log: Log,
+        observer: JobObserver,
+        *,
+        intervals: Mapping[str, float] = MappingProxyType({}),
+        options: RunnerOptions = RunnerOptions(),
+    ) -> None:
+        self._database = database
+        self._handlers = handlers
+        self._log = log
+        self._observer = observer
+        self._intervals = intervals
+        self._options = options
+        self._slots = asyncio.Semaphore(options.parallel_jobs)
+        self._wakeup = asyncio.Event()
+
+    def wake(self) -> None:
+        """Check for jobs now."""
+        self._wakeup.set()
+
+    async def run(self) -> None:
+        """Run jobs until cancelled.
+
+        Runs in progress are cancelled, too, and begin again when their leases have expired.
+        """
+        await self._schedule()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._slots.acquire()
+                self._wakeup.clear()
+                job = await self._claim()
+                if job is None:
+                    self._slots.release()
+                    await self._wait()
+                else:
+                    group.create_task(self._run(job), name=f"job {job.kind} {job.id}")
+
+    async def _schedule(self) -> None:
+        """Add the jobs that run at intervals; retry while the database is unavailable."""
+        attempt = 0
+        while True:
+            try:
+                await self._database.write(self._schedule_all)
+            except Exception as error:  # noqa: BLE001 - the database may be away for a while
+                attempt += 1
+                self._log.warning("job_schedule_failed", attempt=attempt, error=_describe(error))
+                await asyncio.sleep(self._options.backoff.delay(attempt))
+            else:
+                return
+
+    def _schedule_all(self, transaction: Transaction) -> None:
+        for kind, interval in self._intervals.items():
+            job_queue.schedule(transaction, kind, round(interval * 1000))
+
+    async def _claim(self) -> Job | None:
+        try:
+            # a read first: with nothing to do, writers do not wait for this
+            if not await self._database.read_inline(partial(job_queue.has_due, now=now_ms())):
+                return None
+            jobs = await self._database.write(partial(job_queue.claim, limit=1, lease_ms=self._lease_ms))
+        except Exception as error:  # noqa: BLE001 - the database may be away for a while
+            self._log.warning("job_claim_failed", error=_describe(error))
+            return None
+        return jobs[0] if jobs else None
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._options.poll_interval):
+                await self._wakeup.wait()
+
+    async def _run(self, job: Job) -> None:
+        try:
+            await self._attempt(job)
+        finally:
+            self._slots.release()
+            self.wake()
+
+    async def _attempt(self, job: Job) -> None:
+        try:
+            await self._handle(job)
+        except LeaseLost as error:
+            self._log.warning("job_lease_lost", job=job.kind, id=job.id, error=error.detail)
+        except Exception as error:  # noqa: BLE001 - a job that fails stops neither the others nor itself
+            await self._record_failure(job, _describe(error))
+        else:
+            self._observer.record_job(job.kind, "success")
+
+    async def _handle(self, job: Job) -> None:
+        """Run a job while its lease is extended. Raise LookupError for an unknown kind."""
+        if job.attempts > self._options.max_attempts:
+            raise TimeoutError("the process ended in the last attempt")
+        handler = self._handlers.get(job.kind)
+        if handler is None:
+            raise LookupError(f"no handler for jobs of the kind {job.kind}")
+        extension = asyncio.create_task(self._extend_lease(job))
+        try:
+            await handler(job)
+        finally:
+            extension.cancel()
+        await self._database.write(lambda transaction: self._finish(transaction, job))
+
+    def _finish(self, transaction: Transaction, job: Job) -> None:
+        """End a run whose handler has returned, unless the handler has done it with its effect."""
+        if job.kind in self._intervals:
+            job_queue.repeat(transaction, job, self._next_run_at(transaction, job))
+        elif not job_queue.is_finished(transaction, job):
+            job_queue.complete(transaction, job)
+
+    def _next_run_at(self, transaction: Transaction, job: Job) -> int:
+        return transaction.now + round(self._intervals[job.kind] * 1000)
+
+    async def _extend_lease(self, job: Job) -> None:
+        while True:
+            await asyncio.sleep(self._options.lease / 3)
+            with suppress(
+                Exception
+            ):  # the next extension, or the completion, finds out whether the lease is lost
+                await self._database.write(partial(job_queue.extend_lease, job=job, lease_ms=self._lease_ms))
+
+    async def _record_failure(self, job: Job, error: str) -> None:
+        is_last = job.attempts >= self._options.max_attempts
+        self._observer.record_job(job.kind, "dead" if is_last else "failed")
+        self._log.warning("job_failed", job=job.kind, id=job.id, attempt=job.attempts, error=error)
+        record = self._record_last_failure if is_last else self._record_retry
+        try:
+            await self._database.write(partial(record, job=job, error=error))
+        except Exception as failure:  # noqa: BLE001 - the lease expires, and the job runs again
+            self._log.warning("job_save_failed", job=job.kind, id=job.id, error=_describe(failure))
+
+    def _record_retry(self, transaction: Transaction, job: Job, error: str) -> None:
+        delay_ms = round(self._options.backoff.delay(job.attempts) * 1000)
+        job_queue.retry_later(transaction, job, error, transaction.now + delay_ms)
+
+    def _record_last_failure(self, transaction: Transaction, job: Job, error: str) -> None:
+        if job.kind in self._intervals:
+            job_queue.repeat(transaction, job, self._next_run_at(transaction, job), error)
+        else:
+            job_queue.mark_dead(transaction, job, error)
+
+    @property
+    def _lease_ms(self) -> int:
+        return round(self._options.lease * 1000)
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

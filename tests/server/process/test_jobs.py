@@ -1,0 +1,128 @@
+"""Background jobs of a real server, as an operator sees and repairs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+
+from support.server.server_process import Daemon
+
+INSERT = """
+INSERT INTO job
+    (kind, key, active_key, payload, state, attempts, run_at, lease, leased_until, error, created_at, updated_at)
+VALUES (?, ?, ?, '{"number": 1}', ?, ?, 0, ?, 0, ?, 0, 0)
+"""
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    daemon = Daemon(tmp_path)
+    yield daemon
+    daemon.end()
+
+
+def command(daemon, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "envmgr.server", "jobs", *arguments, "--data-dir", str(daemon.data)],
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def jobs(daemon, *arguments):
+    result = command(daemon, "list", "--json", *arguments)
+    assert (result.returncode, result.stderr) == (0, "")
+    return {job["id"]: job for job in map(json.loads, result.stdout.splitlines())}
+
+
+def insert(daemon, service, *values):
+    with closing(sqlite3.connect(daemon.data / f"{service}.db")) as connection, connection:
+        return f"{service}:{connection.execute(INSERT, values).lastrowid}"
+
+
+def await_state(daemon, name, state):
+    end = time.monotonic() + 30
+    while jobs(daemon)[name]["state"] != state:
+        assert time.monotonic() < end, jobs(daemon)[name]
+        time.sleep(0.2)
+
+
+def test_housekeeping_of_every_service_is_listed_beside_the_running_server(daemon):
+    daemon.start()
+    assert {job["kind"] for job in jobs(daemon).values()} >= {
+        *(
+            f"{service}-housekeeping"
+            for service in ("app", "version", "deployment", "audit", "gateway", "worker")
+        ),
+        "audit-checkpoint",
+        "gateway-sweep",
+    }
+    text = command(daemon, "list").stdout
+    assert len(text.splitlines()) == len(jobs(daemon))
+    assert "app-housekeeping schedule  attempt 0\n" in text
+    assert command(daemon, "list", "--state", "dead").stdout == "no jobs\n"
+
+
+def test_a_dead_job_is_shown_retried_and_fails_again_with_its_reason(daemon):
+    daemon.start()
+    name = insert(daemon, "app", "unknown", "7", None, "dead", 8, "x", "OSError: no")
+    assert jobs(daemon, "--state", "dead").keys() == {name}
+    shown = json.loads(command(daemon, "show", name).stdout)
+    assert (shown["id"], shown["payload"], shown["error"]) == (name, {"number": 1}, "OSError: no")
+    assert command(daemon, "retry", name).stdout == f"job {name} runs as soon as the server does\n"
+    end = time.monotonic() + 30
+    while "no handler for jobs of the kind unknown" not in jobs(daemon)[name]["error"]:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert command(daemon, "cancel", name).stdout == f"job {name} is cancelled\n"
+    assert jobs(daemon)[name]["state"] == "cancelled"
+
+
+def test_a_job_whose_process_was_killed_runs_again(daemon):
+    """The lease of the killed run has expired."""
+    daemon.start()
+    (name,) = (name for name, job in jobs(daemon).items() if job["kind"] == "audit-checkpoint")
+    daemon.kill()
+    with closing(sqlite3.connect(daemon.data / "audit.db")) as connection, connection:
+        connection.execute(
+            "UPDATE job SET state = 'running', lease = 'killed', leased_until = 1 WHERE kind = 'audit-checkpoint'"
+        )
+    assert jobs(daemon)[name]["state"] == "running"
+    daemon.start()
+    await_state(daemon, name, "ready")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("show", "app:99"), "error: job 99 not found\n"),
+        (("retry", "app:x"), "error: job app:x not found\nhint: run `envmgr-alm jobs list` to list them\n"),
+        (("cancel", "nothing:1"), "error: service 'nothing' not found\nhint: use one of app, "),
+        (("cancel", "app:1"), "error: job 1 is ready, runs at an interval, and cannot be cancelled\n"),
+        (("list", "--state", "lost"), "invalid choice: 'lost'"),
+    ],
+)
+def test_wrong_jobs_are_named(shared_daemon, arguments, message):
+    result = command(shared_daemon, *arguments)
+    assert result.returncode != 0
+    assert result.stdout == ""
+    assert message in result.stderr
+
+
+@pytest.fixture(scope="module")
+def shared_daemon(tmp_path_factory):
+    daemon = Daemon(tmp_path_factory.mktemp("alm"))
+    try:
+        yield daemon.start()
+    finally:
+        daemon.end()
