@@ -17,11 +17,13 @@ from envmgr.ops import install, reshim
 from envmgr.resolve import active, install_plan
 from envmgr.resolve.context import Context
 from envmgr.resolve.lock_update import Pin
+from envmgr.resolve.system_programs import find_system_programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from envmgr.install.store import Installed
+    from envmgr.resolve.system_programs import SystemPrograms
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 MAX_PARALLEL_CHECKS = 8
@@ -282,6 +284,35 @@ def _check_project(context: Context) -> Iterator[Finding]:
         yield Finding("project", OK, summary if result else "no tools requested")
 
 
+def _check_commands(context: Context) -> Iterator[Finding]:
+    """Report the programs of the system that run where the project requests a tool."""
+    offline = Context(context.environment, context.paths, flags={**context.flags, "offline": True})
+    with contextlib.closing(offline):
+        results = find_system_programs(offline)
+    for item in results:
+        yield _system_finding(context, item)
+    if not results:
+        yield Finding("commands", OK, "no other program runs in place of a requested tool")
+
+
+def _system_finding(context: Context, item: SystemPrograms) -> Finding:
+    active_version = item.active
+    name = f"{active_version.tool} {active_version.version or active_version.spec}"
+    programs = _some(f"{command} ({path})" for command, path in item.programs.items())
+    message = f"{name} is requested by {active_version.request.origin}, but other programs run: {programs}"
+    return Finding("commands", WARNING, message, _system_hint(context, item))
+
+
+def _system_hint(context: Context, item: SystemPrograms) -> str:
+    if not item.active.is_available:
+        return "run `envmgr install`"
+    if item.active.kind == "path":
+        return "a `path:` request has no shims: run `envmgr exec -- COMMAND`"
+    if item.shimmed != frozenset(item.programs):
+        return "they have no shims: run `envmgr reshim`"
+    return f"move {context.paths.shims} to the front of PATH"
+
+
 def _check_network(context: Context) -> Iterator[Finding]:
     if context.settings.offline:
         yield Finding("network", OK, "skipped (offline)")
@@ -329,6 +360,7 @@ CHECKS: dict[str, Callable[[Context], Iterator[Finding]]] = {
     "shims": _check_shims,
     "staging": _check_staging,
     "installs": _check_installs,
+    "commands": _check_commands,
     "plugins": _check_plugins,
     "network": _check_network,
 }

@@ -94,28 +94,16 @@ def locate_fallthrough(
 
 def _is_requested(context: Context, command: str, active_versions: Sequence[ActiveVersion]) -> bool:
     """Return whether a requested tool has the command; raise NotInstalled if one that is missing has it."""
+    from envmgr.resolve.known_commands import has_command
     from envmgr.resolve.unavailable import installed_providers, not_installed_error
 
     providers = installed_providers(context, command)
     for active_version in active_versions:
         if active_version.tool in providers:
             return True
-        if not active_version.is_available and _manifest_has(context, active_version.tool, command):
+        if not active_version.is_available and has_command(context, active_version.tool, command):
             raise not_installed_error(active_version)
     return False
-
-
-def _manifest_has(context: Context, tool: str, command: str) -> bool:
-    """Return whether a tool has the command, by its name, aliases or the programs in its manifest."""
-    from envmgr.kit.errors import EnvmgrError
-
-    try:
-        aliases = context.catalog.manifest(tool).aliases
-        layout = context.catalog.layout(tool, "0", context.platform)
-    except EnvmgrError:
-        return tool == command
-    programs = {os.path.basename(path) for path in layout.bin} | set(layout.links) if layout else set()
-    return command in {tool, *aliases, *programs}
 
 
 def find_outside_shims(context: Context, command: str) -> str | None:

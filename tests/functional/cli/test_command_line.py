@@ -561,6 +561,38 @@ def test_doctor_detects_and_repairs_damage(two_tools, spoil, check):
     assert two_tools.command(["beta"]).out == "beta 1.2.0\n"
 
 
+def test_doctor_names_programs_that_run_in_place_of_requested_tools(two_tools, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("alpha", "beta"):
+        (other / name).write_text("#!/bin/sh\n")
+        (other / name).chmod(0o755)
+    env = {"PATH": f"{two_tools.environment['PATH']}{os.pathsep}{other}"}
+
+    def commands():
+        return findings(two_tools.ok("doctor", "--json", env=env), "commands")
+
+    missing = commands()
+    assert [(finding["state"], finding["hint"]) for finding in missing] == [
+        ("warning", "run `envmgr install`"),
+        ("warning", "run `envmgr install`"),
+    ]
+    assert f"alpha ^1.0 is requested by {two_tools.project}/.envmgr:1" in missing[0]["message"]
+    assert f"but other programs run: alpha ({other}/alpha)" in missing[0]["message"]
+    two_tools.ok("install", env=env)
+    assert [finding["state"] for finding in commands()] == ["ok"]
+    (two_tools.shims / "beta").unlink()
+    (finding,) = commands()
+    assert f"beta ({other}/beta)" in finding["message"]
+    assert finding["hint"] == "they have no shims: run `envmgr reshim`"
+    two_tools.ok("reshim")
+    env["PATH"] = f"{other}{os.pathsep}{two_tools.environment['PATH']}"
+    assert [finding["hint"] for finding in commands()] == [
+        f"move {two_tools.shims} to the front of PATH",
+        f"move {two_tools.shims} to the front of PATH",
+    ]
+
+
 def test_unrepairable_damage_is_reported_and_left_alone(two_tools):
     two_tools.ok("install")
     _change_file(two_tools)

@@ -51,6 +51,13 @@ def test_the_first_version_of_a_requested_tool_is_required(box):
     assert "zig 0.12.0 is not installed" in done.stderr
 
 
+def test_a_package_requires_its_version_by_its_short_name(box):
+    box.request("npm:zig=1.0.0\n")  # its command has a shim because of another tool
+    done = box.run(box.shim("zig"))
+    assert (done.returncode, done.stdout) == (127, "")
+    assert "npm:zig 1.0.0 is not installed" in done.stderr
+
+
 def test_a_request_takes_effect_at_once_after_a_plan(box):
     assert box.output("node") == "system"
     box.request("nodejs=20.1.0\n")
