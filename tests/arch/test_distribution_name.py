@@ -82,7 +82,7 @@ def test_an_install_from_a_clone_or_a_wheel_is_allowed(line):
 
 
 def test_no_file_installs_from_an_index():
-    """Check that no file installs from an index, as there is no release yet; names of others stay banned."""
+    """Check that no file installs from an index, before the first release; names of others stay banned."""
     matches = {
         str(path.relative_to(CHECKOUT)): installs_from_an_index(path.read_text(errors="replace"))
         for path in texts()

@@ -77,7 +77,7 @@ def test_events_that_are_missing_are_named(tmp_path):
     [
         ({}, "error: no password for admin\nhint: set ALM_PASSWORD\n"),
         ({"ALM_PASSWORD": 'wrong "\\ password'}, "POST /auth/login answered 401 instead of 200"),
-        ({"ALM_PASSWORD": ADMIN_PASSWORD, "ALM_USERNAME": "nobody"}, "POST /auth/login answered 401"),
+        ({"ALM_PASSWORD": ADMIN_PASSWORD, "ALM_USERNAME": "unknown"}, "POST /auth/login answered 401"),
     ],
     ids=["no password", "wrong password", "unknown user"],
 )

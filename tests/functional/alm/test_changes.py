@@ -143,18 +143,18 @@ def test_repeating_a_command_continues_an_unfinished_deployment(ada):
 
 
 def test_the_log_has_actors_and_changes(ada, world):
-    ada.ok("alm", "apps", "create", "told", "--version", "1")
+    ada.ok("alm", "apps", "create", "logged", "--version", "1")
     world.daemon.settle(world.token())
     entries = answer(ada, "audit", "--type", "AppCreated", "--limit", "1")["entries"]
-    assert [(entry["actor"], entry["payload"]["name"]) for entry in entries] == [("user:admin", "told")]
+    assert [(entry["actor"], entry["payload"]["name"]) for entry in entries] == [("user:admin", "logged")]
     output = ada.ok("alm", "audit", "--type", "VersionCreated", "--limit", "1")
-    assert output.out.endswith("user:admin  VersionCreated  told@1\n")
+    assert output.out.endswith("user:admin  VersionCreated  logged@1\n")
     assert "latest 1 entries" in output.err
-    named = ada.ok("alm", "audit", "--actor", "admin", "--resource", "told")
+    named = ada.ok("alm", "audit", "--actor", "admin", "--resource", "logged")
     # Two services emit these events: either may arrive first.
     assert sorted(line.split()[-2:] for line in named.out.splitlines()) == [
-        ["AppCreated", "told"],
-        ["VersionCreated", "told@1"],
+        ["AppCreated", "logged"],
+        ["VersionCreated", "logged@1"],
     ]
     assert "filtering by actor user:admin" in named.err
     assert "filtering by resource app/" in named.err

@@ -54,8 +54,8 @@ def test_an_environment_name_is_not_reported_as_a_version(ada, words):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["deployments", "list", "--actor", "nobody"], "no matching deployments\n"),
-        (["audit", "--actor", "nobody"], "no matching entries\n"),
+        (["deployments", "list", "--actor", "unknown"], "no matching deployments\n"),
+        (["audit", "--actor", "unknown"], "no matching entries\n"),
     ],
 )
 def test_a_filter_without_matches_reports_it(ada, words, message):
@@ -103,7 +103,7 @@ def test_logging_in_reports_a_replaced_session(machine, alm):
 
 
 def test_a_long_retry_delay_is_formatted_in_minutes(ada):
-    words = ("alm", "login", "-u", "nobody", "--password-stdin")
+    words = ("alm", "login", "-u", "unknown", "--password-stdin")
     for _ in range(5):
         ada.run(*words, stdin=f"not {ADMIN_PASSWORD}\n")
     refused = ada.run(*words, stdin="again\n", env={"ENVMGR_HTTP_RETRIES": "0"})

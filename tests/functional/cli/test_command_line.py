@@ -345,7 +345,7 @@ def test_a_closed_pipe_is_not_an_error(sandbox, words):
     assert result.code == 0
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="requires /dev/full")
 def test_output_that_cannot_be_written_is_an_error(sandbox):
     result = sandbox.command(["sh", "-c", f"'{ENVMGR}' plugin list > /dev/full"])
     assert result.code == 1
@@ -353,7 +353,7 @@ def test_output_that_cannot_be_written_is_an_error(sandbox):
     assert sandbox.command(["sh", "-c", f"'{ENVMGR}' list >&-"]).code == 0
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="requires /dev/full")
 @pytest.mark.parametrize(
     "words", ["plugin list", "config list --json", "--help", "--version", "which none --json"]
 )
@@ -476,7 +476,7 @@ def test_settings_and_tools_are_described_whole_on_a_narrow_terminal(two_tools, 
         assert [text for text in texts if text not in words] == []
 
 
-def test_removing_is_reported_where_logs_are_kept(two_tools):
+def test_removing_is_reported_in_logs(two_tools):
     two_tools.ok("install")
     assert "alpha 1.1.0: removing the previous files" in two_tools.ok("install", "alpha", "--force").err
     assert "alpha 1.1.0: verifying (" in two_tools.ok("install", "alpha", "--force").err

@@ -58,7 +58,7 @@ def test_a_refused_connection_leaves_the_result_unchanged_and_is_reported_once(i
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_a_failing_server_is_asked_once_for_each_cached_list(installed, name):
+def test_a_failing_server_is_queried_once_for_each_cached_list(installed, name):
     run_and_restore(installed, COMMANDS[name])
     installed.server.requests.clear()
     for page in installed.server.pages.values():

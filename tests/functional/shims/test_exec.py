@@ -71,7 +71,7 @@ def test_undecodable_arguments_are_passed_unchanged(box):
 @pytest.mark.parametrize("extra", [{}, {"LC_CTYPE": "C"}, {"LC_CTYPE": "C.UTF-8"}, {"LANG": "C"}])
 def test_only_variables_of_the_tools_change(box, extra):
     if not os.path.exists("/proc/self/environ"):
-        pytest.skip("a locale that Python chose cannot be told here")
+        pytest.skip("a locale that Python chose cannot be detected on this system")
     done = box.run(*EXEC, "--", "env", clean=True, **extra)
     result = dict(line.split("=", 1) for line in done.stdout.splitlines())
     tools = {name: result.pop(name) for name in ("NODE_ROOT", "JAVA_HOME", "PATH")}

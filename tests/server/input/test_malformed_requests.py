@@ -26,8 +26,8 @@ SMUGGLED = b"GET /apps/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 JSON = "Content-Type: application/json"
 BODY = b'{"name": "a b"}'
 FRAMING = {
-    "a length that is no number": ["Content-Length: abc"],
-    "a length below nothing": ["Content-Length: -1"],
+    "a length that is not a number": ["Content-Length: abc"],
+    "a negative length": ["Content-Length: -1"],
     "a length with a sign": ["Content-Length: +15"],
     "a length in hexadecimal": ["Content-Length: 0xf"],
     "a length with a point": ["Content-Length: 15.0"],
@@ -62,8 +62,8 @@ def test_ambiguous_framing_is_rejected(daemon, admin, name):
 
 CHUNKS = {
     "no size": b"\r\n",
-    "a size that is none": b"zz\r\nab\r\n0\r\n\r\n",
-    "a size below nothing": b"-1\r\nab\r\n0\r\n\r\n",
+    "an invalid size": b"zz\r\nab\r\n0\r\n\r\n",
+    "a negative size": b"-1\r\nab\r\n0\r\n\r\n",
     "a size of more than 64 bits": b"10000000000000001\r\na\r\n0\r\n\r\n",
     "too much in a chunk": b"1\r\nabc\r\n0\r\n\r\n",
     "a size with a blank": b"1 1\r\na\r\n0\r\n\r\n",

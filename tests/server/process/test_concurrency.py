@@ -37,7 +37,7 @@ def together(daemon, token, requests, headers=None):
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert all(replies), "somebody was not answered"
+    assert all(replies), "a request has no response"
     return replies
 
 
@@ -178,7 +178,7 @@ def test_concurrent_identical_pushes_create_one_version(daemon, admin, wire):
         assert len({reply.json["id"] for reply in replies}) == 1
 
 
-def test_of_different_pushes_of_one_tag_the_first_is_kept(daemon, admin, wire):
+def test_of_different_pushes_of_one_tag_the_first_is_preserved(daemon, admin, wire):
     app = new_app(wire)
     for _ in range(ROUNDS):
         target = f"/apps/{app['name']}/versions/{unique_name('v')}"

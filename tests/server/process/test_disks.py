@@ -1,4 +1,4 @@
-"""A server whose disk is full or whose database is read-only: not ready, errors as problems, and it recovers."""
+"""A server with a full disk or a read-only database: not ready, errors as problems, and recovery."""
 
 from __future__ import annotations
 

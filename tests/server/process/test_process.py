@@ -128,7 +128,7 @@ def test_a_data_directory_readable_by_others_is_reported(fresh):
     assert "chmod 700" in daemon.start().output
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="modes stop nobody here")
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="file modes have no effect for root")
 def test_an_unwritable_data_directory_is_rejected(tmp_path):
     (tmp_path / "theirs").mkdir(mode=0o500)
     refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path / "theirs"))
@@ -238,7 +238,7 @@ def test_without_the_extra_one_line_shows_how_to_install_it():
     assert "pipx install --force 'envmgr-toolchain[server]" in done.stderr
 
 
-def test_data_is_kept_after_a_restart_and_after_a_kill(fresh):
+def test_data_is_preserved_after_a_restart_and_after_a_kill(fresh):
     daemon = fresh().start()
     for end in (daemon.stop, daemon.kill):
         with daemon.wire(daemon.login()["access_token"]) as wire:

@@ -13,8 +13,8 @@ import pytest
 from support.server.accounts import PASSWORD
 from support.server.concurrent_writers import pages
 
-OPEN, SIGNED_IN, PERSON = "open to all", "any credential", "somebody signed in"
-PERSON_OR_RULER, ADMIN = "somebody signed in, or a key for users", "an admin signed in"
+OPEN, SIGNED_IN, PERSON = "open to all", "any credential", "a signed-in user"
+PERSON_OR_RULER, ADMIN = "a signed-in user, or a key for users", "a signed-in admin"
 NEEDS = {
     "GET /healthz": OPEN,
     "GET /readyz": OPEN,
@@ -124,7 +124,7 @@ def expected(needs, role, scopes):
     """Return the expected status of a credential: 401, 403, or neither."""
     if needs == OPEN:
         return None
-    if role == "nobody":
+    if role == "anonymous":
         return 401
     is_person = role != "ci"
     let_in = {
@@ -142,7 +142,7 @@ def test_the_table_has_exactly_the_operations_of_the_api(ruling):
 
 def test_every_operation_requires_its_scope_and_each_denial_is_recorded_once(people):
     numbers, wrong, refused = count(), [], {}
-    for caller, (token, role, scopes) in everybody(people).items():
+    for caller, (token, role, scopes) in credentials_of_all_kinds(people).items():
         for operation, needs in NEEDS.items():
             if operation in {"POST /auth/login", "POST /auth/refresh", "POST /auth/token"}:
                 continue  # they accept other credentials, and repeated failures are rate limited
@@ -166,18 +166,18 @@ def test_every_operation_requires_its_scope_and_each_denial_is_recorded_once(peo
     assert on_record == Counter((request_id, *denial) for request_id, denial in refused.items())
 
 
-def everybody(people):
+def credentials_of_all_kinds(people):
     """Return every kind of credential, with its kind and its scopes."""
     none = frozenset()
     return {
-        "nobody": ("", "nobody", none),
-        "somebody unknown": ("garbage", "nobody", none),
+        "anonymous": ("", "anonymous", none),
+        "an unknown token": ("garbage", "anonymous", none),
         **{role: (people.token(role), role, scopes) for role, scopes in MAY.items()},
         **{f"a key for {scope}": (people.key([scope]), "ci", {scope}) for scope in SCOPES},
         "a key for all": (people.key(SCOPES), "ci", set(SCOPES)),
-        "a revoked key": (people.revoked_key(SCOPES), "nobody", none),
-        "an expired key": (expired_key(people), "nobody", none),
-        "who was signed out": (people.signed_out(), "nobody", none),
+        "a revoked key": (people.revoked_key(SCOPES), "anonymous", none),
+        "an expired key": (expired_key(people), "anonymous", none),
+        "a signed-out user": (people.signed_out(), "anonymous", none),
     }
 
 

@@ -92,7 +92,7 @@ def test_a_secret_is_rotated_without_ending_sessions(tmp_path):
         {"JWT_SECRET": "tooshort"},
         {"JWT_PRIVATE_KEY": "/nowhere/key.pem"},
         {"JWT_JWKS": "{}x"},
-        {"ALM_TRUSTED_PROXIES": "everybody"},
+        {"ALM_TRUSTED_PROXIES": "all users"},
         {"ALM_ADMIN_PASSWORD": "tooshort"},
     ],
     ids=lambda setting: next(iter(setting)),

@@ -49,7 +49,7 @@ class Story:
         for username, password in (
             ("admin", WRONG_PASSWORD),
             (TYPED_TOO_EARLY, "x"),
-            ("nobody", WRONG_PASSWORD),
+            ("unknown", WRONG_PASSWORD),
         ):
             self.ask("", "POST", "/auth/login", {"username": username, "password": password}, 401)
         tokens = self.login("ada", WRONG_PASSWORD + "?")

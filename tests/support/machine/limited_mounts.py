@@ -31,17 +31,17 @@ def unshare() -> tuple[str, ...]:
 
 
 def needs_mounts() -> pytest.MarkDecorator:
-    """Skip the test if this user cannot mount even in a namespace."""
+    """Return a mark that skips a test if this user cannot mount even in a namespace."""
     return pytest.mark.skipif(not unshare(), reason="no mount namespaces here (unshare -m, unshare -rm)")
 
 
 def full(directory: Path, size: str = "64k") -> str:
-    """Mount a small file system over a directory."""
+    """Return the command that mounts a small file system over a directory."""
     return f"mount -t tmpfs -o size={size} small {_quoted(directory)}"
 
 
 def read_only(directory: Path) -> str:
-    """Make a directory or file read-only."""
+    """Return the commands that mount a directory or file read-only."""
     path = _quoted(directory)
     return f"mount --bind {path} {path} && mount -o remount,ro,bind {path}"
 

@@ -54,7 +54,7 @@ class PreparedSandbox:
         return result
 
     def check_nothing_lost(self) -> None:
-        """Check that the installed tool still runs, and that there is nothing incomplete."""
+        """Check that the installed tool still runs, and that nothing is incomplete."""
         machine = self.sandbox
         installs = machine.home / "installs"
         assert [str(path.relative_to(installs)) for path in sorted(installs.glob("*/*"))] == ["beta/1.2.0"]

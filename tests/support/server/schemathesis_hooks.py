@@ -24,7 +24,7 @@ NOT_IN_SCHEMA = {
 """Fields with restrictions that a schema cannot express."""
 DEPENDS = {
     "/problems/idempotency-key-reused": "on what the key was used for before",
-    "/problems/invalid-lock": "on what stands in the lock, a format of its own",
+    "/problems/invalid-lock": "on the content of the lock, a format of its own",
     "/problems/lock-digest-mismatch": "on two fields together",
     "/problems/token-refused": "on who signed the token",
 }

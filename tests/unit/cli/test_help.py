@@ -72,7 +72,7 @@ def test_every_help_has_an_example(path, monkeypatch, capsys):
     assert "Example: " in help_of(path, 80, monkeypatch, capsys)
 
 
-def test_without_a_command_the_first_steps_and_all_commands_are_shown(capsys):
+def test_without_a_command_the_first_steps_and_all_commands_are_printed(capsys):
     assert app.run(Options(), []) == 0
     out, err = capsys.readouterr()
     assert err == ""

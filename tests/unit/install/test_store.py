@@ -168,7 +168,7 @@ def test_read_only_trees_can_be_removed(paths, put):
     assert os.listdir(paths.staging) == []
 
 
-def test_staging_of_dead_processes_is_swept_and_of_living_ones_kept(paths):
+def test_staging_of_dead_processes_is_swept_and_of_living_ones_preserved(paths):
     program = (
         "import os, sys\nfrom envmgr.install import staging\nfrom envmgr.kit.paths import single_root\n"
         "with staging.directory(single_root(sys.argv[1])) as path:\n"

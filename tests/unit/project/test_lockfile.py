@@ -129,7 +129,7 @@ def test_platforms_in_the_file_stay_for_the_same_version_and_manifest():
         (artifact(A, 1), artifact(B, 2, f"{URL}2"), artifact(B, 2, f"{URL}2")),
     ],
 )
-def test_the_recorded_digest_of_a_url_is_kept(before, now, after):
+def test_the_recorded_digest_of_a_url_is_preserved(before, now, after):
     lock = with_release(lock_of(locked(linux_x64=before)), "x@1", "1.0.0", "x", locked(linux_x64=now))
     assert artifacts_of(lock)["linux-x64"] == after
 
@@ -183,7 +183,7 @@ def test_a_release_with_equal_or_stronger_signature_requirements_is_accepted(bef
     assert better.tools["x"]["1.0.0"].signatures == after
 
 
-def test_signatures_of_kept_platforms_are_kept():
+def test_signatures_of_remaining_platforms_are_preserved():
     entry = locked(linux_x64=artifact(), macos_x64=artifact(), signatures=signed())
     again = with_release(lock_of(entry), "x@1", "1.0.0", "x", locked(macos_x64=artifact()))
     assert again == lock_of(entry)

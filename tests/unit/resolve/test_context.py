@@ -1,4 +1,4 @@
-"""The context of a run is the same for all of its threads."""
+"""The context of a run is shared by all of its threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THREADS = 8
 
 @pytest.fixture
 def frequent_switches():
-    """Let threads take turns so often that a race shows."""
+    """Switch threads so often that races occur."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield

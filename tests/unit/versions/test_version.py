@@ -188,7 +188,7 @@ def test_a_variant_of_the_tool_is_separated(text):
 
 
 @pytest.mark.parametrize("text", ["master-t", "t", "1.0-bett", "3.13.0"])
-def test_a_suffix_that_is_not_a_variant_is_kept(text):
+def test_a_suffix_that_is_not_a_variant_is_preserved(text):
     assert parse(text, ("t",)) == parse(text)
 
 

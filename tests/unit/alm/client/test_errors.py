@@ -107,7 +107,7 @@ def test_the_hint_for_a_blocking_deployment_depends_on_its_status(state, way):
 
 
 def test_missing_approval_by_another_user_differs_from_missing_permission():
-    document = {"type": "/problems/self-approval-forbidden", "detail": "somebody else must move it on"}
+    document = {"type": "/problems/self-approval-forbidden", "detail": "another user must advance it"}
     assert type(to_error(answer(403, document))) is SelfApprovalForbidden
 
 
@@ -124,7 +124,7 @@ def test_a_not_found_hint_names_the_list_command(detail, command):
     assert to_error(problem(404, detail)).hint == f"run `envmgr alm {command}` to list them"
 
 
-def test_the_force_parameter_is_shown_as_an_option():
+def test_the_force_parameter_is_displayed_as_an_option():
     assert "delete with --force" in to_error(problem(409, "delete with ?force=true")).message
 
 

@@ -1,4 +1,4 @@
-"""The message of a conflict has a line for each field, with both values and without control characters."""
+"""Messages of content conflicts: a line for each field, without control characters."""
 
 from __future__ import annotations
 

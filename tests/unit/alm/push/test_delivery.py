@@ -68,7 +68,7 @@ def test_an_app_registered_concurrently_is_used(http):
     answers = iter(
         [
             problem(404, "not-found", "no such app"),
-            problem(409, "already-exists", "somebody was faster"),
+            problem(409, "already-exists", "app created concurrently"),
             ScriptedResponse(201, {"id": 1}),
         ]
     )
@@ -101,8 +101,8 @@ def test_other_content_names_what_differs(api):
 
 def test_other_conflicts_are_raised_unchanged(http):
     with (
-        Scripted(lambda _: problem(409, "app-in-use", "it stands in prod"), ALM) as server,
-        pytest.raises(AlmConflict, match="it stands in prod"),
+        Scripted(lambda _: problem(409, "app-in-use", "it is deployed to prod"), ALM) as server,
+        pytest.raises(AlmConflict, match="it is deployed to prod"),
     ):
         push_version(
             Api(Transport(server.url, http, retries=0), tokens.StaticToken(KEY)),

@@ -74,18 +74,18 @@ def test_a_scope_has_a_registry_of_its_own(tmp_path: Path) -> None:
 
 
 def test_npm_is_queried_only_without_a_configured_registry(tmp_path: Path) -> None:
-    npm = Npm(registry="https://told.example/", globalconfig=str(tmp_path / "global"))
-    (tmp_path / "global").write_text("//told.example/:_authToken=t\n")
+    npm = Npm(registry="https://configured.example/", globalconfig=str(tmp_path / "global"))
+    (tmp_path / "global").write_text("//configured.example/:_authToken=t\n")
     config = load(tmp_path, "@team/tool", npm)
-    assert config.registry == "https://told.example"
-    assert config.headers("https://told.example/x")
+    assert config.registry == "https://configured.example"
+    assert config.headers("https://configured.example/x")
     assert npm.commands == [("registry", "@team:registry", "globalconfig")]
     load(tmp_path, "@team/tool", npm, npm_config_registry=OURS)
     assert len(npm.commands) == 1
 
 
 def test_the_registry_that_npm_reports_for_a_scope_is_used(tmp_path: Path) -> None:
-    npm = Npm(**{"registry": "https://told.example/", "@team:registry": OURS})
+    npm = Npm(**{"registry": "https://configured.example/", "@team:registry": OURS})
     assert load(tmp_path, "@team/tool", npm).registry == OURS
 
 

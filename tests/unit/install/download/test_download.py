@@ -407,7 +407,7 @@ def test_a_sign_in_page_does_not_delete_the_partial_download(bench, server):
 def test_headers_are_sent_and_credentials_are_redacted(bench, server):
     url = server.add("/f", BODY, auth="me:secret", fault=faults.truncated(CUT, times=1))
     secret = url.replace("http://", "http://me:secret@")
-    result = bench.get("npm:tool/1.0", sha(), at=secret + "?token=hush", headers={"X-Colour": "blue"})
+    result = bench.get("npm:tool/1.0", sha(), at=secret + "?token=hidden", headers={"X-Colour": "blue"})
     assert result.url == "npm:tool/1.0"
     assert [request.headers["x-colour"] for request in server.requests] == ["blue", "blue"]
     everything = "".join(bench.watcher.notes)
@@ -416,7 +416,7 @@ def test_headers_are_sent_and_credentials_are_redacted(bench, server):
             with open(os.path.join(folder, name), "rb") as file:
                 everything += file.read().decode("latin-1") if "sha256" not in folder else ""
     assert "secret" not in everything
-    assert "hush" not in everything
+    assert "hidden" not in everything
     assert bench.get(secret, sha()).url == url
 
 
@@ -443,7 +443,7 @@ def test_an_unwritable_directory_is_named(bench, server):
     url = server.add("/f", BODY)
     os.makedirs(bench.paths.cache)
     with open(bench.paths.downloads, "wb"):
-        pass  # a file stands where a directory must be
+        pass  # a file in place of a directory
     with pytest.raises(StorageError, match="downloads"):
         bench.get(url, sha())
 

@@ -274,20 +274,20 @@ class TestUnreachable:
         with pytest.raises(NetworkError, match="URL"):
             client().get(url)
 
-    @pytest.mark.parametrize("token", ["hush\n", "hush\r\nX: y", "hush\u00e9", "hush\u4e16"])
+    @pytest.mark.parametrize("token", ["hidden\n", "hidden\r\nX: y", "hidden\u00e9", "hidden\u4e16"])
     def test_an_invalid_token_is_rejected_and_not_displayed(self, client, server, token):
         with pytest.raises(
             NetworkError, match=r"cannot send the request .* characters in a request header"
         ) as caught:
             client().get(server.url + "/a", {"Authorization": token})
-        assert "hush" not in caught.value.message
+        assert "hidden" not in caught.value.message
         assert server.requests == []
 
     def test_nothing_is_sent_in_offline_mode(self, client, server):
         with pytest.raises(Offline, match="offline: cannot fetch") as caught:
-            client(offline=True).get("https://me:secret@far.invalid/a?token=hush")
+            client(offline=True).get("https://me:secret@far.invalid/a?token=hidden")
         assert "secret" not in caught.value.message
-        assert "hush" not in caught.value.message
+        assert "hidden" not in caught.value.message
         with pytest.raises(Offline):
             client(offline=True).get(server.url)
 
@@ -410,7 +410,7 @@ class TestRedirects:
 
     @pytest.mark.parametrize(
         "mapping",
-        [{"Authorization": BASIC}, {"Cookie": "a=b"}, {"X-Token": "hush"}, {}],
+        [{"Authorization": BASIC}, {"Cookie": "a=b"}, {"X-Token": "hidden"}, {}],
         ids=["authorization", "cookie", "any other", "in the URL"],
     )
     def test_a_redirect_drops_credentials_for_another_host(self, proxied, server, mapping):

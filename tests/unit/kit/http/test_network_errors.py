@@ -12,7 +12,7 @@ import pytest
 from envmgr.kit.errors import IncompleteDownload, NetworkError
 from envmgr.kit.http import network_errors
 
-DIRECT = network_errors.RequestAttempt("https://me:secret@nodejs.org/dist?token=hush", 30.0)
+DIRECT = network_errors.RequestAttempt("https://me:secret@nodejs.org/dist?token=hidden", 30.0)
 PROXIED = network_errors.RequestAttempt("https://nodejs.org/dist", 30.0, "http://me:secret@proxy.corp:3128")
 EXCEPTIONS = sorted(
     {
@@ -42,7 +42,7 @@ def test_every_exception_is_mapped_without_secrets(kind, attempt):
     error = network_errors.to_network_error(made(kind), attempt)
     assert isinstance(error, NetworkError)
     assert "secret" not in error.message
-    assert "hush" not in error.message
+    assert "hidden" not in error.message
     assert "nodejs.org" in error.message or "proxy.corp" in error.message
 
 

@@ -8,7 +8,7 @@ from envmgr.kit.errors import HttpError, RateLimited
 from envmgr.kit.http import status_errors
 
 NOW = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC
-URL = "https://api.github.com/repos/a/b?page=2&token=hush"
+URL = "https://api.github.com/repos/a/b?page=2&token=hidden"
 
 
 def explain(status, headers=None, *, authorized=False, url=URL):

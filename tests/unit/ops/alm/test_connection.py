@@ -68,7 +68,7 @@ def test_tokens_have_the_same_precedence(context):
     ],
 )
 def test_the_source_of_a_rejected_token_is_named(context, flag, variables, hint):
-    with Scripted(lambda _: problem(401, "unauthenticated", "it is none of ours"), ALM) as server:
+    with Scripted(lambda _: problem(401, "unauthenticated", "unknown token"), ALM) as server:
         credentials.save(context().paths, server.url, StoredCredentials("kept"))
         with pytest.raises(NotSignedIn) as caught:
             connect(context(**variables), server.url, flag).get("/x")

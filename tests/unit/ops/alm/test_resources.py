@@ -55,7 +55,7 @@ def test_a_current_version_is_resolved_through_the_matrix(app):
 def test_a_ref_without_a_current_version_fails_with_a_hint(ref, message, hint):
     def matrix_of(query):
         if query["environment"] != "prod":
-            raise AlmNotFound("there is no such environment")
+            raise AlmNotFound("environment not found")
         return MATRIX
 
     api = FakeApiClient({"GET /matrix": matrix_of, "GET /environments": [{"name": "prod"}, {"name": "dev"}]})
@@ -266,7 +266,7 @@ def test_a_failed_advance_reports_that_the_deployment_exists():
 )
 def test_a_transition_for_another_user_is_not_suggested_to_the_requester(act, then):
     refusal = SelfApprovalForbidden(
-        "user:eve asked for deployment 9: somebody else must move it on", "somebody"
+        "user:eve asked for deployment 9: another user must advance it", "another user"
     )
     waiting = {**PENDING, "status": "awaiting_approval"}
     api = deploying(
@@ -276,7 +276,7 @@ def test_a_transition_for_another_user_is_not_suggested_to_the_requester(act, th
             "POST /deployments/9/statuses": refusal,
         }
     )
-    with pytest.raises(SelfApprovalForbidden, match="somebody else must move it on") as caught:
+    with pytest.raises(SelfApprovalForbidden, match="another user must advance it") as caught:
         act(api)
     approves = "another user approves it with "
     assert caught.value.hint.startswith(f"{approves}`envmgr alm deployments update 9 --status in_progress`;")

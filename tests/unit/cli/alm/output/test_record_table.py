@@ -60,7 +60,7 @@ def test_a_heading_is_for_tables_only():
     assert RecordTable(PLAIN, 16, ()).lines(rows, heading) == ["1  shop CI", "  never"]
 
 
-def test_column_widths_are_kept_for_following_rows():
+def test_column_widths_are_preserved_for_following_rows():
     columns = RecordTable(PLAIN, 80, ())
     columns.lines([row("long one", "x")])
     assert columns.lines([row("a", "x")]) == ["a         x"]

@@ -147,7 +147,7 @@ def test_lists_are_newest_first_and_are_filtered_by_field(tmp_path):
             (("resource", "app/1"),): [4, 1],
             (("source_service", "version"),): [4],
             (("actor", "user:ada"), ("source_service", "app")): [3, 1],
-            (("actor", "nobody"),): [],
+            (("actor", "unknown"),): [],
         }
         for filters, expected in filtered.items():
             page = await audit.list(call("viewer"), PageRequest(filters=dict(filters)), None, None)

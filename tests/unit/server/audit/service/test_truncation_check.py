@@ -33,7 +33,7 @@ def vitals(seq, signed=0, **taken):
 
 
 @pytest.mark.parametrize(
-    ("log", "sent", "buried"),
+    ("log", "sent", "dead_lettered"),
     [
         (vitals(0), {"app": 0}, {}),
         (vitals(5, 5, app=3, version=2), {"app": 3, "version": 2}, {}),
@@ -41,12 +41,12 @@ def vitals(seq, signed=0, **taken):
         (vitals(3, app=3), {"app": 5}, {"app": 2}),
     ],
 )
-def test_an_intact_log_is_accepted(log, sent, buried):
-    assert find_truncations(log, sent, buried) == []
+def test_an_intact_log_is_accepted(log, sent, dead_lettered):
+    assert find_truncations(log, sent, dead_lettered) == []
 
 
 @pytest.mark.parametrize(
-    ("log", "sent", "buried", "message"),
+    ("log", "sent", "dead_lettered", "message"),
     [
         (vitals(4, app=3, version=2), {}, {}, "4 entries present, 5 recorded"),
         (vitals(4, 5, app=4), {}, {}, "ends at 4 but signed up to 5"),
@@ -54,8 +54,8 @@ def test_an_intact_log_is_accepted(log, sent, buried):
         (vitals(0), {"app": 5}, {"app": 1}, "4 of 5 events from app are missing"),
     ],
 )
-def test_a_truncated_log_is_reported(log, sent, buried, message):
-    assert find_truncations(log, sent, buried) == [message]
+def test_a_truncated_log_is_reported(log, sent, dead_lettered, message):
+    assert find_truncations(log, sent, dead_lettered) == [message]
 
 
 def watched(directory, scenario):

@@ -215,7 +215,7 @@ def test_names_are_case_insensitive_and_keep_their_first_case(tmp_path):
             await world.deploy(2, "prod")
         for name in ("prod", "PROD"):
             page = await world.service.list(call(), PageRequest(filters={"environment": name}))
-            assert [(each.id, each.environment) for each in page.items] == [(made.id, "Prod")]
+            assert [(item.id, item.environment) for item in page.items] == [(made.id, "Prod")]
             assert len((await world.service.matrix(call(), name)).placements) == 1
         with pytest.raises(EnvironmentInUse):
             await world.service.delete_environment(call(), "prod")

@@ -40,7 +40,7 @@ def test_a_session_has_the_identity_of_its_user(tmp_path):
     ("username", "password"),
     [
         ("admin", "wrong"),
-        ("nobody", PASSWORD),
+        ("unknown", PASSWORD),
         ("admin", ""),
         ("", PASSWORD),
         ("1", PASSWORD),
@@ -143,7 +143,7 @@ async def outcome(attempt):
     return None
 
 
-def test_failures_are_kept_on_restart_and_reset_by_a_success(tmp_path):
+def test_failures_are_preserved_on_restart_and_reset_by_a_success(tmp_path):
     async def fail(gate):
         for _ in range(4):
             with pytest.raises(InvalidCredentials):
@@ -367,7 +367,7 @@ def test_a_disabled_user_gets_the_same_error_as_others(tmp_path):
         with pytest.raises(InvalidCredentials) as caught:
             await gate.login("ada")
         with pytest.raises(InvalidCredentials) as other:
-            await gate.login("nobody")
+            await gate.login("unknown")
         assert caught.value.detail == other.value.detail
 
     run(tmp_path, scenario)

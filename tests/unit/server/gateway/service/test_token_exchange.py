@@ -128,8 +128,8 @@ def test_a_token_of_another_issuer_is_rejected(tmp_path, issuer):
         ),
         "of another kind": issuer.token(header={"typ": "logout+jwt"}),
         "with conditions": issuer.token(header={"crit": ["x"], "x": 1}),
-        "of nobody": issuer.token(iss=None),
-        "of a stranger": issuer.token(iss="https://evil.example"),
+        "without an issuer": issuer.token(iss=None),
+        "of an unknown issuer": issuer.token(iss="https://evil.example"),
         "no token": "x",
         "too long": "a." * 20_000,
         "empty": "",
@@ -279,13 +279,13 @@ def test_a_binding_cannot_exceed_the_scopes_of_its_creator(tmp_path, issuer):
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [("a/b", "a?b"), ("a/b", "a-b"), ("x" * 65, "x" * 66), ("%2F", "/"), ("~", "%7E"), ("é", "e")],
 )
-def test_each_run_is_its_own_actor(tmp_path, issuer, one, other):
+def test_each_run_is_its_own_actor(tmp_path, issuer, first, second):
     async def scenario(gate):
         await bound(gate, issuer)
-        tokens = [await exchange(gate, issuer.token(run_id=run_id)) for run_id in (one, other)]
+        tokens = [await exchange(gate, issuer.token(run_id=run_id)) for run_id in (first, second)]
         actors = [(await gate.principal_of(token.access_token)).actor for token in tokens]
         assert len(set(actors)) == 2
         assert all(len(actor) <= len("oidc:1/") + 64 for actor in actors)

@@ -246,7 +246,7 @@ def test_the_password_of_an_admin_can_be_reset_with_access_to_the_data(tmp_path)
             await gate.principal_of(tokens.access_token)
         assert await gate.login(password="a password from the console")
         with pytest.raises(NotFound):
-            await gate.users.set_password("nobody", "a password from the console")
+            await gate.users.set_password("unknown", "a password from the console")
         (event,) = await gate.emitted_events("UserUpdated")
         assert event.actor == "system:recovery"
 
@@ -261,8 +261,8 @@ def test_a_caller_limited_to_some_apps_cannot_read_or_change_users(tmp_path):
             gate.users.get(call, "admin"),
             gate.users.list(call, PageRequest()),
             gate.users.create(call, UserCreate(username="eve", password=PASSWORD, role="viewer")),
-            gate.users.update(call, "nobody", UserPatch(role="viewer")),
-            gate.users.delete(call, "nobody"),
+            gate.users.update(call, "unknown", UserPatch(role="viewer")),
+            gate.users.delete(call, "unknown"),
             gate.gateway.bindings.list(call, PageRequest()),
             gate.gateway.bindings.delete(call, 1),
         ):

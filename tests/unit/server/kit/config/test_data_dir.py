@@ -71,7 +71,7 @@ def test_an_empty_directory_is_made_private_to_its_owner(tmp_path):
     assert not data.is_accessible_to_others
 
 
-def test_later_permissions_for_others_are_kept_and_reported(tmp_path):
+def test_later_permissions_for_others_are_preserved_and_reported(tmp_path):
     data = databases.data_directory(str(tmp_path))
     with data:
         pass

@@ -253,7 +253,7 @@ def test_a_unit_reads_its_own_database_however_many_units_run(tmp_path, runner):
     over(runner, tmp_path, app_module, work)
 
 
-def test_a_unit_whose_caller_is_cancelled_is_completed_or_never_begun(tmp_path, runner):
+def test_a_unit_of_a_cancelled_caller_is_completed_or_not_started(tmp_path, runner):
     completed = []
 
     async def cancel(database):

@@ -1,4 +1,4 @@
-"""The PostgreSQL runner: conflicts, timeouts, lost connections, and sessions that are never left in a transaction."""
+"""The PostgreSQL runner: conflicts, timeouts, lost connections and open transactions."""
 
 from __future__ import annotations
 

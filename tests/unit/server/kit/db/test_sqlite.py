@@ -422,7 +422,7 @@ def test_a_duplicate_among_many_rows_writes_none(tmp_path):
     assert rows == []
 
 
-def test_the_last_of_several_rows_of_a_name_is_kept(tmp_path):
+def test_the_last_of_several_rows_of_a_name_is_preserved(tmp_path):
     def unit(transaction):
         return (
             transaction.execute_many(PUT_ALL, [("a", 1), ("b", 5), ("a", 3), ("a", 2)]),

@@ -20,7 +20,7 @@ ADA = Principal(actor="user:ada", role="admin", scopes=SCOPES_BY_ROLE["admin"])
 class Authenticator:
     async def authenticate(self, token):
         if token != "good":
-            raise Unauthenticated("nobody knows it", error="invalid_token")
+            raise Unauthenticated("unknown token", error="invalid_token")
         return ADA
 
     def require_current(self, principal):

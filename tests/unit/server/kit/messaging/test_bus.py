@@ -54,7 +54,7 @@ def test_a_transient_failure_is_retried_without_a_dead_letter():
 
     listener = Listener(fails)
     published([event(1), event(2), event(3)], subscription(listener, "*"))
-    assert (listener.numbers, listener.buried) == ([1, 2, 3], [])
+    assert (listener.numbers, listener.dead_lettered) == ([1, 2, 3], [])
 
 
 def test_a_failing_event_is_dead_lettered_after_its_attempts_and_the_rest_continues():
@@ -68,7 +68,7 @@ def test_a_failing_event_is_dead_lettered_after_its_attempts_and_the_rest_contin
     listener = Listener(fails)
     published([event(1), event(2), event(3)], subscription(listener, "*"))
     assert listener.numbers == [1, 3]
-    assert listener.buried == [(2, "poison", 5)]
+    assert listener.dead_lettered == [(2, "poison", 5)]
     assert tries == [3, 1, 1, 1, 1, 1]
 
 
@@ -80,4 +80,4 @@ def test_an_unavailable_consumer_does_not_dead_letter():
     with pytest.raises(ExceptionGroup) as raised:
         published([event(1)], subscription(listener, "*"))
     assert isinstance(raised.value.exceptions[0], ServiceUnavailable)
-    assert listener.buried == []
+    assert listener.dead_lettered == []

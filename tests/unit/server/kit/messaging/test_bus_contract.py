@@ -98,7 +98,7 @@ def test_a_failed_delivery_is_repeated_without_a_dead_letter(make_bus):
         await wait_until(lambda: listener.numbers == [1, 2])
 
     run(make_bus, scenario, listener)
-    assert listener.buried == []
+    assert listener.dead_lettered == []
 
 
 def test_an_event_that_always_fails_becomes_a_dead_letter_and_the_next_one_follows(make_bus):
@@ -116,7 +116,7 @@ def test_an_event_that_always_fails_becomes_a_dead_letter_and_the_next_one_follo
         await wait_until(lambda: failing.numbers == [1, 3] and other.numbers == [1, 2, 3])
 
     run(make_bus, scenario, failing, other)
-    assert failing.buried == [(2, "poison", MAX_ATTEMPTS)]
+    assert failing.dead_lettered == [(2, "poison", MAX_ATTEMPTS)]
     assert attempts == [3, *[1] * MAX_ATTEMPTS]
 
 
@@ -132,13 +132,13 @@ def test_a_consumer_with_an_unavailable_database_gets_the_event_later_without_a_
     async def scenario(bus):
         publisher = asyncio.create_task(publish_until_accepted(bus, [event(1)]))
         await asyncio.sleep(0.05)
-        assert (listener.numbers, listener.buried) == ([], [])
+        assert (listener.numbers, listener.dead_lettered) == ([], [])
         is_away[0] = False
         await wait_until(lambda: listener.numbers == [1])
         await publisher
 
     run(make_bus, scenario, listener)
-    assert listener.buried == []
+    assert listener.dead_lettered == []
 
 
 async def publish_until_accepted(bus, events):

@@ -128,7 +128,7 @@ def test_an_identical_push_of_another_run_returns_the_version_unchanged(tmp_path
             commit="abcdef0",
             artifacts=(IMAGE, moved, moved),
             build=Build(run_attempt="2"),
-            changelog="said later",
+            changelog="written later",
             ref="refs/heads/main",
         )
         second = await versions.upsert(call(), "shop", "1.0", again)

@@ -150,7 +150,7 @@ def test_an_unavailable_consumer_is_retried_and_misses_nothing(tmp_path, monkeyp
         ):
             await database.write(emit(1, 2))
             await wait_until(lambda: relay.failures)
-            assert (listener.numbers, listener.buried) == ([], [])
+            assert (listener.numbers, listener.dead_lettered) == ([], [])
             assert await Outbox(database, "app").backlog() == 2
             away[0] = False
             await wait_until(lambda: listener.numbers == [1, 2])
@@ -171,7 +171,7 @@ def test_a_failing_event_is_dead_lettered_and_the_others_are_relayed(tmp_path):
             await wait_until(lambda: len(picky.numbers) == 2)
             await wait_until(lambda: other.numbers == [1, 2, 3])
             assert picky.numbers == [1, 3]
-            assert picky.buried == [(2, "no such number", 5)]
+            assert picky.dead_lettered == [(2, "no such number", 5)]
 
     run(work)
 
