@@ -365,7 +365,7 @@ def test_one_process_leads_and_another_takes_over(tmp_path):
     over(tmp_path, work)
 
 
-def test_a_leader_whose_session_has_ended_is_no_longer_the_leader(tmp_path):
+def test_a_leader_with_an_ended_session_is_not_the_leader(tmp_path):
     async def work(database):
         await database.leadership().wait()
         await postgres_databases()._run(
