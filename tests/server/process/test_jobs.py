@@ -77,8 +77,8 @@ def test_a_dead_job_is_shown_retried_and_fails_again_with_its_reason(daemon):
     daemon.start()
     name = insert(daemon, "app", "unknown", "7", None, "dead", 8, "x", "OSError: no")
     assert jobs(daemon, "--state", "dead").keys() == {name}
-    shown = json.loads(command(daemon, "show", name).stdout)
-    assert (shown["id"], shown["payload"], shown["error"]) == (name, {"number": 1}, "OSError: no")
+    document = json.loads(command(daemon, "show", name).stdout)
+    assert (document["id"], document["payload"], document["error"]) == (name, {"number": 1}, "OSError: no")
     assert command(daemon, "retry", name).stdout == f"job {name} runs as soon as the server does\n"
     end = time.monotonic() + 30
     while "no handler for jobs of the kind unknown" not in jobs(daemon)[name]["error"]:
