@@ -12,6 +12,7 @@ DEPENDENCY_TESTS := tests/unit tests/functional tests/contract tests/server \
   --ignore=tests/server/api/test_schemathesis.py -m "not slow and not registries"
 
 DATABASE_TESTS := tests/unit/server/kit/db
+SERVICE_TESTS := tests/unit/server --ignore=tests/unit/server/kit/http --ignore=tests/unit/server/audit/test_store.py
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -30,8 +31,9 @@ test-all: $(READY) coverage
 	$(MAKE) test-postgresql
 	$(MAKE) test-lowest
 
-# The tests of databases on every PostgreSQL that the system has, beside the one that is pinned.
+# The services on the pinned PostgreSQL, and the tests of databases on every other that the system has.
 test-postgresql: $(READY)
+	ENVMGR_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) $(SERVICE_TESTS)
 	@for directory in /usr/lib/postgresql/*/bin; do \
 	  test -x $$directory/initdb || continue; \
 	  ENVMGR_TEST_POSTGRESQL=$$directory $(BIN)/python -m pytest -n $(WORKERS) -k postgresql $(DATABASE_TESTS) || exit 1; \

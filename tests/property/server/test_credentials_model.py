@@ -17,7 +17,7 @@ from envmgr.server.contracts.problems import RefreshTokenReused
 from envmgr.server.gateway.store import sessions, users
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal, RequestContext
 from envmgr.server.kit.common.problems import Unauthenticated
-from support.services.gateway_fixtures import HERE, fresh, gate_in
+from support.services.gateway_fixtures import HERE, gate_in, sqlite_with_admin
 
 SYSTEM = RequestContext(principal=Principal(actor="user:admin", role="admin", scopes=SCOPES_BY_ROLE["admin"]))
 PEOPLE = ("ada", "bob")
@@ -56,7 +56,7 @@ class Credentials(RuleBasedStateMachine):
         self.stack = contextlib.AsyncExitStack()
         self.directory = tempfile.TemporaryDirectory()
         path = Path(self.directory.name)
-        (path / "gateway.db").write_bytes(fresh())
+        (path / "gateway.db").write_bytes(sqlite_with_admin())
         self.gate = self.wait(self.stack.enter_async_context(gate_in(path)))
         self.roles, self.active = {}, {}
         self.all_sittings, self.all_keys = [], []

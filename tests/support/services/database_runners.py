@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from contextlib import asynccontextmanager, suppress
 from functools import cache
+
+import pytest
 
 from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.db.migrations import upgrade
@@ -50,9 +53,14 @@ async def open_postgres(directory, module):
 
 def postgres_url(directory, module):
     """Return the URL of a service's migrated database, created on the first call for a directory."""
+    return create_postgres_database(directory, module, _template(module))
+
+
+def create_postgres_database(directory, module, template):
+    """Create a directory's database as a copy of another, unless it exists; return its URL."""
     name = f"{module.NAME}_{hashlib.sha256(str(directory).encode()).hexdigest()[:16]}"
     databases = postgres_databases()
-    databases.create(name, template=_template(module))
+    databases.create(name, template)
     return databases.server.url(name)
 
 
@@ -74,6 +82,13 @@ def _template(module):
 
 RUNNERS = {"sqlite": open_sqlite, **({"postgresql": open_postgres} if installed_binaries() else {})}
 """Openers of databases by runner: `runner(directory, module)`; the contract tests run for all."""
+
+
+DATABASE = os.environ.get("ENVMGR_TEST_DATABASE", "sqlite")
+"""The runner that the tests of services use, read once: tests run in an environment of their own."""
+open_database = RUNNERS[DATABASE]
+reads_sqlite_file = pytest.mark.skipif(DATABASE != "sqlite", reason="the test reads the file of the database")
+"""Mark of a test that looks into the file of a SQLite database."""
 
 
 class _RolledBack(Exception):

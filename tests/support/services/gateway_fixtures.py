@@ -12,6 +12,12 @@ from envmgr.server.contracts.identity_requests import ClientInfo, KeyCreate, Log
 from envmgr.server.gateway import module
 from envmgr.server.kit.common.context import Idempotency, RequestContext
 from envmgr.server.kit.security.tokens import keyring
+from support.services.database_runners import (
+    DATABASE,
+    create_postgres_database,
+    postgres_databases,
+    postgres_url,
+)
 from support.services.service_fixtures import emitted_events, opened
 from support.services.version_fixtures import FewApps
 
@@ -64,19 +70,38 @@ class Gate:
         ]
 
 
+async def _create_admin(directory):
+    async with opened(directory, module) as database:
+        gateway = module.make(database, RING, FewApps())
+        await gateway.create_initial_admin(PASSWORD)
+        await gateway.close()
+
+
 @cache
-def fresh():
+def sqlite_with_admin():
     """Return the bytes of a database with only the admin, as creating one takes longer than most tests."""
-
-    async def create(directory):
-        async with opened(directory, module) as database:
-            gateway = module.make(database, RING, FewApps())
-            await gateway.create_initial_admin(PASSWORD)
-            await gateway.close()
-
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(create(Path(directory)))
+        asyncio.run(_create_admin(Path(directory)))
         return Path(directory, "gateway.db").read_bytes()
+
+
+@cache
+def _postgres_with_admin():
+    """Return the name of such a database."""
+    name = "template_gateway_with_admin"
+    asyncio.run(_create_admin(name))
+    created = postgres_url(name, module).rpartition("/")[2]
+    postgres_databases().rename(created, name)
+    return name
+
+
+def _copy_database(directory):
+    """Create a directory's database, unless it exists."""
+    file = directory / "gateway.db"
+    if DATABASE == "postgresql":
+        create_postgres_database(directory, module, _postgres_with_admin())
+    elif not file.exists():
+        file.write_bytes(sqlite_with_admin())
 
 
 @asynccontextmanager
@@ -96,7 +121,5 @@ def run(directory, scenario, **options):
         async with gate_in(directory, **options) as gate:
             return await scenario(gate)
 
-    file = directory / "gateway.db"
-    if not file.exists():
-        file.write_bytes(fresh())
+    _copy_database(directory)
     return asyncio.run(run_scenario())

@@ -162,6 +162,11 @@ class PostgresDatabases:
         self.run(f'CREATE DATABASE "{name}" TEMPLATE {template} STRATEGY file_copy')
         self._names.append(name)
 
+    def rename(self, name, new_name):
+        """Rename a database, which is kept if the new name is that of a template."""
+        self.run(f'ALTER DATABASE "{name}" RENAME TO "{new_name}"')
+        self._names[self._names.index(name)] = new_name
+
     def run(self, statement, database="postgres"):
         """Run a statement as the superuser; return its rows."""
         return asyncio.run(self._run(statement, database))

@@ -17,6 +17,7 @@ from envmgr.server.contracts.resources import Rules
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.preconditions import etag_of
 from envmgr.server.kit.common.problems import IdempotencyKeyReused, NotFound, PreconditionFailed
+from support.services.database_runners import reads_sqlite_file
 from support.services.deployment_fixtures import ANOTHER, KnownVersions, run, version
 from support.services.service_fixtures import call
 
@@ -160,6 +161,7 @@ def test_of_concurrent_deployments_one_succeeds(tmp_path):
     run(tmp_path, scenario)
 
 
+@reads_sqlite_file
 def test_the_database_rejects_a_second_active_or_successful_deployment(tmp_path):
     async def scenario(world):
         await world.deploy_successfully(1)
@@ -178,6 +180,7 @@ def test_the_database_rejects_a_second_active_or_successful_deployment(tmp_path)
     run(tmp_path, scenario)
 
 
+@reads_sqlite_file
 @pytest.mark.parametrize(
     "statement",
     [
@@ -456,6 +459,7 @@ def test_requests_with_one_idempotency_key_create_one_deployment_and_one_status(
     run(tmp_path, scenario)
 
 
+@reads_sqlite_file
 def test_only_finished_deployments_can_be_deleted_and_their_history_stays(tmp_path):
     async def scenario(world):
         first = await world.deploy(1)

@@ -13,6 +13,7 @@ from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.sqlite import DIALECT
+from support.services.database_runners import reads_sqlite_file
 from support.services.deployment_fixtures import run
 from support.services.service_fixtures import call
 
@@ -104,6 +105,7 @@ def _parameters(text):
     return dict.fromkeys(re.findall(r":(\w+)", text), 1)
 
 
+@reads_sqlite_file
 def test_creating_and_advancing_a_deployment_reads_no_history(tmp_path):
     async def scenario(world):
         await world.deploy_successfully(1)
@@ -125,6 +127,7 @@ def test_creating_and_advancing_a_deployment_reads_no_history(tmp_path):
     run(tmp_path, scenario)
 
 
+@reads_sqlite_file
 def test_the_matrix_is_one_scan_of_its_projection(tmp_path):
     from envmgr.server.deployment.service.matrix import matrix
 
@@ -145,6 +148,7 @@ def test_the_matrix_is_one_scan_of_its_projection(tmp_path):
     run(tmp_path, scenario)
 
 
+@reads_sqlite_file
 @pytest.mark.parametrize(
     "statement", ["count_active_for_app", "count_active_for_version", "find", "active_in", "has_any_in"]
 )
@@ -178,6 +182,7 @@ def test_frequent_queries_use_an_index(tmp_path, statement):
     run(tmp_path, scenario)
 
 
+@reads_sqlite_file
 @pytest.mark.parametrize("filters", [{}, {"app": 1}, {"environment": "prod"}])
 def test_the_list_of_an_app_is_newest_first_even_with_a_reused_name(tmp_path, filters):
     from envmgr.server.deployment.store import deployment_rows, placements

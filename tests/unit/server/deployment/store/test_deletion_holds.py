@@ -10,6 +10,7 @@ from envmgr.server.contracts.problems import BeingDeleted
 from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.contracts.resources import AutoDeploy, Rules
 from envmgr.server.kit.common.problems import NotFound
+from support.services.database_runners import reads_sqlite_file
 from support.services.deployment_fixtures import KnownVersions, run, version
 from support.services.service_fixtures import call
 from support.services.version_fixtures import FewApps
@@ -75,6 +76,7 @@ def test_a_failed_concurrent_deletion_keeps_the_hold_of_the_other(tmp_path, thin
     run(tmp_path, scenario)
 
 
+@reads_sqlite_file
 @things
 def test_a_deletion_hold_of_a_killed_process_expires(tmp_path, thing):
     async def scenario(world):
@@ -99,6 +101,7 @@ def test_a_version_of_a_deleted_app_is_not_deployed_before_the_event_arrives(tmp
     run(tmp_path, scenario, KnownVersions(version(7, 5, "attic")), FewApps("shop"))
 
 
+@reads_sqlite_file
 @pytest.mark.parametrize("gone", ["app", "version"])
 def test_the_deletion_event_removes_the_hold(tmp_path, gone):
     async def scenario(world):

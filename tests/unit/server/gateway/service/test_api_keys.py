@@ -17,6 +17,7 @@ from envmgr.server.kit.common.problems import (
     NotFound,
     Unauthenticated,
 )
+from support.services.database_runners import reads_sqlite_file
 from support.services.gateway_fixtures import run
 
 
@@ -193,6 +194,7 @@ def test_app_and_apps_are_equivalent(tmp_path):
     run(tmp_path, scenario)
 
 
+@reads_sqlite_file
 def test_only_the_same_idempotency_key_returns_the_secret_again(tmp_path):
     async def scenario(gate):
         call = await gate.admin(key="my retry")

@@ -19,6 +19,7 @@ from envmgr.server.kit.common.problems import (
     PreconditionFailed,
     Unauthenticated,
 )
+from support.services.database_runners import reads_sqlite_file
 from support.services.gateway_fixtures import PASSWORD, RING, run
 from support.services.service_fixtures import emitted_events, opened
 from support.services.version_fixtures import FewApps
@@ -36,6 +37,7 @@ def first_start(directory, *passwords):
     return asyncio.run(whole())
 
 
+@reads_sqlite_file
 def test_the_password_of_the_first_admin_is_printed_once(tmp_path):
     (chosen, again), events = first_start(tmp_path, "", "")
     assert len(chosen) >= 20
