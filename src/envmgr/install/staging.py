@@ -1,8 +1,11 @@
 """Staging directories: unfinished installations on the store's file system, owned by live processes.
 
-Each has a lock file (`<name>.lock`) that its process holds; the system releases the lock when the process dies, so a
+Each has a lock file (`<name>.lock`) that its process holds; the lock is free when the process has ended, so a
 reused process ID cannot be taken for the owner. Creation and cleanup exclude each other by one more lock, so a
 directory is never seen before its own lock is held.
+
+A directory that cannot be deleted, as a network file system keeps the files in it that programs still use, stays here
+without an owner until a later cleanup.
 """
 
 from __future__ import annotations
@@ -13,12 +16,11 @@ import secrets
 from typing import TYPE_CHECKING
 
 from envmgr.kit import file_locks
-from envmgr.kit.fs import make_dir, remove_tree, storage_errors
+from envmgr.kit.file_locks import FileLock
+from envmgr.kit.fs import make_dir, remove_unused_tree, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from filelock import BaseFileLock
 
     from envmgr.kit.paths import Paths
     from envmgr.kit.progress import Progress
@@ -35,12 +37,12 @@ def directory(paths: Paths) -> Iterator[str]:
         yield path
     finally:
         try:
-            remove_tree(path)
+            remove_unused_tree(path)
         finally:
-            _unlock(lock)
+            lock.remove()
 
 
-def _make(paths: Paths) -> tuple[str, BaseFileLock]:
+def _make(paths: Paths) -> tuple[str, FileLock]:
     path = os.path.join(make_dir(paths.staging), f"{os.getpid()}-{secrets.token_hex(8)}")
     with file_locks.file_lock(paths, "staging"), storage_errors(paths.staging):
         lock = _lock_of(path)
@@ -61,13 +63,13 @@ def remove_stale(paths: Paths, progress: Progress) -> int:
     """Delete the staging directories of dead processes; return their number."""
     with file_locks.file_lock(paths, "staging"), storage_errors(paths.staging):
         dead = _claim_stale(paths.staging)
-    count = sum(os.path.isdir(path) for path, _ in dead)
+    count = 0
     for number, (path, lock) in enumerate(dead, start=1):
         progress.step(_CLEANUP_TASK, f"removing {number} of {len(dead)}")
         try:
-            remove_tree(path)
+            count += os.path.isdir(path) and remove_unused_tree(path)
         finally:
-            _unlock(lock)
+            lock.remove()
     progress.done(_CLEANUP_TASK, "removed")
     return count
 
@@ -81,34 +83,13 @@ def count_stale(paths: Paths) -> int:
     return sum(os.path.isdir(path) for path, _ in dead)
 
 
-def _claim_stale(staging: str) -> list[tuple[str, BaseFileLock]]:
-    names = {name.removesuffix(_LOCK) for name in os.listdir(staging)}
-    claimed = (
-        (os.path.join(staging, name), _try_lock(os.path.join(staging, name))) for name in sorted(names)
-    )
-    return [(path, lock) for path, lock in claimed if lock]
+def _claim_stale(staging: str) -> list[tuple[str, FileLock]]:
+    names = {name.partition(".")[0] for name in os.listdir(staging)} - {""}
+    paths = [os.path.join(staging, name) for name in sorted(names)]
+    return [
+        (path, lock) for path, lock in zip(paths, map(_lock_of, paths), strict=True) if lock.try_acquire()
+    ]
 
 
-def _try_lock(path: str) -> BaseFileLock | None:
-    from filelock import Timeout
-
-    lock = _lock_of(path)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return None
-    return lock
-
-
-def _lock_of(path: str) -> BaseFileLock:
-    from filelock import FileLock
-
-    return FileLock(path + _LOCK, thread_local=False)
-
-
-def _unlock(lock: BaseFileLock) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(lock.lock_file)
-    lock.release()
-    with contextlib.suppress(OSError):  # where an open file cannot be unlinked (Windows)
-        os.unlink(lock.lock_file)
+def _lock_of(path: str) -> FileLock:
+    return FileLock(path + _LOCK)

@@ -193,23 +193,24 @@ def lock_name(tool: str, version: str) -> str:
 
 def remove_stale(paths: Paths, progress: Progress) -> int:
     """Delete leftovers of dead installs; return their number."""
-    if not _has_entries(paths.staging) or not os.access(paths.staging, os.W_OK):
+    if not _may_clean(paths.staging):
         return 0
     from envmgr.install import staging
 
     return staging.remove_stale(paths, progress)
 
 
-def _has_entries(directory: str) -> bool:
+def _may_clean(directory: str) -> bool:
+    """Return whether a directory has entries and is writable: the locks of its owners must be."""
     try:
-        return bool(os.listdir(directory))
+        return bool(os.listdir(directory)) and os.access(directory, os.W_OK)
     except OSError:
         return False
 
 
 def count_stale(paths: Paths) -> int:
     """Return the number of leftovers of dead installs."""
-    if not os.path.isdir(paths.staging):
+    if not _may_clean(paths.staging):
         return 0
     from envmgr.install import staging
 

@@ -241,10 +241,32 @@ def _counter() -> int:
 def remove_tree(path: str) -> None:
     """Delete a directory tree, read-only entries included; ignore a missing one."""
     with storage_errors(path):
-        if os.path.isdir(path) and not os.path.islink(path):
-            _remove_directory(path)
-        elif os.path.lexists(path):
-            os.unlink(path)
+        _remove(path)
+
+
+def remove_unused_tree(path: str) -> bool:
+    """Delete a tree as `remove_tree` does; return False if files in it are in use and stay.
+
+    A network file system keeps an open file that is deleted, under another name, until it is closed.
+    """
+    with storage_errors(path):
+        try:
+            _remove(path)
+        except OSError as error:
+            if error.errno not in _IN_USE:
+                raise
+            return False
+    return True
+
+
+_IN_USE = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        _remove_directory(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
 
 
 def _remove_directory(path: str) -> None:
@@ -267,14 +289,21 @@ def _make_writable(directory: str) -> None:
 
 
 def _rmtree(path: str) -> None:
+    """Delete a directory and all in it that can be deleted; raise the first error otherwise."""
     import shutil
 
+    errors: list[OSError] = []
     if sys.version_info >= (3, 12):
-        shutil.rmtree(path, onexc=lambda _function, _name, error: _raise_unless_missing(error))
+        shutil.rmtree(path, onexc=lambda _function, _name, error: _collect(error, errors))
     else:
-        shutil.rmtree(path, onerror=lambda _function, _name, info: _raise_unless_missing(info[1]))
+        shutil.rmtree(path, onerror=lambda _function, _name, info: _collect(info[1], errors))
+    if errors:
+        raise errors[0]
 
 
-def _raise_unless_missing(error: BaseException) -> None:
-    if not isinstance(error, FileNotFoundError):
+def _collect(error: BaseException, errors: list[OSError]) -> None:
+    """Add an error of an entry in use; raise any other, except of a missing entry."""
+    if isinstance(error, OSError) and error.errno in _IN_USE:
+        errors.append(error)
+    elif not isinstance(error, FileNotFoundError):
         raise error

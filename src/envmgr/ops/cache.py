@@ -7,7 +7,7 @@ import os
 
 from envmgr.install import store
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import remove_tree
+from envmgr.kit.fs import remove_unused_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def clear(context: Context) -> Cache:
     before = show(context)
     context.progress.step("cache", f"removing {len(before.entries)} files")
     for directory in (context.paths.downloads, context.paths.index):
-        remove_tree(directory)
+        remove_unused_tree(directory)
     context.progress.done("cache", "removed")
     return before
 

@@ -29,18 +29,20 @@ def get(context: Context, name: str) -> Origin:
 def set_value(context: Context, name: str, text: str) -> Origin:
     """Write a setting; raise ConfigError if it cannot have the value."""
     _check(name)
-    with file_lock(context.paths, "settings"):
-        settings.set_value(context.paths.config_file, name, text)
-    plan.invalidate_all(context.paths)
+    if not settings.has_value(context.paths.config_file, name, text):
+        with file_lock(context.paths, "settings"):
+            settings.set_value(context.paths.config_file, name, text)
+        plan.invalidate_all(context.paths)
     return get(context, name)
 
 
 def unset_value(context: Context, name: str) -> Origin:
     """Remove a setting from the file."""
     _check(name)
-    with file_lock(context.paths, "settings"):
-        settings.unset_value(context.paths.config_file, name)
-    plan.invalidate_all(context.paths)
+    if name in settings.read_file(context.paths.config_file):
+        with file_lock(context.paths, "settings"):
+            settings.unset_value(context.paths.config_file, name)
+        plan.invalidate_all(context.paths)
     return get(context, name)
 
 

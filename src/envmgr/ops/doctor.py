@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.install import store
+from envmgr.kit import file_locks
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.frozen import frozen
@@ -141,6 +142,19 @@ def _check_directories(context: Context) -> Iterator[Finding]:
                 else f"{existing} is not a directory",
                 "check its ownership, or set ENVMGR_HOME to a writable directory",
             )
+    yield from _check_locks(context)
+
+
+def _check_locks(context: Context) -> Iterator[Finding]:
+    if not os.access(_nearest_existing(context.paths.locks), os.W_OK | os.X_OK):
+        return
+    reason = file_locks.unsupported_reason(context.paths)
+    if reason:
+        yield Finding(
+            "directories",
+            OK,
+            f"the file system of {context.paths.data} has no locks ({reason}): lock files are used instead",
+        )
 
 
 def _nearest_existing(path: str) -> str:

@@ -9,7 +9,7 @@ from envmgr import versions
 from envmgr.install import store
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import ConnectTimedOut, InvalidRequest, Offline, Unreachable
-from envmgr.kit.file_locks import file_lock, name_of_path
+from envmgr.kit.file_locks import path_lock
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.fs import read_bytes, write_in_place
 from envmgr.lockformat.model import EMPTY, Artifact
@@ -56,7 +56,8 @@ def use(context: Context, item: ToolSpec, *, everywhere: bool = False, pin: bool
         _write(context, path, tool, written)
         _lock(context, path, tool, replace(chosen, spec=written) if chosen else None, result)
     finally:
-        reshim.reshim(context)
+        if result.installed or reshim.stale(context):
+            reshim.reshim(context)
     return UseResult(tool, written, path, result)
 
 
@@ -134,13 +135,21 @@ def _pin(context: Context, path: str, requests: list[tuple[str, str]]) -> list[P
 
 
 def _write(context: Context, path: str, tool: str, spec: str) -> None:
-    with file_lock(context.paths, name_of_path("dotfile", path)):
-        content = read_bytes(path, dotfiles.LIMIT + 1)
-        text = dotfiles.decode(content, path) if content else ""
-        changed = dotfiles.with_request(text, tool, spec, path)
-        if changed != text:
-            write_in_place(path, changed)
+    if _edited(path, tool, spec) is None:
+        return  # without a lock, for which there may be nowhere to write
+    with path_lock(context.paths, path):
+        text = _edited(path, tool, spec)
+        if text is not None:
+            write_in_place(path, text)
     context.forget_project()
+
+
+def _edited(path: str, tool: str, spec: str) -> str | None:
+    """Return the text of a dotfile with a request, None if it has it."""
+    content = read_bytes(path, dotfiles.LIMIT + 1)
+    text = dotfiles.decode(content, path) if content else ""
+    changed = dotfiles.with_request(text, tool, spec, path)
+    return changed if changed != text else None
 
 
 def _lock(context: Context, path: str, tool: str, chosen: Pin | None, result: InstallResult) -> None:

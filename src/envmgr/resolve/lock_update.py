@@ -10,7 +10,7 @@ from envmgr.catalog.sources.kinds import kind_of_url
 from envmgr.install import store
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import AmbiguousAsset, NoMatchingVersion, UnsupportedPlatform
-from envmgr.kit.file_locks import file_lock, name_of_path
+from envmgr.kit.file_locks import path_lock
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.platform import DEFAULT_PLATFORMS
 from envmgr.kit.platform import parse as parse_platform
@@ -288,6 +288,6 @@ def write(context: Context, dotfile: Dotfile, pins: Iterable[Pin]) -> bool:
     current = context.locks.reload(path)
     if current is not None and render(apply(current, pins, dotfile)) == context.locks.text(path):
         return False  # without a lock: another user's directories may be read-only
-    with file_lock(context.paths, name_of_path("lock", path)):
+    with path_lock(context.paths, path):
         before = context.locks.reload(path)
         return context.locks.write(path, apply(before or EMPTY, pins, dotfile))

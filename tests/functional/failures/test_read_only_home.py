@@ -1,4 +1,4 @@
-"""Commands without writes need no writable ENVMGR_HOME if everything is installed."""
+"""Commands without writes there need no writable ENVMGR_HOME if everything is installed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,47 @@ import pytest
 
 from support.machine import limited_mounts
 
+pytestmark = limited_mounts.needs_mounts()
 
-@limited_mounts.needs_mounts()
-@pytest.mark.parametrize(
-    "words", [["install", "--locked"], ["install"], ["exec", "--", "alpha"], ["current"]]
-)
-def test_commands_without_writes_need_no_lock(two_tools, words):
+
+@pytest.fixture
+def run(two_tools, tmp_path):
+    """Return a function that runs envmgr with a read-only ENVMGR_HOME in which all is installed."""
+    two_tools.variables["TMPDIR"] = str(tmp_path)
     two_tools.ok("install")
+    two_tools.ok("config", "set", "jobs", "4")
+    (two_tools.home / "staging" / "1-killed").mkdir(parents=True)
     mounting = limited_mounts.read_only(two_tools.home)
-    done = limited_mounts.run(two_tools, mounting, *words)
+    return lambda *words: limited_mounts.run(two_tools, mounting, *words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["install", "--locked"],
+        ["install"],
+        ["use", "alpha", "^1.0"],
+        ["lock"],
+        ["exec", "--", "alpha"],
+        ["current"],
+        ["config", "set", "jobs", "4"],
+        ["config", "unset", "offline"],
+    ],
+    ids=" ".join,
+)
+def test_commands_without_writes_need_no_lock(run, words):
+    done = run(*words)
     assert done.code == 0, done.err
+
+
+def test_a_project_is_changed_and_locked(run, two_tools):
+    done = run("use", "alpha", "1.1.0")
+    assert done.code == 0, done.err
+    assert (two_tools.project / ".envmgr").read_text() == "alpha=1.1.0\nbeta=latest  # the newest\n"
+    assert sorted(two_tools.lock["resolved"]) == ["alpha@1.1.0", "beta@latest"]
+
+
+def test_doctor_reports_the_directory_alone(run):
+    findings = {finding["check"]: finding["state"] for finding in run("doctor", "--json").json["findings"]}
+    assert findings.pop("directories") == "error"
+    assert "error" not in findings.values()

@@ -181,6 +181,12 @@ def set_value(path: str, name: str, text: str) -> bool:
     return settings_file.write(path, name, SETTINGS[name].stored(text))
 
 
+def has_value(path: str, name: str, text: str) -> bool:
+    """Return whether `config.toml` has this value of a setting; raise ConfigError if it is invalid."""
+    parse_value(name, text)
+    return settings_file.read(path).get(name) == SETTINGS[name].stored(text)
+
+
 def _require_unicode(name: str, text: str) -> None:
     """Raise ConfigError for a value that TOML cannot hold: the file must be UTF-8."""
     try:
