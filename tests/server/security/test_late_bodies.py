@@ -77,8 +77,8 @@ def test_a_user_is_not_created_by_a_caller_who_lost_the_scope(people, ruling, lo
         if loss == "deleted":
             assert ruling.ask("DELETE", f"/users/{sender.id}").status == 204
         elif loss == "signed out":
-            with people.daemon.wire(sender.token) as own:
-                assert own.ask("POST", "/auth/logout", {}).status == 204
+            with people.daemon.wire(sender.token) as user_wire:
+                assert user_wire.ask("POST", "/auth/logout", {}).status == 204
         elif loss == "key revoked":
             assert ruling.ask("DELETE", f"/auth/keys/{token.split('_')[1]}").status == 204
         else:

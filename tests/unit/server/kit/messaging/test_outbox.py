@@ -17,11 +17,11 @@ pytestmark = pytest.mark.timeout(60)
 
 
 def over(directory, scenario):
-    async def whole():
+    async def main():
         async with opened(directory, module) as database:
             await scenario(database, Outbox(database, "app"))
 
-    asyncio.run(whole())
+    asyncio.run(main())
 
 
 def test_a_stored_event_has_its_data_a_sequence_and_its_source(tmp_path):
