@@ -15,13 +15,14 @@ from envmgr.kit.fs import read_text
 from envmgr.kit.paths import decode_file_name, file_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from envmgr.catalog.manifest import Manifest
     from envmgr.kit.paths import Paths
 
 PROJECT_DIRECTORY = ".envmgr.plugins"
 SCHEMA_FILE = "plugin.schema.json"
+MAX_SUGGESTIONS = 3
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*")
 
@@ -87,7 +88,10 @@ class Registry:
         result = self._file_of(tool)
         if result:
             return _load(result[0], tool, result[1])
-        return _package_manifest(tool) or self._find_by_alias(tool) or self._unknown(tool)
+        manifest = _package_manifest(tool) or self._find_by_alias(tool)
+        if manifest is None:
+            raise self.unknown_tool(tool)
+        return manifest
 
     def _file_of(self, tool: str) -> tuple[str, ManifestDir] | None:
         """Return the manifest file of a tool and its directory."""
@@ -107,15 +111,15 @@ class Registry:
             except (ManifestError, StorageError):
                 continue
 
-    def _unknown(self, tool: str) -> Manifest:
+    def unknown_tool(self, tool: str, in_use: Iterable[str] = ()) -> UnknownTool:
+        """Return the error for an unknown tool; suggests near names, those of tools in use first."""
         from envmgr.kit.suggest import closest
 
         aliases = {alias: manifest.name for manifest in self._readable() for alias in manifest.aliases}
-        suggestions = dict.fromkeys(
-            aliases.get(name, name) for name in closest(tool, [*self.names(), *aliases])
-        )
+        near = [aliases.get(name, name) for name in closest(tool, [*self.names(), *aliases])]
+        suggestions = list(dict.fromkeys([*closest(tool, in_use), *near]))[:MAX_SUGGESTIONS]
         suggestion = f"did you mean {' or '.join(suggestions)}? Otherwise " if suggestions else ""
-        raise UnknownTool(
+        return UnknownTool(
             f"unknown tool {tool!r}",
             f"{suggestion}add a manifest with `envmgr plugin add {_quoted(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "
             f"[DOWNLOAD_URL_TEMPLATE]`, or use a package: {placeholders()}",

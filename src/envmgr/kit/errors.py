@@ -130,6 +130,12 @@ class UnknownTool(CatalogError):
     code = "unknown-tool"
 
 
+class AmbiguousTool(CatalogError):
+    """Several packages in use have this short name."""
+
+    code = "ambiguous-tool"
+
+
 class ManifestError(CatalogError):
     """A manifest is invalid; `issues` has each as `JSON path: problem`."""
 

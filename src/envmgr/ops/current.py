@@ -7,6 +7,8 @@ from envmgr.resolve import active
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from envmgr.resolve.active import ActiveVersion
     from envmgr.resolve.context import Context
 
@@ -19,17 +21,34 @@ class Current:
 
 
 def current(context: Context, tool: str | None = None) -> Current:
-    """Return the active versions, of one tool or all; raise NoVersionSet for a tool without a request."""
+    """Return the active versions, of one tool or all.
+
+    Raise UnknownTool for an unknown tool, NoVersionSet for one without a request.
+    """
     active_versions = active.resolve(context)
-    chosen = tuple(
-        active_version for active_version in active_versions if tool in {None, active_version.tool}
-    )
-    if tool and not chosen:
-        raise _not_requested(tool, active_versions)
-    return Current(chosen)
+    if tool is None:
+        return Current(active_versions)
+    return Current(_of_tool(tool, active_versions) or _of_other_name(context, tool, active_versions))
 
 
-def _not_requested(tool: str, requested: tuple[ActiveVersion, ...]) -> Exception:
+def _of_tool(tool: str, active_versions: Iterable[ActiveVersion]) -> tuple[ActiveVersion, ...]:
+    return tuple(active_version for active_version in active_versions if active_version.tool == tool)
+
+
+def _of_other_name(
+    context: Context, tool: str, active_versions: Sequence[ActiveVersion]
+) -> tuple[ActiveVersion, ...]:
+    """Return the active versions of a tool by an alias or a short name."""
+    from envmgr.resolve.canonical_names import require_in_use_or_known
+
+    name = require_in_use_or_known(context, tool)
+    chosen = _of_tool(name, active_versions)
+    if not chosen:
+        raise _not_requested(name, active_versions)
+    return chosen
+
+
+def _not_requested(tool: str, requested: Sequence[ActiveVersion]) -> Exception:
     from envmgr.kit.errors import NoVersionSet
     from envmgr.kit.suggest import closest
 

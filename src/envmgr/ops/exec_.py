@@ -56,7 +56,7 @@ def _request(context: Context, text: str) -> Request:
     item = tool_specs.parse(text)
     from envmgr.resolve import canonical_names
 
-    tool = canonical_names.require_installed_or_known(context, item.tool)
+    tool = canonical_names.require_in_use_or_known(context, item.tool)
     request = context.project.request(tool)
     if item.spec is None and request:
         return request

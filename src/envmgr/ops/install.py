@@ -20,7 +20,7 @@ from envmgr.kit.http import urls
 from envmgr.kit.thread_pool import POLL_INTERVAL_SECONDS, await_result
 from envmgr.ops import reshim
 from envmgr.project import lockfile, lockfile_io
-from envmgr.resolve import install_plan, lock_update, requirements
+from envmgr.resolve import command_clashes, install_plan, lock_update, requirements
 from envmgr.resolve.install_plan import Options, Step
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ def run(context: Context, steps: Sequence[Step], options: Options) -> InstallRes
     return _result(outcomes.values(), locks)
 
 
-def install_version(context: Context, pin: Pin) -> InstallResult:
-    """Install one version; the caller updates lock and shims."""
-    outcomes, failures = _run_steps(context, [Step(pin)], Options())
+def install_versions(context: Context, pins: Iterable[Pin]) -> InstallResult:
+    """Install versions; the caller updates lock and shims."""
+    outcomes, failures = _run_steps(context, [Step(pin) for pin in pins], Options())
     if failures:
         raise _combined(failures)
     return _result(outcomes.values())
@@ -92,8 +92,11 @@ def install_version(context: Context, pin: Pin) -> InstallResult:
 
 def _run_steps(context: Context, steps: Sequence[Step], options: Options) -> tuple[Outcomes, Failures]:
     requirements.check(context, steps, force=options.force)
-    store.remove_stale(context.paths, context.progress)
-    return _run_levels(context, _distinct(steps), options)
+    outcomes, failures = _run_levels(context, _distinct(steps), options)
+    command_clashes.note_shared_commands(
+        context, [name for name, outcome in outcomes.items() if not outcome.already_installed]
+    )
+    return outcomes, failures
 
 
 def _result(outcomes: Iterable[Outcome], locks: Iterable[str] = ()) -> InstallResult:

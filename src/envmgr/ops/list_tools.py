@@ -56,9 +56,9 @@ def installed(context: Context, tool: str | None = None) -> tuple[Row, ...]:
 
 
 def _name(context: Context, tool: str) -> str:
-    from envmgr.resolve.canonical_names import require_installed_or_known
+    from envmgr.resolve.canonical_names import require_in_use_or_known
 
-    return require_installed_or_known(context, tool)
+    return require_in_use_or_known(context, tool)
 
 
 def remote(context: Context, tool: str, spec: str | None = None) -> Remote:

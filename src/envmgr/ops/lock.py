@@ -35,8 +35,8 @@ def lock(context: Context, tools: Sequence[str] = (), platforms: Sequence[str] =
     """
     dotfile = project_file(context)
     known_tools.require_known(context, dotfile.entries)
-    _check_known(dotfile, tools)
-    pins = _pins(context, dotfile, frozenset(tools), platforms)
+    names = frozenset(_requested_name(context, dotfile, tool) for tool in tools)
+    pins = _pins(context, dotfile, names, platforms)
     return LockResult(
         lockfile_io.path_beside(dotfile.path), lock_update.write(context, dotfile, pins), tuple(pins)
     )
@@ -77,11 +77,13 @@ def project_file(context: Context) -> Dotfile:
     return nearest
 
 
-def _check_known(dotfile: Dotfile, tools: Sequence[str]) -> None:
-    known = {entry.tool for entry in dotfile.entries}
-    for tool in tools:
-        if tool not in known:
-            raise ProjectError(f"{tool} is not in {dotfile.path}", f"it lists {', '.join(sorted(known))}")
+def _requested_name(context: Context, dotfile: Dotfile, tool: str) -> str:
+    """Return a tool of a dotfile by its name, an alias or a short name; raise ProjectError."""
+    names = [entry.tool for entry in dotfile.entries]
+    name = canonical_names.name_among(context, tool, names)
+    if name is None:
+        raise ProjectError(f"{tool} is not in {dotfile.path}", f"it lists {', '.join(sorted(names))}")
+    return name
 
 
 def _pins(context: Context, dotfile: Dotfile, refresh: frozenset[str], platforms: Sequence[str]) -> list[Pin]:

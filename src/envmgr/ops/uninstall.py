@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from envmgr import versions
 from envmgr.install import store
-from envmgr.kit.errors import CatalogError, NotInstalled, UsageError
+from envmgr.kit.errors import NotInstalled
 from envmgr.kit.frozen import frozen
 from envmgr.kit.suggest import closest
 from envmgr.ops import reshim
-from envmgr.resolve import canonical_names
+from envmgr.resolve import active, canonical_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,62 +21,63 @@ if TYPE_CHECKING:
 
 @frozen
 class UninstallResult:
-    """The versions that went (or, dry, would go)."""
+    """The versions that were removed (or, dry, would be)."""
 
     versions: tuple[Installed, ...]
 
 
-def uninstall(context: Context, items: Sequence[ToolSpec]) -> UninstallResult:
-    """Remove installed versions, all or, if one of them is not there, none."""
-    selection = select(context, items)
+def remove(context: Context, selection: UninstallResult) -> None:
+    """Remove installed versions and their shims."""
     for installed in selection.versions:
         label = f"{installed.tool} {installed.version}"
         context.progress.step(label, "removing")
         store.remove(context.paths, installed.tool, installed.version)
         context.progress.done(label, "removed")
     reshim.reshim(context)
-    return selection
 
 
 def select(context: Context, items: Sequence[ToolSpec]) -> UninstallResult:
-    """Return the installed versions that are named; raise NotInstalled for one that is not there."""
-    selected = (_find(context, item) for item in items)
+    """Return the installed versions that match; raise NotInstalled if one item has none."""
+    selected = [installed for item in items for installed in _matching(context, item)]
     return UninstallResult(
         tuple({(installed.tool, installed.version): installed for installed in selected}.values())
     )
 
 
-def _find(context: Context, item: ToolSpec) -> Installed:
-    tool = _named(context, item.tool)
+def _matching(context: Context, item: ToolSpec) -> list[Installed]:
+    """Return the installed versions of an item, oldest first: all without a spec."""
+    tool = _installed_name(context, item.tool)
     installed = installed_versions(context, tool)
-    if item.spec is None:
-        raise UsageError(f"missing version for {tool}", _which_hint(tool, installed))
-    match = store.get(context.paths, tool, item.spec) if item.spec in installed else None
-    if match is None:
-        raise NotInstalled(f"{tool} {item.spec} is not installed", _hint(context, tool, item.spec, installed))
-    return match
-
-
-def _named(context: Context, tool: str) -> str:
-    """Return a tool's canonical name, or the name itself if it is unknown."""
-    try:
-        return canonical_names.require_installed_or_known(context, tool)
-    except CatalogError:
-        return tool
-
-
-def _which_hint(tool: str, installed: Sequence[str]) -> str:
     if not installed:
-        return f"no version of {tool} is installed; run `envmgr list` to list installed versions"
-    return f"installed: {' '.join(f'{tool}@{version}' for version in installed)}"
-
-
-def _hint(context: Context, tool: str, version: str, installed: Sequence[str]) -> str:
-    if installed:
-        suggestions = [name for name in installed if versions.satisfies(name, version)] or closest(
-            version, installed
+        raise NotInstalled(f"no version of {tool} is installed", _hint(context, tool))
+    matching = installed if item.spec is None else _of_spec(context, tool, item.spec, installed)
+    if not matching:
+        raise NotInstalled(
+            f"no installed version of {tool} matches {item.spec}", f"installed: {' '.join(installed)}"
         )
-        return f"did you mean {' or '.join(f'{tool}@{name}' for name in suggestions or installed)}?"
+    return [version for name in matching if (version := store.get(context.paths, tool, name))]
+
+
+def _of_spec(context: Context, tool: str, spec: str, installed: Sequence[str]) -> Sequence[str]:
+    """Return the matching versions: an exact one, those of a range, the newest of a word (`latest`)."""
+    if spec in installed:
+        return (spec,)
+    matching = active.matching_installed(context, tool, spec)
+    is_word = spec[0].isalpha() and not versions.parse(spec).numbers
+    return matching[:1] if is_word else matching[::-1]
+
+
+def is_installed(context: Context, tool: str) -> bool:
+    """Return whether a tool, by any of its names, has installed versions."""
+    return bool(installed_versions(context, _installed_name(context, tool)))
+
+
+def _installed_name(context: Context, tool: str) -> str:
+    """Return the installed tool of a name, an alias or a short name, else the name itself."""
+    return canonical_names.name_among(context, tool, store.tools(context.paths)) or tool
+
+
+def _hint(context: Context, tool: str) -> str:
     suggestions = closest(tool, store.tools(context.paths))
     return (
         f"did you mean {' or '.join(suggestions)}?"

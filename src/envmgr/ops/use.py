@@ -1,4 +1,4 @@
-"""`use`: set a tool's version for a project, or globally."""
+"""`use`: set versions of tools for a project, or globally."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 from envmgr import versions
 from envmgr.install import store
 from envmgr.kit.digest import Digest
-from envmgr.kit.errors import ConnectTimedOut, InvalidRequest, Offline, Unreachable
+from envmgr.kit.errors import ConnectTimedOut, InvalidRequest, Offline, Unreachable, UsageError
 from envmgr.kit.file_locks import path_lock
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.fs import read_bytes, write_in_place
 from envmgr.lockformat.model import EMPTY, Artifact
 from envmgr.ops import install, reshim
-from envmgr.ops.install import InstallResult
 from envmgr.project import dotfile as dotfiles
 from envmgr.project import lockfile_io
-from envmgr.resolve import canonical_names, known_tools, lock_update
+from envmgr.resolve import canonical_names, command_clashes, known_tools, lock_update
 from envmgr.resolve.lock_update import Pin
 
 if TYPE_CHECKING:
-    from envmgr.install.installer import Outcome
+    from collections.abc import Collection, Sequence
+
     from envmgr.install.store import Installed
-    from envmgr.project.dotfile import Dotfile
+    from envmgr.ops.install import InstallResult
     from envmgr.project.request import Request
     from envmgr.resolve.context import Context
     from envmgr.resolve.tool_specs import ToolSpec
@@ -34,31 +34,65 @@ _KINDS = _INSTALLABLE_KINDS | {"system", "path"}
 
 @frozen
 class UseResult:
-    """The line written to a dotfile, and what was installed for it."""
+    """The requests written to a dotfile, as tool and spec, and what was installed for them."""
 
-    tool: str
-    spec: str
+    requests: tuple[tuple[str, str], ...]
     file: str
     result: InstallResult
 
 
-def use(context: Context, item: ToolSpec, *, everywhere: bool = False, pin: bool = False) -> UseResult:
-    """Install the version a spec resolves to, write the request to the dotfile and lock it."""
-    spec = item.spec or "latest"
-    tool = canonical_names.require_name(context, item.tool)
-    kind = _check_kind(tool, spec, pin=pin)
+@frozen
+class _Change:
+    """A request to write: `pin` is its resolved version, None if nothing is installed for it."""
+
+    tool: str
+    spec: str
+    pin: Pin | None = None
+
+
+def use(
+    context: Context, items: Sequence[ToolSpec], *, everywhere: bool = False, pin: bool = False
+) -> UseResult:
+    """Install the versions that specs resolve to, write the requests to the dotfile and lock them.
+
+    All or nothing is written: the file and its lock are unchanged if one tool cannot be resolved, installed or locked.
+    """
     path = context.paths.global_file if everywhere else project_path(context)
-    _check_file(context, path, tool)
-    chosen = _resolve(context, path, tool, spec) if kind in _INSTALLABLE_KINDS else None
-    result = install.install_version(context, chosen) if chosen else InstallResult((), ())
-    written = versions.pin(chosen.version) if chosen and pin else spec
+    changes = _requested(context, items, pin=pin)
+    _check_file(context, path, {change.tool for change in changes})
+    resolved = [_resolved(context, path, change) for change in changes]
+    others = _pin(context, path, _other_requests(context, path, changes))
+    result = install.install_versions(context, [change.pin for change in resolved if change.pin])
+    written = [_pinned(change) if pin else change for change in resolved]
     try:
-        _write(context, path, tool, written)
-        _lock(context, path, tool, replace(chosen, spec=written) if chosen else None, result)
+        _write(context, path, written, [*_recorded(context, written, result), *others])
     finally:
         if result.installed or reshim.stale(context):
             reshim.reshim(context)
-    return UseResult(tool, written, path, result)
+    return UseResult(tuple((change.tool, change.spec) for change in written), path, result)
+
+
+def _requested(context: Context, items: Sequence[ToolSpec], *, pin: bool) -> list[_Change]:
+    """Return the requests by canonical name; raise UsageError for a tool that is named twice."""
+    changes: dict[str, _Change] = {}
+    for item in items:
+        tool, spec = canonical_names.require_name(context, item.tool), item.spec or "latest"
+        _check_kind(tool, spec, pin=pin)
+        if tool in changes:
+            raise UsageError(
+                f"{tool} is named twice, with {changes[tool].spec} and {spec}", "pass each tool once"
+            )
+        command_clashes.note_namesake(context, tool)
+        changes[tool] = _Change(tool, spec)
+    return list(changes.values())
+
+
+def _pinned(change: _Change) -> _Change:
+    """Return the request for the exact version of a resolved one."""
+    if change.pin is None:
+        return change
+    spec = versions.pin(change.pin.version)
+    return replace(change, spec=spec, pin=replace(change.pin, spec=spec))
 
 
 def project_path(context: Context) -> str:
@@ -66,8 +100,8 @@ def project_path(context: Context) -> str:
     return context.project.path or os.path.join(context.environment.cwd, ".envmgr")
 
 
-def _check_kind(tool: str, spec: str, *, pin: bool) -> str:
-    """Return the kind of a spec; raise InvalidRequest if it cannot be used or pinned."""
+def _check_kind(tool: str, spec: str, *, pin: bool) -> None:
+    """Raise InvalidRequest if a spec cannot be used or pinned."""
     kind = versions.classify(spec)[0]
     if kind not in _KINDS:
         raise InvalidRequest(
@@ -76,19 +110,25 @@ def _check_kind(tool: str, spec: str, *, pin: bool) -> str:
         )
     if pin and kind not in _INSTALLABLE_KINDS:
         raise InvalidRequest(f"{tool}@{spec} cannot be pinned", "omit --pin")
-    return kind
 
 
-def _check_file(context: Context, path: str, tool: str) -> None:
+def _check_file(context: Context, path: str, tools: Collection[str]) -> None:
     """Raise before anything is installed if the result could not be recorded in a dotfile and its lock."""
     entries = _entries(context, path)
-    known_tools.require_known(context, [entry for entry in entries if entry.tool != tool])
+    known_tools.require_known(context, [entry for entry in entries if entry.tool not in tools])
     context.locks.lock(lockfile_io.path_beside(path))
     canonical_names.require_canonical(context, entries)
 
 
 def _entries(context: Context, path: str) -> list[Request]:
     return [entry for file in context.project.files if file.path == path for entry in file.entries]
+
+
+def _resolved(context: Context, path: str, change: _Change) -> _Change:
+    """Return a request with its resolved version, without one if nothing is installed for it."""
+    if versions.classify(change.spec)[0] not in _INSTALLABLE_KINDS:
+        return change
+    return replace(change, pin=_resolve(context, path, change.tool, change.spec))
 
 
 def _resolve(context: Context, path: str, tool: str, spec: str) -> Pin:
@@ -134,35 +174,74 @@ def _pin(context: Context, path: str, requests: list[tuple[str, str]]) -> list[P
     )
 
 
-def _write(context: Context, path: str, tool: str, spec: str) -> None:
-    if _edited(path, tool, spec) is None:
-        return  # without a lock, for which there may be nowhere to write
+def _other_requests(context: Context, path: str, changes: Sequence[_Change]) -> list[tuple[str, str]]:
+    """Return the requests of a dotfile that stay as they are."""
+    tools = {change.tool for change in changes}
+    return lock_update.lockable(entry for entry in _entries(context, path) if entry.tool not in tools)
+
+
+def _recorded(context: Context, changes: Sequence[_Change], result: InstallResult) -> list[Pin]:
+    """Return the resolved versions with the digests of their downloads."""
+    outcomes = {
+        (outcome.tool, outcome.version): outcome for outcome in (*result.installed, *result.already_installed)
+    }
+    return [
+        install.with_recorded_digest(
+            change.pin, outcomes[change.tool, change.pin.version], context.platform.key
+        )
+        for change in changes
+        if change.pin
+    ]
+
+
+def _write(context: Context, path: str, changes: Sequence[_Change], pins: Sequence[Pin]) -> None:
+    """Write requests to a dotfile and their versions to its lock; restore the dotfile if locking fails."""
+    edit = _write_requests(context, path, changes)
+    try:
+        dotfile = next(file for file in context.project.files if file.path == path)
+        lock_update.write(context, dotfile, pins)
+    except BaseException:
+        if edit is not None:
+            _restore(context, path, edit)
+        raise
+
+
+@frozen
+class _Edit:
+    """The content of a dotfile before (None: no file) and after requests were written."""
+
+    before: bytes | None
+    after: str
+
+
+def _write_requests(context: Context, path: str, changes: Sequence[_Change]) -> _Edit | None:
+    """Write requests to a dotfile, all at once; return the edit, None if the dotfile has them."""
+    if _edit(path, changes) is None:
+        return None  # without a lock, for which there may be nowhere to write
     with path_lock(context.paths, path):
-        text = _edited(path, tool, spec)
-        if text is not None:
-            write_in_place(path, text)
+        edit = _edit(path, changes)
+        if edit is not None:
+            write_in_place(path, edit.after)
     context.forget_project()
+    return edit
 
 
-def _edited(path: str, tool: str, spec: str) -> str | None:
-    """Return the text of a dotfile with a request, None if it has it."""
+def _edit(path: str, changes: Sequence[_Change]) -> _Edit | None:
+    """Return the edit that adds requests to a dotfile, None if it has them."""
     content = read_bytes(path, dotfiles.LIMIT + 1)
-    text = dotfiles.decode(content, path) if content else ""
-    changed = dotfiles.with_request(text, tool, spec, path)
-    return changed if changed != text else None
+    text = changed = dotfiles.decode(content, path) if content else ""
+    for change in changes:
+        changed = dotfiles.with_request(changed, change.tool, change.spec, path)
+    return _Edit(content, changed) if changed != text else None
 
 
-def _lock(context: Context, path: str, tool: str, chosen: Pin | None, result: InstallResult) -> None:
-    """Lock every request of a dotfile: the resolved one with its downloaded digest, and all others."""
-    dotfile = next(file for file in context.project.files if file.path == path)
-    others = _pin(context, path, _other_requests(dotfile, tool))
-    pins = [install.with_recorded_digest(chosen, _outcome(result), context.platform.key)] if chosen else []
-    lock_update.write(context, dotfile, [*pins, *others])
-
-
-def _other_requests(dotfile: Dotfile, tool: str) -> list[tuple[str, str]]:
-    return lock_update.lockable(entry for entry in dotfile.entries if entry.tool != tool)
-
-
-def _outcome(result: InstallResult) -> Outcome:
-    return (*result.installed, *result.already_installed)[0]
+def _restore(context: Context, path: str, edit: _Edit) -> None:
+    """Restore a dotfile, unless another process has changed it since."""
+    with path_lock(context.paths, path):
+        if read_bytes(path) != edit.after.encode():
+            return
+        if edit.before is None:
+            os.unlink(path)
+        else:
+            write_in_place(path, edit.before.decode())
+    context.forget_project()

@@ -48,7 +48,7 @@ class Why:
 
 def why(context: Context, tool: str) -> Why:
     """Return the active version of a tool and the rejected ones; raise NoVersionSet if not requested."""
-    name = canonical_names.require_name(context, tool)
+    name = canonical_names.require_in_use_or_known(context, tool)
     request = context.project.request(name)
     if request is None:
         raise NoVersionSet(

@@ -116,10 +116,15 @@ def best_installed(context: Context, tool: str, spec: str) -> str | None:
     candidates = store.versions(context.paths, tool)
     if spec in candidates:
         return spec
-    return _select(context, tool, spec, candidates) if candidates else None
+    return next(iter(_matching(context, tool, spec, candidates)), None) if candidates else None
 
 
-def _select(context: Context, tool: str, spec: str, candidates: Iterable[str]) -> str | None:
+def matching_installed(context: Context, tool: str, spec: str) -> tuple[str, ...]:
+    """Return the installed versions that match a spec, best first."""
+    return _matching(context, tool, spec, store.versions(context.paths, tool))
+
+
+def _matching(context: Context, tool: str, spec: str, candidates: Iterable[str]) -> tuple[str, ...]:
     installed = [
         installed_version
         for version in candidates
@@ -137,6 +142,6 @@ def _select(context: Context, tool: str, spec: str, candidates: Iterable[str]) -
         None,
     )
     try:
-        return versions.select(candidates, spec, variants=variants, default_vendor=vendor).winner
+        return versions.select(candidates, spec, variants=variants, default_vendor=vendor).candidates
     except ValueError:  # a word such as `lts`, which only the list of releases explains
-        return None
+        return ()

@@ -1,13 +1,17 @@
-"""Canonical names of tools: installations and locks are stored under them, aliases are resolved here."""
+"""Canonical names of tools: installations and locks are stored under them, aliases are resolved here.
+
+On the command line a package is also named without its source, and without its scope or owner: `ruff` is `pypi:ruff`
+where that is requested or installed.
+"""
 
 from __future__ import annotations
 
 from envmgr.install import store
-from envmgr.kit.errors import CatalogError, ProjectError
+from envmgr.kit.errors import AmbiguousTool, CatalogError, ProjectError, UnknownTool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from envmgr.project.request import Request
     from envmgr.resolve.context import Context
@@ -21,21 +25,78 @@ def require_canonical(context: Context, requests: Iterable[Request]) -> None:
 
 
 def require_name(context: Context, tool: str) -> str:
-    """Return the canonical name of a tool; raise UnknownTool."""
-    return context.registry.checked(tool).name
+    """Return the canonical name of a tool, else a package in use by short name; raise UnknownTool."""
+    try:
+        return context.registry.checked(tool).name
+    except UnknownTool:
+        return _package_in_use(context, tool)
 
 
-def require_installed_or_known(context: Context, tool: str) -> str:
-    """Return the canonical name of a tool that is installed or has a manifest; raise UnknownTool."""
-    return tool if store.versions(context.paths, tool) else require_name(context, tool)
+def require_in_use_or_known(context: Context, tool: str) -> str:
+    """Return the name of a tool that is requested, else installed, else has a manifest; raise UnknownTool.
+
+    Raise AmbiguousTool for a short name of several packages.
+    """
+    for names in _names_in_use(context):
+        name = name_among(context, tool, names)
+        if name:
+            return name
+    return require_name(context, tool)
+
+
+def name_among(context: Context, tool: str, names: Collection[str]) -> str | None:
+    """Return which of some tools a user means by a name, an alias or a short name; None without a match.
+
+    Raise AmbiguousTool for a short name of several packages.
+    """
+    if tool in names:
+        return tool
+    alias = canonical_name(context, tool) if names else tool
+    return alias if alias in names else _only(tool, packages_named(tool, names))
 
 
 def canonical_name(context: Context, tool: str) -> str:
     """Return the canonical name of a tool, or the name itself if its manifest cannot be read."""
     try:
-        return require_name(context, tool)
+        return context.registry.checked(tool).name
     except CatalogError:
         return tool
+
+
+def packages_named(short_name: str, tools: Iterable[str]) -> list[str]:
+    """Return the packages among tools that have a short name."""
+    return sorted(tool for tool in tools if short_name in short_names(tool))
+
+
+def short_names(tool: str) -> frozenset[str]:
+    """Return the names of a package without source, scope and owner; none for other tools."""
+    _, colon, package = tool.partition(":")
+    return frozenset({package, package.rpartition("/")[2]}) if colon else frozenset()
+
+
+def _names_in_use(context: Context) -> Iterator[Collection[str]]:
+    """Yield the names of requested, then of installed tools."""
+    installed = store.tools(context.paths)
+    yield [request.tool for request in context.project.requests(known_tools=installed)]
+    yield installed
+
+
+def _only(short_name: str, packages: list[str]) -> str | None:
+    if len(packages) > 1:
+        raise AmbiguousTool(
+            f"{short_name} is ambiguous: {' or '.join(packages)}", f"use the full name, such as {packages[0]}"
+        )
+    return packages[0] if packages else None
+
+
+def _package_in_use(context: Context, short_name: str) -> str:
+    """Return the requested, else the installed package with a short name; raise UnknownTool."""
+    in_use = list(_names_in_use(context))
+    for names in in_use:
+        package = _only(short_name, packages_named(short_name, names))
+        if package:
+            return package
+    raise context.registry.unknown_tool(short_name, dict.fromkeys(name for names in in_use for name in names))
 
 
 def _issues(context: Context, requests: Iterable[Request]) -> Iterator[str]:

@@ -11,7 +11,14 @@ from envmgr.kit.frozen import frozen, replace
 from envmgr.lockformat.model import EMPTY, Artifact
 from envmgr.lockformat.names import key
 from envmgr.project import lockfile, lockfile_io
-from envmgr.resolve import active, canonical_names, known_tools, lock_consistency, lock_update
+from envmgr.resolve import (
+    active,
+    canonical_names,
+    command_clashes,
+    known_tools,
+    lock_consistency,
+    lock_update,
+)
 from envmgr.resolve.lock_update import Pin
 
 if TYPE_CHECKING:
@@ -59,6 +66,7 @@ def plan_tools(context: Context, items: Sequence[ToolSpec], options: Options) ->
     steps: list[Step] = []
     for item in items:
         tool = canonical_names.require_name(context, item.tool)
+        command_clashes.note_namesake(context, tool)
         request = requests.get(tool)
         if request and item.spec in {None, *request.specs}:
             narrowed = replace(request, specs=(item.spec,)) if item.spec else request

@@ -50,9 +50,14 @@ def parse(text: str) -> ToolSpec:
 def from_two_args(tool: str, spec: str) -> ToolSpec:
     """Parse a tool and its spec in two arguments; raise UsageError if the first has a spec too."""
     item = parse(tool)
+    _check_single(item, spec)
+    return build_tool_spec(item.tool, spec)
+
+
+def _check_single(item: ToolSpec, spec: str) -> None:
+    """Raise UsageError for a second version of a tool."""
     if item.spec is not None:
         raise UsageError(f"{item.tool} has two versions: {item.spec} and {spec}", "omit one of them")
-    return build_tool_spec(item.tool, spec)
 
 
 def parse_many(words: Sequence[str], is_tool: Callable[[str], bool]) -> list[ToolSpec]:
@@ -64,6 +69,7 @@ def parse_many(words: Sequence[str], is_tool: Callable[[str], bool]) -> list[Too
     tools = [parse(word) for word in words]
     for previous, tool in pairwise(tools):
         if tool.spec is None and tool.tool[:1] in VERSION_START and not is_tool(tool.tool):
+            _check_single(previous, tool.tool)
             raise UsageError(
                 f"unknown tool {tool.tool}",
                 f"use TOOL@VERSION for several tools: {previous.tool}@{tool.tool}",

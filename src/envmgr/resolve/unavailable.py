@@ -24,12 +24,20 @@ def unavailable_error(
 ) -> Exception:
     """Return why a command cannot run: not installed, no version set, or unknown."""
     providers = installed_providers(context, command)
-    for active_version in active_versions:
-        if not active_version.is_available and (active_version.tool in providers or not providers):
+    missing = [active_version for active_version in active_versions if not active_version.is_available]
+    for active_version in sorted(missing, key=lambda item: not _is_named(item.tool, command)):
+        if active_version.tool in providers or not providers:
             return not_installed_error(active_version)
     if providers:
         return _version_not_set(command, providers)
     return _unknown_command(context, command)
+
+
+def _is_named(tool: str, command: str) -> bool:
+    """Return whether a tool, or the package that it is, has the name of a command."""
+    from envmgr.resolve.canonical_names import short_names
+
+    return command == tool or command in short_names(tool)
 
 
 def source_build_unsupported(request: Request, spec: str) -> InvalidRequest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envmgr.versions.comparator import OPERATOR_CHARACTERS, check
+from envmgr.versions.comparator import OPERATOR_CHARACTERS, check, check_word
 from envmgr.versions.errors import SpecError, WordError
 from envmgr.versions.spec import parse_spec
 
@@ -30,6 +30,7 @@ def classify(spec: str) -> tuple[str, str]:
     if source:
         return source
     check(text)
+    check_word(text)
     if is_compound(text):
         parse_spec(text)
     return ("version", text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from envmgr.kit.frozen import frozen, replace
 from envmgr.versions.errors import SpecError
 from envmgr.versions.interval import FROM, OPERATORS, Operand
-from envmgr.versions.version import Version, read, split_variant
+from envmgr.versions.version import FULL, Version, read, split_variant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,12 @@ def _comparator(piece: str, variants: tuple[str, ...]) -> Comparator:
     operator = piece[: len(piece) - len(name)]
     if operator not in OPERATORS:
         raise _unknown_operator(operator, piece)
-    return Comparator(operator, _operand(name, variants))
+    if operator != "==":
+        check_word(name)
+    operand = _operand(name, variants)
+    if operator != "==" and operand.version.post[2] == "x":
+        raise _glued_wildcard(name)
+    return Comparator(operator, operand)
 
 
 def _operand(text: str, variants: tuple[str, ...]) -> Operand:
@@ -128,6 +133,20 @@ def _rich_parts(core: str) -> tuple[str, str] | None:
         return None
     match = WILDCARD.fullmatch(core)
     return (match["head"] or "", match["vendor"] or "") if match else None
+
+
+def check_word(text: str) -> None:
+    """Raise SpecError for a number with an `x` glued to it: a wildcard without its dot, not a name."""
+    number = text.removeprefix("v")
+    if number[:1].isdigit() and number[-1:] in {"x", "X"} and number[-2].isdigit():
+        raise _glued_wildcard(text)
+
+
+def _glued_wildcard(text: str) -> SpecError:
+    numbers = text[:-1].split(".")
+    wild = ".".join([*numbers[: FULL - 1], "x"])
+    exact = f"; `=={text}` is the version of that name" if text[-1] == "x" else ""
+    return SpecError(text, "wildcard without a dot", f"use `{wild}`{exact}")
 
 
 def _unknown_operator(operator: str, piece: str) -> SpecError:

@@ -91,9 +91,13 @@ def sort(versions: Iterable[str]) -> list[str]:
 
 
 def pin(text: str) -> str:
-    """Return the spec that matches only this version; fewer than three numbers would be a prefix."""
+    """Return the spec that matches only this version.
+
+    Fewer than three numbers would be a prefix, and a last `x` a wildcard.
+    """
     version = parse(text)
-    return text if version.opaque or len(version.numbers) >= FULL else f"=={text}"
+    is_exact = version.opaque or (len(version.numbers) >= FULL and version.post[2] != "x")
+    return text if is_exact else f"=={text}"
 
 
 def read(text: str, variants: tuple[str, ...] = ()) -> Version:

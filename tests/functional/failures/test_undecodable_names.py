@@ -93,7 +93,7 @@ WORD = os.fsdecode(b"n\xf6pe")
     [
         (["where", WORD], 1, "unknown tool"),
         (["install", f"{WORD}@1"], 1, "unknown tool"),
-        (["uninstall", f"{WORD}@1"], 1, "is not installed"),
+        (["uninstall", f"{WORD}@1"], 1, "is installed"),
         (["exec", "--", WORD], 127, "command not found"),
         (["plugin", "show", WORD], 1, "unknown tool"),
         (["plugin", "add", "odd", f"http://127.0.0.1:1/{WORD}", "{version}/odd"], 1, "invalid Unicode"),

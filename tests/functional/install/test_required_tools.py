@@ -107,6 +107,25 @@ def test_a_package_that_may_need_nodejs_reports_it_with_a_hint(registry):
     assert ("already installed" in again.out, "needs nodejs" in again.err) == (True, False)
 
 
+def test_a_package_with_commands_of_another_tool_is_noted(registry):
+    registry.publish("other", commands=("native", "other"))
+    registry.ok("install", "other@1.0.0")
+    result = registry.ok("install", "npm:native@1.0.0")
+    assert "npm:native provides native, as other does; the first in .envmgr is run\n" in result.err
+    assert "provides" not in registry.ok("install", "npm:native@1.0.0").err
+
+
+def test_a_package_with_the_name_of_a_tool_is_noted(registry):
+    registry.publish("native")
+    result = registry.ok("use", "npm:native", "1.0.0")
+    assert (
+        "npm:native is the package native, not the tool native; for that, run `envmgr use native`"
+        in result.err
+    )
+    assert "not the tool" not in registry.ok("use", "npm:script", "1.0.0").err
+    assert "not the tool" not in registry.ok("install").err
+
+
 def test_a_package_with_node_on_path_reports_nothing(registry, tmp_path):
     node = tmp_path / "bin/node"
     node.parent.mkdir()

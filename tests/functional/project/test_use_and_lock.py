@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from support.machine.sandbox import PLATFORMS
+
 
 @pytest.fixture
 def undigested(sandbox):
@@ -154,3 +156,72 @@ def test_the_simple_form_is_a_preference_and_is_rewritten(sandbox):
     (sandbox.project / ".envmgr.lock").write_text(json.dumps({"alpha": "1.0.0"}))
     sandbox.ok("install")
     assert sandbox.lock["resolved"] == {"alpha@^1": "1.0.0"}
+
+
+class TestSeveralTools:
+    """`use` of several tools writes all of them or none."""
+
+    @pytest.fixture
+    def box(self, sandbox):
+        sandbox.publish("alpha")
+        sandbox.publish("beta", ("0.9.0", "1.2.0"))
+        return sandbox
+
+    def contents(self, box):
+        return [
+            (box.project / name).read_text() if (box.project / name).exists() else None
+            for name in (".envmgr", ".envmgr.lock")
+        ]
+
+    def test_a_tool_alone_is_its_newest_version(self, box):
+        box.ok("use", "alpha")
+        assert (box.project / ".envmgr").read_text() == "alpha=latest\n"
+        assert box.command(["alpha"]).out == "alpha 2.0.0\n"
+
+    def test_several_are_written_and_locked_at_once(self, box):
+        result = box.ok("use", "alpha@1.0.0", "beta@^1")
+        assert (box.project / ".envmgr").read_text() == "alpha=1.0.0\nbeta=^1\n"
+        assert box.lock["resolved"] == {"alpha@1.0.0": "1.0.0", "beta@^1": "1.2.0"}
+        assert result.err.count("wrote ") == 2
+        assert box.command(["alpha"]).out + box.command(["beta"]).out == "alpha 1.0.0\nbeta 1.2.0\n"
+
+    def test_several_without_versions_are_their_newest_and_pin_holds_for_all(self, box):
+        box.ok("use", "alpha", "beta", "--pin")
+        assert (box.project / ".envmgr").read_text() == "alpha=2.0.0\nbeta=1.2.0\n"
+
+    def test_json_has_every_request_and_the_only_tool_at_the_top(self, box):
+        several = box.ok("use", "alpha@1.0.0", "beta@1", "--json").json
+        assert [(item["tool"], item["request"]) for item in several["requests"]] == [
+            ("alpha", "1.0.0"),
+            ("beta", "1"),
+        ]
+        assert (several["tool"], several["request"], several["source"]) == (None, None, None)
+        only = box.ok("use", "alpha@1.0.0", "--json").json
+        assert (only["tool"], only["request"]) == ("alpha", "1.0.0")
+        assert only["requests"][0]["source"] == only["source"]
+
+    @pytest.mark.parametrize("last", ["beta@7", "nosuchtool", "beta@system --pin", "alpha@2"])
+    def test_if_a_request_cannot_be_met_nothing_is_written(self, box, last):
+        box.write("beta=0.9.0  # as is")
+        before = self.contents(box)
+        assert box.run("use", "alpha@1.0.0", *last.split()).code in {1, 2}
+        assert self.contents(box) == before
+
+    def test_if_an_installation_fails_nothing_is_written(self, box):
+        box.write("beta=0.9.0")
+        box.ok("install")
+        before = self.contents(box)
+        for platform in PLATFORMS:
+            box.server.add(f"/alpha/1.0.0/alpha-1.0.0-{platform}.tar.gz", b"changed")
+        assert box.run("use", "beta@1.2.0", "alpha@1.0.0").code == 1
+        assert self.contents(box) == before
+
+    def test_if_the_lock_cannot_be_written_the_requests_are_taken_back(self, box):
+        box.write("beta=0.9.0")
+        (box.project / ".envmgr.lock").mkdir()
+        assert box.run("use", "alpha@1.0.0").code == 1
+        assert (box.project / ".envmgr").read_text() == "beta=0.9.0\n"
+
+    def test_another_name_of_the_same_tool_is_its_version(self, box):
+        box.add_manifest(box.manifest("beta", ("beta",)) | {"aliases": ["b"]})
+        assert "beta@b: b: no such version" in box.run("use", "beta", "b").err

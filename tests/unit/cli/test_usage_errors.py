@@ -16,7 +16,7 @@ from envmgr.kit.errors import UsageError
         (["plugin", "zzz"], "unknown command `envmgr plugin zzz`", "`envmgr plugin --help` for help"),
         (["--frob"], "unknown option --frob", "run `envmgr --help` for help"),
         (["lock", "--chek"], "unknown option --chek", "did you mean --check"),
-        (["uninstall"], "missing argument TOOL@VERSION...", "for example: envmgr uninstall nodejs@20.1.0"),
+        (["uninstall"], "missing argument TOOL[@SPEC]...", "for example: envmgr uninstall nodejs@20.1.0"),
         (["which", "a", "b"], "unexpected argument b", "for example: envmgr which node"),
         (["install", "--jobs", "x"], "invalid value for '--jobs'", "for example: envmgr install"),
         (["alm", "deploy", "shop@1"], "missing option --env", "for example: envmgr alm deploy"),

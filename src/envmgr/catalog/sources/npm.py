@@ -162,7 +162,7 @@ def _check_alone(package: Package) -> None:
         some = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")  # noqa: PLR2004
         raise InvalidRequest(
             f"npm:{package.name} {package.version} has runtime dependencies ({some}), "
-            "which envmgr does not install",
+            "which envmgr does not install, as a lock would not hold their versions and digests",
             f"run `npm install --global {package.name}@{package.version}`, then `envmgr reshim` to create a shim",
         )
 

@@ -198,8 +198,9 @@ def _release(version: str, wheel_files: Iterable[WheelFile]) -> Release:
 def _no_programs(project: str, wheel_files: tuple[WheelFile, ...]) -> InvalidRequest | SourceError:
     if wheel_files:
         return InvalidRequest(
-            f"{project} is a Python package without a standalone program",
-            f"use `pipx install {project}`",
+            f"{project} is a Python package without a standalone program: it needs Python and its dependencies, "
+            "which envmgr does not install, as a lock would not hold their versions and digests",
+            f"run `pipx install {project}`",
         )
     return SourceError(
         f"no wheel of {project} in the configured package indexes",

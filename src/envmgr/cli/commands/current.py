@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from envmgr.cli.console import display_path, open_context, print_result
 from envmgr.cli.output import table
-from envmgr.kit.errors import NoVersionSet
 from envmgr.kit.frozen import replace
 from envmgr.ops.current import current
 
@@ -16,13 +15,12 @@ if TYPE_CHECKING:
     from envmgr.cli.output.style import Style
     from envmgr.project.request import Origin
     from envmgr.resolve.active import ActiveVersion
-    from envmgr.resolve.context import Context
 
 
 def run(options: Options, tool: str | None) -> int:
     """Print the active version of active tool or all, and its source."""
     context = open_context(options)
-    tools = _current(context, tool)
+    tools = current(context, tool).tools
     cwd = context.environment.cwd
     return print_result(
         options,
@@ -30,25 +28,6 @@ def run(options: Options, tool: str | None) -> int:
         lambda: {"tools": [_to_json(active) for active in tools]},
         lambda style, width: _lines(tools, cwd, style, width),
     )
-
-
-def _current(context: Context, tool: str | None) -> tuple[ActiveVersion, ...]:
-    try:
-        return current(context, tool).tools
-    except NoVersionSet as error:
-        if tool is None or _has_suggestion(error):
-            raise
-        from envmgr.resolve.canonical_names import require_installed_or_known
-
-        name = require_installed_or_known(context, tool)
-        if name == tool:
-            raise
-        return current(context, name).tools
-
-
-def _has_suggestion(error: NoVersionSet) -> bool:
-    """Return whether the error already suggests another name."""
-    return (error.hint or "").startswith("did you mean")
 
 
 def _to_json(active: ActiveVersion) -> dict[str, object]:

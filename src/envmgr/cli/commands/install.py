@@ -10,7 +10,7 @@ from envmgr.cli.output import progress
 from envmgr.cli.output.units import size
 from envmgr.kit.errors import CatalogError, UsageError
 from envmgr.ops import install
-from envmgr.resolve import install_plan, tool_specs
+from envmgr.resolve import canonical_names, install_plan, tool_specs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,23 +38,25 @@ def _install(context: Context, args: Sequence[str], install_options: install_pla
         return install.install_project(context, install_options)
     if _is_url_form(args):
         return install.install_url(context, parse_versioned_tool(args[:-1]), args[-1], install_options)
-    return install.install_tools(context, _parse_tools(context, args), install_options)
+    return install.install_tools(context, parse_tools(context, args), install_options)
 
 
 def _is_url_form(args: Sequence[str]) -> bool:
     return len(args) in {2, 3} and "://" in args[-1]  # TOOL@SPEC URL, TOOL SPEC URL
 
 
-def _parse_tools(context: Context, args: Sequence[str]) -> list[tool_specs.ToolSpec]:
-    return tool_specs.parse_many(args, lambda arg: _is_tool(context, arg))
+def parse_tools(context: Context, args: Sequence[str]) -> list[tool_specs.ToolSpec]:
+    """Parse several tools, or one tool and its spec in two arguments."""
+    return tool_specs.parse_many(args, lambda arg: _is_other_tool(context, arg, args[0]))
 
 
-def _is_tool(context: Context, arg: str) -> bool:
+def _is_other_tool(context: Context, arg: str, first: str) -> bool:
+    """Return whether an argument is a tool; another name of the first is a spec (`java temurin`)."""
     try:
-        context.registry.checked(arg)
+        name = canonical_names.require_name(context, arg)
     except CatalogError:
         return False
-    return True
+    return arg == first or name != canonical_names.canonical_name(context, first)
 
 
 def dry_run(options: Options, args: Sequence[str], install_options: install_plan.Options) -> int:
@@ -77,7 +79,7 @@ def _plan(
         return install_plan.plan_project(context, install_options)
     if _is_url_form(args):
         return [install_plan.plan_url(context, parse_versioned_tool(args[:-1]), args[-1])]
-    return install_plan.plan_tools(context, _parse_tools(context, args), install_options)
+    return install_plan.plan_tools(context, parse_tools(context, args), install_options)
 
 
 def _preview_lines(planned: InstallResult, style: Style) -> list[str]:

@@ -72,10 +72,11 @@ def _row(row: Row, cwd: str) -> tuple[table.Cell, ...]:
 def run_remote(options: Options, tool: str, spec: str | None, *, limit: int | None) -> int:
     """Print the versions that upstream lists, newest last; on a terminal, only the newest `limit` of them."""
     from envmgr.cli.output import progress
+    from envmgr.resolve import canonical_names
 
     with progress.show_progress(options) as display:
         context = open_context(options, display)
-        name = context.catalog.manifest(tool).name
+        name = canonical_names.require_name(context, tool)
         display.step(name, "listing releases")
         remote = list_tools.remote(context, name, spec)
     visible = _newest(options, remote.rows, limit)

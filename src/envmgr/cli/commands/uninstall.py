@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli.console import open_context, print_outcome
+from envmgr.cli.console import confirm_with, open_context, print_outcome
 from envmgr.cli.output import progress
+from envmgr.kit.errors import UsageError
 from envmgr.ops import uninstall
 from envmgr.resolve import tool_specs
 
@@ -14,14 +15,19 @@ if TYPE_CHECKING:
 
     from envmgr.cli.options import Options
     from envmgr.install.store import Installed
+    from envmgr.ops.uninstall import UninstallResult
+    from envmgr.resolve.tool_specs import ToolSpec
 
 
 def run(options: Options, args: Sequence[str], *, dry_run: bool) -> int:
     """Remove the named versions, or only print them with `dry_run`."""
     with progress.show_progress(options) as display:
         context = open_context(options, display)
-        requested = tool_specs.parse_many(args, lambda arg: bool(uninstall.installed_versions(context, arg)))
-        removed = uninstall.select(context, requested) if dry_run else uninstall.uninstall(context, requested)
+        requested = tool_specs.parse_many(args, lambda arg: uninstall.is_installed(context, arg))
+        removed = uninstall.select(context, requested)
+        if not dry_run:
+            _confirm_all(options, requested, removed)
+            uninstall.remove(context, removed)
     verb = "would remove" if dry_run else "removed"
     return print_outcome(
         options,
@@ -31,6 +37,23 @@ def run(options: Options, args: Sequence[str], *, dry_run: bool) -> int:
             f"{verb} {style.paint('bold', tree.tool)} {tree.version}" for tree in removed.versions
         ],
     )
+
+
+def _confirm_all(options: Options, requested: Sequence[ToolSpec], selection: UninstallResult) -> None:
+    """Ask before all of several versions of a tool go; raise UsageError without a confirmation."""
+    if all(item.spec for item in requested):
+        return
+    by_tool: dict[str, list[str]] = {}
+    for installed in selection.versions:
+        by_tool.setdefault(installed.tool, []).append(installed.version)
+    several = {tool: versions for tool, versions in by_tool.items() if len(versions) > 1}
+    listed = "; ".join(f"{tool} {', '.join(versions)}" for tool, versions in several.items())
+    if several and not confirm_with(options, "n")(f"Remove {listed}?"):
+        tool, versions = next(iter(several.items()))
+        raise UsageError(
+            f"several versions are installed: {listed}",
+            f"name those to remove, such as `envmgr uninstall {tool}@{versions[0]}`, or pass --yes for all",
+        )
 
 
 def _to_json(tree: Installed) -> dict[str, object]:

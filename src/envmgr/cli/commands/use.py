@@ -1,4 +1,4 @@
-"""`envmgr use`: set a tool's version, install and lock it."""
+"""`envmgr use`: set versions of tools, install and lock them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from envmgr import versions
 from envmgr.cli.commands.current import source_json
 from envmgr.cli.commands.install import (
-    parse_versioned_tool,
+    parse_tools,
     print_changes,
     result_json,
     result_lines,
@@ -23,36 +23,47 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envmgr.cli.options import Options
+    from envmgr.ops.use import UseResult
     from envmgr.project.request import Request
     from envmgr.resolve import tool_specs
     from envmgr.resolve.context import Context
 
 
 def run(options: Options, args: Sequence[str], *, everywhere: bool, pin: bool) -> int:
-    """Set a tool's version for the project, or globally."""
+    """Set versions of tools for the project, or globally."""
     with progress.show_progress(options) as display:
         context = open_context(options, display)
-        tool = _parse_args(args)
-        result = use.use(context, tool, everywhere=everywhere, pin=pin)
-    print_status(
-        options, f"wrote {result.tool}={result.spec} to {display_path(result.file, context.environment.cwd)}"
-    )
-    effective = context.project.request(result.tool)
-    if effective and effective.origin.name != result.file:
-        _warn_overridden(options, context, effective)
+        result = use.use(context, _parse_args(context, args), everywhere=everywhere, pin=pin)
+    for tool, spec in result.requests:
+        _print_written(options, context, f"{tool}={spec}", result.file, context.project.request(tool))
     print_changes(options, context, result.result)
     return print_outcome(
         options,
         "use",
-        lambda: {
-            "tool": result.tool,
-            "request": result.spec,
-            "file": result.file,
-            "source": source_json(effective.origin) if effective else None,
-            **result_json(result.result),
-        },
+        lambda: _to_json(context, result),
         lambda style, _: result_lines(result.result, style),
     )
+
+
+def _print_written(
+    options: Options, context: Context, line: str, file: str, effective: Request | None
+) -> None:
+    """Print the line that was written, and a warning if another source overrides it."""
+    print_status(options, f"wrote {line} to {display_path(file, context.environment.cwd)}")
+    if effective and effective.origin.name != file:
+        _warn_overridden(options, context, effective)
+
+
+def _to_json(context: Context, result: UseResult) -> dict[str, object]:
+    """Return the JSON members; those of the only tool are repeated at the top."""
+    requests = [_request_json(context, tool, spec) for tool, spec in result.requests]
+    only = requests[0] if len(requests) == 1 else dict.fromkeys(requests[0])
+    return {**only, "requests": requests, "file": result.file, **result_json(result.result)}
+
+
+def _request_json(context: Context, tool: str, spec: str) -> dict[str, object]:
+    effective = context.project.request(tool)
+    return {"tool": tool, "request": spec, "source": source_json(effective.origin) if effective else None}
 
 
 def _warn_overridden(options: Options, context: Context, effective: Request) -> None:
@@ -69,23 +80,25 @@ def _warn_overridden(options: Options, context: Context, effective: Request) -> 
     )
 
 
-def _parse_args(args: Sequence[str]) -> tool_specs.ToolSpec:
-    """Parse the one tool and one spec that `use` takes."""
-    if len(args) > 2:  # noqa: PLR2004 - TOOL SPEC
-        raise _too_many_error(args)
-    tool = parse_versioned_tool(args)
-    if len(versions.split_requests(tool.spec or "latest")) > 1:
-        raise _several_versions_error(tool.tool, tool.spec or "latest")
-    return tool
+def _parse_args(context: Context, args: Sequence[str]) -> list[tool_specs.ToolSpec]:
+    """Parse TOOL (its newest version), TOOL SPEC, or several TOOL[@SPEC]."""
+    _check_versions(args)
+    tools = parse_tools(context, args)
+    for tool in tools:
+        if len(versions.split_requests(tool.spec or "latest")) > 1:
+            raise _several_versions_error(tool.tool, tool.spec or "latest")
+    return tools
 
 
-def _too_many_error(args: Sequence[str]) -> UsageError:
+def _check_versions(args: Sequence[str]) -> None:
+    """Raise UsageError for a version of several words, or several versions of a tool."""
     tool, *specs = args
+    if len(specs) < 2 or "@" in tool[1:]:  # noqa: PLR2004 - TOOL SPEC
+        return
     if any(spec[:1] in VERSION_OPERATORS for spec in specs[1:]):
-        return UsageError(f"quote the version of {tool}", f"run `envmgr use {tool} '{' '.join(specs)}'`")
+        raise UsageError(f"quote the version of {tool}", f"run `envmgr use {tool} '{' '.join(specs)}'`")
     if all(spec[:1] in VERSION_START for spec in specs):
-        return _several_versions_error(tool, ",".join(specs))
-    return UsageError("use accepts one tool", "for example: envmgr use nodejs ^20")
+        raise _several_versions_error(tool, ",".join(specs))
 
 
 def _several_versions_error(tool: str, spec: str) -> UsageError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from envmgr.cli.console import open_context, print_result
-from envmgr.kit.errors import NotInstalled, NoVersionSet
 from envmgr.ops.where import where
 from envmgr.resolve.tool_specs import build_tool_spec, from_two_args, parse
 
@@ -30,17 +29,10 @@ def run(options: Options, args: Sequence[str]) -> int:
 
 
 def _locate(context: Context, requested: ToolSpec) -> ToolLocation:
-    """Return the directory of a tool, which may be named by an alias."""
-    try:
+    """Return the directory of a tool, which may be named by an alias or a short name."""
+    if context.project.request(requested.tool):
         return where(context, requested)
-    except (NoVersionSet, NotInstalled):
-        name = requested.tool if context.project.request(requested.tool) else _name(context, requested.tool)
-        if name == requested.tool:
-            raise
-        return where(context, build_tool_spec(name, requested.spec))
+    from envmgr.resolve.canonical_names import require_in_use_or_known
 
-
-def _name(context: Context, tool: str) -> str:
-    from envmgr.resolve.canonical_names import require_installed_or_known
-
-    return require_installed_or_known(context, tool)
+    name = require_in_use_or_known(context, requested.tool)
+    return where(context, build_tool_spec(name, requested.spec))

@@ -19,8 +19,8 @@ def uninstall(
     tools: Annotated[
         list[str],
         typer.Argument(
-            metavar="TOOL@VERSION...",
-            help="Installed versions.",
+            metavar="TOOL[@SPEC]...",
+            help="Installed versions (default: all of a tool).",
             autocompletion=completers.complete_installed,
         ),
     ],

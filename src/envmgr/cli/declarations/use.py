@@ -12,21 +12,21 @@ from envmgr.cli.options import options_of
 app = typer.Typer()
 
 
-@app.command(epilog="Example: envmgr use nodejs ^20")
+@app.command(epilog="Example: envmgr use nodejs@^20 python@3.12")
 def use(
     ctx: typer.Context,
     tool: Annotated[
         list[str],
         typer.Argument(
-            metavar="TOOL SPEC",
-            help="A tool and its version.",
+            metavar="TOOL[@SPEC]...",
+            help="Tools and their versions (default: latest).",
             autocompletion=completers.complete_tool_then_version,
         ),
     ],
-    everywhere: Annotated[bool, typer.Option("--global", "-g", help="Set it globally.")] = False,
-    pin: Annotated[bool, typer.Option("--pin", help="Pin the exact version.")] = False,
+    everywhere: Annotated[bool, typer.Option("--global", "-g", help="Set them globally.")] = False,
+    pin: Annotated[bool, typer.Option("--pin", help="Pin the exact versions.")] = False,
 ) -> int:
-    """Set a version in .envmgr; install and lock it.
+    """Set versions in .envmgr; install and lock them.
 
     Other lines and comments of the file stay as they are.
     """

@@ -176,7 +176,7 @@ def test_a_python_package_is_an_error_with_a_hint(server: Server, machine: Machi
     files = ["my_tool-1.0-py3-none-any.whl", "my_tool-1.0-cp311-cp311-win_amd64.whl"]
     with pytest.raises(InvalidRequest, match="my-tool is a Python package") as caught:
         pypi.listing(manifest(), machine.with_pip(simple_html(server, "my-tool", files)))
-    assert caught.value.hint == "use `pipx install my-tool`"
+    assert caught.value.hint == "run `pipx install my-tool`"
 
 
 def test_an_unknown_project_is_an_error(server: Server, machine: Machine) -> None:
