@@ -16,7 +16,7 @@ SERVICE_TESTS := tests/unit/server --ignore=tests/unit/server/kit/http --ignore=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all test-postgresql test-lowest test-newest check unit lint types contracts coverage bench dist openapi requirements upgrade clean
+.PHONY: demo test test-all test-postgresql test-lowest test-newest check unit lint types contracts coverage bench dist openapi proto protos requirements upgrade clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/demo.sh
@@ -47,11 +47,11 @@ test-lowest: $(READY)
 # ... and with the newest that the index has today; a result that changes without a commit, so not part of .ci/run.
 test-newest: $(READY)
 	$(PYTHON) -m venv --clear $(VENV)/newest
-	$(VENV)/newest/bin/python -m pip install -qq -r requirements/test.in --editable '.[server,otel,postgres]'
+	$(VENV)/newest/bin/python -m pip install -qq -r requirements/test.in --editable '.[server,otel,postgres,grpc]'
 	$(VENV)/newest/bin/python -m pip check
 	$(VENV)/newest/bin/python -m pytest -n $(WORKERS) $(DEPENDENCY_TESTS)
 
-check: lint types contracts
+check: lint types contracts protos
 
 lint: $(READY)
 	$(BIN)/ruff check
@@ -62,6 +62,12 @@ types: $(READY)
 
 contracts: $(READY)
 	$(BIN)/lint-imports
+
+# The public messages and methods: their style, and that the stubs are those that `make proto` generates.
+protos: $(READY)
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/python scripts/generate_stubs.py --check
 
 coverage: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) tests/unit tests/property --ignore=tests/unit/server --ignore=tests/property/server --cov --cov-report= -q
@@ -78,8 +84,12 @@ openapi: $(READY)
 	$(BIN)/envmgr-alm openapi > src/envmgr/server/openapi.json.new
 	mv src/envmgr/server/openapi.json.new src/envmgr/server/openapi.json
 
+proto: $(READY)
+	$(BIN)/buf format --write
+	$(BIN)/python scripts/generate_stubs.py
+
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-header --no-annotate --extra server --extra otel --extra postgres $(UPGRADE)
+  --no-header --no-annotate --extra server --extra otel --extra postgres --extra grpc $(UPGRADE)
 
 # dev.txt has the newest versions within the bounds of pyproject.toml; lowest.txt the lower bounds, and the tests' tools.
 requirements: $(READY)

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 SOURCE = Path(envmgr.__file__).parent
 TESTS = Path(__file__).parents[1]
-MODULES = sorted(path for path in SOURCE.rglob("*.py") if "_data" not in path.parts)
+MODULES = sorted(
+    path for path in SOURCE.rglob("*.py") if "_data" not in path.parts and "_pb2" not in path.stem
+)
+"""All modules but generated ones."""
+GRPC_USERS = ("server/kit/grpc/", "server/contracts/remote/")
+GRPC_LIBRARIES = {"grpc", "grpc_health", "grpc_reflection", "google"}
 
 
 PRINTS_OR_EXITS = {
@@ -94,6 +99,11 @@ def test_only_one_file_reads_the_environment():
 @pytest.mark.parametrize(("library", "owners"), OWNERS.items())
 def test_only_the_owners_of_a_library_import_it(library, owners):
     assert {name_of(path) for path in MODULES if library in imports_of(path)} == owners
+
+
+def test_only_the_grpc_side_imports_its_libraries():
+    users = {name_of(path) for path in MODULES if GRPC_LIBRARIES & imports_of(path)}
+    assert {name for name in users if not name.startswith(GRPC_USERS)} == set()
 
 
 def public_definitions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.ClassDef]:
