@@ -30,6 +30,22 @@ def imported_with(*names):
     return set(result.stdout.split())
 
 
+def test_an_embedded_server_imports_no_grpc():
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-c",
+            "import envmgr.server.main.serve, envmgr.server.bootstrap.embedded, sys; print(*sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert {"grpc", "google", "envmgr.server.kit.grpc"} & set(result.stdout.split()) == set()
+
+
 @pytest.mark.parametrize("name", ["envmgr.server.contracts", *API_PACKAGES])
 def test_contracts_and_routes_import_no_sql(name):
     assert imported_with(name) & SQL == set()

@@ -25,10 +25,18 @@ if TYPE_CHECKING:
         TokenPair,
         User,
     )
-    from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.context import Principal, PrincipalRef, RequestContext
     from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.common.results import Result
     from envmgr.server.kit.telemetry.request_info import Authenticator, RequestInfo
+
+
+class Principals(Protocol):
+    """Principals of credentials that another service has verified."""
+
+    async def resolve(self, ref: PrincipalRef) -> Principal:
+        """Return a principal with its present permissions, within `ref.scopes`. Raise Unauthenticated."""
+        ...
 
 
 class Sessions(Protocol):
@@ -151,6 +159,11 @@ class Identity(Protocol):
     @property
     def authenticator(self) -> Authenticator:
         """Return the authenticator of requests."""
+        ...
+
+    @property
+    def principals(self) -> Principals:
+        """Return the port of principals."""
         ...
 
     @property

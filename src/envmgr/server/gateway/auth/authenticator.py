@@ -7,11 +7,16 @@ import hmac
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from envmgr.server.gateway.auth.current_principal import require_current
+from envmgr.server.gateway.auth import current_principal
+from envmgr.server.gateway.auth.current_principal import (
+    binding_principal,
+    key_principal,
+    require_current,
+    session_principal,
+)
 from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.store import api_keys, oidc_bindings, sessions
 from envmgr.server.kit.common.clock import now_ms
-from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
 from envmgr.server.kit.common.ids import as_id, is_id
 from envmgr.server.kit.common.problems import ServiceUnavailable, Unauthenticated
 from envmgr.server.kit.security.tokens import InvalidToken
@@ -19,7 +24,7 @@ from envmgr.server.kit.security.tokens import InvalidToken
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envmgr.server.kit.common.context import Scope
+    from envmgr.server.kit.common.context import Principal, PrincipalRef
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
     from envmgr.server.kit.security.tokens import Claims, Keyring
 
@@ -78,6 +83,11 @@ class Authenticator:
         known = self._cache.get(token, self._clock())
         return known if known is not None else await self._authenticate_uncached(token)
 
+    async def resolve(self, ref: PrincipalRef) -> Principal:
+        """Return a principal by its credential's ID, with its present permissions. Raise Unauthenticated."""
+        now = int(self._clock() * 1000)
+        return await self._database.read_inline(lambda reader: current_principal.resolve(reader, ref, now))
+
     def require_current(self, principal: Principal) -> None:
         """Raise Unauthenticated or Forbidden once a principal has lost a permission; blocks."""
         self._database.read_blocking(lambda reader: require_current(reader, principal, now_ms()))
@@ -133,28 +143,14 @@ class Authenticator:
         if not hmac.compare_digest(key.hash if key else "", identity_model.hash_token(token)) or key is None:
             raise _unauthenticated("unknown, revoked or expired API key")
         self._last_used[key_id] = now
-        principal = Principal(
-            actor=f"key:{key_id}",
-            role="ci",
-            scopes=key.scopes & SCOPES_BY_ROLE[key.role],
-            apps=key.apps,
-            user_id=key.user_id,
-            credential=f"key:{key_id}",
-        )
-        return principal, float("inf") if key.expires_at is None else key.expires_at / 1000
+        return key_principal(key_id, key), float("inf") if key.expires_at is None else key.expires_at / 1000
 
 
 def _from_session(reader: Reader, claims: Claims, now: int) -> Principal:
     session = sessions.find_active(reader, as_id(claims.sid), now) if is_id(claims.sid) else None
     if session is None or claims.sub != f"user:{session.username}":
         raise _unauthenticated("session expired; sign in again")
-    return Principal(
-        actor=f"user:{session.username}",
-        role=session.role,
-        scopes=SCOPES_BY_ROLE[session.role],
-        user_id=session.user_id,
-        credential=f"session:{session.id}",
-    )
+    return session_principal(session)
 
 
 def _from_binding(reader: Reader, claims: Claims, _now: int) -> Principal:
@@ -162,15 +158,7 @@ def _from_binding(reader: Reader, claims: Claims, _now: int) -> Principal:
     binding = oidc_bindings.get(reader, as_id(number)) if is_id(number) else None
     if binding is None or not claims.sub.startswith(f"oidc:{binding.id}/"):
         raise _unauthenticated("the OIDC binding was removed")
-    scopes_ = (claims.scope or "").split()
-    scopes: frozenset[Scope] = frozenset(scope for scope in binding.scopes if scope in scopes_)
-    return Principal(
-        actor=claims.sub,
-        role="ci",
-        scopes=scopes,
-        apps=None if binding.app_ids is None else frozenset(binding.app_ids),
-        credential=f"oidc:{binding.id}",
-    )
+    return binding_principal(binding, claims.sub, (claims.scope or "").split())
 
 
 def _unauthenticated(detail: str) -> Unauthenticated:

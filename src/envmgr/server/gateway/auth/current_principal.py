@@ -1,17 +1,23 @@
-"""Check that a principal still has its permissions, over the gateway's own database."""
+"""Present permissions of principals, read from the gateway's own database."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import structs
+
 from envmgr.server.gateway.store import api_keys, oidc_bindings, sessions
-from envmgr.server.kit.common.context import SCOPES_BY_ROLE
+from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
+from envmgr.server.kit.common.ids import as_id, is_id
 from envmgr.server.kit.common.problems import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-    from envmgr.server.kit.common.context import Principal, RequestContext, Scope
+    from envmgr.server.contracts.identity_resources import Binding
+    from envmgr.server.gateway.store.api_keys import ActiveKey
+    from envmgr.server.gateway.store.sessions import Session
+    from envmgr.server.kit.common.context import PrincipalRef, RequestContext, Scope
     from envmgr.server.kit.db.sql import Reader, Transaction
 
 T = TypeVar("T")
@@ -42,6 +48,74 @@ def require_current(reader: Reader, principal: Principal, now: int) -> None:
         raise Unauthenticated("the credential was revoked or has expired", error="invalid_token")
     if missing := sorted(principal.scopes - scopes):
         raise Forbidden(f"missing scope {missing[0]}: permissions were reduced during the request")
+
+
+def resolve(reader: Reader, ref: PrincipalRef, now: int) -> Principal:
+    """Return a principal with its present permissions, within the scopes of `ref`. Raise Unauthenticated."""
+    kind, _, number = ref.credential.partition(":")
+    find = _PRINCIPALS.get(kind)
+    principal = find(reader, ref, as_id(number), now) if find and is_id(number) else None
+    if principal is None or principal.actor != ref.actor:
+        raise Unauthenticated("the credential was revoked or has expired", error="invalid_token")
+    return structs.replace(principal, scopes=principal.scopes & ref.scopes)
+
+
+def session_principal(session: Session) -> Principal:
+    """Return the principal of an active session."""
+    return Principal(
+        actor=f"user:{session.username}",
+        role=session.role,
+        scopes=SCOPES_BY_ROLE[session.role],
+        user_id=session.user_id,
+        credential=f"session:{session.id}",
+    )
+
+
+def key_principal(key_id: int, key: ActiveKey) -> Principal:
+    """Return the principal of an active API key."""
+    return Principal(
+        actor=f"key:{key_id}",
+        role="ci",
+        scopes=key.scopes & SCOPES_BY_ROLE[key.role],
+        apps=key.apps,
+        user_id=key.user_id,
+        credential=f"key:{key_id}",
+    )
+
+
+def binding_principal(binding: Binding, actor: str, scopes: Collection[str]) -> Principal:
+    """Return the principal of an exchanged token: a CI job that a binding accepted."""
+    return Principal(
+        actor=actor,
+        role="ci",
+        scopes=frozenset(scope for scope in binding.scopes if scope in scopes),
+        apps=None if binding.app_ids is None else frozenset(binding.app_ids),
+        credential=f"oidc:{binding.id}",
+    )
+
+
+def _resolve_session(reader: Reader, _ref: PrincipalRef, session_id: int, now: int) -> Principal | None:
+    session = sessions.find_active(reader, session_id, now)
+    return None if session is None else session_principal(session)
+
+
+def _resolve_key(reader: Reader, _ref: PrincipalRef, key_id: int, now: int) -> Principal | None:
+    key = api_keys.find_active(reader, key_id, now)
+    return None if key is None else key_principal(key_id, key)
+
+
+def _resolve_binding(reader: Reader, ref: PrincipalRef, binding_id: int, _now: int) -> Principal | None:
+    binding = oidc_bindings.get(reader, binding_id)
+    if binding is None or not ref.actor.startswith(f"oidc:{binding_id}/"):
+        return None
+    return binding_principal(binding, ref.actor, ref.scopes)
+
+
+_PRINCIPALS: dict[str, Callable[[Reader, PrincipalRef, int, int], Principal | None]] = {
+    "session": _resolve_session,
+    "key": _resolve_key,
+    "oidc": _resolve_binding,
+}
 
 
 def _of_session(reader: Reader, session_id: int, now: int) -> frozenset[Scope] | None:

@@ -39,6 +39,11 @@ class Gateway:
     bindings: BindingService
     exchange: ExchangeService
 
+    @property
+    def principals(self) -> Authenticator:
+        """Return the port of principals."""
+        return self.authenticator
+
     async def create_initial_admin(self, password: str = "") -> str | None:
         """Create the first admin in an empty database; return a generated password, else None."""
         return await self.users.create_initial_admin(password)

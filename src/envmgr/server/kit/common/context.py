@@ -61,6 +61,15 @@ class Principal(Struct, frozen=True, kw_only=True):
         return self.apps is None or app_id in self.apps
 
 
+class PrincipalRef(Struct, frozen=True, kw_only=True):
+    """A principal as one service names it to another, which looks up its present permissions."""
+
+    actor: str
+    credential: str
+    scopes: frozenset[Scope]
+    """An upper bound: what the credential allowed when the request began."""
+
+
 class Idempotency(Struct, frozen=True):
     """A client's idempotency key, the digest of its request, and the request's method and path."""
 

@@ -81,6 +81,14 @@ def decode(body: bytes, type_: Any) -> Any:
     return value
 
 
+def check_constraints(value: object, type_: Any) -> None:
+    """Check the constraints of a type on a value that was not decoded from JSON. Raise InvalidFields."""
+    try:
+        msgspec.convert(msgspec.to_builtins(value), type_)
+    except msgspec.ValidationError as error:
+        raise InvalidFields("invalid fields", errors=[_field_error(str(error), type_)]) from None
+
+
 def _field_error(message: str, type_: Any) -> tuple[str, str]:
     """Return the pointer and the message of a validation error."""
     where = _WHERE.search(message)

@@ -12,7 +12,7 @@ import os
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jwt
 import msgspec
@@ -31,7 +31,7 @@ SECRET_BYTES = 32
 MAX_TOKEN_LENGTH = 4096
 CLOCK_LEEWAY_SECONDS = 60
 """How far `iat` and `nbf` may lie in the future: the clock may have been set back since the token was signed."""
-_CLAIMS = ["exp", "iat", "nbf", "iss", "aud", "sub", "sid", "jti"]
+_REQUIRED_CLAIMS = ["exp", "iat", "nbf", "iss", "aud", "sub", "jti"]
 _SEGMENTS = 3
 _KEY_TYPES: dict[str, Any] = {"RSA": RSAAlgorithm, "OKP": OKPAlgorithm, "EC": ECAlgorithm}
 
@@ -49,18 +49,26 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     typ: str
 
 
-class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """The claims of an access token."""
+class RegisteredClaims(msgspec.Struct, frozen=True, kw_only=True):
+    """The claims of every token (RFC 7519, section 4.1)."""
 
     sub: str
-    sid: str
     jti: str
     iss: str
     aud: str
     exp: int
     iat: int
     nbf: int
+
+
+class Claims(RegisteredClaims, frozen=True, kw_only=True):
+    """The claims of an access token."""
+
+    sid: str
     scope: str | None = None
+
+
+C = TypeVar("C", bound=RegisteredClaims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,44 +97,64 @@ class Keyring:
 
     def sign(self, claims: Claims) -> str:
         """Return a signed token. Raise InvalidToken without a signing key."""
-        key = next((key for key in self.keys if key.signing is not None), None)
-        if key is None:
-            raise InvalidToken("no signing key configured")
-        payload = {name: value for name, value in msgspec.to_builtins(claims).items() if value is not None}
-        return jwt.encode(payload, key.signing, key.algorithm, headers={"typ": TYPE, "kid": key.kid})
+        return sign_payload(self.keys, TYPE, msgspec.to_builtins(claims))
 
     def verify(self, token: str) -> Claims:
         """Return the claims of a valid token. Raise InvalidToken."""
-        key = self._key(_header(token))
-        try:
-            payload = jwt.decode(
-                token,
-                key.verifying,
-                algorithms=[key.algorithm],
-                audience=self.audience,
-                issuer=self.issuer,
-                options={"require": _CLAIMS, "strict_aud": True, "verify_iat": False, "verify_nbf": False},
-            )
-            claims = msgspec.convert(payload, Claims)
-        except jwt.ExpiredSignatureError:
-            raise InvalidToken("token expired") from None
-        except (jwt.PyJWTError, msgspec.ValidationError, ValueError) as error:
-            raise InvalidToken(f"invalid token ({type(error).__name__})") from None
-        if max(claims.iat, claims.nbf) > now_ms() // 1000 + CLOCK_LEEWAY_SECONDS:
-            raise InvalidToken("token not valid yet")
+        _, claims = verify_payload(self.keys, TYPE, token, Claims, self.audience)
+        if claims.iss != self.issuer:
+            raise InvalidToken("invalid token (InvalidIssuerError)")
         return claims
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Return the public keys as a JWK set (RFC 7517)."""
         return {"keys": [dict(key.jwk) for key in self.keys if key.jwk is not None]}
 
-    def _key(self, header: _Header) -> Key:
-        key = next((key for key in self.keys if key.kid == header.kid), None)
-        if key is None:
-            raise InvalidToken("unknown signing key")
-        if header.alg != key.algorithm or header.typ != TYPE:
-            raise InvalidToken("unsupported token type")
-        return key
+
+def sign_payload(keys: Sequence[Key], type_: str, payload: Mapping[str, object]) -> str:
+    """Return a token of a type, signed with the first signing key. Raise InvalidToken without one."""
+    key = next((key for key in keys if key.signing is not None), None)
+    if key is None:
+        raise InvalidToken("no signing key configured")
+    claims = {name: value for name, value in payload.items() if value is not None}
+    return jwt.encode(claims, key.signing, key.algorithm, headers={"typ": type_, "kid": key.kid})
+
+
+def verify_payload(
+    keys: Sequence[Key], type_: str, token: str, claims_type: type[C], audience: str
+) -> tuple[Key, C]:
+    """Return the key and the claims of a valid token of a type. Raise InvalidToken."""
+    key = _key_of(keys, type_, _header(token))
+    try:
+        payload = jwt.decode(
+            token,
+            key.verifying,
+            algorithms=[key.algorithm],
+            audience=audience,
+            options={
+                "require": _REQUIRED_CLAIMS,
+                "strict_aud": True,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
+        )
+        claims = msgspec.convert(payload, claims_type)
+    except jwt.ExpiredSignatureError:
+        raise InvalidToken("token expired") from None
+    except (jwt.PyJWTError, msgspec.ValidationError, ValueError) as error:
+        raise InvalidToken(f"invalid token ({type(error).__name__})") from None
+    if max(claims.iat, claims.nbf) > now_ms() // 1000 + CLOCK_LEEWAY_SECONDS:
+        raise InvalidToken("token not valid yet")
+    return key, claims
+
+
+def _key_of(keys: Sequence[Key], type_: str, header: _Header) -> Key:
+    key = next((key for key in keys if key.kid == header.kid), None)
+    if key is None:
+        raise InvalidToken("unknown signing key")
+    if header.alg != key.algorithm or header.typ != type_:
+        raise InvalidToken("unsupported token type")
+    return key
 
 
 def keyring(*, secret: str, private_key: str, jwks: str, path: str) -> Keyring:

@@ -78,6 +78,31 @@ class Tracing:
         span = self._tracer.start_span("HTTP", _extract_context(traceparent), SpanKind.SERVER)
         return RequestSpan(scope, span)
 
+    @contextmanager
+    def server_call(self, method: str, metadata: MutableMapping[str, str]) -> Iterator[None]:
+        """Trace the handling of a call, and replace the traceparent in its metadata."""
+        with self._call(method, SpanKind.SERVER, metadata.get("traceparent", "")) as traceparent:
+            metadata["traceparent"] = traceparent
+            yield
+
+    @contextmanager
+    def client_call(self, method: str, traceparent: str) -> Iterator[str]:
+        """Trace a call of a peer; yield the traceparent to send."""
+        with self._call(method, SpanKind.CLIENT, traceparent) as own:
+            yield own
+
+    @contextmanager
+    def _call(self, method: str, kind: SpanKind, traceparent: str) -> Iterator[str]:
+        about = {"rpc.system.name": "grpc", "rpc.method": method}
+        span = self._tracer.start_span(method, _extract_context(traceparent), kind, about)
+        try:
+            yield _inject_context(span.get_span_context()).decode()
+        except BaseException as error:
+            _fail(span, type(error).__name__)
+            raise
+        finally:
+            span.end()
+
     def bus(self, bus: Bus) -> TracedBus:
         """Return a bus that traces publishing and consuming."""
         return TracedBus(bus, self)

@@ -1,0 +1,1 @@
+"""Ports over gRPC: clients, and the messages of both sides."""

@@ -1,0 +1,192 @@
+"""Channel to one peer: deadlines, retries, a circuit breaker, and errors as problems.
+
+A method is repeated only if `proto/` declares it as idempotent (`idempotency_level`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+from google.protobuf.descriptor_pb2 import MethodOptions
+from google.protobuf.message import Message
+from grpc import aio
+
+from envmgr.server.kit.common.backoff import Backoff
+from envmgr.server.kit.common.deadlines import deadline_in, remaining_seconds
+from envmgr.server.kit.common.problems import BadRequest, ServiceUnavailable
+from envmgr.server.kit.grpc.circuit_breaker import CircuitBreaker
+from envmgr.server.kit.grpc.options import channel_options
+from envmgr.server.kit.grpc.status import UNREACHABLE_CODES, problem_of, transport_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from google.protobuf.descriptor import Descriptor, MethodDescriptor
+
+    from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.problems import Problem
+    from envmgr.server.kit.grpc.status import ProblemMessages
+    from envmgr.server.kit.grpc.tls import TlsIdentity
+    from envmgr.server.kit.security.service_tokens import ServiceTokens
+    from envmgr.server.kit.telemetry.tracing import Tracing
+
+Q = TypeVar("Q", bound=Message)
+R = TypeVar("R", bound=Message)
+CALL_TIMEOUT_SECONDS = 10.0
+"""Deadline of a call, where the request in progress has no earlier one."""
+MAX_ATTEMPTS = 3
+RETRY_BACKOFF = Backoff(0.1, 1.0)
+
+
+class PeerChannel:
+    """A channel to a service; created in the event loop that uses it."""
+
+    def __init__(
+        self,
+        peer: str,
+        address: str,
+        tokens: ServiceTokens,
+        messages: ProblemMessages,
+        *,
+        identity: TlsIdentity | None = None,
+        breaker: CircuitBreaker | None = None,
+        tracing: Tracing | None = None,
+    ) -> None:
+        self.peer = peer
+        self.breaker = breaker or CircuitBreaker(peer)
+        self._tokens = tokens
+        self._messages = messages
+        self._tracing = tracing
+        self.channel: aio.Channel = (
+            aio.insecure_channel(address, options=channel_options())
+            if identity is None
+            else aio.secure_channel(address, identity.channel_credentials, options=channel_options())
+        )
+
+    async def call(
+        self,
+        method: aio.UnaryUnaryMultiCallable[Q, R],
+        make_request: Callable[[], Q],
+        context: RequestContext | None = None,
+        timeout_seconds: float = CALL_TIMEOUT_SECONDS,
+    ) -> R:
+        """Call a method for a context's principal, or for this service.
+
+        Raise the peer's problem, ServiceUnavailable; BadRequest if the request cannot be made, as messages cannot hold
+        its text or its numbers.
+        """
+        request = _made(make_request)
+        descriptor = _method_of(request.DESCRIPTOR)
+        attempts = MAX_ATTEMPTS if is_idempotent(descriptor) else 1
+        with deadline_in(timeout_seconds):
+            for attempt in range(1, attempts):
+                try:
+                    return await self._attempt(descriptor, method, request, context)
+                except _Unreachable as error:
+                    delay = RETRY_BACKOFF.delay(attempt)
+                    if remaining_seconds(timeout_seconds) <= delay:
+                        raise error.problem from None
+                await asyncio.sleep(delay)
+            try:
+                return await self._attempt(descriptor, method, request, context)
+            except _Unreachable as error:
+                raise error.problem from None
+
+    async def close(self) -> None:
+        """Close the connections; calls in progress end."""
+        await self.channel.close()
+
+    async def _attempt(
+        self,
+        descriptor: MethodDescriptor,
+        method: aio.UnaryUnaryMultiCallable[Q, R],
+        request: Q,
+        context: RequestContext | None,
+    ) -> R:
+        seconds = remaining_seconds(CALL_TIMEOUT_SECONDS)
+        self.breaker.acquire()
+        try:
+            with self._traced(descriptor, context) as traceparent:
+                response = await method(
+                    request,
+                    timeout=seconds,
+                    metadata=self._metadata(context, traceparent),
+                    wait_for_ready=False,
+                )
+        except aio.AioRpcError as error:
+            raise self._problem(error) from None
+        except aio.UsageError as error:
+            self.breaker.release()
+            raise ServiceUnavailable(f"channel to service {self.peer} is closed: {error}") from None
+        except BaseException:
+            self.breaker.release()
+            raise
+        self.breaker.succeed()
+        return response
+
+    def _problem(self, error: aio.AioRpcError) -> Exception:
+        """Return what a failed call raises, and record in the breaker whether the peer answered."""
+        if (problem := problem_of(self._messages, error)) is not None:
+            self.breaker.succeed()
+            return problem
+        problem = transport_problem(self.peer, error)
+        if error.code() not in UNREACHABLE_CODES:
+            self.breaker.release()
+            return problem
+        self.breaker.fail()
+        return _Unreachable(problem) if error.code() is grpc.StatusCode.UNAVAILABLE else problem
+
+    def _metadata(self, context: RequestContext | None, traceparent: str) -> aio.Metadata:
+        token = self._tokens.sign(self.peer, context.principal if context else None)
+        metadata = aio.Metadata(("authorization", f"Bearer {token}"))
+        if context is not None and context.request_id:
+            metadata.add("x-request-id", context.request_id)
+        if traceparent:
+            metadata.add("traceparent", traceparent)
+        return metadata
+
+    @contextmanager
+    def _traced(self, descriptor: MethodDescriptor, context: RequestContext | None) -> Iterator[str]:
+        """Yield the trace context to send."""
+        traceparent = context.traceparent if context else ""
+        if self._tracing is None:
+            yield traceparent
+            return
+        service = descriptor.containing_service.full_name
+        with self._tracing.client_call(f"{service}/{descriptor.name}", traceparent) as own:
+            yield own
+
+
+class _Unreachable(Exception):
+    """The peer did not get the call, or its answer was lost; carries the problem to raise in the end."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+def _made(make_request: Callable[[], Q]) -> Q:
+    try:
+        return make_request()
+    except ValueError as error:
+        raise BadRequest(f"value cannot be sent: {error}") from None
+
+
+@cache
+def _method_of(request: Descriptor) -> MethodDescriptor:
+    """Return the method that a type of requests belongs to; each method has its own."""
+    for service in request.file.services_by_name.values():
+        for method in service.methods:
+            if method.input_type is request:
+                return method
+    raise LookupError(f"{request.full_name} is not the request of a method")
+
+
+def is_idempotent(method: MethodDescriptor) -> bool:
+    """Return whether a method may be repeated, by its declaration."""
+    level: int = method.GetOptions().idempotency_level
+    return level != MethodOptions.IDEMPOTENCY_UNKNOWN
