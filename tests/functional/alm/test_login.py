@@ -68,9 +68,9 @@ def test_an_expiring_session_is_refreshed_silently(machine, alm, double):
 
 
 def test_a_wrong_password_stores_nothing_and_is_not_retried(machine, alm):
-    result = machine.run(*LOGIN, alm.url, stdin="wrong\n")
+    result = machine.run(*LOGIN, alm.url, stdin="incorrect-horse\n")
     assert result.code == 1
-    assert "wrong" not in result.err
+    assert "incorrect-horse" not in result.err
     assert credentials_of(machine) == {}
     assert machine.ok("config", "get", "alm_url").out == "\n"
     assert alm.lines == ["POST /auth/login"]
