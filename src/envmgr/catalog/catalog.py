@@ -10,7 +10,7 @@ from envmgr.catalog.release import Location
 from envmgr.catalog.sources import package_source_of, source_of
 from envmgr.catalog.sources.kinds import KINDS, kind_of_url
 from envmgr.catalog.sources.source_context import Context
-from envmgr.kit.errors import CatalogError
+from envmgr.kit.errors import CatalogError, NetworkError
 from envmgr.kit.frozen import replace
 
 if TYPE_CHECKING:
@@ -91,7 +91,41 @@ class Catalog:
 
     def version_of_url(self, tool: str, version: str, platform: Platform, url: str) -> str | None:
         """Return the version whose archive a URL is, without network access; None if it names none."""
-        return url_versions.version_of_url(self.manifest(tool), version, platform, url)
+        manifest = self.manifest(tool)
+        if manifest.kind == "inline":  # its list is in the manifest, with tags and URLs of any form
+            listed = _version_in_list(manifest, self.listing(tool), version, platform, url, self._context)
+            if listed:
+                return listed
+        return url_versions.version_of_url(manifest, version, platform, url)
+
+    def is_version_certain(self, tool: str) -> bool:
+        """Return whether `version_of_url` is certain for one URL alone."""
+        return url_versions.is_certain(self.manifest(tool))
+
+    def version_by_list(self, tool: str, version: str, platform: Platform, url: str) -> str | None:
+        """Return the version for which the list of releases has a URL, preferably `version`; None without one.
+
+        Only lists that name the URLs of archives are read: templates and packages name versions themselves.
+        """
+        manifest = self.manifest(tool)
+        if not url_versions.has_listed_urls(manifest, version, platform):
+            return None
+        return _version_in_list(manifest, self.listing(tool), version, platform, url, self._context)
+
+    def version_by_cached_list(self, tool: str, version: str, platform: Platform, url: str) -> str | None:
+        """Return the version for which the cached list has a URL, as `version_by_list`, without a request."""
+        manifest = self.manifest(tool)
+        if not url_versions.has_listed_urls(manifest, version, platform):
+            return None
+        context = self._cached_context()
+        try:
+            listing = source_of(manifest.kind).listing(manifest, context)
+            return _version_in_list(manifest, listing, version, platform, url, context)
+        except (CatalogError, NetworkError):  # the list is not cached, or cannot be read
+            return None
+
+    def _cached_context(self) -> Context:
+        return replace(self._context, lists=self._context.lists.cached_only())
 
     @property
     def fallbacks(self) -> tuple[Fallback, ...]:
@@ -108,6 +142,17 @@ class Catalog:
     def _tool_lock(self, tool: str) -> threading.Lock:
         with self._guard:
             return self._busy.setdefault(tool, threading.Lock())
+
+
+def _version_in_list(
+    manifest: Manifest, listing: Listing, version: str, platform: Platform, url: str, context: Context
+) -> str | None:
+    source, own = source_of(manifest.kind), listing.release(version)
+    for release in (*([own] if own else []), *listing.releases):
+        artifact = source.artifact(manifest, release, platform, context)
+        if artifact and artifact.url == url:
+            return release.version
+    return None
 
 
 def open_catalog(

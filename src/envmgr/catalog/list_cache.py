@@ -79,6 +79,10 @@ class ListCache:
         self._outages: dict[str, NetworkError] = {}
         self._fallbacks: list[Fallback] = []
 
+    def cached_only(self) -> ListCache:
+        """Return the same cache without requests: lists that are not cached raise Offline."""
+        return ListCache(self._paths, self._http, offline=True, progress=self._progress)
+
     @property
     def fallbacks(self) -> tuple[Fallback, ...]:
         """The uses of cached data so far."""

@@ -117,6 +117,11 @@ class Manifest:
         """Return the archive's URL by the template; None without one or on an unsupported platform."""
         return self._text("download_url_template", version, tag, platform)
 
+    def has_template(self, version: str, platform: Platform) -> bool:
+        """Return whether a template gives the URL of a version's archive."""
+        fields = self._fields(version, platform)
+        return fields is not None and bool(fields.get("download_url_template"))
+
     def version_in_url(self, url: str, version: str, platform: Platform) -> str | None:
         """Return the version for which the template gives a URL; None if it gives it for none.
 
@@ -130,7 +135,8 @@ class Manifest:
         groups = match.groupdict() if match else {}
         if "version" in groups:
             return self.vendor + groups["version"]
-        return self.version_of(groups["tag"]) if "tag" in groups else None
+        named = self.version_of(groups["tag"]) if "tag" in groups else None
+        return named if named and self._bare(named)[:1].isdigit() else None  # a tag may have any name
 
     def asset(self, version: str, tag: str | None, platform: Platform) -> str | None:
         """Return the file name of the release for a platform; None if unknown."""

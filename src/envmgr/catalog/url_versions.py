@@ -24,6 +24,19 @@ def version_of_url(manifest: Manifest, version: str, platform: Platform, url: st
     return named
 
 
+def is_certain(manifest: Manifest) -> bool:
+    """Return whether a URL with a version cannot be of another one: not so for tags of repositories.
+
+    A repository may release several tools, with versions of their own, under one tag.
+    """
+    return manifest.kind != "github"
+
+
+def has_listed_urls(manifest: Manifest, version: str, platform: Platform) -> bool:
+    """Return whether the list of releases has the URLs of archives, which no template gives."""
+    return manifest.kind not in _READERS and not manifest.has_template(version, platform)
+
+
 def _github_version(manifest: Manifest, url: str) -> str | None:
     repository = re.escape(str(manifest.source["repo"]))
     match = re.search(rf"/{repository}/releases/download/([^/]+)/", url, re.IGNORECASE)

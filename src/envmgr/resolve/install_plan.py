@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from envmgr import versions
 from envmgr.install.installer import InstallJob
-from envmgr.kit.errors import LockOutOfDate, ProjectError, UnsupportedPlatform, UsageError
+from envmgr.kit.errors import InvalidRequest, LockOutOfDate, ProjectError, UnsupportedPlatform, UsageError
 from envmgr.kit.frozen import frozen, replace
+from envmgr.kit.http import urls
 from envmgr.lockformat.model import EMPTY, Artifact
 from envmgr.lockformat.names import key
 from envmgr.project import lockfile, lockfile_io
@@ -82,6 +83,7 @@ def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
     tool = canonical_names.require_name(context, item.tool)
     if not versions.is_folder_name(version) or not versions.parse_spec(version).exact:
         raise UsageError(f"{version!r} is not a full version", f"use `envmgr install {tool} 1.2.3 {url}`")
+    _check_url(context, tool, version, url)
     request = context.project.request(tool)
     matching = next((s for s in request.specs if versions.satisfies(version, s)), None) if request else None
     dotfile = context.project.file_of(request) if request and matching else None
@@ -92,6 +94,18 @@ def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
     if dotfile:  # what could not be recorded must not be installed first
         lock_update.apply(lock, [pin], dotfile)
     return Step(pin, dotfile)
+
+
+def _check_url(context: Context, tool: str, version: str, url: str) -> None:
+    """Raise InvalidRequest if a URL is the archive of another version: no lock accepts it as this one."""
+    if not context.catalog.is_version_certain(tool):
+        return
+    other = lock_consistency.other_version_of_url(context, tool, version, context.platform, url)
+    if other:
+        raise InvalidRequest(
+            f"{urls.redacted(url)} is the archive of {tool} {other}, not {version}",
+            f"run `envmgr install {tool} {other}`",
+        )
 
 
 def _known(lock: Lockfile, tool: str, version: str, platform: str, url: str) -> Artifact | None:

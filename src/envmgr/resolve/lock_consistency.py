@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr import versions
+from envmgr.install import store
 from envmgr.kit.platform import parse as parse_platform
 from envmgr.lockformat.names import key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from envmgr.kit.platform import Platform
     from envmgr.lockformat.model import Locked, Lockfile
     from envmgr.resolve.context import Context
 
@@ -26,9 +28,16 @@ def issues(context: Context, lock: Lockfile, wanted: Sequence[tuple[str, str]]) 
             continue
         if not matches(context, tool, spec, version):
             yield f"{tool}={spec}: locked version {version} does not match the request"
-        other = other_version(context, tool, version, locked)
-        if other:
-            yield f"{tool} {version}: the URLs are of version {other}"
+        yield from _url_issues(context, tool, version, locked)
+
+
+def _url_issues(context: Context, tool: str, version: str, locked: Locked) -> Iterator[str]:
+    others = other_versions(context, tool, version, locked)
+    if others and len(others) == len(locked.artifacts):
+        yield f"{tool} {version}: the URLs are of version {next(iter(others.values()))}"
+        return
+    for platform, other in sorted(others.items()):
+        yield f"{tool} {version}: the URL for {platform} is of version {other}"
 
 
 def matches(context: Context, tool: str, spec: str, version: str) -> bool:
@@ -48,16 +57,32 @@ def matches(context: Context, tool: str, spec: str, version: str) -> bool:
     return selection.winner is not None
 
 
-def other_version(context: Context, tool: str, version: str, locked: Locked) -> str | None:
-    """Return the version that the URLs of a locked version name if all of them are of another one.
+def other_versions(context: Context, tool: str, version: str, locked: Locked) -> dict[str, str]:
+    """Return, by platform, the other versions whose archives the URLs of a locked version are.
 
-    A single URL may be one that the user chose for a platform.
+    Where that is uncertain for a URL alone, all URLs of several platforms must be of other versions.
     """
-    if locked.plugin != context.catalog.manifest(tool).digest or len(locked.artifacts) == 1:
-        return None  # another manifest has other URLs
-    named = [
-        context.catalog.version_of_url(tool, version, parse_platform(platform), artifact.url)
+    if locked.plugin != context.catalog.manifest(tool).digest:
+        return {}  # another manifest has other URLs
+    others = {
+        platform: other
         for platform, artifact in locked.artifacts.items()
-    ]
-    others = [name for name in named if name and name != version and versions.compare(name, version) != 0]
-    return others[0] if others and len(others) == len(named) else None
+        if (other := other_version_of_url(context, tool, version, parse_platform(platform), artifact.url))
+    }
+    if context.catalog.is_version_certain(tool):
+        return others
+    return others if len(others) == len(locked.artifacts) > 1 else {}
+
+
+def other_version_of_url(
+    context: Context, tool: str, version: str, platform: Platform, url: str
+) -> str | None:
+    """Return the other version whose archive a URL is, without network access; None if it may be right.
+
+    Lists are read only for an archive that this machine would install.
+    """
+    named = context.catalog.version_of_url(tool, version, platform, url)
+    if named is None and platform == context.platform and not store.get(context.paths, tool, version):
+        named = context.catalog.version_by_cached_list(tool, version, platform, url)
+    is_same = named is None or named == version or versions.compare(named, version) == 0
+    return None if is_same else named

@@ -25,7 +25,7 @@ from envmgr.resolve.select_release import select_candidates
 from envmgr.resolve.unavailable import source_build_unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from envmgr.kit.platform import Platform
     from envmgr.project.dotfile import Dotfile
@@ -86,15 +86,21 @@ def pin(
         tool, spec = item
         version = _locked_version(context, lock, tool, spec) if tool not in refresh else None
         known = lock.locked(tool, version) if version else None
-        if version and known and lock_consistency.other_version(context, tool, version, known):
-            known = None
-        if version and known and is_good(known):
+        others = lock_consistency.other_versions(context, tool, version, known) if version and known else {}
+        if version and known and not others and is_good(known):
             return Pin(tool, spec, version, known)
+        known = _without(known, others) if known else None
         return _resolve_upstream(
             context, tool, spec, version or _preferred_version(lock, tool, spec), platforms, known
         )
 
     return map_parallel(resolve_one, wanted, WORKERS)
+
+
+def _without(known: Locked, platforms: Collection[str]) -> Locked | None:
+    """Return a locked version without the archives of some platforms; None without any."""
+    artifacts = {name: artifact for name, artifact in known.artifacts.items() if name not in platforms}
+    return replace(known, artifacts=artifacts) if artifacts else None
 
 
 def _locked_version(context: Context, lock: Lockfile, tool: str, spec: str) -> str | None:
@@ -160,7 +166,7 @@ def _manual_artifacts(context: Context, tool: str, version: str, known: Locked |
 
 def _preserve_manual_urls(context: Context, pin: Pin, known: Locked | None) -> Pin:
     """Return a pin with the locked archives whose URLs the user chose instead of the manifest's."""
-    if known is None or known.plugin != pin.locked.plugin or _is_of_other_version(context, pin, known):
+    if known is None or known.plugin != pin.locked.plugin:
         return pin
     chosen = {
         platform: artifact
@@ -168,19 +174,15 @@ def _preserve_manual_urls(context: Context, pin: Pin, known: Locked | None) -> P
         if platform in pin.locked.artifacts
         and pin.locked.artifacts[platform].url != artifact.url
         and not kind_of_url(artifact.url)
+        and not _is_of_other_version(context, pin, platform, artifact.url)
     }
     return replace(pin, locked=replace(pin.locked, artifacts={**pin.locked.artifacts, **chosen}))
 
 
-def _is_of_other_version(context: Context, pin: Pin, known: Locked) -> bool:
-    """Return whether upstream's list has all locked URLs for other versions; one may be the user's choice."""
-    listed = {
-        artifact.url
-        for release in context.catalog.listing(pin.tool).releases
-        if release.version != pin.version
-        for artifact in release.artifacts.values()
-    }
-    return len(known.artifacts) > 1 and all(artifact.url in listed for artifact in known.artifacts.values())
+def _is_of_other_version(context: Context, pin: Pin, platform: str, url: str) -> bool:
+    """Return whether upstream lists a locked URL for another version."""
+    other = context.catalog.version_by_list(pin.tool, pin.version, parse_platform(platform), url)
+    return other not in {None, pin.version}
 
 
 def locked_artifacts(context: Context, tool: str, version: str, artifacts: Mapping[str, Artifact]) -> Locked:

@@ -16,6 +16,12 @@ def undigested(sandbox):
     return sandbox
 
 
+def elsewhere(sandbox, version: str, name: str = "alpha") -> str:
+    """Return another URL of an archive, which the manifest has for no version."""
+    page = sandbox.server.pages[f"/{name}/{version}/{name}-{version}-linux-x64.tar.gz"]
+    return sandbox.server.add(f"/elsewhere/{version}.tar.gz", page.body)
+
+
 def url_of(sandbox, version: str, name: str = "alpha") -> str:
     return f"{sandbox.server.url}/{name}/{version}/{name}-{version}-linux-x64.tar.gz"
 
@@ -64,7 +70,7 @@ def test_a_changed_archive_at_a_locked_url_is_rejected_before_unpacking(undigest
 
 
 def test_an_installation_from_another_url_does_not_change_the_lock(undigested):
-    undigested.ok("install", "alpha", "1.0.0", url_of(undigested, "1.2.0"))
+    undigested.ok("install", "alpha", "1.0.0", elsewhere(undigested, "1.2.0"))
     undigested.write("alpha=1.0.0")
     result = undigested.run("install")
     assert result.code == 1
@@ -81,7 +87,7 @@ def test_an_installation_must_match_the_lock(sandbox):
     sandbox.ok("lock")
     lock = (sandbox.project / ".envmgr.lock").read_bytes()
     (sandbox.project / ".envmgr").rename(sandbox.project / "kept")
-    sandbox.ok("install", "alpha", "1.0.0", url_of(sandbox, "1.2.0"))
+    sandbox.ok("install", "alpha", "1.0.0", elsewhere(sandbox, "1.2.0"))
     (sandbox.project / "kept").rename(sandbox.project / ".envmgr")
     result = sandbox.run("install", "--locked", "--json")
     assert (result.code, result.json["code"]) == (1, "digest-mismatch")
@@ -105,7 +111,7 @@ def test_an_archive_chosen_by_url_stays_locked(sandbox):
 
 def test_an_unlisted_version_can_be_used_after_installation_by_url(sandbox):
     sandbox.publish("alpha", ("1.0.0",))
-    sandbox.ok("install", "alpha", "3.0.0", url_of(sandbox, "1.0.0"))
+    sandbox.ok("install", "alpha", "3.0.0", elsewhere(sandbox, "1.0.0"))
     sandbox.ok("use", "alpha", "3.0.0")
     assert set(here(sandbox, "3.0.0")) == {"url", "sha256", "size"}
     assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"

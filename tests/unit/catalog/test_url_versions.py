@@ -22,6 +22,7 @@ PYPI = {"source": {"kind": "pypi", "package": "x"}}
         ({**TEMPLATE, "download_url_template": BASE}, "https://x/v1.2/x-1.2-macos-x64.tar.gz", None),
         ({**TEMPLATE, "download_url_template": BASE}, "https://mine/v1.2/x-1.2-linux-x64.tar.gz", None),
         ({**TEMPLATE, "download_url_template": "https://x/{tag}/x.zip"}, "https://x/v2.0/x.zip", "2.0"),
+        ({**TEMPLATE, "download_url_template": "https://x/{tag}/x.zip"}, "https://x/release-9/x.zip", None),
         ({**TEMPLATE, "download_url_template": "https://x/{major}/x.zip"}, "https://x/2/x.zip", None),
         (GITHUB, "https://github.com/o/x/releases/download/v2.0/x-linux", "2.0"),
         (GITHUB, "https://github.com/other/x/releases/download/v2.0/x-linux", None),
