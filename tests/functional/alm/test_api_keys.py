@@ -16,14 +16,14 @@ def with_key(key):
 
 
 def test_a_key_is_printed_alone_and_can_push_only_to_its_app(ada):
-    result = ada.ok("alm", "keys", "create", "shop CI", "--app", "shop", "--expires", "90d")
-    key = result.out.removesuffix("\n")
+    made = ada.ok("alm", "keys", "create", "shop CI", "--app", "shop", "--expires", "90d")
+    key = made.out.removesuffix("\n")
     assert key.startswith("evm_")
     assert key.split() == [key]
-    assert key not in result.err
-    assert "shop CI" in result.err
-    assert "(scopes apps:read, versions:read, versions:write; apps shop; expires 20" in result.err
-    assert "will not be shown again" in result.err
+    assert key not in made.err
+    assert "shop CI" in made.err
+    assert "(scopes apps:read, versions:read, versions:write; apps shop; expires 20" in made.err
+    assert "will not be shown again" in made.err
     job = with_key(key)
     ada.ok("alm", "push", "--app", "shop", "--tag", "of-a-key", env=job)
     assert ada.run("alm", "push", "--app", "billing", "--tag", "1", env=job).code == 1
@@ -31,18 +31,18 @@ def test_a_key_is_printed_alone_and_can_push_only_to_its_app(ada):
 
 
 def test_a_quiet_key_is_still_printed(ada):
-    result = ada.ok("alm", "keys", "create", "quiet", "--quiet")
-    assert (result.out[:4], result.err) == ("evm_", "")
+    made = ada.ok("alm", "keys", "create", "quiet", "--quiet")
+    assert (made.out[:4], made.err) == ("evm_", "")
 
 
 def test_requested_scopes_limit_the_key_to_deployments(ada):
     scopes = ["apps:read", "versions:read", "versions:write", "deployments:read", "deployments:write"]
     words = [word for scope in scopes for word in ("--scope", scope)]
-    document = answer(ada, "keys", "create", "deployer", *words)
-    assert document["schema"] == "envmgr/alm-keys-create/1"
-    assert (document["key"]["scopes"], document["key"]["apps"]) == (sorted(scopes), None)
-    assert document["key"]["expires_at"] is None
-    job = with_key(document["key"]["key"])
+    made = answer(ada, "keys", "create", "deployer", *words)
+    assert made["schema"] == "envmgr/alm-keys-create/1"
+    assert (made["key"]["scopes"], made["key"]["apps"]) == (sorted(scopes), None)
+    assert made["key"]["expires_at"] is None
+    job = with_key(made["key"]["key"])
     ada.ok("alm", "push", "--app", "billing", "--tag", "keyed", env=job)
     ada.ok("alm", "deploy", "billing@keyed", "--env", "keyed", "--status", "successful", env=job)
 
@@ -58,44 +58,44 @@ def test_a_key_registers_new_apps_only_with_the_scope(ada):
 
 
 def test_a_key_is_listed_without_its_secret_and_revoked_after_confirmation(ada):
-    document = answer(ada, "keys", "create", "short", "--app", "shop", "--expires", "12h")["key"]
-    job, id_ = with_key(document["key"]), str(document["id"])
+    made = answer(ada, "keys", "create", "short", "--app", "shop", "--expires", "12h")["key"]
+    job, id_ = with_key(made["key"]), str(made["id"])
     ada.ok("alm", "whoami", env=job)
     (row,) = [line for line in ada.ok("alm", "keys", "list").out.splitlines() if line.startswith(f"{id_} ")]
     assert row.split()[1] == "short"
-    (versions,) = [
-        key for key in answer(ada, "keys", "list", "--limit", "0")["keys"] if key["id"] == document["id"]
+    (listed,) = [
+        key for key in answer(ada, "keys", "list", "--limit", "0")["keys"] if key["id"] == made["id"]
     ]
-    assert "key" not in versions
+    assert "key" not in listed
     unasked = ada.run("alm", "keys", "revoke", id_)
     assert (unasked.code, "pass --yes" in unasked.err) == (2, True)
     assert f"revoking key {id_} (short) requires confirmation" in unasked.err
     ada.ok("alm", "whoami", env=job)
     assert ada.ok("alm", "keys", "revoke", id_, "--yes").out == f"revoked key {id_} (short)\n"
     assert ada.run("alm", "whoami", env=job).code == 1
-    revocation = ada.run("alm", "keys", "revoke", id_, "--yes")
-    assert (revocation.code, "envmgr alm keys list" in revocation.err) == (1, True)
+    gone = ada.run("alm", "keys", "revoke", id_, "--yes")
+    assert (gone.code, "envmgr alm keys list" in gone.err) == (1, True)
 
 
 def test_a_key_cannot_exceed_the_scopes_of_its_creator(ada, world):
     with world.daemon.wire(world.token()) as wire:
         user = {"username": "viv", "password": "a long pass phrase", "role": "viewer"}
         assert wire.ask("POST", "/users", user).status == 201
-    environment = with_key("")
+    away = with_key("")
     sign_in = ["alm", "login", ada.variables["ENVMGR_ALM_URL"], "-u", "viv", "--password-stdin"]
-    ada.ok(*sign_in, stdin="a long pass phrase\n", env=environment)
-    result = ada.run("alm", "keys", "create", "more", env=environment)
-    assert (result.code, result.out) == (1, "")
-    assert "cannot grant scopes you do not have: versions:write" in result.err
-    assert "cannot exceed your own permissions" in result.err
-    ada.ok("alm", "keys", "create", "reading", "--scope", "versions:read", env=environment)
+    ada.ok(*sign_in, stdin="a long pass phrase\n", env=away)
+    refused = ada.run("alm", "keys", "create", "more", env=away)
+    assert (refused.code, refused.out) == (1, "")
+    assert "cannot grant scopes you do not have: versions:write" in refused.err
+    assert "cannot exceed your own permissions" in refused.err
+    ada.ok("alm", "keys", "create", "reading", "--scope", "versions:read", env=away)
 
 
 def test_a_key_cannot_create_keys(ada):
     job = with_key(ada.ok("alm", "keys", "create", "parent").out.strip())
-    result = ada.run("alm", "keys", "create", "child", env=job)
-    assert (result.code, result.out) == (1, "")
-    assert "API keys require an interactive login (`envmgr alm login`)" in result.err
+    refused = ada.run("alm", "keys", "create", "child", env=job)
+    assert (refused.code, refused.out) == (1, "")
+    assert "API keys require an interactive login (`envmgr alm login`)" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_a_key_cannot_create_keys(ada):
     ],
 )
 def test_invalid_options_are_rejected_before_any_request(ada, words, message):
-    result = ada.run("alm", "keys", "create", "odd", *words, env={"ENVMGR_ALM_URL": "http://127.0.0.1:1"})
-    assert (result.code, result.out) == (2, "")
-    assert message in result.err
+    refused = ada.run("alm", "keys", "create", "odd", *words, env={"ENVMGR_ALM_URL": "http://127.0.0.1:1"})
+    assert (refused.code, refused.out) == (2, "")
+    assert message in refused.err
 
 
 def test_a_key_for_an_unknown_app_is_not_created(ada):
-    result = ada.run("alm", "keys", "create", "odd", "--app", "shpo")
-    assert (result.code, result.out) == (1, "")
-    assert "did you mean shop?" in result.err
+    refused = ada.run("alm", "keys", "create", "odd", "--app", "shpo")
+    assert (refused.code, refused.out) == (1, "")
+    assert "did you mean shop?" in refused.err

@@ -21,8 +21,8 @@ def answer(machine, *words):
 
 
 def test_an_app_is_created_changed_and_deleted(ada):
-    document = answer(ada, "apps", "create", "made", "--description", "One", "--version", "0.1")["app"]
-    assert document["version"]["tag"] == "0.1"
+    made = answer(ada, "apps", "create", "made", "--description", "One", "--version", "0.1")["app"]
+    assert made["version"]["tag"] == "0.1"
     assert ada.ok("alm", "apps", "update", "made", "--name", "remade").out == "updated remade\n"
     assert answer(ada, "apps", "show", "remade")["app"]["description"] == "One"
     assert ada.ok("alm", "apps", "delete", "remade", "--yes").out == "deleted remade\n"
@@ -32,9 +32,9 @@ def test_an_app_is_created_changed_and_deleted(ada):
 def test_a_deployed_app_is_deleted_only_with_force(ada):
     ada.ok("alm", "apps", "create", "forced", "--version", "1")
     ada.ok("alm", "deploy", "forced@1", "--env", "forced", "--status", "successful")
-    result = ada.run("alm", "apps", "delete", "forced", "--yes")
-    assert result.code == 1
-    assert "--force" in result.err.splitlines()[-1]
+    refused = ada.run("alm", "apps", "delete", "forced", "--yes")
+    assert refused.code == 1
+    assert "--force" in refused.err.splitlines()[-1]
     ada.ok("alm", "apps", "delete", "forced", "--yes", "--force")
 
 
@@ -44,9 +44,9 @@ def test_a_version_is_created_from_files_changed_and_deleted(ada):
     (ada.project / "dotfile").write_text(lock["dotfile"])
     ada.ok("alm", "apps", "create", "byhand")
     words = ["--lock", "lock", "--dotfile", "dotfile", "--artifact", "it=@lock", "--commit", "abcdef1"]
-    document = answer(ada, "versions", "create", "byhand@1", *words)["version"]
-    assert [tool["version"] for tool in document["toolchain"]["tools"]] == ["20.11.1", "3.11.7"]
-    assert document["artifacts"][0]["digest"] == document["toolchain"]["lock_digest"]
+    made = answer(ada, "versions", "create", "byhand@1", *words)["version"]
+    assert [tool["version"] for tool in made["toolchain"]["tools"]] == ["20.11.1", "3.11.7"]
+    assert made["artifacts"][0]["digest"] == made["toolchain"]["lock_digest"]
     ada.ok("alm", "versions", "update", "byhand", "1", "--changelog", "Two\nlines")
     assert "  changelog  Two\n             lines\n" in ada.ok("alm", "versions", "show", "byhand@1").out
     assert ada.ok("alm", "versions", "delete", "byhand@1", "--yes").out == "deleted byhand@1\n"
@@ -66,11 +66,11 @@ def test_a_tag_with_slashes_works_through_the_whole_lifecycle(ada, world):
             ada.ok("alm", "push", "--app", "slashed", "--commit", world.commits[0], "--json", env=github).out
         )
         assert (pushed["tag"], pushed["version"]["tag"], pushed["status"]) == (tag, tag, "created")
-    versions = answer(ada, "versions", "list", "--app", "slashed")["versions"]
-    assert [version["tag"] for version in versions] == ["sub/v1.0.0", "release/3.0"]
+    listed = answer(ada, "versions", "list", "--app", "slashed")["versions"]
+    assert [version["tag"] for version in listed] == ["sub/v1.0.0", "release/3.0"]
     assert ada.ok("alm", "versions", "show", "slashed@release/3.0").out.startswith("slashed@release/3.0")
-    result = answer(ada, "deploy", "slashed@release/3.0", "--env", "slashes", "--status", "successful")
-    assert result["deployment"]["tag"] == "release/3.0"
+    done = answer(ada, "deploy", "slashed@release/3.0", "--env", "slashes", "--status", "successful")
+    assert done["deployment"]["tag"] == "release/3.0"
     ada.ok("alm", "deploy", "slashed", "sub/v1.0.0", "--env", "slashes2", "--status", "successful")
     assert "release/3.0" in ada.ok("alm", "status", "--env", "slashes").out
     assert "slashed@release/3.0" in ada.ok("alm", "affected", "nodejs", "<20.11.1", "--env", "slashes").out
@@ -88,12 +88,12 @@ def test_a_tag_with_slashes_works_through_the_whole_lifecycle(ada, world):
 
 def test_an_environment_is_created_only_with_an_option_if_it_differs_in_case(ada):
     ada.ok("alm", "apps", "create", "cased", "--version", "1")
-    result, arrow, *_ = ada.ok("alm", "deploy", "cased@1", "--env", "cased").out.splitlines()
-    assert result == "created environment cased"
+    made, arrow, *_ = ada.ok("alm", "deploy", "cased@1", "--env", "cased").out.splitlines()
+    assert made == "created environment cased"
     assert "cased: pending" in arrow
-    failure = ada.run("alm", "deploy", "cased@1", "--env", "Cased")
-    assert failure.code == 1
-    assert "hint: use `--env cased`, or pass `--new-env` to create Cased" in failure.err
+    refused = ada.run("alm", "deploy", "cased@1", "--env", "Cased")
+    assert refused.code == 1
+    assert "hint: use `--env cased`, or pass `--new-env` to create Cased" in refused.err
     same = ada.run("alm", "deploy", "cased@1", "--env", "Cased", "--new-env")
     assert same.code == 1
     assert "already being deployed to cased" in same.err
@@ -101,15 +101,15 @@ def test_an_environment_is_created_only_with_an_option_if_it_differs_in_case(ada
 
 def test_a_deployment_is_advanced_promoted_and_retired(ada):
     ada.ok("alm", "apps", "create", "walked", "--version", "1")
-    _, *steps = ada.ok("alm", "deploy", "walked@1", "--env", "one").out.splitlines()
-    assert steps[0].startswith("pending walked@1 -> one: pending")
-    assert steps[1].startswith("next: envmgr alm deployments update ")
-    id_ = steps[1].split()[5]
+    _, *begun = ada.ok("alm", "deploy", "walked@1", "--env", "one").out.splitlines()
+    assert begun[0].startswith("pending walked@1 -> one: pending")
+    assert begun[1].startswith("next: envmgr alm deployments update ")
+    id_ = begun[1].split()[5]
     active = ada.run("alm", "deploy", "walked@1", "--env", "one")
     assert active.code == 1
     assert f"deployment {id_}" in active.err
-    result = answer(ada, "deployments", "update", id_, "--status", "successful", "--reason", "fine")
-    assert result["steps"] == ["in_progress", "successful"]
+    done = answer(ada, "deployments", "update", id_, "--status", "successful", "--reason", "fine")
+    assert done["steps"] == ["in_progress", "successful"]
     promoted = answer(ada, "deploy", "walked:one", "--env", "two", "--status", "successful")
     assert promoted["deployment"]["environment"] == "two"
     ada.ok("alm", "deployments", "update", id_, "--status", "superseded")
@@ -135,10 +135,10 @@ def test_a_deployment_that_requires_approval_waits_for_another_user(ada, world):
 
 def test_repeating_a_command_continues_an_unfinished_deployment(ada):
     ada.ok("alm", "apps", "create", "left", "--version", "1")
-    deployment = answer(ada, "deploy", "left@1", "--env", "left")["deployment"]
-    result = answer(ada, "deploy", "left@1", "--env", "left", "--status", "successful")
-    assert result["resumed"]
-    assert (result["deployment"]["id"], result["deployment"]["status"]) == (deployment["id"], "successful")
+    begun = answer(ada, "deploy", "left@1", "--env", "left")["deployment"]
+    done = answer(ada, "deploy", "left@1", "--env", "left", "--status", "successful")
+    assert done["resumed"]
+    assert (done["deployment"]["id"], done["deployment"]["status"]) == (begun["id"], "successful")
     assert not answer(ada, "deploy", "left@1", "--env", "left", "--status", "successful")["resumed"]
 
 
@@ -162,9 +162,9 @@ def test_the_log_has_actors_and_changes(ada, world):
 
 @pytest.mark.parametrize("follow", [[], ["--follow", "--limit", "0"]], ids=str)
 def test_an_unknown_entry_type_is_an_error_with_suggestions(ada, follow):
-    result = ada.run("alm", "audit", "--type", "AppCreate", *follow)
-    assert (result.code, result.out) == (1, "")
-    assert "did you mean AppCreated?" in result.err
+    refused = ada.run("alm", "audit", "--type", "AppCreate", *follow)
+    assert (refused.code, refused.out) == (1, "")
+    assert "did you mean AppCreated?" in refused.err
 
 
 def test_the_log_is_followed_live(ada):
@@ -194,10 +194,10 @@ def test_the_log_is_verified_against_saved_checkpoints(ada, world):
     world.daemon.settle(world.token())
     ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
     assert len(json.loads((ada.project / "kept.json").read_text())) == 2
-    environment = {"ENVMGR_ALM_URL": "", "ENVMGR_ALM_TOKEN": ""}
+    away = {"ENVMGR_ALM_URL": "", "ENVMGR_ALM_TOKEN": ""}
     words = ["alm", "audit", "--verify", "--file", "log"]
-    assert ada.ok(*words, env=environment).out.startswith("OK: ")
-    older = ada.run(*words, "--checkpoint", "kept.json", env=environment)
+    assert ada.ok(*words, env=away).out.startswith("OK: ")
+    older = ada.run(*words, "--checkpoint", "kept.json", env=away)
     assert (older.code, "truncated" in older.out) == (1, True)
 
 

@@ -83,8 +83,8 @@ def test_next_steps_of_blocked_and_pending_deployments_name_the_required_role(ad
     (waiting,) = json.loads(ada.ok("alm", "deployments", "list", "--env", "asks", "--json").out)[
         "deployments"
     ]
-    result = ada.run("alm", "deployments", "update", str(waiting["id"]), "--status", "in_progress")
-    assert "hint: another user approves it with" in result.err
+    refused = ada.run("alm", "deployments", "update", str(waiting["id"]), "--status", "in_progress")
+    assert "hint: another user approves it with" in refused.err
 
 
 def test_the_sign_in_hint_names_the_server(machine, alm):
@@ -106,6 +106,6 @@ def test_a_long_retry_delay_is_formatted_in_minutes(ada):
     words = ("alm", "login", "-u", "unknown", "--password-stdin")
     for _ in range(5):
         ada.run(*words, stdin=f"not {ADMIN_PASSWORD}\n")
-    result = ada.run(*words, stdin="again\n", env={"ENVMGR_HTTP_RETRIES": "0"})
-    assert "too many failed sign-ins; retry in 15 minutes" in result.err
-    assert "hint: wait 15 minutes and retry" in result.err
+    refused = ada.run(*words, stdin="again\n", env={"ENVMGR_HTTP_RETRIES": "0"})
+    assert "too many failed sign-ins; retry in 15 minutes" in refused.err
+    assert "hint: wait 15 minutes and retry" in refused.err

@@ -206,12 +206,12 @@ def test_a_push_from_a_subdirectory_sends_the_same_files(ci, double):
 def test_tag_and_app_can_be_passed_outside_of_a_repository(ci, double, tmp_path):
     bare = tmp_path / "bare"
     bare.mkdir()
-    options = {"cwd": bare, "env": {"GIT_CEILING_DIRECTORIES": str(tmp_path)}}
-    result = ci.run("alm", "push", **options)
+    where = {"cwd": bare, "env": {"GIT_CEILING_DIRECTORIES": str(tmp_path)}}
+    result = ci.run("alm", "push", **where)
     assert result.code == 1
     assert "not a git repository" in result.err
     assert "--tag" in result.err
-    ci.ok("alm", "push", "--app", "thing", "--tag", "v1", **options)
+    ci.ok("alm", "push", "--app", "thing", "--tag", "v1", **where)
     assert double.versions["thing", "v1"]["commit"] == ""
 
 

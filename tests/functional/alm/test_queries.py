@@ -33,8 +33,8 @@ def test_status_of_one_environment_and_app_and_as_json(ada):
     result = document(ada.ok("alm", "status", "--env", "prod", "--app", "shop", "--json"), "status")
     assert result["apps"] == [{"app": "shop", "differs": False, "behind": []}]
     assert {place["environment"] for place in result["matrix"]["placements"]} == {"prod"}
-    full_status = document(ada.ok("alm", "status", "--json"), "status")
-    assert {"app": "shop", "differs": True, "behind": ["prod"]} in full_status["apps"]
+    whole = document(ada.ok("alm", "status", "--json"), "status")
+    assert {"app": "shop", "differs": True, "behind": ["prod"]} in whole["apps"]
 
 
 def test_a_misspelt_environment_has_a_suggestion(ada):
@@ -126,12 +126,12 @@ def test_checkout_writes_the_deployed_lock(ada):
     assert result.out == "wrote .envmgr and .envmgr.lock from shop@1.3\nnext: envmgr install --locked\n"
     assert (ada.project / ".envmgr").read_text() == DOTFILE
     assert (ada.project / ".envmgr.lock").read_text() == LOCK.format(**OLD)
-    failure = ada.run("alm", "checkout", "shop@1.4")
-    assert failure.code == 1
-    assert ".envmgr.lock already exist" in failure.err
+    refused = ada.run("alm", "checkout", "shop@1.4")
+    assert refused.code == 1
+    assert ".envmgr.lock already exist" in refused.err
     old, new = OLD["nodejs"], NEW["nodejs"]
-    assert f'  .envmgr.lock: - "nodejs": "{old}",\n' in failure.err
-    assert f'  .envmgr.lock: + "nodejs": "{new}",\n' in failure.err
+    assert f'  .envmgr.lock: - "nodejs": "{old}",\n' in refused.err
+    assert f'  .envmgr.lock: + "nodejs": "{new}",\n' in refused.err
     assert (ada.project / ".envmgr.lock").read_text() == LOCK.format(**OLD)
     forced = document(ada.ok("alm", "checkout", "shop", "1.4", "--force", "--json"), "checkout")
     assert forced["changed"] == [str(ada.project / ".envmgr.lock")]
@@ -162,9 +162,9 @@ def test_records_are_printed(ada):
     assert "shop@1.4" in output
     version = document(ada.ok("alm", "versions", "show", "shop:prod", "--json"), "versions-show")["version"]
     assert [tool["version"] for tool in version["toolchain"]["tools"]] == ["20.9.0", "3.11.9"]
-    listing = ada.ok("alm", "versions", "list", "--limit", "1")
-    assert len(listing.out.splitlines()) == 1
-    assert "use `--limit N` for more" in listing.err
+    listed = ada.ok("alm", "versions", "list", "--limit", "1")
+    assert len(listed.out.splitlines()) == 1
+    assert "use `--limit N` for more" in listed.err
     failed = document(
         ada.ok("alm", "deployments", "list", "--status", "failed", "--json"), "deployments-list"
     )

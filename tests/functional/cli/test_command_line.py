@@ -37,8 +37,8 @@ def parts(sandbox):
 
 def test_a_plugin_is_added_from_its_parts_and_used(sandbox, parts):
     sandbox.ok("plugin", "add", "nodejs", *parts)
-    manifest = json.loads((sandbox.home / "plugins" / "nodejs.json").read_text())
-    assert list(manifest) == ["name", "versions_url", "bin_path_template", "download_url_template"]
+    written = json.loads((sandbox.home / "plugins" / "nodejs.json").read_text())
+    assert list(written) == ["name", "versions_url", "bin_path_template", "download_url_template"]
     sandbox.ok("install", "nodejs", "latest")
     assert sandbox.ok("list").out.split() == ["nodejs", "20.2.0"]
     sandbox.ok("install", "nodejs", "^18.0.0")
@@ -148,8 +148,8 @@ def test_why_explains_the_decision(two_tools):
     young = two_tools.ok("why", "alpha", env={"ENVMGR_MINIMUM_RELEASE_AGE": "99999d"}).out
     assert "newer than minimum_release_age" in young
     two_tools.server.close()
-    environment = two_tools.ok("why", "alpha", env={"ENVMGR_HTTP_RETRIES": "0", "ENVMGR_OFFLINE": "1"}).out
-    assert "alpha 1.1.0" in environment
+    away = two_tools.ok("why", "alpha", env={"ENVMGR_HTTP_RETRIES": "0", "ENVMGR_OFFLINE": "1"}).out
+    assert "alpha 1.1.0" in away
     assert two_tools.run("why", "nodejs").code == 1
 
 
@@ -375,10 +375,10 @@ def test_ctrl_c_during_a_download_ends_at_once_without_a_traceback(two_tools):
         assert time.monotonic() < limit
         time.sleep(0.02)
     time.sleep(0.2)
-    start = time.monotonic()
+    sent = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=30)
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - sent < 15
     assert process.returncode == -signal.SIGINT
     assert error.splitlines()[-1] == "interrupted"
     assert "Traceback" not in error
@@ -400,7 +400,7 @@ def on_terminal(sandbox, *words, columns=60, env=None, stop=None):
         start_new_session=True,
     )
     os.close(slave)
-    output = b""
+    seen = b""
     while True:
         try:
             block = os.read(master, 1 << 16)
@@ -408,22 +408,22 @@ def on_terminal(sandbox, *words, columns=60, env=None, stop=None):
             break
         if not block:
             break
-        output += block
-        if stop and stop in output:
+        seen += block
+        if stop and stop in seen:
             process.send_signal(signal.SIGINT)
             stop = None
     os.close(master)
-    return process.wait(30), output.decode(errors="replace")
+    return process.wait(30), seen.decode(errors="replace")
 
 
 @POSIX
 def test_progress_fits_a_narrow_terminal_and_is_erased(two_tools):
     page = two_tools.server.page("/alpha/1.1.0/alpha-1.1.0-linux-x64.tar.gz")
     page.faults.append(faults.stalled(after=10))
-    code, output = on_terminal(two_tools, "install", "alpha", stop=b"downloading")
+    code, seen = on_terminal(two_tools, "install", "alpha", stop=b"downloading")
     assert code == -signal.SIGINT
-    assert output.rindex("\x1b[?25h") > output.rindex("\x1b[?25l")
-    assert output.rstrip().endswith("interrupted")
+    assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
+    assert seen.rstrip().endswith("interrupted")
 
 
 @POSIX
@@ -434,8 +434,8 @@ def test_progress_fits_a_narrow_terminal_and_is_erased(two_tools):
 )
 def test_colours_are_used_only_on_terminals_that_allow_them(two_tools, env, coloured):
     two_tools.ok("install")
-    _, output = on_terminal(two_tools, "list", env=env)
-    assert ("\x1b[" in output) is coloured
+    _, seen = on_terminal(two_tools, "list", env=env)
+    assert ("\x1b[" in seen) is coloured
     piped = two_tools.ok("list", env=env).out
     assert ("\x1b[" in piped) is ("CLICOLOR_FORCE" in env)
 
@@ -443,10 +443,10 @@ def test_colours_are_used_only_on_terminals_that_allow_them(two_tools, env, colo
 @POSIX
 @pytest.mark.parametrize("env", [{"CI": "1"}, {"TERM": "dumb"}], ids=str)
 def test_progress_in_a_log_is_plain_lines(two_tools, env):
-    code, output = on_terminal(two_tools, "install", env={**env, "NO_COLOR": "1"})
+    code, seen = on_terminal(two_tools, "install", env={**env, "NO_COLOR": "1"})
     assert code == 0
-    assert "alpha 1.1.0: downloading (" in output
-    assert "\x1b" not in output
+    assert "alpha 1.1.0: downloading (" in seen
+    assert "\x1b" not in seen
 
 
 @POSIX
@@ -457,10 +457,8 @@ def test_progress_in_a_log_is_plain_lines(two_tools, env):
 )
 def test_no_line_is_wider_than_the_terminal(two_tools, words):
     two_tools.ok("install")
-    _, output = on_terminal(two_tools, *words, columns=60, env={"NO_COLOR": "1", "CI": "1"})
-    lines = [
-        line for line in output.splitlines() if str(two_tools.root)[:20] not in line and "://" not in line
-    ]
+    _, seen = on_terminal(two_tools, *words, columns=60, env={"NO_COLOR": "1", "CI": "1"})
+    lines = [line for line in seen.splitlines() if str(two_tools.root)[:20] not in line and "://" not in line]
     assert lines
     assert max(map(len, lines)) <= 60
 
@@ -472,8 +470,8 @@ def test_settings_and_tools_are_described_whole_on_a_narrow_terminal(two_tools, 
         ("config", [setting.description for setting in SETTINGS.values()]),
         ("plugin", ["Python, built to run from any directory (python-build-standalone)"]),
     ):
-        _, output = on_terminal(two_tools, command, "list", columns=columns, env={"NO_COLOR": "1"})
-        words = " ".join(output.split())
+        _, seen = on_terminal(two_tools, command, "list", columns=columns, env={"NO_COLOR": "1"})
+        words = " ".join(seen.split())
         assert [text for text in texts if text not in words] == []
 
 

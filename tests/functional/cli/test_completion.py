@@ -37,9 +37,9 @@ def _copy_as_package(box):
     """Install a version of `github:o/t`, a tool with a colon in its name."""
     from envmgr.kit.paths import file_name
 
-    installed_version = box.home / "installs" / "alpha" / "1.1.0"
+    known = box.home / "installs" / "alpha" / "1.1.0"
     copy = box.home / "installs" / file_name("github:o/t") / "3.0.0"
-    shutil.copytree(installed_version, copy)
+    shutil.copytree(known, copy)
     receipt = copy / ".envmgr-receipt.json"
     receipt.write_text(receipt.read_text().replace('"alpha"', '"github:o/t"').replace("1.1.0", "3.0.0"))
 
@@ -66,13 +66,13 @@ class Terminal:
 
     def until(self, pattern, seconds=30):
         """Return the output up to a pattern."""
-        output, limit = "", time.monotonic() + seconds
-        while not re.search(pattern, output):
+        seen, limit = "", time.monotonic() + seconds
+        while not re.search(pattern, seen):
             left = limit - time.monotonic()
-            assert left > 0, f"no {pattern!r} in {output!r}"
+            assert left > 0, f"no {pattern!r} in {seen!r}"
             if select.select([self.master], [], [], min(left, 0.2))[0]:
-                output += os.read(self.master, 1 << 16).decode(errors="replace")
-        return output
+                seen += os.read(self.master, 1 << 16).decode(errors="replace")
+        return seen
 
     def close(self):
         os.killpg(self.process.pid, signal.SIGKILL)

@@ -42,8 +42,8 @@ def check_error(steady, result, directory, hint):
 def test_a_full_disk_is_named_and_loses_nothing(steady, home, place):
     size = "4k,nr_inodes=2" if place == "locks" else "64k"
     result = limited_mounts.run(steady.sandbox, limited_mounts.full(home / place, size), "install", "--json")
-    directory = home if place == "staging" else home / place
-    check_error(steady, result, directory, "free some disk space")
+    named = home if place == "staging" else home / place
+    check_error(steady, result, named, "free some disk space")
     steady.recovers()
 
 

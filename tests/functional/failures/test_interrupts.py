@@ -85,10 +85,10 @@ def test_an_interrupted_download_ends_at_once_and_resumes_later(steady, page, nu
     process = steady.sandbox.start("install", env=PATIENT)
     until(lambda: received(steady) > 0, process)
     assert interrupted(steady, process, number, code, word) < AT_ONCE
-    size = received(steady)
+    there = received(steady)
     page.faults.clear()
     steady.recovers()
-    assert ranges(steady) == [None, f"bytes={size}-"]
+    assert ranges(steady) == [None, f"bytes={there}-"]
 
 
 @SIGNALS

@@ -320,8 +320,8 @@ def test_an_unknown_host_is_named(steady):
 
 def test_an_unreachable_server_is_named(steady):
     steady.again()
-    with Server() as closed_server:
-        url = closed_server.url
+    with Server() as gone:
+        url = gone.url
     steady.sandbox.add_manifest(
         {**steady.sandbox.manifest("alpha", ("alpha",)), "versions_url": f"{url}/index.json"}
     )

@@ -26,12 +26,12 @@ while True:
 
 @pytest.fixture
 def box(tmp_path):
-    toolbox = Toolbox(tmp_path)
+    made = Toolbox(tmp_path)
     for version in ("18.0.0", "20.1.0", "22.0.0"):
-        toolbox.install("nodejs", version, ["node", "npm"], env={"NODE_ROOT": "{home}"})
-    toolbox.request("nodejs=20.1.0\n")
-    toolbox.reshim()
-    return toolbox
+        made.install("nodejs", version, ["node", "npm"], env={"NODE_ROOT": "{home}"})
+    made.request("nodejs=20.1.0\n")
+    made.reshim()
+    return made
 
 
 @pytest.fixture
@@ -85,10 +85,10 @@ def test_edits_in_quick_succession_are_all_detected(box):
 def test_an_edit_in_the_same_clock_tick_as_the_plan_is_detected(box):
     """An edit with the plan's own time may be later than its reading."""
     assert box.output("node") == "nodejs 20.1.0 node"
-    plan_path = plan.path_of(box.paths, str(box.project), "node")
+    made = plan.path_of(box.paths, str(box.project), "node")
     file = box.project / ".envmgr"
     file.write_text("nodejs=22.0.0\n")
-    moment = os.stat(plan_path).st_mtime_ns
+    moment = os.stat(made).st_mtime_ns
     os.utime(file, ns=(moment, moment))
     assert box.output("node") == "nodejs 22.0.0 node"
 
@@ -161,9 +161,9 @@ def test_an_override_of_an_unrequested_tool_is_detected(warm):
 
 def test_a_removed_version_is_not_run(warm):
     warm.uninstall("nodejs", "20.1.0")
-    result = warm.run(warm.shim("node"))
-    assert result.returncode == 127
-    assert "nodejs 20.1.0 is not installed" in result.stderr
+    done = warm.run(warm.shim("node"))
+    assert done.returncode == 127
+    assert "nodejs 20.1.0 is not installed" in done.stderr
 
 
 def test_removal_of_a_tool_with_variables_is_detected(warm):
@@ -231,8 +231,8 @@ def test_a_working_directory_with_dots_is_resolved_first(warm):
     warm.output("node", inner)
     path = f"{inner}/../"
     for pwd in (path, path.rstrip("/"), f"{inner}/../../project", f"{inner}/./.."):
-        result = warm.run("dash", warm.shim("node"), PWD=pwd)
-        assert result.stdout == "nodejs 20.1.0 node\n", pwd
+        done = warm.run("dash", warm.shim("node"), PWD=pwd)
+        assert done.stdout == "nodejs 20.1.0 node\n", pwd
 
 
 def test_the_logical_path_of_a_directory_is_used(warm):
@@ -246,12 +246,12 @@ def test_the_logical_path_of_a_directory_is_used(warm):
 
 
 def test_a_removed_working_directory_is_an_error_with_the_cause(warm, tmp_path):
-    removed_directory = tmp_path / "gone"
-    removed_directory.mkdir()
-    command = f"cd '{removed_directory}' && rmdir '{removed_directory}' && '{warm.shim('node')}'"
-    result = warm.run("dash", "-c", command)
-    assert result.returncode == 126
-    assert "Traceback" not in result.stderr
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f"cd '{gone}' && rmdir '{gone}' && '{warm.shim('node')}'"
+    done = warm.run("dash", "-c", command)
+    assert done.returncode == 126
+    assert "Traceback" not in done.stderr
 
 
 def test_commands_run_if_plans_cannot_be_written(box):
@@ -264,8 +264,8 @@ def test_commands_run_if_plans_cannot_be_written(box):
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_commands_run_with_a_damaged_plan(warm, shell):
-    plan_path = plan.path_of(warm.paths, str(warm.project), "node")
-    with open(plan_path, "w") as file:
+    made = plan.path_of(warm.paths, str(warm.project), "node")
+    with open(made, "w") as file:
         file.write("if then 'x\n")
     assert warm.run(*SHELLS[shell], warm.shim("node")).stdout == "nodejs 20.1.0 node\n"
 
@@ -274,8 +274,8 @@ def test_commands_run_while_plans_are_cleared(warm):
     with subprocess.Popen([sys.executable, "-c", CLEAR_FOREVER, str(warm.root)]) as clearing:
         try:
             for _ in range(15):
-                result = warm.run(warm.shim("node"))
-                assert (result.stdout, result.stderr) == ("nodejs 20.1.0 node\n", "")
+                done = warm.run(warm.shim("node"))
+                assert (done.stdout, done.stderr) == ("nodejs 20.1.0 node\n", "")
         finally:
             clearing.kill()
     plan.invalidate_all(single_root(str(warm.root)))
@@ -287,8 +287,8 @@ def test_a_decision_from_before_an_installation_leaves_no_plan(box):
     draft = plan.start(box.paths)
     box.install("nodejs", "20.9.0", ["node"])
     box.reshim()
-    new_plan = plan.Plan("/bin/true", {}, (str(box.project / ".envmgr"),), {})
-    assert not plan.commit(box.paths, draft, str(box.project), "node", new_plan)
+    made = plan.Plan("/bin/true", {}, (str(box.project / ".envmgr"),), {})
+    assert not plan.commit(box.paths, draft, str(box.project), "node", made)
     assert box.output("node") == "nodejs 20.9.0 node"
 
 

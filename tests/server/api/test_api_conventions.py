@@ -44,25 +44,25 @@ def listed(wire: Wire, target: str, limit: int, between) -> list:
 
 @pytest.mark.parametrize("sort", ["", "-id", "id", "created_at", "-created_at", "-tag", "tag", "updated_at"])
 def test_pages_list_each_item_once_despite_concurrent_changes(wire, sort):
-    new_app = app(wire)
-    version_ids = [version(wire, new_app, f"1.{n}.0")["id"] for n in range(7)]
+    of = app(wire)
+    there = [version(wire, of, f"1.{n}.0")["id"] for n in range(7)]
     result = listed(
         wire,
-        f"/apps/{new_app['name']}/versions" + (f"?sort={sort}" if sort else ""),
+        f"/apps/{of['name']}/versions" + (f"?sort={sort}" if sort else ""),
         2,
-        lambda n: version(wire, new_app, f"0.{n}.0") if n < 3 else None,
+        lambda n: version(wire, of, f"0.{n}.0") if n < 3 else None,
     )
     ids = [item["id"] for item in result]
     assert len(ids) == len(set(ids))
-    assert [id_ for id_ in ids if id_ in version_ids] == (
-        version_ids if sort in {"id", "tag", "created_at", "updated_at"} else version_ids[::-1]
+    assert [id_ for id_ in ids if id_ in there] == (
+        there if sort in {"id", "tag", "created_at", "updated_at"} else there[::-1]
     )
 
 
 def test_a_page_is_stable_after_its_first_item_is_deleted(wire):
-    new_app = app(wire)
-    ids = [version(wire, new_app, f"1.{n}.0")["id"] for n in range(4)][::-1]
-    first = wire.ask("GET", f"/apps/{new_app['id']}/versions?limit=2")
+    of = app(wire)
+    ids = [version(wire, of, f"1.{n}.0")["id"] for n in range(4)][::-1]
+    first = wire.ask("GET", f"/apps/{of['id']}/versions?limit=2")
     assert wire.ask("DELETE", f"/versions/{ids[1]}").status == 204
     following = re.match("<(.+)>", first.header("link"))[1]
     assert [item["id"] for item in wire.ask("GET", following).json] == ids[2:]
@@ -98,15 +98,15 @@ def test_a_list_is_sorted_as_documented_and_has_no_offsets(wire, target):
 
 
 def test_lists_are_newest_first_and_have_fifty_items(wire):
-    new_app = app(wire)
+    of = app(wire)
     ids = [
-        created_resource(wire.ask("POST", "/versions", {"app_id": new_app["id"], "tag": f"1.{n}.0"}))["id"]
+        created_resource(wire.ask("POST", "/versions", {"app_id": of["id"], "tag": f"1.{n}.0"}))["id"]
         for n in range(51)
     ]
-    reply = wire.ask("GET", f"/versions?app_id={new_app['id']}")
+    reply = wire.ask("GET", f"/versions?app_id={of['id']}")
     assert [item["id"] for item in reply.json] == ids[:0:-1]
     assert reply.header("link")
-    assert wire.ask("GET", f"/versions?app_id={new_app['id']}&limit=51").header("link") is None
+    assert wire.ask("GET", f"/versions?app_id={of['id']}&limit=51").header("link") is None
 
 
 # Putting.
@@ -114,11 +114,11 @@ def test_lists_are_newest_first_and_have_fifty_items(wire):
 
 def test_a_repeated_put_changes_nothing(wire):
     name = unique_name("env")
-    new_app = app(wire)
+    of = app(wire)
     puts = [
         (f"/environments/{name}", {"tier": "staging"}),
-        (f"/apps/{new_app['id']}/versions/1.0.0", {"toolchain": {"lock": lock()}, "commit": "abcdef1"}),
-        (f"/apps/{new_app['name']}", {"name": new_app["name"], "description": "put"}),
+        (f"/apps/{of['id']}/versions/1.0.0", {"toolchain": {"lock": lock()}, "commit": "abcdef1"}),
+        (f"/apps/{of['name']}", {"name": of["name"], "description": "put"}),
     ]
     for target, body in puts:
         first = wire.ask("PUT", target, body)
@@ -129,15 +129,13 @@ def test_a_repeated_put_changes_nothing(wire):
 
 
 def test_a_version_with_other_content_is_refused_with_the_differences_and_both_digests(wire):
-    new_app = app(wire)
-    existing = version(wire, new_app)
-    rejection = wire.ask(
-        "PUT", f"/apps/{new_app['id']}/versions/1.0.0", {"toolchain": {"lock": lock("20.11.1")}}
-    )
-    assert rejection.status == 409
-    problem = rejection.json
+    of = app(wire)
+    there = version(wire, of)
+    refused = wire.ask("PUT", f"/apps/{of['id']}/versions/1.0.0", {"toolchain": {"lock": lock("20.11.1")}})
+    assert refused.status == 409
+    problem = refused.json
     assert problem["type"] == "/problems/version-content-mismatch"
-    assert problem["existing_digest"] == existing["digest"] != problem["submitted_digest"]
+    assert problem["existing_digest"] == there["digest"] != problem["submitted_digest"]
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", problem["submitted_digest"])
     assert [item["field"] for item in problem["differences"]] == [
         "toolchain/tools/nodejs",
@@ -165,20 +163,20 @@ def test_a_lock_is_stored_once_for_all_versions_with_it(wire, daemon):
 def test_a_second_deployment_is_rejected_with_a_link_to_the_first(wire):
     first = deployment(wire, unique_name("env"))
     body = {"version_id": first["version_id"], "environment": first["environment"]}
-    rejection = wire.ask("POST", "/deployments", body)
-    assert rejection.status == 409
-    assert rejection.json["type"] == "/problems/deployment-active"
-    assert rejection.json["active_deployment"] == f"/deployments/{first['id']}"
-    assert rejection.json["active_deployment_status"] == "pending"
-    assert f"</deployments/{first['id']}>" in rejection.header("link")
+    refused = wire.ask("POST", "/deployments", body)
+    assert refused.status == 409
+    assert refused.json["type"] == "/problems/deployment-active"
+    assert refused.json["active_deployment"] == f"/deployments/{first['id']}"
+    assert refused.json["active_deployment_status"] == "pending"
+    assert f"</deployments/{first['id']}>" in refused.header("link")
 
 
 def test_an_invalid_transition_is_rejected_with_the_valid_ones(wire):
     target = f"/deployments/{deployment(wire, unique_name('env'))['id']}/statuses"
-    rejection = wire.ask("POST", target, {"status": "rolled_back"})
-    assert rejection.status == 409
-    assert rejection.json["type"] == "/problems/invalid-transition"
-    assert "in_progress" in rejection.json["allowed_statuses"]
+    refused = wire.ask("POST", target, {"status": "rolled_back"})
+    assert refused.status == 409
+    assert refused.json["type"] == "/problems/invalid-transition"
+    assert "in_progress" in refused.json["allowed_statuses"]
     for step in ("in_progress", "successful"):
         created_resource(wire.ask("POST", target, {"status": step}))
     history = wire.ask("GET", target).json
@@ -187,16 +185,16 @@ def test_an_invalid_transition_is_rejected_with_the_valid_ones(wire):
 
 
 def test_a_new_version_is_deployed_by_a_matching_rule(wire):
-    name, new_app = unique_name("env"), app(wire)
-    rules = {"auto_deploy": [{"app": new_app["name"], "tag_range": "^1.2"}]}
+    name, of = unique_name("env"), app(wire)
+    rules = {"auto_deploy": [{"app": of["name"], "tag_range": "^1.2"}]}
     created_resource(wire.ask("PUT", f"/environments/{name}", {"rules": rules}))
-    version(wire, new_app, "2.0.0")
-    expected_version = version(wire, new_app, "1.3.0")
+    version(wire, of, "2.0.0")
+    wanted = version(wire, of, "1.3.0")
     end = time.monotonic() + 10
     while not (result := wire.ask("GET", f"/deployments?environment={name}").json):
         assert time.monotonic() < end
         time.sleep(0.02)
-    assert [item["version_id"] for item in result] == [expected_version["id"]]
+    assert [item["version_id"] for item in result] == [wanted["id"]]
     assert wire.ask("GET", f"/matrix?environment={name}").json["placements"][0]["last"]["tag"] == "1.3.0"
 
 
@@ -209,8 +207,8 @@ def moments(value) -> list[str]:
         return [moment for item in value for moment in moments(item)]
     if not isinstance(value, dict):
         return []
-    own_times = [inner for name, inner in value.items() if name.endswith("_at") and inner is not None]
-    return own_times + [moment for inner in value.values() for moment in moments(inner)]
+    own = [inner for name, inner in value.items() if name.endswith("_at") and inner is not None]
+    return own + [moment for inner in value.values() for moment in moments(inner)]
 
 
 def test_times_are_in_rfc_3339_and_utc(wire):
@@ -226,10 +224,10 @@ def test_times_are_in_rfc_3339_and_utc(wire):
 def test_an_unsupported_method_is_rejected_with_the_allowed_ones(wire, target):
     paths = wire.ask("GET", "/openapi.json").json["paths"]
     described = {method.upper() for method in paths[target]}
-    rejection = wire.ask("DELETE", target)
-    assert rejection.status == 405
-    assert rejection.header("content-type") == "application/problem+json"
-    assert set(rejection.header("allow").split(", ")) == described | {"HEAD", "OPTIONS"}
+    refused = wire.ask("DELETE", target)
+    assert refused.status == 405
+    assert refused.header("content-type") == "application/problem+json"
+    assert set(refused.header("allow").split(", ")) == described | {"HEAD", "OPTIONS"}
     head = wire.ask("HEAD", target)
     assert (head.status, head.body) == (200, b"")
 
@@ -244,9 +242,9 @@ def test_the_root_leads_everybody_to_the_reference(daemon):
 
 @pytest.mark.parametrize("name", ["version_id", "app_id", "status"])
 def test_null_is_rejected_as_a_filter(wire, name):
-    rejection = wire.ask("GET", f"/deployments?{name}=null")
-    assert rejection.status == 400
-    assert rejection.json["errors"][0]["pointer"] == f"?{name}"
+    refused = wire.ask("GET", f"/deployments?{name}=null")
+    assert refused.status == 400
+    assert refused.json["errors"][0]["pointer"] == f"?{name}"
 
 
 def test_a_stream_resumes_after_the_last_received_entry(wire, daemon, admin):
@@ -257,9 +255,9 @@ def test_a_stream_resumes_after_the_last_received_entry(wire, daemon, admin):
     with daemon.wire(admin) as follower:
         head = f"GET /audit/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin}\r\n"
         follower.send(f"{head}Accept: text/event-stream\r\nLast-Event-ID: {last}\r\n\r\n".encode())
-        output = b""
-        while not (entry := re.search(rb"\nid: (\d+)\ndata: (.+)\n\n", output)):
-            output += follower.socket.recv(1 << 16)
+        seen = b""
+        while not (entry := re.search(rb"\nid: (\d+)\ndata: (.+)\n\n", seen)):
+            seen += follower.socket.recv(1 << 16)
     assert int(entry[1]) == last + 1
     assert json.loads(entry[2])["seq"] == last + 1
     assert wire.ask("GET", "/audit/events", None, {"Last-Event-ID": "null"}).status == 400

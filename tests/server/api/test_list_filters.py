@@ -27,21 +27,21 @@ def test_deployments_are_listed_by_the_id_and_by_the_name_of_their_app(wire):
         assert listed(wire, f"/deployments?app={ref}") == [going]
 
 
-@pytest.mark.parametrize("app_ref", ["versions", "deployments"])
+@pytest.mark.parametrize("of", ["versions", "deployments"])
 @pytest.mark.parametrize("ref", ["no-such-app", "999999"])
-def test_a_list_of_an_unknown_app_is_an_error(wire, app_ref, ref):
-    reply = wire.ask("GET", f"/{app_ref}?app={ref}")
+def test_a_list_of_an_unknown_app_is_an_error(wire, of, ref):
+    reply = wire.ask("GET", f"/{of}?app={ref}")
     assert (reply.status, reply.json["detail"]) == (404, f"app '{ref}' not found")
 
 
 def test_versions_are_listed_by_tag_and_by_ref(wire):
-    new_app = app(wire)
-    version(wire, new_app, "1.0.0")
-    created_resource(wire.ask("PUT", f"/apps/{new_app['id']}/versions/2.0.0", {"ref": "refs/heads/main"}))
-    versions_url, main = f"/apps/{new_app['id']}/versions?", "ref=refs/heads/main"
-    for target in (f"{versions_url}tag=2.0.0", versions_url + main, f"/versions?app={new_app['id']}&{main}"):
+    of = app(wire)
+    version(wire, of, "1.0.0")
+    created_resource(wire.ask("PUT", f"/apps/{of['id']}/versions/2.0.0", {"ref": "refs/heads/main"}))
+    own, main = f"/apps/{of['id']}/versions?", "ref=refs/heads/main"
+    for target in (f"{own}tag=2.0.0", own + main, f"/versions?app={of['id']}&{main}"):
         assert [item["tag"] for item in listed(wire, target)] == ["2.0.0"], target
-    assert listed(wire, f"{versions_url}ref=main") == []
+    assert listed(wire, f"{own}ref=main") == []
 
 
 def test_environments_are_listed_by_name_and_bindings_by_issuer(wire):

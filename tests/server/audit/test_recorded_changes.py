@@ -62,30 +62,30 @@ def wrong_with(client):
     return [*matches, *verifier.finish()]
 
 
-def follow(answer, event_times):
+def follow(answer, seen):
     """Record the time when each app appears in the stream."""
     for line in answer.iter_lines():
         if line.startswith("data: "):
             entry = json.loads(line.removeprefix("data: "))
             if entry["event"] == "AppCreated":
-                event_times[entry["payload"]["name"]] = time.monotonic()
-            if len(event_times) == APPS:
+                seen[entry["payload"]["name"]] = time.monotonic()
+            if len(seen) == APPS:
                 return
 
 
 def test_changes_are_in_the_log_at_once(own):
-    creation_times, event_times = {}, {}
+    made, seen = {}, {}
     with client_of(own) as client, client_of(own) as follower:
         with follower.stream("GET", "/audit/events", headers={"accept": "text/event-stream"}) as answer:
             assert answer.status_code == 200
-            following = threading.Thread(target=follow, args=(answer, event_times))
+            following = threading.Thread(target=follow, args=(answer, seen))
             following.start()
             for number in range(APPS):
                 create(client, f"app-{number}")
-                creation_times[f"app-{number}"] = time.monotonic()
+                made[f"app-{number}"] = time.monotonic()
             following.join(20)
-        assert event_times.keys() == creation_times.keys()
-        assert max(event_times[name] - creation_times[name] for name in creation_times) < PATIENCE
+        assert seen.keys() == made.keys()
+        assert max(seen[name] - made[name] for name in made) < PATIENCE
         assert client.post("/audit/checkpoints").status_code in {200, 201}
         assert wrong_with(client) == []
 

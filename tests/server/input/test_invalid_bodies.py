@@ -29,12 +29,12 @@ NEVER_CLOSED = b"[" * DEPTH
 def pour(wire, head, pieces):
     """Send a head and pieces of a body until the server reads no more; return the number of bytes read."""
     wire.send(head)
-    sent_bytes = 0
+    poured = 0
     with suppress(ConnectionClosed, TimeoutError):
         for piece in pieces:
             wire.send(piece)
-            sent_bytes += len(piece)
-    return sent_bytes
+            poured += len(piece)
+    return poured
 
 
 def head_of(token, target, *headers, method="POST"):

@@ -98,13 +98,13 @@ def test_concurrent_updates_with_etags_are_not_lost(daemon, admin, wire, kind):
     (target, field), stale = COUNTERS[kind](wire), []
 
     def increment():
-        with daemon.wire(admin) as user_wire:
+        with daemon.wire(admin) as own:
             for _ in range(INCREMENTS):
                 while True:
-                    seen = user_wire.ask("GET", target)
+                    seen = own.ask("GET", target)
                     now = seen.json[field]
                     more = {field: type(now)(int(now) + 1)}
-                    reply = user_wire.ask("PATCH", target, more, {"If-Match": seen.header("etag")})
+                    reply = own.ask("PATCH", target, more, {"If-Match": seen.header("etag")})
                     if reply.status == 200:
                         break
                     stale.append(reply.status)
@@ -150,8 +150,8 @@ def test_of_concurrent_creations_one_succeeds(daemon, admin, wire, target, body)
 
 def test_of_concurrent_renames_to_one_name_one_succeeds(daemon, admin, wire):
     apps = [new_app(wire) for _ in range(AT_ONCE)]
-    name = {"name": unique_name("wanted")}
-    replies = together(daemon, admin, [("PATCH", f"/apps/{app['id']}", name) for app in apps])
+    wanted = {"name": unique_name("wanted")}
+    replies = together(daemon, admin, [("PATCH", f"/apps/{app['id']}", wanted) for app in apps])
     assert statuses(replies) == {200: 1, 409: AT_ONCE - 1}
 
 
@@ -159,14 +159,14 @@ def test_concurrent_requests_with_one_idempotency_key_have_one_effect(daemon, ad
     for _ in range(ROUNDS):
         body, key = {"name": unique_name("app")}, {"Idempotency-Key": f'"{uuid.uuid4()}"'}
         replies = together(daemon, admin, [("POST", "/apps", body)] * AT_ONCE, key)
-        creations = [reply for reply in replies if reply.status == 201]
-        assert [reply.header("idempotent-replayed") for reply in creations].count(None) == 1
-        assert len({reply.body for reply in creations}) == 1
-        rejections = [reply.json["type"] for reply in replies if reply.status != 201]
-        assert set(rejections) <= {"/problems/idempotency-key-in-use"}
+        made = [reply for reply in replies if reply.status == 201]
+        assert [reply.header("idempotent-replayed") for reply in made].count(None) == 1
+        assert len({reply.body for reply in made}) == 1
+        refused = [reply.json["type"] for reply in replies if reply.status != 201]
+        assert set(refused) <= {"/problems/idempotency-key-in-use"}
         again = wire.ask("POST", "/apps", body, key)
         assert (again.status, again.header("idempotent-replayed")) == (201, "true")
-        assert again.body == creations[0].body
+        assert again.body == made[0].body
 
 
 def test_concurrent_identical_pushes_create_one_version(daemon, admin, wire):
@@ -185,11 +185,9 @@ def test_of_different_pushes_of_one_tag_the_first_is_preserved(daemon, admin, wi
         pushes = [{"commit": f"{number:040x}"} for number in range(AT_ONCE)]
         replies = together(daemon, admin, [("PUT", target, push) for push in pushes])
         assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
-        resource = next(reply.json for reply in replies if reply.status == 201)
-        assert {reply.json["existing_digest"] for reply in replies if reply.status == 409} == {
-            resource["digest"]
-        }
-        assert wire.ask("GET", target).json["commit"] == resource["commit"]
+        made = next(reply.json for reply in replies if reply.status == 201)
+        assert {reply.json["existing_digest"] for reply in replies if reply.status == 409} == {made["digest"]}
+        assert wire.ask("GET", target).json["commit"] == made["commit"]
 
 
 def test_one_deployment_of_an_app_is_active_in_an_environment(daemon, admin, wire):
@@ -203,9 +201,9 @@ def test_one_deployment_of_an_app_is_active_in_an_environment(daemon, admin, wir
         ]
         replies = together(daemon, admin, requests)
         assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
-        resource = next(reply.json for reply in replies if reply.status == 201)
+        made = next(reply.json for reply in replies if reply.status == 201)
         assert {reply.json["active_deployment"] for reply in replies if reply.status == 409} == {
-            f"/deployments/{resource['id']}"
+            f"/deployments/{made['id']}"
         }
 
 
@@ -213,8 +211,8 @@ def test_concurrent_final_statuses_leave_one(daemon, admin, wire):
     version = new_version(wire, new_app(wire))
     for _ in range(ROUNDS):
         body = {"version_id": version["id"], "environment": unique_name("env")}
-        reply = wire.ask("POST", "/deployments", body).json
-        target = f"/deployments/{reply['id']}/statuses"
+        made = wire.ask("POST", "/deployments", body).json
+        target = f"/deployments/{made['id']}/statuses"
         for steps in (["in_progress"] * AT_ONCE, ["successful", "failed", "cancelled"] * (AT_ONCE // 3)):
             replies = together(daemon, admin, [("POST", target, {"status": step}) for step in steps])
             assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
@@ -274,7 +272,7 @@ def test_a_deletion_and_concurrent_deployments_exclude_each_other(daemon, admin,
 
 
 def test_deployments_during_a_forced_deletion_are_earlier_and_end(daemon, admin, wire):
-    created_items = []
+    made = []
     for attempt in range(ROUNDS):
         target, version = deletable(wire, "app")
         requests = deploying(version)
@@ -283,13 +281,11 @@ def test_deployments_during_a_forced_deletion_are_earlier_and_end(daemon, admin,
         assert replies.pop(attempt).status == 204
         assert set(statuses(replies)) <= {201, 404, 409}
         assert wire.ask(*deploying(version)[0]).status in {404, 409}
-        created_items += [(target, reply.json) for reply in replies if reply.status == 201]
+        made += [(target, reply.json) for reply in replies if reply.status == 201]
     daemon.settle(admin)
-    for target, deployment in created_items:
-        (deletion_entry,) = pages(
-            wire, f"/audits?event_type=AppDeleted&resource={target[1:].replace('apps', 'app')}"
-        )
-        assert milliseconds(deployment["created_at"]) <= deletion_entry["timestamp"]
+    for target, deployment in made:
+        (gone,) = pages(wire, f"/audits?event_type=AppDeleted&resource={target[1:].replace('apps', 'app')}")
+        assert milliseconds(deployment["created_at"]) <= gone["timestamp"]
         assert wire.ask("GET", f"/deployments/{deployment['id']}").json["status"] == "cancelled"
 
 

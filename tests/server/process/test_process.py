@@ -27,14 +27,14 @@ IS_DAMAGED = "error: {}/gateway.db is corrupt.*\\nhint: .*backup.*\\n"
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
-    daemons: list[Daemon] = []
+    made: list[Daemon] = []
 
     def make(*arguments: str, environment: Mapping[str, str] | None = None, port: int = 0) -> Daemon:
-        daemons.append(Daemon(tmp_path, *arguments, environment=environment, port=port))
-        return daemons[-1]
+        made.append(Daemon(tmp_path, *arguments, environment=environment, port=port))
+        return made[-1]
 
     yield make
-    for daemon in daemons:
+    for daemon in made:
         daemon.end()
 
 
@@ -77,10 +77,10 @@ def test_a_start_after_an_interrupted_first_one_prints_the_password(fresh):
 
 def test_an_invalid_password_is_rejected_before_anything_is_created(tmp_path):
     data = tmp_path / "data"
-    result = command(
+    refused = command(
         "serve", "all", "--port", "0", "--data-dir", str(data), variables={"ALM_ADMIN_PASSWORD": "admin"}
     )
-    assert result.returncode == 1
+    assert refused.returncode == 1
     assert not data.exists()
 
 
@@ -115,9 +115,9 @@ def test_a_used_port_is_an_error_with_a_hint(fresh, tmp_path):
 
 def test_an_invalid_data_directory_is_rejected(tmp_path):
     (tmp_path / "file").write_text("")
-    result = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path / "file"))
-    assert result.returncode == 1
-    assert "cannot create the data directory" in result.stderr
+    refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path / "file"))
+    assert refused.returncode == 1
+    assert "cannot create the data directory" in refused.stderr
 
 
 def test_a_data_directory_readable_by_others_is_reported(fresh):
@@ -131,9 +131,9 @@ def test_a_data_directory_readable_by_others_is_reported(fresh):
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="file modes have no effect for root")
 def test_an_unwritable_data_directory_is_rejected(tmp_path):
     (tmp_path / "theirs").mkdir(mode=0o500)
-    result = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path / "theirs"))
-    assert result.returncode == 1
-    assert "is not writable" in result.stderr
+    refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path / "theirs"))
+    assert refused.returncode == 1
+    assert "is not writable" in refused.stderr
 
 
 def test_a_database_of_a_newer_server_is_refused_and_left_alone(fresh):
@@ -143,10 +143,10 @@ def test_a_database_of_a_newer_server_is_refused_and_left_alone(fresh):
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     before = (daemon.data / "version.db").read_bytes()
-    result = command("serve", "all", "--port", "0", "--data-dir", str(daemon.data))
-    assert result.returncode == 1
-    assert "newer envmgr" in result.stderr
-    assert "Traceback" not in result.stderr
+    refused = command("serve", "all", "--port", "0", "--data-dir", str(daemon.data))
+    assert refused.returncode == 1
+    assert "newer envmgr" in refused.stderr
+    assert "Traceback" not in refused.stderr
     assert (daemon.data / "version.db").read_bytes() == before
 
 
@@ -157,17 +157,17 @@ def test_a_file_that_is_not_a_database_is_an_error_with_its_name_and_a_hint(argu
     (tmp_path / "gateway.db").write_text("hello")
     if arguments[0] == "dead-letters":
         assert command("migrate", "--data-dir", str(tmp_path)).returncode == 1
-    result = command(*arguments, "--data-dir", str(tmp_path))
-    assert result.returncode == 1
-    assert re.fullmatch(IS_DAMAGED.format(re.escape(str(tmp_path))), result.stderr)
+    refused = command(*arguments, "--data-dir", str(tmp_path))
+    assert refused.returncode == 1
+    assert re.fullmatch(IS_DAMAGED.format(re.escape(str(tmp_path))), refused.stderr)
 
 
 def test_a_damaged_database_is_named_at_start(tmp_path):
     assert command("migrate", "--data-dir", str(tmp_path)).returncode == 0
     damage(tmp_path / "gateway.db", "user")
-    result = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path))
-    assert result.returncode == 1
-    assert re.fullmatch(IS_DAMAGED.format(re.escape(str(tmp_path))), result.stderr)
+    refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path))
+    assert refused.returncode == 1
+    assert re.fullmatch(IS_DAMAGED.format(re.escape(str(tmp_path))), refused.stderr)
 
 
 def damage(path: Path, table: str) -> None:
@@ -191,26 +191,26 @@ def damage(path: Path, table: str) -> None:
     ],
 )
 def test_an_invalid_setting_stops_the_start_with_cause_and_hint(tmp_path, variables, output):
-    result = command(
+    refused = command(
         "serve", "all", "--data-dir", str(tmp_path / "data"), variables={"PORT": "0", **variables}
     )
-    assert result.returncode == 1
-    assert re.fullmatch(rf"error: .*{output}.*\nhint: .*\n", result.stderr)
+    assert refused.returncode == 1
+    assert re.fullmatch(rf"error: .*{output}.*\nhint: .*\n", refused.stderr)
 
 
 @pytest.mark.parametrize(
     "arguments", [(), ("serve",), ("serve", "all", "--nonsense"), ("dead-letters", "retry")]
 )
 def test_an_invalid_command_line_exits_with_2_and_a_hint(arguments):
-    result = command(*arguments)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert re.fullmatch(r"error: .*\nhint: run `envmgr-alm.* --help` for usage\n", result.stderr)
+    refused = command(*arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert re.fullmatch(r"error: .*\nhint: run `envmgr-alm.* --help` for usage\n", refused.stderr)
 
 
 def test_an_internal_error_exits_with_3_and_the_path_of_its_log(tmp_path):
     script = "import sys; from envmgr.server.main import main, offline; "
     script += "offline.migrate = lambda _: 1 / 0; sys.exit(main(['migrate']))"
-    result = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
@@ -218,9 +218,9 @@ def test_an_internal_error_exits_with_3_and_the_path_of_its_log(tmp_path):
         check=False,
         env={**os.environ, "ENVMGR_HOME": str(tmp_path)},
     )
-    assert result.returncode == 3
+    assert done.returncode == 3
     match = re.fullmatch(
-        r"error: internal error: ZeroDivisionError: .*\nhint: report this bug; details: (.*)\n", result.stderr
+        r"error: internal error: ZeroDivisionError: .*\nhint: report this bug; details: (.*)\n", done.stderr
     )
     assert match
     with open(match[1]) as log:
@@ -230,12 +230,12 @@ def test_an_internal_error_exits_with_3_and_the_path_of_its_log(tmp_path):
 def test_without_the_extra_one_line_shows_how_to_install_it():
     script = "import sys; sys.modules['litestar'] = None; from envmgr.server.main import main; "
     script += "sys.exit(main(['serve', 'all']))"
-    result = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
     )
-    assert result.returncode == 1
-    assert result.stderr.count("\n") == 2
-    assert "pipx install --force 'envmgr-toolchain[server]" in result.stderr
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 2
+    assert "pipx install --force 'envmgr-toolchain[server]" in done.stderr
 
 
 def test_data_is_preserved_after_a_restart_and_after_a_kill(fresh):
@@ -347,8 +347,8 @@ def test_a_server_beyond_loopback_warns_of_unencrypted_http(fresh):
 
 def test_migrate_creates_databases_for_the_server(fresh, tmp_path):
     data = tmp_path / "data"
-    result = command("migrate", "--data-dir", str(data))
-    assert (result.returncode, result.stderr) == (0, "")
+    done = command("migrate", "--data-dir", str(data))
+    assert (done.returncode, done.stderr) == (0, "")
     assert (data / "audit.db").exists()
     fresh().start()
 
@@ -359,22 +359,22 @@ def test_a_forgotten_password_can_be_reset_on_the_host(fresh):
     arguments = ("admin", "reset-password", "--data-dir", str(daemon.data))
     assert "is in use by another server" in command(*arguments).stderr
     daemon.stop()
-    result = command(*arguments, "--password-stdin", stdin="a new long password\n")
-    assert result.returncode == 0, result.stderr
-    assert "a new long password" not in result.stdout
+    done = command(*arguments, "--password-stdin", stdin="a new long password\n")
+    assert done.returncode == 0, done.stderr
+    assert "a new long password" not in done.stdout
     daemon.start()
     assert daemon.login("admin", "a new long password")["access_token"]
     with daemon.wire(old) as wire:
         assert wire.ask("GET", "/apps").status == 401
     with daemon.wire() as wire:
-        rejection = wire.ask("POST", "/auth/login", {"username": "admin", "password": ADMIN_PASSWORD})
-    assert rejection.status == 401
+        refused = wire.ask("POST", "/auth/login", {"username": "admin", "password": ADMIN_PASSWORD})
+    assert refused.status == 401
 
 
 def test_commands_on_an_empty_directory_are_an_error(tmp_path):
-    result = command("dead-letters", "list", "--data-dir", str(tmp_path / "none"))
-    assert result.returncode == 1
-    assert "--data-dir" in result.stderr
+    done = command("dead-letters", "list", "--data-dir", str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert "--data-dir" in done.stderr
     assert not (tmp_path / "none").exists()
 
 
@@ -397,9 +397,9 @@ def test_a_dead_letter_is_listed_and_processed_after_a_fix(fresh):
         assert 'alm_audit_missing_events{service="app"} 1.0' in metrics
         assert "dead letters of the audit log: 1" in wire.ask("GET", "/readyz").json["detail"]
     assert "Weighed" in command("dead-letters", "show", "audit:1", *data).stdout
-    result = command("dead-letters", "retry", "audit:1", *data)
-    assert result.returncode == 1
-    assert "retry of audit:1 failed" in result.stderr
+    refused = command("dead-letters", "retry", "audit:1", *data)
+    assert refused.returncode == 1
+    assert "retry of audit:1 failed" in refused.stderr
     with sqlite3.connect(daemon.data / "audit.db") as connection:
         connection.execute("""UPDATE dead_letter SET event = replace(event, '1.5', '1')""")
     connection.close()
@@ -441,9 +441,9 @@ def await_letters(data: tuple[str, ...]) -> list[dict]:
     """Wait until there are dead letters."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
-        listing = command("dead-letters", "list", "--json", *data)
-        assert listing.returncode == 0, listing.stderr
-        if letters := [json.loads(line) for line in listing.stdout.splitlines()]:
+        listed = command("dead-letters", "list", "--json", *data)
+        assert listed.returncode == 0, listed.stderr
+        if letters := [json.loads(line) for line in listed.stdout.splitlines()]:
             return letters
     raise AssertionError("no letter came")
 

@@ -132,10 +132,10 @@ def wrong_headers(mint):
 def wrong_signatures(mint):
     header, claims, signature = mint.good.split(".")
     raised = encoded({**mint.claims, "sub": "user:admin", "role": "admin", "scope": "users:admin"})
-    changed = ("A" if signature[0] != "A" else "B") + signature[1:]
+    flipped = ("A" if signature[0] != "A" else "B") + signature[1:]
     return {
         "other claims": f"{header}.{raised}.{signature}",
-        "another signature": f"{header}.{claims}.{changed}",
+        "another signature": f"{header}.{claims}.{flipped}",
         "half a signature": f"{header}.{claims}.{signature[: len(signature) // 2]}",
         "no signature": f"{header}.{claims}.",
         "two segments": f"{header}.{claims}",

@@ -141,7 +141,7 @@ def test_the_table_has_exactly_the_operations_of_the_api(ruling):
 
 
 def test_every_operation_requires_its_scope_and_each_denial_is_recorded_once(people):
-    numbers, wrong, rejections = count(), [], {}
+    numbers, wrong, refused = count(), [], {}
     for caller, (token, role, scopes) in credentials_of_all_kinds(people).items():
         for operation, needs in NEEDS.items():
             if operation in {"POST /auth/login", "POST /auth/refresh", "POST /auth/token"}:
@@ -152,9 +152,9 @@ def test_every_operation_requires_its_scope_and_each_denial_is_recorded_once(peo
             if (status if status in {401, 403} else None) != want or status >= 500:
                 wrong.append((caller, operation, status, want))
             if status in {401, 403}:
-                rejections[request_id] = (operation.split(" ")[0], target_of(operation)[1], status)
+                refused[request_id] = (operation.split(" ")[0], target_of(operation)[1], status)
     assert not wrong, "\n".join(map(str, wrong))
-    assert len(rejections) > 400
+    assert len(refused) > 400
     people.daemon.settle(people.admin)
     with people.daemon.wire(people.admin) as wire:
         denials = [entry["payload"] for entry in pages(wire, "/audits?event_type=AccessDenied&limit=200")]
@@ -163,21 +163,21 @@ def test_every_operation_requires_its_scope_and_each_denial_is_recorded_once(peo
         for item in denials
         if item["request_id"].startswith("asked-")
     )
-    assert on_record == Counter((request_id, *denial) for request_id, denial in rejections.items())
+    assert on_record == Counter((request_id, *denial) for request_id, denial in refused.items())
 
 
 def credentials_of_all_kinds(people):
     """Return every kind of credential, with its kind and its scopes."""
-    no_scopes = frozenset()
+    none = frozenset()
     return {
-        "anonymous": ("", "anonymous", no_scopes),
-        "an unknown token": ("garbage", "anonymous", no_scopes),
+        "anonymous": ("", "anonymous", none),
+        "an unknown token": ("garbage", "anonymous", none),
         **{role: (people.token(role), role, scopes) for role, scopes in MAY.items()},
         **{f"a key for {scope}": (people.key([scope]), "ci", {scope}) for scope in SCOPES},
         "a key for all": (people.key(SCOPES), "ci", set(SCOPES)),
-        "a revoked key": (people.revoked_key(SCOPES), "anonymous", no_scopes),
-        "an expired key": (expired_key(people), "anonymous", no_scopes),
-        "a signed-out user": (people.signed_out(), "anonymous", no_scopes),
+        "a revoked key": (people.revoked_key(SCOPES), "anonymous", none),
+        "an expired key": (expired_key(people), "anonymous", none),
+        "a signed-out user": (people.signed_out(), "anonymous", none),
     }
 
 
@@ -186,8 +186,8 @@ def expired_key(people):
     key = people.key(SCOPES, expires_in=60)
     people.daemon.kill()
     with closing(sqlite3.connect(people.daemon.data / "gateway.db")) as database, database:
-        expire = "UPDATE api_key SET expires_at = created_at + 1 WHERE expires_at IS NOT NULL"
-        assert database.execute(expire).rowcount >= 1
+        over = "UPDATE api_key SET expires_at = created_at + 1 WHERE expires_at IS NOT NULL"
+        assert database.execute(over).rowcount >= 1
     people.daemon.start()
     return key
 
@@ -198,14 +198,14 @@ def expired_key(people):
 @pytest.fixture(scope="session")
 def two_apps(people):
     """Return the app of a credential, another app with the same placements, and the credential."""
-    own_name, other = (f"{kind}-{uuid.uuid4().hex[:8]}" for kind in ("mine", "other"))
+    mine, other = (f"{kind}-{uuid.uuid4().hex[:8]}" for kind in ("mine", "other"))
     with people.daemon.wire(people.admin) as wire:
-        resources = {name: people.deployed_app(wire, name, "prod") for name in (own_name, other)}
-    return resources[own_name], resources[other], people.key(READS | WRITES, apps=[own_name])
+        made = {name: people.deployed_app(wire, name, "prod") for name in (mine, other)}
+    return made[mine], made[other], people.key(READS | WRITES, apps=[mine])
 
 
 def test_a_key_for_an_app_cannot_access_others(people, two_apps):
-    own_app, other, key = two_apps
+    mine, other, key = two_apps
     app, version, deployment = other["app"], other["version"], other["deployment"]
     step, place = {"status": "rolled_back"}, {"version_id": version["id"], "environment": "staging"}
     attempts = [
@@ -213,7 +213,7 @@ def test_a_key_for_an_app_cannot_access_others(people, two_apps):
         ("GET", f"/apps/{app['name']}", None),
         ("PUT", f"/apps/{app['id']}", {"name": app["name"], "description": "mine"}),
         ("PATCH", f"/apps/{app['id']}", {"description": "mine"}),
-        ("PATCH", f"/apps/{own_app['app']['id']}", {"name": f"{app['name']}-2"}),
+        ("PATCH", f"/apps/{mine['app']['id']}", {"name": f"{app['name']}-2"}),
         ("DELETE", f"/apps/{app['id']}?force=true", None),
         ("POST", "/apps", {"name": f"{app['name']}-3"}),
         ("GET", f"/apps/{app['id']}/versions", None),
@@ -274,17 +274,17 @@ def test_a_key_for_an_app_cannot_access_others(people, two_apps):
     ],
 )
 def test_a_key_for_an_app_does_not_list_others(people, two_apps, target):
-    own_app, other, key = two_apps
+    mine, other, key = two_apps
     name, id_ = other["app"]["name"], other["app"]["id"]
     with people.daemon.wire(key) as wire:
         reply = wire.ask("GET", target.format(other=name, other_id=id_))
     assert reply.status in {200, 403, 404}, reply.text
-    text = reply.body.decode()
+    seen = reply.body.decode()
     if reply.status == 200:
-        assert name not in text
-        assert other["app"]["description"] not in text
+        assert name not in seen
+        assert other["app"]["description"] not in seen
     if target in {"/apps", "/versions", "/deployments", "/matrix"}:
-        assert own_app["app"]["name"] in text
+        assert mine["app"]["name"] in seen
 
 
 def test_a_key_for_an_app_cannot_access_a_deleted_namesake(people):
@@ -295,8 +295,8 @@ def test_a_key_for_an_app_cannot_access_a_deleted_namesake(people):
         new = people.app_with_version(wire, name)
     target, retired = f"/deployments/{old['id']}", {"status": "superseded"}
     with people.daemon.wire(people.key(READS | WRITES, apps=[name])) as wire:
-        for list_url in ("/deployments", f"/deployments?app_id={old['app_id']}"):
-            assert wire.ask("GET", list_url).json == []
+        for listed in ("/deployments", f"/deployments?app_id={old['app_id']}"):
+            assert wire.ask("GET", listed).json == []
         matrix = wire.ask("GET", "/matrix").json
         assert matrix["placements"] == []
         assert {app["id"] for app in matrix["apps"]} <= {new["app"]["id"]}
@@ -308,19 +308,19 @@ def test_a_key_for_an_app_cannot_access_a_deleted_namesake(people):
             ("DELETE", target),
         ):
             assert wire.ask(*request).status == 404
-        reply = wire.ask("POST", "/deployments", {"version_id": new["version"]["id"], "environment": "prod"})
-        assert reply.status == 201, reply.text
-        assert [item["id"] for item in wire.ask("GET", "/deployments").json] == [reply.json["id"]]
+        made = wire.ask("POST", "/deployments", {"version_id": new["version"]["id"], "environment": "prod"})
+        assert made.status == 201, made.text
+        assert [item["id"] for item in wire.ask("GET", "/deployments").json] == [made.json["id"]]
     with people.daemon.wire(people.admin) as wire:
-        items = wire.ask("GET", f"/deployments?app_id={old['app_id']}").json
-    assert [item["id"] for item in items] == [old["id"]]
+        seen = wire.ask("GET", f"/deployments?app_id={old['app_id']}").json
+    assert [item["id"] for item in seen] == [old["id"]]
 
 
 def test_a_key_for_an_app_can_access_its_app(people, two_apps):
-    own_app, _, key = two_apps
+    mine, _, key = two_apps
     with people.daemon.wire(key) as wire:
-        reply = wire.ask("PUT", f"/apps/{own_app['app']['name']}/versions/2.0.0", {})
-        assert reply.status == 201
-        assert wire.ask("GET", f"/apps/{own_app['app']['name']}").status == 200
-        body = {"version_id": reply.json["id"], "environment": "prod"}
+        made = wire.ask("PUT", f"/apps/{mine['app']['name']}/versions/2.0.0", {})
+        assert made.status == 201
+        assert wire.ask("GET", f"/apps/{mine['app']['name']}").status == 200
+        body = {"version_id": made.json["id"], "environment": "prod"}
         assert wire.ask("POST", "/deployments", body).status == 201

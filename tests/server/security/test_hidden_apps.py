@@ -36,17 +36,17 @@ def _operations(document):
 def apps(people):
     """Return a deployed app, a hidden one, and a key for the first."""
     with people.daemon.wire(people.admin) as wire:
-        own_name, hidden = (
+        mine, hidden = (
             people.deployed_app(wire, f"{kind}-{uuid.uuid4().hex[:8]}", "prod")
             for kind in ("mine", "topsecret")
         )
-    return hidden, people.key([*READS, *WRITES], apps=[own_name["app"]["name"]])
+    return hidden, people.key([*READS, *WRITES], apps=[mine["app"]["name"]])
 
 
 def _values(hidden):
     """Return the values of an operation's parameters for the hidden app and for a missing one."""
     app, version, deployment = hidden["app"], hidden["version"], hidden["deployment"]
-    hidden_values = {
+    there = {
         "app": app["name"],
         "app_id": str(app["id"]),
         "tag": version["tag"],
@@ -60,7 +60,7 @@ def _values(hidden):
         "version_id": MISSING_ID,
         "deployment_id": MISSING_ID,
     }
-    return hidden_values, missing
+    return there, missing
 
 
 def _ask(wire, key, values, *, by_id):
@@ -82,11 +82,11 @@ def _anonymous(text, values):
 @pytest.mark.parametrize("by_id", [False, True], ids=["by name", "by id"])
 def test_a_hidden_resource_is_answered_as_one_that_does_not_exist(people, apps, by_id):
     hidden, key = apps
-    hidden_values, missing = _values(hidden)
+    there, missing = _values(hidden)
     with people.daemon.wire(key) as wire:
         document = wire.ask("GET", "/openapi.json").json
         answers = {
-            operation: [_ask(wire, operation, values, by_id=by_id) for values in (hidden_values, missing)]
+            operation: [_ask(wire, operation, values, by_id=by_id) for values in (there, missing)]
             for operation in _operations(document)
         }
     assert len(answers) >= 20
@@ -102,16 +102,16 @@ FILTERS += ["/apps?name={}", "/audits?resource=app/{}", "/deployments?version_id
 @pytest.mark.parametrize("target", FILTERS)
 def test_a_filter_by_a_hidden_app_is_answered_as_one_by_none(people, apps, target):
     hidden, key = apps
-    hidden_values, missing = _values(hidden)
+    there, missing = _values(hidden)
     name = next(
         (name for name in ("app_id", "version_id") if f"{name}=" in target),
         "app_id" if "resource" in target else "app",
     )
     with people.daemon.wire(key) as wire:
-        answers = [wire.ask("GET", target.format(values[name])) for values in (hidden_values, missing)]
+        answers = [wire.ask("GET", target.format(values[name])) for values in (there, missing)]
     first, second = (
         (answer.status, _anonymous(answer.body.decode(), values))
-        for answer, values in zip(answers, (hidden_values, missing), strict=True)
+        for answer, values in zip(answers, (there, missing), strict=True)
     )
     assert first == second
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import uuid
 
 import pytest
@@ -11,6 +13,19 @@ from support.server.accounts import PASSWORD
 
 WITHOUT_CREDENTIAL = {"POST /auth/login", "POST /auth/refresh", "POST /auth/token"}
 SCOPES = ["users:admin", "apps:read", "versions:read", "deployments:read", "audit:read"]
+LOSSES = {
+    "deleted": "UPDATE user SET deleted_at = 1 WHERE id = ?1",
+    "deactivated": "UPDATE user SET active = 0 WHERE id = ?1",
+    "another role": "UPDATE user SET role = 'viewer' WHERE id = ?1",
+    "session ended": "UPDATE session SET revoked_at = 1 WHERE user_id = ?1",
+    "key revoked": "UPDATE api_key SET revoked_at = 1 WHERE user_id = ?1",
+}
+RUN_SQL = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=60)
+with connection:
+    assert connection.execute(sys.argv[2], (int(sys.argv[3]),)).rowcount >= 1
+"""
 BODY = {"username": "late", "password": PASSWORD, "role": "admin"}
 
 
@@ -77,8 +92,8 @@ def test_a_user_is_not_created_by_a_caller_who_lost_the_scope(people, ruling, lo
         if loss == "deleted":
             assert ruling.ask("DELETE", f"/users/{sender.id}").status == 204
         elif loss == "signed out":
-            with people.daemon.wire(sender.token) as user_wire:
-                assert user_wire.ask("POST", "/auth/logout", {}).status == 204
+            with people.daemon.wire(sender.token) as own:
+                assert own.ask("POST", "/auth/logout", {}).status == 204
         elif loss == "key revoked":
             assert ruling.ask("DELETE", f"/auth/keys/{token.split('_')[1]}").status == 204
         else:
@@ -86,3 +101,31 @@ def test_a_user_is_not_created_by_a_caller_who_lost_the_scope(people, ruling, lo
         wire.send(body[1:])
         assert wire.reply().status == (403 if loss == "owner's role" else 401)
     assert ruling.ask("GET", f"/users/{name}").status == 404
+
+
+def test_a_loss_by_another_process_is_seen_by_the_write(people, ruling):
+    """The writer checked these callers before, and read no rows since: it reads them again."""
+    senders = {loss: people.new_user("user") for loss in LOSSES}
+    tokens = {
+        loss: people.key(["apps:write"], token=sender.token) if loss == "key revoked" else sender.token
+        for loss, sender in senders.items()
+    }
+    wires, names = {}, {loss: f"late-{uuid.uuid4().hex[:8]}" for loss in LOSSES}
+    for loss, token in tokens.items():
+        wires[loss] = people.daemon.wire(token)
+        for number in range(2):
+            assert wires[loss].ask("POST", "/apps", {"name": f"{names[loss]}-{number}"}).status == 201
+        begin(wires[loss], "POST", "/apps", len(json.dumps({"name": names[loss]})))
+    await_head(ruling)
+    for loss, sender in senders.items():
+        database = people.daemon.data / "gateway.db"
+        subprocess.run(
+            [sys.executable, "-c", RUN_SQL, str(database), LOSSES[loss], str(sender.id)], check=True
+        )
+    statuses = {}
+    for loss, wire in wires.items():
+        wire.send(json.dumps({"name": names[loss]}).encode()[1:])
+        statuses[loss] = wire.reply().status
+        wire.close()
+        assert ruling.ask("GET", f"/apps/{names[loss]}").status == 404
+    assert statuses == {**dict.fromkeys(LOSSES, 401), "another role": 403}

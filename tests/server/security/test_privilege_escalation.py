@@ -152,15 +152,15 @@ def test_an_approval_requires_another_user(people, ruling):
     environment = f"gated-{uuid.uuid4().hex[:8]}"
     rules = {"rules": {"requires_approval": True}}
     assert ruling.ask("PUT", f"/environments/{environment}", rules).status == 201
-    resources = people.app_with_version(ruling, f"gated-{uuid.uuid4().hex[:8]}")
+    made = people.app_with_version(ruling, f"gated-{uuid.uuid4().hex[:8]}")
     user = people.new_user("user")
-    with people.daemon.wire(user.token) as user_wire:
-        body = {"version_id": resources["version"]["id"], "environment": environment}
-        deployment = user_wire.ask("POST", "/deployments", body).json
+    with people.daemon.wire(user.token) as own:
+        body = {"version_id": made["version"]["id"], "environment": environment}
+        deployment = own.ask("POST", "/deployments", body).json
         assert deployment["status"] == "awaiting_approval"
         target = f"/deployments/{deployment['id']}"
-        for method, url in (("POST", f"{target}/statuses"), ("PUT", target)):
-            assert user_wire.ask(method, url, {"status": "in_progress"}).status == 403
+        for method, where in (("POST", f"{target}/statuses"), ("PUT", target)):
+            assert own.ask(method, where, {"status": "in_progress"}).status == 403
     key = people.key(["deployments:read", "deployments:write"], token=user.token)
     with people.daemon.wire(key) as program:
         assert program.ask("GET", "/auth/me").json["user_id"] == user.id
@@ -187,18 +187,18 @@ def test_a_failed_sign_in_is_recorded_once_without_the_input(people, ruling):
 
 
 def test_a_key_for_an_app_follows_the_app_and_not_its_name(people, ruling):
-    own_name, old = f"mine-{uuid.uuid4().hex[:8]}", f"old-{uuid.uuid4().hex[:8]}"
+    mine, old = f"mine-{uuid.uuid4().hex[:8]}", f"old-{uuid.uuid4().hex[:8]}"
     assert ruling.ask("POST", "/apps", {"name": old}).status == 201
     key = people.key(["apps:read", "versions:read", "versions:write"], apps=[old])
-    assert ruling.ask("PATCH", f"/apps/{old}", {"name": own_name}).status == 200
+    assert ruling.ask("PATCH", f"/apps/{old}", {"name": mine}).status == 200
     assert ruling.ask("POST", "/apps", {"name": old}).status == 201
     # No wait for events: the scope of a key does not depend on their arrival.
-    assert status(people, key, "PUT", f"/apps/{own_name}/versions/1.0", {}) == 201
+    assert status(people, key, "PUT", f"/apps/{mine}/versions/1.0", {}) == 201
     assert status(people, key, "PUT", f"/apps/{old}/versions/1.0", {}) == 404
-    assert ruling.ask("DELETE", f"/apps/{own_name}").status == 204
-    assert ruling.ask("POST", "/apps", {"name": own_name}).status == 201
-    assert status(people, key, "GET", f"/apps/{own_name}") == 404
-    successor = people.key(["apps:read", "versions:write"], apps=[own_name])
+    assert ruling.ask("DELETE", f"/apps/{mine}").status == 204
+    assert ruling.ask("POST", "/apps", {"name": mine}).status == 201
+    assert status(people, key, "GET", f"/apps/{mine}") == 404
+    successor = people.key(["apps:read", "versions:write"], apps=[mine])
     people.daemon.settle(people.admin)
-    assert status(people, key, "GET", f"/apps/{own_name}") == 404
-    assert status(people, successor, "PUT", f"/apps/{own_name}/versions/1.0", {}) == 201
+    assert status(people, key, "GET", f"/apps/{mine}") == 404
+    assert status(people, successor, "PUT", f"/apps/{mine}/versions/1.0", {}) == 201

@@ -19,7 +19,7 @@ from envmgr.server.kit.http.errors import http_exception_handler, problem_handle
 from envmgr.server.kit.http.middleware import RequestMiddleware
 from envmgr.server.kit.http.requests import check_request
 from support.services.audit_fixtures import KEY
-from support.services.service_fixtures import call, opened
+from support.services.service_fixtures import UnchangedPermissions, call, opened
 
 
 class Tokens:
@@ -32,8 +32,8 @@ class Tokens:
             raise Unauthenticated("unknown token")
         return call(token).principal
 
-    def require_current(self, principal):
-        pass
+    def current_permissions(self):
+        return UnchangedPermissions()
 
 
 class NullObserver:

@@ -166,6 +166,7 @@ class _Interleaved:
         self._number = 0
         self.now = transaction.now
         self.emit = transaction.emit
+        self.shared = transaction.shared
 
     def __getattr__(self, name):
         def run(*args, **values):

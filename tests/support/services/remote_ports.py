@@ -47,7 +47,7 @@ class Principals:
             traceparent=TRACEPARENT,
             idempotency=None if key is None else Idempotency(key, "fingerprint"),
             if_match=None if if_match is None else frozenset({if_match}),
-            require_current=self.require_current,
+            current_permissions=self.current_permissions,
         )
 
     def revoke(self, context, *scopes):
@@ -63,7 +63,10 @@ class Principals:
             raise Unauthenticated("the credential was revoked or has expired", error="invalid_token")
         return replace(principal, scopes=principal.scopes & ref.scopes)
 
-    def require_current(self, principal):
+    def current_permissions(self):
+        return self
+
+    def require(self, principal):
         known = self._known.get(principal.credential)
         if known is None:
             raise Unauthenticated("the credential was revoked or has expired", error="invalid_token")

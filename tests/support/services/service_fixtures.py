@@ -15,6 +15,13 @@ from envmgr.server.kit.messaging.outbox import Outbox
 from support.services.database_runners import DATABASE, RerunningDatabase, open_database
 
 
+class UnchangedPermissions:
+    """Permissions that are never lost."""
+
+    def require(self, _principal):
+        pass
+
+
 @asynccontextmanager
 async def opened(directory, module):
     """Yield a service's open database, which runs each unit of work twice, as any runner may.

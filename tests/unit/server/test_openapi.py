@@ -68,19 +68,17 @@ def test_an_operation_documents_its_summary_and_errors(called):
 @entry
 def test_writes_document_idempotency_keys_and_preconditions(called):
     method, path, operation = called
-    parameters = {
-        parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.get("parameters", [])
-    }
+    named = {parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.get("parameters", [])}
     if method == "post" and path not in registry.REQUEST_POLICY.public_paths | ENDING:
-        assert "IdempotencyKey" in parameters
+        assert "IdempotencyKey" in named
     if "412" in operation["responses"]:
-        assert "IfMatch" in parameters
+        assert "IfMatch" in named
 
 
 @entry
 def test_creations_document_the_location_header(called):
-    creation = called[2]["responses"].get("201")
-    assert creation is None or "Location" in creation["headers"]
+    made = called[2]["responses"].get("201")
+    assert made is None or "Location" in made["headers"]
 
 
 def test_bodies_allow_no_unknown_fields():

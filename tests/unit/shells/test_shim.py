@@ -57,8 +57,8 @@ def test_only_a_single_root_is_embedded_as_home(tmp_path):
 def test_missing_shims_are_written_and_obsolete_ones_removed(tmp_path, baked):
     directory = tmp_path / "shims"
     shim.rewrite(str(directory), shim.files(baked, ["node", "npm"], windows=False))
-    report = shim.rewrite(str(directory), shim.files(baked, ["npm", "go"], windows=False))
-    assert (report.missing, report.stale, report.foreign) == (("go",), ("node",), ())
+    done = shim.rewrite(str(directory), shim.files(baked, ["npm", "go"], windows=False))
+    assert (done.missing, done.stale, done.foreign) == (("go",), ("node",), ())
     assert sorted(os.listdir(directory)) == ["go", "npm"]
     assert stat.S_IMODE((directory / "go").stat().st_mode) & 0o111
 
@@ -80,8 +80,8 @@ def test_a_shim_without_execute_permission_is_rewritten(tmp_path, baked):
 
 def test_foreign_files_are_neither_overwritten_nor_removed(tmp_path, baked):
     write(tmp_path / "shims", node=b"#!/bin/sh\nmine\n", other=b"mine too")
-    report = shim.rewrite(str(tmp_path / "shims"), shim.files(baked, ["node"], windows=False))
-    assert report.foreign == ("node",)
+    done = shim.rewrite(str(tmp_path / "shims"), shim.files(baked, ["node"], windows=False))
+    assert done.foreign == ("node",)
     assert (tmp_path / "shims" / "node").read_bytes() == b"#!/bin/sh\nmine\n"
     assert (tmp_path / "shims" / "other").exists()
 

@@ -48,11 +48,11 @@ def release(tag: str, *assets: Mapping[str, object], **fields: object) -> dict[s
 
 
 def artifact(
-    manifest_: Manifest, target: platform.Platform, context: Context, version: str = "1.0.0"
+    manifest_: Manifest, where: platform.Platform, context: Context, version: str = "1.0.0"
 ) -> Artifact | None:
     result = github.listing(manifest_, context).release(version)
     assert result is not None
-    return github.artifact(manifest_, result, target, context)
+    return github.artifact(manifest_, result, where, context)
 
 
 def test_releases_are_listed_without_drafts(server: Server, machine: Machine) -> None:
@@ -168,7 +168,7 @@ def test_the_template_of_the_manifest_names_the_file(server: Server, machine: Ma
         arch={"x64": "x86_64"},
     )
     context = machine.run()
-    matches = [artifact(manifest_, target, context) for target in (X64, MAC, platform.parse("linux-arm64"))]
+    matches = [artifact(manifest_, where, context) for where in (X64, MAC, platform.parse("linux-arm64"))]
     assert [item and item.url.rpartition("/")[2] for item in matches] == [names[0], names[2], None]
     assert artifact(manifest_, platform.parse("windows-x64"), context) is None
     assert artifact(manifest_, MUSL, context) is None
@@ -179,7 +179,7 @@ def test_a_download_template_is_enough_and_its_digest_is_found(server: Server, m
     server.add_json(PAGE, [release("v1.0.0", known)])
     template = f"{server.url}/owner/tool/releases/download/v1/tool-{{os}}-{{arch}}.tgz"
     manifest_ = manifest(server, download_url_template=template)
-    matches = [artifact(manifest_, target, machine.run()) for target in (X64, MAC)]
+    matches = [artifact(manifest_, where, machine.run()) for where in (X64, MAC)]
     assert matches[0] == Artifact(str(known["browser_download_url"]), Digest("sha256", SHA), 5)
     assert matches[1] == Artifact(f"{server.url}/owner/tool/releases/download/v1/tool-macos-arm64.tgz")
 

@@ -162,9 +162,9 @@ def test_a_list_without_any_version_is_an_error():
 
 
 def found(entry, options, platform=LINUX, **fields):
-    manifest_ = manifest({"version": "version", **options}, **fields)
+    made = manifest({"version": "version", **options}, **fields)
     listing = listed([{"version": "1.0", **entry}], {"version": "version", **options}, **fields)
-    return url_index.artifact(manifest_, listing.releases[0], platform, None)
+    return url_index.artifact(made, listing.releases[0], platform, None)
 
 
 def test_artifacts_come_from_the_list():

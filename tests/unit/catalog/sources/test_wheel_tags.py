@@ -67,7 +67,7 @@ def test_names_are_normalized_as_indexes_do(name: str, normalized: str) -> None:
 )
 def test_each_platform_accepts_only_its_own_tags(key: str, tag: str) -> None:
     assert chosen(key, tag) == tag
-    others = [target.key for target in platform.DEFAULT_PLATFORMS if target.key != key]
+    others = [where.key for where in platform.DEFAULT_PLATFORMS if where.key != key]
     assert not [other for other in others if chosen(other, tag)]
 
 

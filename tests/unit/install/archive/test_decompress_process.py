@@ -43,9 +43,9 @@ def test_concatenated_members_are_read_and_padding_is_skipped(kind, inflated):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cut", [1, 4, 9, 1000])
 def test_a_missing_end_is_a_bad_archive(kind, cut, inflated):
-    archive = compress(random.Random(1).randbytes(5000), kind)
+    packed = compress(random.Random(1).randbytes(5000), kind)
     with pytest.raises(BadArchive):
-        inflated(archive[:-cut], kind)
+        inflated(packed[:-cut], kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,10 +57,10 @@ def test_uncompressed_content_is_a_bad_archive(kind, content, inflated):
 
 @pytest.mark.parametrize("kind", ["gz", "xz", "bz2"])
 def test_a_wrong_checksum_is_a_bad_archive(kind, inflated):
-    archive = bytearray(compress(random.Random(1).randbytes(5000), kind))
-    archive[len(archive) // 2] ^= 0xFF
+    packed = bytearray(compress(random.Random(1).randbytes(5000), kind))
+    packed[len(packed) // 2] ^= 0xFF
     with pytest.raises(BadArchive):
-        inflated(bytes(archive), kind)
+        inflated(bytes(packed), kind)
 
 
 @pytest.mark.parametrize("kind", ["gz", "bz2"])

@@ -26,19 +26,19 @@ def member(name, kind=tarfile.REGTYPE, link="", mode=0o644, content=b""):
 
 
 def tar_of(path, *members):
-    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as packed:
         for info, content in members:
-            archive.addfile(info, io.BytesIO(content))
+            packed.addfile(info, io.BytesIO(content))
     return path
 
 
 def zip_of(path, *members):
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w") as packed:
         for name, mode, content in members:
             info = zipfile.ZipInfo("placeholder")
             info.filename = info.orig_filename = name
             info.create_system, info.external_attr = 3, mode << 16
-            archive.writestr(info, content)
+            packed.writestr(info, content)
     return path
 
 
@@ -119,9 +119,9 @@ HOSTILE_TARS = {
 @unix
 @pytest.mark.parametrize("case", HOSTILE_TARS)
 def test_a_hostile_tar_is_rejected_and_writes_nothing_outside(case, sandbox):
-    archive = tar_of(sandbox / "a.tar", *HOSTILE_TARS[case])
+    packed = tar_of(sandbox / "a.tar", *HOSTILE_TARS[case])
     with pytest.raises(UnsafeArchive) as caught:
-        unpack(archive, "tar", sandbox / "out")
+        unpack(packed, "tar", sandbox / "out")
     names = [
         name for info, _ in HOSTILE_TARS[case] for name in (info.name.rstrip("/"), info.name.split("/")[0])
     ]
@@ -145,19 +145,19 @@ HOSTILE_ZIPS = {
 @unix
 @pytest.mark.parametrize("case", HOSTILE_ZIPS)
 def test_a_hostile_zip_is_rejected_and_writes_nothing_outside(case, sandbox):
-    archive = zip_of(sandbox / "a.zip", *HOSTILE_ZIPS[case])
+    packed = zip_of(sandbox / "a.zip", *HOSTILE_ZIPS[case])
     with pytest.raises(UnsafeArchive):
-        unpack(archive, "zip", sandbox / "out")
+        unpack(packed, "zip", sandbox / "out")
 
 
 @pytest.mark.parametrize("kind", ["tar.gz", "tar.xz", "tar.bz2", "tar.zst", "gz", "xz"])
 def test_a_tar_bomb_is_rejected_at_the_size_limit(kind, sandbox, monkeypatch):
     monkeypatch.setattr(safety, "FREE_BYTES", 1 << 20)
     plain = io.BytesIO()
-    with tarfile.open(fileobj=plain, mode="w") as archive:
+    with tarfile.open(fileobj=plain, mode="w") as packed:
         info, _ = member("zeros")
         info.size = 3 << 20
-        archive.addfile(info, io.BytesIO(bytes(info.size)))
+        packed.addfile(info, io.BytesIO(bytes(info.size)))
     content = plain.getvalue() if kind.startswith("tar") else bytes(3 << 20)
     from support.archives.archive_builder import compress
 
@@ -168,22 +168,22 @@ def test_a_tar_bomb_is_rejected_at_the_size_limit(kind, sandbox, monkeypatch):
 
 def test_a_zip_bomb_is_rejected_at_the_size_limit(sandbox, monkeypatch):
     monkeypatch.setattr(safety, "FREE_BYTES", 1 << 20)
-    with zipfile.ZipFile(sandbox / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("zeros", bytes(3 << 20))
+    with zipfile.ZipFile(sandbox / "a.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("zeros", bytes(3 << 20))
     with pytest.raises(UnsafeArchive, match="expand to more than"):
         unpack(sandbox / "a.zip", "zip", sandbox / "out")
 
 
 def test_names_reserved_on_windows_are_rejected_for_windows(sandbox):
-    archive = tar_of(sandbox / "a.tar", member("lib/aux.c"))
+    packed = tar_of(sandbox / "a.tar", member("lib/aux.c"))
     with pytest.raises(UnsafeArchive, match=r"reserved name on Windows: 'lib/aux\.c'"):
-        unpack(archive, "tar", sandbox / "out", system="windows")
+        unpack(packed, "tar", sandbox / "out", system="windows")
 
 
 @unix
 def test_hard_links_stay_hard_links(sandbox):
-    archive = tar_of(sandbox / "a.tar", member("a", content=b"x"), member("b", tarfile.LNKTYPE, "a"))
-    root = unpack(archive, "tar", sandbox / "out")
+    packed = tar_of(sandbox / "a.tar", member("a", content=b"x"), member("b", tarfile.LNKTYPE, "a"))
+    root = unpack(packed, "tar", sandbox / "out")
     assert os.path.samefile(f"{root}/a", f"{root}/b")
 
 
@@ -193,10 +193,10 @@ def test_a_hard_link_becomes_a_copy_without_support_for_links(sandbox, monkeypat
         raise PermissionError
 
     monkeypatch.setattr(extract.os, "link", refuse)
-    archive = tar_of(
+    packed = tar_of(
         sandbox / "a.tar", member("a", content=b"x", mode=0o755), member("b", tarfile.LNKTYPE, "a")
     )
-    root = unpack(archive, "tar", sandbox / "out")
+    root = unpack(packed, "tar", sandbox / "out")
     assert (sandbox / "out" / "b").read_bytes() == b"x"
     assert os.access(f"{root}/b", os.X_OK)
 
@@ -211,8 +211,8 @@ def test_a_duplicate_file_replaces_the_first_but_not_its_links(sandbox):
 
 @unix
 def test_only_the_owner_may_write_extracted_files(sandbox):
-    archive = tar_of(sandbox / "a.tar", member("open", mode=0o777), member("d", tarfile.DIRTYPE, mode=0o2777))
-    root = unpack(archive, "tar", sandbox / "out")
+    packed = tar_of(sandbox / "a.tar", member("open", mode=0o777), member("d", tarfile.DIRTYPE, mode=0o2777))
+    root = unpack(packed, "tar", sandbox / "out")
     assert stat.S_IMODE(os.stat(f"{root}/open").st_mode) == 0o755
     assert stat.S_IMODE(os.stat(f"{root}/d").st_mode) == 0o755
 
@@ -246,15 +246,15 @@ def tops(root):
     ],
 )
 def test_leading_directories_are_stripped(names, strip, named, expected, sandbox):
-    archive = tar_of(sandbox / "a.tar", *[member(name) for name in names])
-    assert tops(unpack(archive, "tar", sandbox / "out", strip=strip, named=named)) == expected
+    packed = tar_of(sandbox / "a.tar", *[member(name) for name in names])
+    assert tops(unpack(packed, "tar", sandbox / "out", strip=strip, named=named)) == expected
 
 
 @unix
 def test_a_link_that_leads_out_after_strip_is_rejected(sandbox):
-    archive = tar_of(sandbox / "a.tar", member("top/x"), member("top/up", tarfile.SYMTYPE, "../x"))
+    packed = tar_of(sandbox / "a.tar", member("top/x"), member("top/up", tarfile.SYMTYPE, "../x"))
     with pytest.raises(UnsafeArchive, match="escapes the tree"):
-        unpack(archive, "tar", sandbox / "out", strip=None)
+        unpack(packed, "tar", sandbox / "out", strip=None)
 
 
 @unix
@@ -293,9 +293,9 @@ def test_backslashes_in_a_zip_are_separators(sandbox):
 )
 def test_a_zip_may_be_compressed_by_each_method_of_the_standard_library(method, sandbox):
     content = os.urandom(1000) + bytes(600_000) + b"end"
-    with zipfile.ZipFile(sandbox / "a.zip", "w", method) as archive:
-        archive.writestr("x", content)
-        archive.writestr("empty", b"")
+    with zipfile.ZipFile(sandbox / "a.zip", "w", method) as packed:
+        packed.writestr("x", content)
+        packed.writestr("empty", b"")
     root = unpack(sandbox / "a.zip", "zip", sandbox / "out")
     assert (sandbox / "out" / "x").read_bytes() == content
     assert os.path.getsize(f"{root}/empty") == 0
@@ -303,8 +303,8 @@ def test_a_zip_may_be_compressed_by_each_method_of_the_standard_library(method, 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_damaged_bzip2_or_lzma_member_is_a_bad_archive(method, sandbox):
-    with zipfile.ZipFile(sandbox / "a.zip", "w", method) as archive:
-        archive.writestr("x", os.urandom(2000))
+    with zipfile.ZipFile(sandbox / "a.zip", "w", method) as packed:
+        packed.writestr("x", os.urandom(2000))
     content = bytearray((sandbox / "a.zip").read_bytes())
     content[1000] ^= 0xFF
     (sandbox / "a.zip").write_bytes(content)
@@ -313,8 +313,8 @@ def test_a_damaged_bzip2_or_lzma_member_is_a_bad_archive(method, sandbox):
 
 
 def test_an_lzma_member_with_a_huge_dictionary_is_a_bad_archive(sandbox):
-    with zipfile.ZipFile(sandbox / "a.zip", "w", zipfile.ZIP_LZMA) as archive:
-        archive.writestr("x", b"x" * 100)
+    with zipfile.ZipFile(sandbox / "a.zip", "w", zipfile.ZIP_LZMA) as packed:
+        packed.writestr("x", b"x" * 100)
     content = bytearray((sandbox / "a.zip").read_bytes())
     content[31 + 5 : 31 + 9] = b"\xff\xff\xff\xff"
     (sandbox / "a.zip").write_bytes(content)
@@ -354,8 +354,8 @@ def test_a_sparse_bomb_is_rejected_before_it_is_written(sandbox, monkeypatch):
     monkeypatch.setattr(safety, "FREE_BYTES", 1 << 20)
     info = tarfile.TarInfo("zeros")
     info.pax_headers = {"GNU.sparse.size": str(1 << 60), "GNU.sparse.map": ""}
-    with tarfile.open(sandbox / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
-        archive.addfile(info)
+    with tarfile.open(sandbox / "a.tar", "w", format=tarfile.PAX_FORMAT) as packed:
+        packed.addfile(info)
     with pytest.raises(UnsafeArchive, match="expand to more than"):
         unpack(sandbox / "a.tar", "tar", sandbox / "out")
     assert os.path.getsize(sandbox / "out" / "zeros") == 0
@@ -363,33 +363,33 @@ def test_a_sparse_bomb_is_rejected_before_it_is_written(sandbox, monkeypatch):
 
 @unix
 def test_targets_of_hard_links_are_stripped(sandbox):
-    archive = tar_of(
+    packed = tar_of(
         sandbox / "a.tar", member("top/a", content=b"x"), member("top/b", tarfile.LNKTYPE, "top/a")
     )
-    root = unpack(archive, "tar", sandbox / "out", strip=1)
+    root = unpack(packed, "tar", sandbox / "out", strip=1)
     assert os.path.samefile(f"{root}/a", f"{root}/b")
 
 
 @unix
 def test_entries_are_renamed_after_strip(sandbox):
     members = [member("top/tool-linux", content=b"x"), member("top/d/l", tarfile.SYMTYPE, "../tool")]
-    archive = tar_of(sandbox / "a.tar", *members)
-    root = unpack(archive, "tar", sandbox / "out", strip=1, rename={"tool-linux": "tool", "d": "deep/e"})
+    packed = tar_of(sandbox / "a.tar", *members)
+    root = unpack(packed, "tar", sandbox / "out", strip=1, rename={"tool-linux": "tool", "d": "deep/e"})
     assert tops(root) == ["deep", "tool"]
     assert os.readlink(f"{root}/deep/e/l") == "../tool"
 
 
 @pytest.mark.parametrize("rename", [{"missing": "x"}, {"a": "b"}])
 def test_a_rename_of_a_missing_or_onto_an_existing_file_is_a_bad_archive(rename, sandbox):
-    archive = tar_of(sandbox / "a.tar", member("a"), member("b"))
+    packed = tar_of(sandbox / "a.tar", member("a"), member("b"))
     with pytest.raises(BadArchive):
-        unpack(archive, "tar", sandbox / "out", rename=rename)
+        unpack(packed, "tar", sandbox / "out", rename=rename)
 
 
 def test_a_rename_out_of_the_tree_is_rejected(sandbox):
-    archive = tar_of(sandbox / "a.tar", member("a"))
+    packed = tar_of(sandbox / "a.tar", member("a"))
     with pytest.raises(UnsafeArchive):
-        unpack(archive, "tar", sandbox / "out", rename={"a": "../sentinel/a"})
+        unpack(packed, "tar", sandbox / "out", rename={"a": "../sentinel/a"})
 
 
 def test_a_wheel_is_installed_by_the_rules_for_its_data_directories(sandbox):
@@ -402,9 +402,9 @@ def test_a_wheel_is_installed_by_the_rules_for_its_data_directories(sandbox):
 
 
 def test_a_data_directory_of_a_wheel_cannot_lead_out(sandbox):
-    archive = zip_of(sandbox / "a.zip", ("t-1.data/data/../../../sentinel/x", 0o100644, b""))
+    packed = zip_of(sandbox / "a.zip", ("t-1.data/data/../../../sentinel/x", 0o100644, b""))
     with pytest.raises(UnsafeArchive):
-        unpack(archive, "whl", sandbox / "out")
+        unpack(packed, "whl", sandbox / "out")
 
 
 def test_an_encrypted_zip_is_a_bad_archive(sandbox):
@@ -424,10 +424,10 @@ def test_a_zip_entry_with_a_wrong_checksum_is_a_bad_archive(sandbox):
 
 
 def test_a_zip_made_on_windows_has_ordinary_modes(sandbox):
-    with zipfile.ZipFile(sandbox / "a.zip", "w") as archive:
+    with zipfile.ZipFile(sandbox / "a.zip", "w") as packed:
         info = zipfile.ZipInfo("d/a")
         info.create_system = 0
-        archive.writestr(info, b"x")
+        packed.writestr(info, b"x")
     root = unpack(sandbox / "a.zip", "zip", sandbox / "out")
     assert stat.S_IMODE(os.stat(f"{root}/d/a").st_mode) == 0o644
 

@@ -44,7 +44,7 @@ END = bytes(1024)
 def read(*parts, piece=1 << 16, is_sealed=False, holes=None):
     data = b"".join(parts)
     holes = [] if holes is None else holes
-    pieces = iter([data[offset : offset + piece] for offset in range(0, len(data), piece)])
+    pieces = iter([data[at : at + piece] for at in range(0, len(data), piece)])
     return [
         (entry.path, entry.kind, b"".join(map(bytes, entry.content)), entry.target)
         for entry in tar_reader.read(pieces, is_sealed=is_sealed, count_hole=holes.append)
@@ -236,9 +236,9 @@ def test_an_invalid_map_is_a_bad_archive(size, text):
     [b"2\n2\n1\n10\n", b"999999999\n2\n", b"x\n", b"9" * 512, b"", b"2\n2\n1\n10\n3"],
 )
 def test_an_invalid_map_before_the_data_is_a_bad_archive(content):
-    header_records = records(("GNU.sparse.major", "1"), ("GNU.sparse.realsize", "20"))
+    named = records(("GNU.sparse.major", "1"), ("GNU.sparse.realsize", "20"))
     with pytest.raises(BadArchive):
-        read(*header_records, header(size=b"%o" % 516), block(content or bytes(512)), block(b"abcd"), END)
+        read(*named, header(size=b"%o" % 516), block(content or bytes(512)), block(b"abcd"), END)
 
 
 def test_a_volume_label_is_left_out():
@@ -291,9 +291,9 @@ def test_names_that_are_not_utf8_are_preserved():
 
 
 def test_the_standard_library_agrees_on_global_headers():
-    archive = io.BytesIO()
+    packed = io.BytesIO()
     with tarfile.open(
-        fileobj=archive, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "x" * 600}
+        fileobj=packed, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "x" * 600}
     ) as made:
         made.addfile(tarfile.TarInfo("é" * 80))
-    assert read(archive.getvalue())[0][0] == "é" * 80
+    assert read(packed.getvalue())[0][0] == "é" * 80

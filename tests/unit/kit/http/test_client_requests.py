@@ -19,7 +19,7 @@ from support.http.scripted_server import Scripted, ScriptedResponse
 @pytest.fixture
 def asking():
     """Create an Http with a fast clock; return it, its progress and its clock."""
-    created_items = []
+    made = []
 
     def make(variables=None, **settings):
         watcher, time = RecordingProgress(), FakeClock()
@@ -29,11 +29,11 @@ def asking():
             watcher,
             clock=time.clock,
         )
-        created_items.append(http)
+        made.append(http)
         return http, watcher, time
 
     yield make
-    for item in created_items:
+    for item in made:
         item.close()
 
 

@@ -39,17 +39,13 @@ def test_a_new_version_is_deployed_by_a_matching_rule(tmp_path):
         await ruled(world, ("*", "*"), environment="dev")
         await ruled(world, ("blog", "*"), environment="prod")
         await born(world, 7, tag="v1.4.0")
-        by_environment = {deployment.environment: deployment for deployment in await deployments(world)}
-        assert set(by_environment) == {"staging", "dev"}
-        assert (by_environment["staging"].actor, by_environment["staging"].reason) == (
+        made = {deployment.environment: deployment for deployment in await deployments(world)}
+        assert set(made) == {"staging", "dev"}
+        assert (made["staging"].actor, made["staging"].reason) == (
             AUTO,
             "auto-deploy rule of staging: shop ^1.2",
         )
-        assert (
-            by_environment["dev"].version_id,
-            by_environment["dev"].tag,
-            by_environment["dev"].status,
-        ) == (7, "v1.4.0", "pending")
+        assert (made["dev"].version_id, made["dev"].tag, made["dev"].status) == (7, "v1.4.0", "pending")
         (event, _) = await world.emitted_events("DeploymentCreated")
         assert (event.actor, event.traceparent[:2]) == (AUTO, "00")
 
@@ -262,13 +258,13 @@ def test_deleting_a_version_cancels_its_active_deployments(tmp_path):
 def test_a_deleted_version_has_no_placement_and_no_rule_redeploys_it(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
-        deployment = await world.deploy_successfully(1)
+        made = await world.deploy_successfully(1)
         created, deleted = (
             world.version_event("VersionCreated", 1),
             world.version_event("VersionDeleted", 1),
         )
         await world.deliver(deleted, created)
-        assert await world.status(deployment) == "superseded"
+        assert await world.status(made) == "superseded"
         assert await world.current() is None
         assert (await world.emitted_events())[-1].data["current_version_id"] is None
         assert len(await deployments(world)) == 1
@@ -279,18 +275,18 @@ def test_a_deleted_version_has_no_placement_and_no_rule_redeploys_it(tmp_path):
 def test_placements_of_a_deleted_app_are_removed_and_its_history_remains(tmp_path):
     async def scenario(world):
         await world.deliver(world.app_event("AppCreated"), world.app_event("AppCreated", 2, "blog"))
-        current = await world.deploy_successfully(1)
+        stood = await world.deploy_successfully(1)
         on_its_way, others = await world.deploy(2), await world.deploy_successfully(1000)
         before = len(await world.emitted_events())
         await world.deliver(world.app_event("AppDeleted"))
-        assert await world.status(current) == "superseded"
+        assert await world.status(stood) == "superseded"
         assert await world.status(on_its_way) == "cancelled"
         assert await world.status(others) == "successful"
         assert [status for status, _, _ in await world.history(on_its_way)] == ["pending", "cancelled"]
         events = (await world.emitted_events())[before:]
         assert {event.type for event in events} == {"DeploymentUpdated"}
         last = {event.data["deployment_id"]: event.data["current_version_id"] for event in events}
-        assert set(last) == {current.id, on_its_way.id}
+        assert set(last) == {stood.id, on_its_way.id}
         assert events[-1].data["current_version_id"] is None
         matrix = await world.service.matrix(call(), None)
         assert {place.app for place in matrix.placements} == {app.name for app in matrix.apps} == {"blog"}
@@ -303,10 +299,10 @@ def test_placements_of_a_deleted_app_are_removed_and_its_history_remains(tmp_pat
 
 def test_a_renamed_app_is_renamed_everywhere(tmp_path):
     async def scenario(world):
-        new_deployment = await world.deploy_successfully(1)
+        made = await world.deploy_successfully(1)
         await world.deliver(world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store"))
-        deployment = await world.service.get(call(), new_deployment.id)
-        assert (deployment.app, deployment.rev) == ("store", new_deployment.rev + 1)
+        deployment = await world.service.get(call(), made.id)
+        assert (deployment.app, deployment.rev) == ("store", made.rev + 1)
         assert (await world.place(app="store")).current.version_id == 1
         # The versions' service may still say the old name.
         assert (await world.deploy(2)).app == "store"
@@ -339,9 +335,9 @@ def test_a_batch_of_app_events_applies_the_last_event_of_each(tmp_path):
                 events.append(world.app_event("AppDeleted", n - 1, f"app-{n - 1}"))
         await world.deliver(*events, *events[:3])
         apps = (await world.service.matrix(call(), None)).apps
-        deleted_ids = {n - 1 for n in range(7, 101, 7)}
+        gone = {n - 1 for n in range(7, 101, 7)}
         assert {app.id: app.name for app in apps} == {
-            n: f"new-{n}" if n % 5 == 0 else f"app-{n}" for n in range(1, 101) if n not in deleted_ids
+            n: f"new-{n}" if n % 5 == 0 else f"app-{n}" for n in range(1, 101) if n not in gone
         }
 
     run(tmp_path, scenario)

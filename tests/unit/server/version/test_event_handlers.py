@@ -29,11 +29,11 @@ LATER = "2027-01-02T03:04:05.678Z"
 
 
 def run(directory, scenario, *apps):
-    async def main():
+    async def whole():
         async with versions_of(directory, *(apps or ("shop", "blog"))) as (versions, database, module):
             return await scenario(versions, database, module)
 
-    return asyncio.run(main())
+    return asyncio.run(whole())
 
 
 def renamed(sequence, app_id, name, at=LATER):
@@ -147,13 +147,13 @@ def test_placements_follow_the_newest_event(tmp_path):
     async def scenario(versions, _, module):
         first = (await versions.create(call(), "shop", "1.0", built_with("go@1.21.0"))).value
         second = (await versions.create(call(), "shop", "2.0", built_with("go@1.22.0"))).value
-        started = deployment_event(1, 1, "shop", "prod", None, "DeploymentCreated")
+        begun = deployment_event(1, 1, "shop", "prod", None, "DeploymentCreated")
         up, newer, down = (
             deployment_event(n, 1, "shop", "prod", v) for n, v in ((2, first), (3, second), (5, None))
         )
-        await deliver(module, started)
+        await deliver(module, begun)
         assert await everywhere(versions) == []
-        await deliver(module, up, started, up)
+        await deliver(module, up, begun, up)
         assert await everywhere(versions) == [("shop", "prod", "1.0")]
         await deliver(module, newer, up, deployment_event(4, 1, "shop", "prod", second), newer)
         assert await everywhere(versions) == [("shop", "prod", "2.0")]
@@ -222,7 +222,7 @@ def test_over_the_bus_the_app_service_and_this_one_agree(tmp_path):
             await bus.publish(events)
             await outbox.acknowledge(events[-1].sequence)
 
-    async def main():
+    async def whole():
         async with opened(tmp_path, app_module) as apps_db, opened(tmp_path, version_module) as versions_db:
             apps = app_service(apps_db)
             versions = version_module.make(versions_db, apps)
@@ -239,4 +239,4 @@ def test_over_the_bus_the_app_service_and_this_one_agree(tmp_path):
             with pytest.raises(NotFound):
                 await versions.get(call(), version.id)
 
-    asyncio.run(main())
+    asyncio.run(whole())

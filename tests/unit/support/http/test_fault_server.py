@@ -52,8 +52,8 @@ def test_prefers_a_page_added_with_the_query(server):
     ],
 )
 def test_serves_ranges(server, wanted, body, content_range):
-    status, headers, content = get(server.add("/f", b"abcdef"), Range=wanted)
-    assert (status, content, headers["Content-Range"]) == (206, body, content_range)
+    status, headers, got = get(server.add("/f", b"abcdef"), Range=wanted)
+    assert (status, got, headers["Content-Range"]) == (206, body, content_range)
 
 
 def test_refuses_a_range_beyond_the_end(server):
@@ -91,9 +91,9 @@ def test_a_fault_ends_after_its_times(server):
 def test_huge_content_is_the_same_in_parts_and_whole(server):
     body = Huge(300_000)
     url = server.add("/huge", body)
-    full_content = get(url)[2]
-    assert len(full_content) == 300_000
-    assert get(url, Range="bytes=70001-200000")[2] == full_content[70001:200001]
+    whole = get(url)[2]
+    assert len(whole) == 300_000
+    assert get(url, Range="bytes=70001-200000")[2] == whole[70001:200001]
 
 
 def test_serves_a_file(server, tmp_path):

@@ -30,7 +30,7 @@ def call_context(conditions: common_pb2.CallConditions | None = None) -> Request
         traceparent=call.traceparent,
         idempotency=IDEMPOTENCY.decode(conditions.idempotency) if conditions and has_key else None,
         if_match=frozenset(conditions.if_match.values) if conditions and has_etags else None,
-        require_current=call.require_current,
+        current_permissions=call.current_permissions,
     )
 
 

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 from envmgr.server.gateway.auth import current_principal
 from envmgr.server.gateway.auth.current_principal import (
+    StoredPermissions,
     binding_principal,
     key_principal,
-    require_current,
     session_principal,
 )
 from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.store import api_keys, oidc_bindings, sessions
-from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.ids import as_id, is_id
 from envmgr.server.kit.common.problems import ServiceUnavailable, Unauthenticated
+from envmgr.server.kit.db.read_cache import ReadCache
 from envmgr.server.kit.security.tokens import InvalidToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envmgr.server.kit.common.context import Principal, PrincipalRef
+    from envmgr.server.kit.common.context import CurrentPermissions, Principal, PrincipalRef
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
     from envmgr.server.kit.security.tokens import Claims, Keyring
 
@@ -77,6 +77,7 @@ class Authenticator:
         self._clock = clock
         self._cache = CredentialCache()
         self._last_used: dict[int, int] = {}
+        self._expiries: ReadCache[Principal, int] = ReadCache(database)
 
     async def authenticate(self, token: str) -> Principal:
         """Return the principal of a token. Raise Unauthenticated."""
@@ -88,9 +89,9 @@ class Authenticator:
         now = int(self._clock() * 1000)
         return await self._database.read_inline(lambda reader: current_principal.resolve(reader, ref, now))
 
-    def require_current(self, principal: Principal) -> None:
-        """Raise Unauthenticated or Forbidden once a principal has lost a permission; blocks."""
-        self._database.read_blocking(lambda reader: require_current(reader, principal, now_ms()))
+    def current_permissions(self) -> CurrentPermissions:
+        """Return the permissions as of now; blocks, for units of work. Raise ServiceUnavailable."""
+        return StoredPermissions(self._database, self._expiries.entries())
 
     async def write_and_invalidate(self, work: Callable[[Transaction], T]) -> T:
         """Run a unit of work that changes credentials, and clear the cache even if the caller is cancelled."""

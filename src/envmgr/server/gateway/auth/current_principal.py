@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import structs
 
 from envmgr.server.gateway.store import api_keys, oidc_bindings, sessions
+from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
 from envmgr.server.kit.common.ids import as_id, is_id
 from envmgr.server.kit.common.problems import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, MutableMapping
 
     from envmgr.server.contracts.identity_resources import Binding
     from envmgr.server.gateway.store.api_keys import ActiveKey
     from envmgr.server.gateway.store.sessions import Session
     from envmgr.server.kit.common.context import PrincipalRef, RequestContext, Scope
-    from envmgr.server.kit.db.sql import Reader, Transaction
+    from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 T = TypeVar("T")
+_NEVER = 2**63 - 1
+"""When a credential without a time limit expires, in milliseconds."""
 
 
 def with_authorization(
@@ -35,19 +38,42 @@ def with_authorization(
     return unit
 
 
-def require_current(reader: Reader, principal: Principal, now: int) -> None:
-    """Raise Unauthenticated for an ended credential, Forbidden for one that lost scopes.
+class StoredPermissions:
+    """Permissions as stored (implements `kit.common.context.CurrentPermissions`).
 
-    A principal without a credential is the server itself. The apps of a credential never change.
+    `expiries` has the principals checked since the database last changed, and when each one's credential expires: only
+    time can have ended it.
+    """
+
+    def __init__(self, database: Database, expiries: MutableMapping[Principal, int]) -> None:
+        self._database = database
+        self._expiries = expiries
+
+    def require(self, principal: Principal) -> None:
+        """Raise Unauthenticated or Forbidden if a principal has lost a permission."""
+        now = now_ms()
+        if self._expiries.get(principal, 0) <= now:
+            self._expiries[principal] = self._database.read_blocking(
+                lambda reader: require_current(reader, principal, now)
+            )
+
+
+def require_current(reader: Reader, principal: Principal, now: int) -> int:
+    """Return when a principal's credential expires, in milliseconds.
+
+    Raise Unauthenticated for an ended credential, Forbidden for one that lost scopes. A principal without a credential
+    is the server itself. The apps of a credential never change.
     """
     if not principal.credential:
-        return
+        return _NEVER
     kind, _, number = principal.credential.partition(":")
-    scopes = _SCOPES[kind](reader, int(number), now)
-    if scopes is None:
+    grant = _GRANTS[kind](reader, int(number), now)
+    if grant is None:
         raise Unauthenticated("the credential was revoked or has expired", error="invalid_token")
+    scopes, expires_at = grant
     if missing := sorted(principal.scopes - scopes):
         raise Forbidden(f"missing scope {missing[0]}: permissions were reduced during the request")
+    return expires_at
 
 
 def resolve(reader: Reader, ref: PrincipalRef, now: int) -> Principal:
@@ -118,22 +144,24 @@ _PRINCIPALS: dict[str, Callable[[Reader, PrincipalRef, int, int], Principal | No
 }
 
 
-def _of_session(reader: Reader, session_id: int, now: int) -> frozenset[Scope] | None:
+def _of_session(reader: Reader, session_id: int, now: int) -> tuple[frozenset[Scope], int] | None:
     session = sessions.find_active(reader, session_id, now)
-    return None if session is None else SCOPES_BY_ROLE[session.role]
+    return None if session is None else (SCOPES_BY_ROLE[session.role], session.expires_at)
 
 
-def _of_key(reader: Reader, key_id: int, now: int) -> frozenset[Scope] | None:
+def _of_key(reader: Reader, key_id: int, now: int) -> tuple[frozenset[Scope], int] | None:
     key = api_keys.find_active(reader, key_id, now)
-    return None if key is None else key.scopes & SCOPES_BY_ROLE[key.role]
+    if key is None:
+        return None
+    return key.scopes & SCOPES_BY_ROLE[key.role], _NEVER if key.expires_at is None else key.expires_at
 
 
-def _of_binding(reader: Reader, binding_id: int, _now: int) -> frozenset[Scope] | None:
+def _of_binding(reader: Reader, binding_id: int, _now: int) -> tuple[frozenset[Scope], int] | None:
     binding = oidc_bindings.get(reader, binding_id)
-    return None if binding is None else frozenset(binding.scopes)
+    return None if binding is None else (frozenset(binding.scopes), _NEVER)
 
 
-_SCOPES: dict[str, Callable[[Reader, int, int], frozenset[Scope] | None]] = {
+_GRANTS: dict[str, Callable[[Reader, int, int], tuple[frozenset[Scope], int] | None]] = {
     "session": _of_session,
     "key": _of_key,
     "oidc": _of_binding,

@@ -21,7 +21,7 @@ _OPEN = (
     user.c.deleted_at.is_(None),
 )
 _JOINED = session.join(user, user.c.id == session.c.user_id)
-_COLUMNS = (session.c.id, user.c.id, user.c.username, user.c.role)
+_COLUMNS = (session.c.id, user.c.id, user.c.username, user.c.role, session.c.expires_at)
 _FIND_ACTIVE = Statement(
     select(*_COLUMNS).select_from(_JOINED).where(session.c.id == bindparam("id"), *_OPEN)
 )
@@ -77,6 +77,7 @@ class Session:
     user_id: int
     username: str
     role: HumanRole
+    expires_at: int
 
 
 def find_active(reader: Reader, session_id: int, now: int) -> Session | None:

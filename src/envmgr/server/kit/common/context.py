@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -70,6 +70,14 @@ class PrincipalRef(Struct, frozen=True, kw_only=True):
     """An upper bound: what the credential allowed when the request began."""
 
 
+class CurrentPermissions(Protocol):
+    """The permissions of principals as of one moment."""
+
+    def require(self, principal: Principal) -> None:
+        """Raise Unauthenticated or Forbidden if a principal has lost a permission; blocks, for units of work."""
+        ...
+
+
 class Idempotency(Struct, frozen=True):
     """A client's idempotency key, the digest of its request, and the request's method and path."""
 
@@ -87,8 +95,8 @@ class RequestContext(Struct, frozen=True, kw_only=True):
     idempotency: Idempotency | None = None
     if_match: frozenset[str] | None = None
     """ETags (see `preconditions.etag_of`) accepted by If-Match."""
-    require_current: Callable[[Principal], None] | None = None
-    """Raises Unauthenticated or Forbidden once a principal has lost a permission; blocks, for units of work."""
+    current_permissions: Callable[[], CurrentPermissions] | None = None
+    """Returns the permissions as of the call; blocks, for units of work."""
 
 
 def system_context(name: str, traceparent: str = "") -> RequestContext:

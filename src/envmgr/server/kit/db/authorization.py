@@ -16,11 +16,14 @@ T = TypeVar("T")
 def with_authorization(
     context: RequestContext, work: Callable[[Transaction], T]
 ) -> Callable[[Transaction], T]:
-    """Return a unit that first checks the caller's permissions. Raise Unauthenticated, Forbidden."""
+    """Return a unit that first checks the caller's permissions. Raise Unauthenticated, Forbidden.
+
+    Permissions are those as of a moment after the transaction began, the same for all units committed with it.
+    """
 
     def unit(transaction: Transaction) -> T:
-        if context.require_current is not None:
-            context.require_current(context.principal)
+        if context.current_permissions is not None:
+            transaction.shared(context.current_permissions).require(context.principal)
         return work(transaction)
 
     return unit

@@ -89,6 +89,10 @@ class Transaction(Reader, Protocol):
     now: int
     """When the transaction began, in milliseconds."""
 
+    def shared(self, create: Callable[[], T]) -> T:
+        """Return the value of `create`, called once for all units that are committed together."""
+        ...
+
     def insert(self, statement: Statement, **values: object) -> int:
         """Insert a row into a table that assigns IDs; return the row's ID. Raise UniqueViolation."""
         ...
@@ -138,6 +142,13 @@ class Database(Protocol):
 
     def read_blocking(self, work: Callable[[Reader], T]) -> T:
         """Run a reading function in this thread, which is not the event loop's. Raise ServiceUnavailable."""
+        ...
+
+    def commit_version(self) -> int | None:
+        """Return a number that changes with each commit of any process; blocks, as `read_blocking`.
+
+        Only numbers of one thread can be compared. None, where asking costs as much as reading the rows.
+        """
         ...
 
     def on_events(self, listener: Callable[[], None]) -> None:

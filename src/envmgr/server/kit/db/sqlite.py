@@ -24,7 +24,7 @@ from envmgr.server.kit.db.sql import DamagedDatabase, UniqueViolation
 from envmgr.server.kit.db.sqlite_errors import CORRUPT, TRANSIENT, UNIQUE, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
     from envmgr.server.kit.common.events import DomainEvent
     from envmgr.server.kit.db.sql import Reader, Row, Statement, Transaction
@@ -77,11 +77,21 @@ class SqliteReader:
 class SqliteTransaction(SqliteReader):
     """One unit's part of a group: its changes and its events."""
 
-    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, now: int, shared: MutableMapping[object, Any] | None = None
+    ) -> None:
         super().__init__(connection)
         self.now = now
+        self._shared = {} if shared is None else shared
         self.events: list[DomainEvent] = []
         self._before = connection.total_changes
+
+    def shared(self, create: Callable[[], T]) -> T:
+        """Return the value of `create`, called once for all units of the group."""
+        if create not in self._shared:
+            self._shared[create] = create()
+        value: T = self._shared[create]
+        return value
 
     @property
     def has_changes(self) -> bool:
@@ -209,6 +219,15 @@ class SqliteDatabase:
         self._require_open()
         return self._read_snapshot(work)
 
+    def commit_version(self) -> int | None:
+        """Return SQLite's own count of other connections' commits, as this thread's connection sees it."""
+        self._require_open()
+        try:
+            (version,) = self._reader_connection().execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error as error:
+            raise self._read_failure(error) from error
+        return int(version)
+
     def on_events(self, listener: Callable[[], None]) -> None:
         """Call a listener in the writer thread after each commit that recorded events."""
         self._listeners.append(listener)
@@ -294,8 +313,9 @@ class SqliteDatabase:
         connection = self._write_connection
         connection.execute("BEGIN IMMEDIATE")
         now, events = now_ms(), []
+        shared: dict[object, Any] = {}
         for unit in group:
-            transaction = SqliteTransaction(connection, now)
+            transaction = SqliteTransaction(connection, now, shared)
             unit.run(transaction)
             if isinstance(unit.error, sqlite3.Error):
                 unit.error = self._failure(unit.error)

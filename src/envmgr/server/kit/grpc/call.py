@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from grpc.aio import Server
 
-    from envmgr.server.kit.common.context import PrincipalRef
+    from envmgr.server.kit.common.context import CurrentPermissions, PrincipalRef
 
 OPERATOR = "operator"
 """Issuer of the tokens of administrative commands, which act without a principal."""
@@ -30,8 +30,8 @@ class PrincipalDirectory(Protocol):
         """Return a principal with its present permissions. Raise Unauthenticated."""
         ...
 
-    def require_current(self, principal: Principal) -> None:
-        """Raise Unauthenticated or Forbidden if a principal lost a permission; for units of work."""
+    def current_permissions(self) -> CurrentPermissions:
+        """Return the permissions as of now; blocks, for units of work. Raise ServiceUnavailable."""
         ...
 
 
@@ -43,7 +43,7 @@ class ServerCall(Struct, frozen=True, kw_only=True):
     principal: Principal | None
     request_id: str
     traceparent: str
-    require_current: "Callable[[Principal], None]"
+    current_permissions: "Callable[[], CurrentPermissions]"
 
 
 class RpcService(Struct, frozen=True, kw_only=True):

@@ -67,7 +67,7 @@ class CallGuard:
             principal=principal,
             request_id=trace_context.request_id(metadata.get("x-request-id", "").encode() or None),
             traceparent=trace_context.traceparent(metadata.get("traceparent", "").encode()),
-            require_current=self.principals.require_current,
+            current_permissions=self.principals.current_permissions,
         )
 
     def _verify(self, authorization: str, names: frozenset[str] | None) -> Caller:

@@ -46,16 +46,16 @@ _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _JSON = frozenset({b"application/json"})
 _IDENTITY_CODINGS = frozenset({b"", b"identity"})
 _UTF8 = re.compile(rb'(charset="?utf-?8"?)?;?')
-_PATH = re.compile(r"[!-~]*")
 _LENGTH = re.compile(rb"\d{1,15}")
 
 
 def with_defaults(pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
     """Return response headers completed with the defaults."""
-    own = {name for name, _ in pairs}
-    if own.isdisjoint(_DEFAULT_HEADER_NAMES):
-        return [*pairs, *DEFAULT_HEADERS]
-    return [*pairs, *[header for header in DEFAULT_HEADERS if header[0] not in own]]
+    for name, _ in pairs:
+        if name in _DEFAULT_HEADER_NAMES:
+            own = {name for name, _ in pairs}
+            return [*pairs, *[header for header in DEFAULT_HEADERS if header[0] not in own]]
+    return [*pairs, *DEFAULT_HEADERS]
 
 
 def require_singletons(pairs: Iterable[tuple[bytes, bytes]]) -> None:
@@ -69,40 +69,42 @@ def require_singletons(pairs: Iterable[tuple[bytes, bytes]]) -> None:
 
 def require_printable_path(path: str) -> None:
     """Raise NotFound if a path has characters that no resource name allows."""
-    if not _PATH.fullmatch(path):
+    if not (path.isascii() and path.isprintable()) or " " in path:
         raise NotFound("not found")
 
 
-def require_host(http_version: str, headers: Headers) -> None:
-    """Raise BadRequest if an HTTP/1.1 request has no Host header (RFC 9112, section 3.2)."""
-    if b"host" not in headers and http_version == "1.1":
+def check_head(method: str, http_version: str, headers: Headers, *, limit: int, accepts_form: bool) -> None:
+    """Check a request's headers. Raise BadRequest, TooLarge, UnsupportedMedia."""
+    if b"host" not in headers and http_version == "1.1":  # RFC 9112, section 3.2
         raise BadRequest("missing Host header")
+    if b"content-length" in headers:
+        _check_content_length(headers[b"content-length"], limit)
+    if b"content-encoding" in headers:
+        _require_identity(headers[b"content-encoding"])
+    if method in _METHODS_WITH_BODY:
+        _require_content_type(method, headers, accepts_form=accepts_form)
 
 
-def require_identity_encoding(headers: Headers) -> None:
+def _require_identity(coding: bytes) -> None:
     """Raise UnsupportedMedia if the body is encoded: the server decodes no content coding."""
-    coding = headers.get(b"content-encoding")
-    if coding is not None and coding.strip().lower() not in _IDENTITY_CODINGS:
+    if coding.strip().lower() not in _IDENTITY_CODINGS:
         raise UnsupportedMedia(
             "unsupported Content-Encoding: send the body unencoded", headers={"accept-encoding": "identity"}
         )
 
 
-def check_content_length(headers: Headers, limit: int) -> None:
-    """Raise TooLarge if Content-Length exceeds the limit."""
-    length = headers.get(b"content-length")
-    if length is None:
-        return
+def _check_content_length(length: bytes, limit: int) -> None:
+    """Raise TooLarge if Content-Length exceeds the limit, BadRequest if it is not a number."""
     if not _LENGTH.fullmatch(length):
         raise BadRequest("invalid Content-Length")
     if int(length) > limit:
         raise too_large(limit)
 
 
-def require_content_type(method: str, headers: Headers, *, accepts_form: bool) -> None:
+def _require_content_type(method: str, headers: Headers, *, accepts_form: bool) -> None:
     """Raise UnsupportedMedia if the content type is not accepted."""
     content_type = headers.get(b"content-type", b"")
-    if content_type == b"application/json" or method not in _METHODS_WITH_BODY or not has_body(headers):
+    if content_type == b"application/json" or not has_body(headers):
         return
     media, _, parameters = content_type.lower().partition(b";")
     if media.strip() in _accepted_types(method, accepts_form=accepts_form) and _UTF8.fullmatch(

@@ -6,7 +6,6 @@ passes through it.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from functools import partial
@@ -24,6 +23,7 @@ from envmgr.server.kit.common.problems import (
     RequestTimeout,
     TooManyRequests,
 )
+from envmgr.server.kit.common.timeouts import within
 from envmgr.server.kit.http import headers
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_HEADERS, SCOPE_PROBLEM, SCOPE_REAUTHENTICATE
 from envmgr.server.kit.http.client_address import TrustedProxies, client_network
@@ -36,12 +36,11 @@ from envmgr.server.kit.telemetry import trace_context
 from envmgr.server.kit.telemetry.request_info import PROBE_PATHS, RequestInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Iterable
 
-    from envmgr.server.kit.common.context import Principal
     from envmgr.server.kit.http.asgi import Application, Message, Receive, Scope, Send
     from envmgr.server.kit.telemetry.request_info import Authenticator, RequestObserver
-    from envmgr.server.kit.telemetry.tracing import Tracing
+    from envmgr.server.kit.telemetry.tracing import RequestSpan, Tracing
 
 _logger = logging.getLogger(__name__)
 BODY_CHUNK_TIMEOUT_SECONDS = 20.0
@@ -80,6 +79,7 @@ class RequestMiddleware:
         self.trusted_proxies = TrustedProxies(trusted_proxies)
         self.denial_limiter = RateLimiter(DENIAL_BURST, DENIAL_RATE_PER_SECOND)
         self._authenticator = authenticator
+        self._current_permissions = authenticator.current_permissions
         self._require_if_match = require_if_match
         self._tracing = tracing
         self._in_flight_keys: set[tuple[str, bytes]] = set()
@@ -88,14 +88,10 @@ class RequestMiddleware:
         """Handle an ASGI connection."""
         if scope["type"] != "http":
             await self.application(scope, receive, send)
-        else:
-            await self._handle(scope, receive, send)
-
-    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        tracing = None if scope["path"] in PROBE_PATHS else self._tracing
+            return
         cycle: _RequestCycle | None = None
         try:
-            span = tracing.request(scope) if tracing else None
+            span = _start_span(self._tracing, scope) if self._tracing else None
             cycle = _RequestCycle(self, span.scope if span else scope, receive, send)
             try:
                 await cycle.run()
@@ -112,11 +108,13 @@ class RequestMiddleware:
         info = cycle.info
         if len(cycle.headers) != len(cycle.scope["headers"]):
             headers.require_singletons(cycle.scope["headers"])
-        headers.require_host(cycle.scope["http_version"], cycle.headers)
-        headers.check_content_length(cycle.headers, cycle.limit)
-        headers.require_identity_encoding(cycle.headers)
-        accepts_form = cycle.path in self.policy.form_paths
-        headers.require_content_type(info.method, cycle.headers, accepts_form=accepts_form)
+        headers.check_head(
+            info.method,
+            cycle.scope["http_version"],
+            cycle.headers,
+            limit=cycle.limit,
+            accepts_form=cycle.path in self.policy.form_paths,
+        )
         has_credential = b"authorization" in cycle.headers
         if self.policy.is_public(info.method, cycle.path, has_credential=has_credential):
             return None
@@ -131,16 +129,17 @@ class RequestMiddleware:
             principal=principal,
             request_id=info.request_id,
             traceparent=info.traceparent,
-            require_current=self._require_current,
+            current_permissions=self._current_permissions,
         )
 
-    async def dispatch(self, cycle: _RequestCycle, context: RequestContext | None) -> None:
+    def dispatch(self, cycle: _RequestCycle, context: RequestContext | None) -> Awaitable[None]:
         """Dispatch a request; requests with equal Idempotency-Keys run one at a time."""
         key = cycle.headers.get(b"idempotency-key")
         if key is None or context is None:
-            await self.application(cycle.scope, cycle.receive, cycle.send)
-            return
-        running = (context.principal.actor, key)
+            return self.application(cycle.scope, cycle.receive, cycle.send)
+        return self._dispatch_alone(cycle, (context.principal.actor, key))
+
+    async def _dispatch_alone(self, cycle: _RequestCycle, running: tuple[str, bytes]) -> None:
         if running in self._in_flight_keys:
             raise IdempotencyKeyInUse(
                 "a request with this Idempotency-Key is still in progress; retry shortly"
@@ -151,8 +150,9 @@ class RequestMiddleware:
         finally:
             self._in_flight_keys.discard(running)
 
-    def _require_current(self, principal: Principal) -> None:
-        self._authenticator.require_current(principal)
+
+def _start_span(tracing: Tracing, scope: Scope) -> RequestSpan | None:
+    return None if scope["path"] in PROBE_PATHS else tracing.request(scope)
 
 
 def _require_condition(cycle: _RequestCycle) -> None:
@@ -162,6 +162,23 @@ def _require_condition(cycle: _RequestCycle) -> None:
 
 class _RequestCycle:
     """One request and its response."""
+
+    __slots__ = (
+        "_body_bytes",
+        "_body_pending",
+        "_finished",
+        "_is_head",
+        "_middleware",
+        "_receive",
+        "_send",
+        "_started",
+        "headers",
+        "info",
+        "limit",
+        "path",
+        "scope",
+        "status",
+    )
 
     def __init__(self, middleware: RequestMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
         request_headers = dict(scope["headers"])
@@ -214,8 +231,7 @@ class _RequestCycle:
         if self._finished:
             return {"type": "http.disconnect"}
         try:
-            async with asyncio.timeout(self._receive_timeout()):
-                message = await self._receive()
+            message = await within(self._receive_timeout(), self._receive())
         except TimeoutError:
             raise RequestTimeout("timed out reading the request body") from None
         if message["type"] == "http.disconnect" and self._body_pending and headers.has_body(self.headers):
@@ -233,24 +249,28 @@ class _RequestCycle:
         left = self._started + BODY_TIMEOUT_SECONDS - time.perf_counter()
         return max(0, min(self._middleware.body_chunk_timeout, left))
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Send a response message, with the default headers."""
         if self._finished:
-            return
+            return _send_nothing()
         if message["type"] != "http.response.start":
-            await self._send_body(message)
-            return
+            return self._send_body(message)
         if SCOPE_PROBLEM in self.scope:
             self._attach_problem(self.scope[SCOPE_PROBLEM])
-        if message["status"] in _DENIED_STATUSES and not await self._record_denial(message["status"]):
-            await self._send_problem(
-                TooManyRequests(
-                    "too many denied requests from this address; retry after Retry-After", retry_after=60
-                )
-            )
-            self._finished = True
+        if message["status"] in _DENIED_STATUSES:
+            return self._send_denial(message)
+        return self._send_start(message)
+
+    async def _send_denial(self, message: Message) -> None:
+        if await self._record_denial(message["status"]):
+            await self._send_start(message)
             return
-        await self._send_start(message)
+        await self._send_problem(
+            TooManyRequests(
+                "too many denied requests from this address; retry after Retry-After", retry_after=60
+            )
+        )
+        self._finished = True
 
     async def _record_denial(self, status: int) -> bool:
         """Record a denial; return False if the client network exceeded its quota."""
@@ -261,7 +281,7 @@ class _RequestCycle:
         await self._middleware.observer.on_denied(self.info, status)
         return True
 
-    async def _send_start(self, message: Message) -> None:
+    def _send_start(self, message: Message) -> Awaitable[None]:
         request_headers = [
             *headers.with_defaults(message["headers"]),
             (b"x-request-id", self.info.request_id.encode()),
@@ -276,14 +296,14 @@ class _RequestCycle:
             request_headers.append((b"connection", b"close"))
         message["headers"] = request_headers
         self.status = message["status"]
-        await self._send(message)
+        return self._send(message)
 
-    async def _send_body(self, message: Message) -> None:
+    def _send_body(self, message: Message) -> Awaitable[None]:
         if self._is_head:
             # A streaming response, too, is logged when its head is sent.
             self._finished = True
             message = {"type": "http.response.body", "body": b""}
-        await self._send(message)
+        return self._send(message)
 
     async def _handle_preflight(self) -> bool:
         method = self.headers.get(b"access-control-request-method")
@@ -332,6 +352,10 @@ class _RequestCycle:
         own += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         await self._send_start({"type": "http.response.start", "status": problem.status, "headers": own})
         await self._send({"type": "http.response.body", "body": b"" if self._is_head else body})
+
+
+async def _send_nothing() -> None:
+    """Drop a message of a response that has ended."""
 
 
 async def _send_last_resort(send: Send) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from envmgr.server.kit.common.context import Principal
+    from envmgr.server.kit.common.context import CurrentPermissions, Principal
 
 
 PROBE_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -20,8 +20,8 @@ class Authenticator(Protocol):
         """Return the principal of a token. Raise Unauthenticated."""
         ...
 
-    def require_current(self, principal: Principal) -> None:
-        """Raise Unauthenticated or Forbidden if a principal lost a permission; blocking, for units."""
+    def current_permissions(self) -> CurrentPermissions:
+        """Return the permissions as of now; blocks, for units of work. Raise ServiceUnavailable."""
         ...
 
 

@@ -37,14 +37,14 @@ async def listed(world, caller, **filters):
 def test_a_credential_for_an_app_cannot_access_deployments_of_a_deleted_namesake(tmp_path):
     async def scenario(world):
         old, new = await replaced(world)
-        other_caller = call(apps={NEW.app_id})
-        assert await listed(world, other_caller) == await listed(world, other_caller, app_id=3) == [new.id]
-        assert await listed(world, other_caller, app_id=1) == []
-        for attempt in attempts(world, other_caller, old):
+        theirs = call(apps={NEW.app_id})
+        assert await listed(world, theirs) == await listed(world, theirs, app_id=3) == [new.id]
+        assert await listed(world, theirs, app_id=1) == []
+        for attempt in attempts(world, theirs, old):
             with pytest.raises(NotFound, match=f"deployment {old.id} not found"):
                 await attempt
-        assert await world.service.get(other_caller, new.id) == new
-        matrix = await world.service.matrix(other_caller, None)
+        assert await world.service.get(theirs, new.id) == new
+        matrix = await world.service.matrix(theirs, None)
         assert {place.app_id for place in matrix.placements} == {app.id for app in matrix.apps} == {3}
 
     run(tmp_path, scenario, KnownVersions(OLD, NEW))
@@ -74,51 +74,51 @@ def test_a_caller_for_all_apps_can_read_deployments_of_deleted_apps(tmp_path):
 
 def test_deployments_belong_to_their_app_before_events_arrive_and_after_a_rename(tmp_path):
     async def scenario(world):
-        other_caller = call(apps={OLD.app_id})
-        deployment = await world.deploy(OLD.id, by=other_caller)
-        assert await listed(world, other_caller) == [deployment.id]
-        assert await world.service.get(other_caller, deployment.id) == deployment
-        matrix = await world.service.matrix(other_caller, None)
+        theirs = call(apps={OLD.app_id})
+        made = await world.deploy(OLD.id, by=theirs)
+        assert await listed(world, theirs) == [made.id]
+        assert await world.service.get(theirs, made.id) == made
+        matrix = await world.service.matrix(theirs, None)
         assert [(app.id, app.name) for app in matrix.apps] == [(1, "shop")]
         await world.deliver(world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store"))
-        assert await listed(world, other_caller) == [deployment.id]
-        assert (await world.service.get(other_caller, deployment.id)).app == "store"
+        assert await listed(world, theirs) == [made.id]
+        assert (await world.service.get(theirs, made.id)).app == "store"
 
     run(tmp_path, scenario, KnownVersions(OLD))
 
 
 def test_an_app_with_a_deletion_hold_is_hidden_from_limited_callers(tmp_path):
     async def scenario(world):
-        other_caller, deployment = call(apps={OLD.app_id}), await world.deploy(OLD.id)
+        theirs, made = call(apps={OLD.app_id}), await world.deploy(OLD.id)
         leave = await world.service.begin_deletion(call(), app_id=1, force=True)
-        assert await listed(world, other_caller) == []
-        assert (await world.service.matrix(other_caller, None)).placements == ()
-        for attempt in attempts(world, other_caller, deployment):
+        assert await listed(world, theirs) == []
+        assert (await world.service.matrix(theirs, None)).placements == ()
+        for attempt in attempts(world, theirs, made):
             with pytest.raises(NotFound):
                 await attempt
-        assert await listed(world, call()) == [deployment.id]
+        assert await listed(world, call()) == [made.id]
         await world.service.cancel_deletion(call(), leave)
-        assert await listed(world, other_caller) == [deployment.id]
-        assert await world.service.get(other_caller, deployment.id) == deployment
+        assert await listed(world, theirs) == [made.id]
+        assert await world.service.get(theirs, made.id) == made
 
     run(tmp_path, scenario, KnownVersions(OLD))
 
 
 def test_a_credential_for_many_apps_lists_all_of_their_deployments(tmp_path):
     names = [f"app-{n}" for n in range(40)]
-    versions = [version(n, app_id=n, app=name) for n, name in enumerate(names, 1)]
+    known = [version(n, app_id=n, app=name) for n, name in enumerate(names, 1)]
 
     async def scenario(world):
-        caller = call(apps=[item.app_id for item in versions[::2]])
-        for item in versions:
+        caller = call(apps=[item.app_id for item in known[::2]])
+        for item in known:
             await world.service.create(call(), DeploymentCreate(version_id=item.id, environment="prod"))
-        items, cursor = [], None
+        seen, cursor = [], None
         while True:
             page = await world.service.list(caller, PageRequest(limit=7, cursor=cursor))
-            items += [item.app for item in page.items]
+            seen += [item.app for item in page.items]
             cursor = page.next
             if cursor is None:
                 break
-        assert items == names[::2][::-1]
+        assert seen == names[::2][::-1]
 
-    run(tmp_path, scenario, KnownVersions(*versions))
+    run(tmp_path, scenario, KnownVersions(*known))

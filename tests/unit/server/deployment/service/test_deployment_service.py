@@ -28,28 +28,23 @@ def asking(**rules):
 
 def test_a_new_deployment_is_pending_and_can_be_read(tmp_path):
     async def scenario(world):
-        deployment = await world.deploy(7, "prod", reason="release")
-        assert deployment == await world.service.get(call(), deployment.id)
-        assert (deployment.app, deployment.tag, deployment.status, deployment.reason) == (
-            "shop",
-            "7.0.0",
-            "pending",
-            "release",
-        )
-        assert (deployment.actor, deployment.finished_at, deployment.rev) == ("user:ada", None, 1)
-        assert await world.history(deployment) == [("pending", "release", "user:ada")]
+        made = await world.deploy(7, "prod", reason="release")
+        assert made == await world.service.get(call(), made.id)
+        assert (made.app, made.tag, made.status, made.reason) == ("shop", "7.0.0", "pending", "release")
+        assert (made.actor, made.finished_at, made.rev) == ("user:ada", None, 1)
+        assert await world.history(made) == [("pending", "release", "user:ada")]
 
     run(tmp_path, scenario)
 
 
 def test_a_deployment_has_its_latest_reason_and_the_history_has_all(tmp_path):
     async def scenario(world):
-        deployment = await world.deploy(reason="release")
-        started = await world.step(deployment, "in_progress")
+        made = await world.deploy(reason="release")
+        started = await world.step(made, "in_progress")
         assert started.reason == ""
-        failed = await world.step(deployment, "failed", reason="no disk")
+        failed = await world.step(made, "failed", reason="no disk")
         assert failed.reason == "no disk"
-        assert [reason for _, reason, _ in await world.history(deployment)] == ["release", "", "no disk"]
+        assert [reason for _, reason, _ in await world.history(made)] == ["release", "", "no disk"]
 
     run(tmp_path, scenario)
 
@@ -57,22 +52,22 @@ def test_a_deployment_has_its_latest_reason_and_the_history_has_all(tmp_path):
 def test_a_blocked_environment_requires_the_scope_for_environments_and_records_it(tmp_path):
     async def scenario(world):
         user, app_only = call("user"), call(apps={1, 2})
-        deployment = await world.deploy(by=user)
+        begun = await world.deploy(by=user)
         await world.service.replace_environment(call(), "prod", asking(blocked="freeze"))
         frozen = await world.deploy(1000, by=user)
         assert frozen.status == "blocked"
-        for item, way in ((frozen, "queued"), (frozen, "pending"), (deployment, "in_progress")):
+        for item, way in ((frozen, "queued"), (frozen, "pending"), (begun, "in_progress")):
             for caller in (user, app_only):
                 with pytest.raises(EnvironmentBlocked, match=r"prod is blocked \(freeze\)") as caught:
                     await world.service.add_status(caller, item.id, StatusCreate(status=way))
                 assert caught.value.members == {"reason": "freeze"}
         started = StatusCreate(status="in_progress", reason="hotfix")
-        updated = await world.service.set_status(call(), deployment.id, started)
+        updated = await world.service.set_status(call(), begun.id, started)
         assert updated.reason == "hotfix (though blocked: freeze)"
-        assert await world.service.set_status(call(), deployment.id, started) == updated
+        assert await world.service.set_status(call(), begun.id, started) == updated
         await world.step(frozen, "queued")
         assert (await world.history(frozen))[-1] == ("queued", "(though blocked: freeze)", "user:ada")
-        await world.step(deployment, "successful", by=user)
+        await world.step(begun, "successful", by=user)
         assert (await world.step(frozen, "cancelled", by=user)).status == "cancelled"
 
     run(tmp_path, scenario)
@@ -81,9 +76,9 @@ def test_a_blocked_environment_requires_the_scope_for_environments_and_records_i
 def test_unblocking_an_environment_allows_all_callers(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(blocked="freeze"))
-        deployment = await world.deploy(by=call("user"))
+        made = await world.deploy(by=call("user"))
         await world.service.replace_environment(call(), "prod", asking())
-        moved = await world.step(deployment, "queued", "in_progress", by=call("user"))
+        moved = await world.step(made, "queued", "in_progress", by=call("user"))
         assert (moved.status, moved.reason) == ("in_progress", "")
 
     run(tmp_path, scenario)
@@ -196,28 +191,28 @@ def test_the_database_rejects_a_second_active_or_successful_deployment(tmp_path)
 )
 def test_history_entries_are_immutable(tmp_path, statement):
     async def scenario(world):
-        deployment = await world.deploy()
+        made = await world.deploy()
         connection = sqlite3.connect(world.database.path)
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             connection.execute(statement)
         connection.close()
-        assert await world.history(deployment) == [("pending", "", "user:ada")]
+        assert await world.history(made) == [("pending", "", "user:ada")]
 
     run(tmp_path, scenario)
 
 
 def test_an_invalid_transition_lists_the_valid_ones_and_changes_nothing(tmp_path):
     async def scenario(world):
-        deployment = await world.deploy()
+        made = await world.deploy()
         with pytest.raises(InvalidTransition) as caught:
-            await world.step(deployment, "successful")
+            await world.step(made, "successful")
         steps = ["in_progress", "queued", "awaiting_approval", "blocked", "cancelled"]
         assert caught.value.members == {"allowed_statuses": steps}
         assert caught.value.slug == "invalid-transition"
-        assert await world.service.get(call(), deployment.id) == deployment
-        await world.step(deployment, "cancelled")
+        assert await world.service.get(call(), made.id) == made
+        await world.step(made, "cancelled")
         with pytest.raises(InvalidTransition) as caught:
-            await world.step(deployment, "in_progress")
+            await world.step(made, "in_progress")
         assert caught.value.members == {"allowed_statuses": []}
 
     run(tmp_path, scenario)
@@ -225,11 +220,11 @@ def test_an_invalid_transition_lists_the_valid_ones_and_changes_nothing(tmp_path
 
 def test_every_transition_is_recorded_with_its_reason_and_actor(tmp_path):
     async def scenario(world):
-        deployment = await world.deploy(reason="release")
-        await world.step(deployment, "queued")
-        await world.step(deployment, "in_progress", by=call(actor=ANOTHER), reason="go")
-        ended = await world.step(deployment, "failed", reason="exit 1")
-        assert await world.history(deployment) == [
+        made = await world.deploy(reason="release")
+        await world.step(made, "queued")
+        await world.step(made, "in_progress", by=call(actor=ANOTHER), reason="go")
+        ended = await world.step(made, "failed", reason="exit 1")
+        assert await world.history(made) == [
             ("pending", "release", "user:ada"),
             ("queued", "", "user:ada"),
             ("in_progress", "go", ANOTHER),
@@ -335,18 +330,18 @@ def test_a_current_deployment_can_be_retired_without_a_successor(tmp_path):
 def test_a_deployment_that_requires_approval_is_started_by_another_user(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
-        deployment = await world.deploy(reason="release")
+        made = await world.deploy(reason="release")
         waits = "prod requires approval by another user"
-        assert (deployment.status, deployment.reason) == ("awaiting_approval", waits)
-        assert [(status, actor) for status, _, actor in await world.history(deployment)] == [
+        assert (made.status, made.reason) == ("awaiting_approval", waits)
+        assert [(status, actor) for status, _, actor in await world.history(made)] == [
             ("pending", "user:ada"),
             ("awaiting_approval", "system:rules"),
         ]
         for ahead in ("queued", "in_progress"):
             with pytest.raises(SelfApprovalForbidden):
-                await world.step(deployment, ahead)
-        await world.step(deployment, "queued", by=call(actor=ANOTHER))
-        await world.step(deployment, "in_progress", "successful")
+                await world.step(made, ahead)
+        await world.step(made, "queued", by=call(actor=ANOTHER))
+        await world.step(made, "in_progress", "successful")
         assert await world.current() == 1
 
     run(tmp_path, scenario)
@@ -363,10 +358,10 @@ def test_a_key_of_the_requester_does_not_count_as_another_user(tmp_path):
             )
 
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
-        deployment = await world.deploy(by=of_user("user:ada", 3))
+        made = await world.deploy(by=of_user("user:ada", 3))
         with pytest.raises(SelfApprovalForbidden):
-            await world.step(deployment, "in_progress", by=of_user("key:9", 3))
-        await world.step(deployment, "in_progress", by=of_user("user:grace", 4))
+            await world.step(made, "in_progress", by=of_user("key:9", 3))
+        await world.step(made, "in_progress", by=of_user("user:grace", 4))
 
     run(tmp_path, scenario)
 
@@ -374,10 +369,10 @@ def test_a_key_of_the_requester_does_not_count_as_another_user(tmp_path):
 def test_another_job_of_the_same_binding_does_not_count_as_another_user(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
-        deployment = await world.deploy(by=call(actor="oidc:4/run-1"))
+        made = await world.deploy(by=call(actor="oidc:4/run-1"))
         with pytest.raises(SelfApprovalForbidden):
-            await world.step(deployment, "in_progress", by=call(actor="oidc:4/run-2"))
-        await world.step(deployment, "in_progress", by=call(actor="oidc:44/run-2"))
+            await world.step(made, "in_progress", by=call(actor="oidc:4/run-2"))
+        await world.step(made, "in_progress", by=call(actor="oidc:44/run-2"))
 
     run(tmp_path, scenario)
 
@@ -385,17 +380,17 @@ def test_another_job_of_the_same_binding_does_not_count_as_another_user(tmp_path
 def test_an_approval_cannot_be_bypassed(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
-        deployment = await world.step(await world.deploy(), "blocked", "pending")
+        made = await world.step(await world.deploy(), "blocked", "pending")
         with pytest.raises(SelfApprovalForbidden):
-            await world.step(deployment, "in_progress")
-        await world.step(deployment, "queued", by=call(actor=ANOTHER))
-        await world.step(deployment, "awaiting_approval")
+            await world.step(made, "in_progress")
+        await world.step(made, "queued", by=call(actor=ANOTHER))
+        await world.step(made, "awaiting_approval")
         with pytest.raises(SelfApprovalForbidden):
-            await world.step(deployment, "in_progress")
+            await world.step(made, "in_progress")
         # The rule may go, but who waits for approval still does.
         await world.service.replace_environment(call(), "prod", asking())
         with pytest.raises(SelfApprovalForbidden):
-            await world.step(deployment, "in_progress")
+            await world.step(made, "in_progress")
 
     run(tmp_path, scenario)
 
@@ -405,32 +400,32 @@ def test_a_blocked_deployment_starts_blocked_with_its_reason(tmp_path):
         await world.service.replace_environment(
             call(), "prod", asking(blocked="freeze", requires_approval=True)
         )
-        deployment = await world.deploy(reason="release")
-        assert (deployment.status, deployment.reason) == ("blocked", "freeze")
-        assert await world.history(deployment) == [
+        made = await world.deploy(reason="release")
+        assert (made.status, made.reason) == ("blocked", "freeze")
+        assert await world.history(made) == [
             ("pending", "release", "user:ada"),
             ("blocked", "freeze", "system:rules"),
         ]
         with pytest.raises(SelfApprovalForbidden):
-            await world.step(deployment, "queued")
+            await world.step(made, "queued")
 
     run(tmp_path, scenario)
 
 
 def test_a_put_adds_a_status_once(tmp_path):
     async def scenario(world):
-        deployment = await world.deploy()
+        made = await world.deploy()
         moved = await world.service.set_status(
-            call(if_match="1.1"), deployment.id, StatusCreate(status="in_progress", reason="go")
+            call(if_match="1.1"), made.id, StatusCreate(status="in_progress", reason="go")
         )
         event_count = len(await world.emitted_events())
         for reason in ("go", ""):
             again = StatusCreate(status="in_progress", reason=reason)
-            assert await world.service.set_status(call(), deployment.id, again) == moved
+            assert await world.service.set_status(call(), made.id, again) == moved
         assert len(await world.emitted_events()) == event_count
         with pytest.raises(InvalidTransition):
             await world.service.set_status(
-                call(), deployment.id, StatusCreate(status="in_progress", reason="other")
+                call(), made.id, StatusCreate(status="in_progress", reason="other")
             )
 
     run(tmp_path, scenario)
@@ -438,14 +433,12 @@ def test_a_put_adds_a_status_once(tmp_path):
 
 def test_a_stale_etag_is_rejected(tmp_path):
     async def scenario(world):
-        deployment = await world.deploy()
-        await world.step(deployment, "queued")
+        made = await world.deploy()
+        await world.step(made, "queued")
         with pytest.raises(PreconditionFailed):
-            await world.service.set_status(
-                call(if_match="1.1"), deployment.id, StatusCreate(status="in_progress")
-            )
+            await world.service.set_status(call(if_match="1.1"), made.id, StatusCreate(status="in_progress"))
         with pytest.raises(PreconditionFailed):
-            await world.service.delete(call(if_match="1.1"), deployment.id)
+            await world.service.delete(call(if_match="1.1"), made.id)
 
     run(tmp_path, scenario)
 
@@ -498,11 +491,11 @@ def test_only_finished_deployments_can_be_deleted_and_their_history_stays(tmp_pa
 
 def test_an_event_contains_its_deployment_and_the_resulting_placement(tmp_path):
     async def scenario(world):
-        deployment = await world.deploy(1, reason="release")
+        made = await world.deploy(1, reason="release")
         (event,) = await world.emitted_events("DeploymentCreated")
-        assert event.subject == f"app/1/deployment/{deployment.id}"
+        assert event.subject == f"app/1/deployment/{made.id}"
         assert event.data == {
-            "deployment_id": deployment.id,
+            "deployment_id": made.id,
             "version_id": 1,
             "app_id": 1,
             "app": "shop",
@@ -511,8 +504,8 @@ def test_an_event_contains_its_deployment_and_the_resulting_placement(tmp_path):
             "status": "pending",
             "reason": "release",
             "actor": "user:ada",
-            "created_at": deployment.created_at,
-            "updated_at": deployment.updated_at,
+            "created_at": made.created_at,
+            "updated_at": made.updated_at,
             "finished_at": None,
             "current_version_id": None,
             "current_tag": None,
@@ -529,8 +522,8 @@ def test_current_and_active_deployments_are_counted_by_placement(tmp_path):
         await world.step(await world.deploy(2, "staging"), "cancelled")
         await world.deploy(2, "dev")
         await world.deploy(1000, "prod")
-        resources = [{"app_id": 1}, {"version_id": 1}, {"version_id": 2}, {"app_id": 2}, {"app_id": 3}]
-        leaves = [await world.service.begin_deletion(call(), **fields) for fields in resources]
+        counted = [{"app_id": 1}, {"version_id": 1}, {"version_id": 2}, {"app_id": 2}, {"app_id": 3}]
+        leaves = [await world.service.begin_deletion(call(), **of) for of in counted]
         assert [leave.active_placements for leave in leaves] == [3, 2, 1, 1, 0]
         assert [leave.hold_id is None for leave in leaves] == [True, True, True, True, False]
 
@@ -558,14 +551,14 @@ def test_deployments_are_listed_newest_first_and_filtered(tmp_path, filters, exp
         await world.deploy(2, "prod")
         await world.deploy(2, "staging", by=call(actor=ANOTHER))
         await world.deploy(1000, "prod")
-        items, cursor = [], None
+        seen, cursor = [], None
         while True:
             page = await world.service.list(call(), PageRequest(limit=2, cursor=cursor, filters=filters))
-            items += [item.id for item in page.items]
+            seen += [item.id for item in page.items]
             cursor = page.next
             if cursor is None:
                 break
-        assert items == expected
+        assert seen == expected
 
     run(tmp_path, scenario)
 
@@ -577,15 +570,15 @@ def test_deployments_are_sorted_page_by_page(tmp_path, sort):
         await world.deploy(2, "staging")
         await world.deploy(2, "prod")
         await world.deploy(1000, "dev")
-        items, cursor = [], None
+        seen, cursor = [], None
         while True:
             page = await world.service.list(call(), PageRequest(limit=1, cursor=cursor, sort=sort))
-            items += [(getattr(item, sort.removeprefix("-")), item.id) for item in page.items]
+            seen += [(getattr(item, sort.removeprefix("-")), item.id) for item in page.items]
             cursor = page.next
             if cursor is None:
                 break
-        assert len(items) == 4
-        assert items == sorted(items, reverse=sort.startswith("-"))
+        assert len(seen) == 4
+        assert seen == sorted(seen, reverse=sort.startswith("-"))
 
     run(tmp_path, scenario)
 
@@ -600,25 +593,23 @@ def test_deployments_of_an_unknown_app_are_not_found(tmp_path):
 
 def test_a_credential_for_one_app_cannot_read_or_change_others(tmp_path):
     async def scenario(world):
-        other_deployment = await world.deploy_successfully(1)
-        limited_caller = call(apps={2})
-        own_deployment = await world.deploy(1000, by=limited_caller)
-        assert [item.id for item in (await world.service.list(limited_caller, PageRequest())).items] == [
-            own_deployment.id
-        ]
-        matrix = await world.service.matrix(limited_caller, None)
+        theirs = await world.deploy_successfully(1)
+        mine = call(apps={2})
+        own = await world.deploy(1000, by=mine)
+        assert [item.id for item in (await world.service.list(mine, PageRequest())).items] == [own.id]
+        matrix = await world.service.matrix(mine, None)
         assert {place.app for place in matrix.placements} == {app.name for app in matrix.apps} == {"blog"}
         for attempt in (
-            world.service.get(limited_caller, other_deployment.id),
-            world.service.list_statuses(limited_caller, other_deployment.id, PageRequest()),
-            world.service.add_status(limited_caller, other_deployment.id, StatusCreate(status="rolled_back")),
-            world.service.set_status(limited_caller, other_deployment.id, StatusCreate(status="rolled_back")),
-            world.service.delete(limited_caller, other_deployment.id),
-            world.deploy(2, by=limited_caller),
+            world.service.get(mine, theirs.id),
+            world.service.list_statuses(mine, theirs.id, PageRequest()),
+            world.service.add_status(mine, theirs.id, StatusCreate(status="rolled_back")),
+            world.service.set_status(mine, theirs.id, StatusCreate(status="rolled_back")),
+            world.service.delete(mine, theirs.id),
+            world.deploy(2, by=mine),
         ):
             with pytest.raises(NotFound, match=r"^(deployment|version) [0-9]+ not found$"):
                 await attempt
-        assert await world.status(other_deployment) == "successful"
+        assert await world.status(theirs) == "successful"
 
     run(tmp_path, scenario)
 

@@ -16,9 +16,9 @@ MANY = 100_000
 def test_an_id_is_a_uuid_of_version_7_formatted_as_in_rfc_9562():
     for _ in range(1000):
         text = uuid7()
-        parsed_id = uuid.UUID(text)
-        assert str(parsed_id) == text
-        assert (parsed_id.variant, parsed_id.version) == (uuid.RFC_4122, 7)
+        made = uuid.UUID(text)
+        assert str(made) == text
+        assert (made.variant, made.version) == (uuid.RFC_4122, 7)
 
 
 def test_an_id_contains_its_creation_time():
@@ -33,9 +33,9 @@ def test_ids_are_unique():
 
 def test_every_random_bit_varies(monkeypatch):
     monkeypatch.setattr(ids, "now_ms", lambda: 0)
-    parsed_id = [uuid.UUID(uuid7()).int for _ in range(200)]
+    made = [uuid.UUID(uuid7()).int for _ in range(200)]
     ever, always = 0, -1
-    for number in parsed_id:
+    for number in made:
         ever |= number
         always &= number
     fixed = 7 << 76 | 2 << 62
@@ -45,11 +45,11 @@ def test_every_random_bit_varies(monkeypatch):
 
 @pytest.mark.parametrize("moment", [0, 1, 1_700_000_000_000, 2**48 - 2])
 def test_ids_sort_by_millisecond(monkeypatch, moment):
-    def id_at(at):
+    def made(at):
         monkeypatch.setattr(ids, "now_ms", lambda: at)
         return [uuid7() for _ in range(100)]
 
-    assert max(id_at(moment)) < min(id_at(moment + 1))
+    assert max(made(moment)) < min(made(moment + 1))
 
 
 @pytest.mark.parametrize(

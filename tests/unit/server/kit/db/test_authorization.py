@@ -64,8 +64,9 @@ DEPLOYMENTS = {
 }
 
 
-def refused(_principal):
-    raise Unauthenticated("the credential was revoked or has expired")
+class NoPermissions:
+    def require(self, _principal):
+        raise Unauthenticated("the credential was revoked or has expired")
 
 
 async def _app(database):
@@ -107,7 +108,7 @@ def test_a_unit_of_work_of_a_caller_who_lost_the_scope_changes_nothing(tmp_path,
             service = await prepare(database)
             before = await emitted_events(database, module.NAME)
             with pytest.raises(Unauthenticated, match="revoked"):
-                await attempt(service, replace(call(), require_current=refused))
+                await attempt(service, replace(call(), current_permissions=NoPermissions))
             assert await emitted_events(database, module.NAME) == before
 
     asyncio.run(scenario())
@@ -118,7 +119,7 @@ def test_a_caller_who_lost_the_scope_cannot_create_a_checkpoint(tmp_path):
         async with opened(tmp_path, audit_module) as database:
             audit = audit_module.make(database, audit_module.private_key(str(tmp_path / "audit.key")))
             with pytest.raises(Unauthenticated, match="revoked"):
-                await audit.checkpoint(replace(call(), require_current=refused))
+                await audit.checkpoint(replace(call(), current_permissions=NoPermissions))
 
     asyncio.run(scenario())
 

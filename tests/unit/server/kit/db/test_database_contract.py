@@ -225,16 +225,16 @@ def test_texts_are_sorted_by_their_bytes(tmp_path, runner):
 
 
 def test_only_commits_with_events_call_the_listeners(tmp_path, runner):
-    calls = []
+    called = []
 
     async def work(database):
-        database.on_events(lambda: calls.append("one"))
-        database.on_events(lambda: calls.append("two"))
+        database.on_events(lambda: called.append("one"))
+        database.on_events(lambda: called.append("two"))
         await database.write(lambda _transaction: None)
-        assert calls == []
+        assert called == []
         await database.write(add("one"))
         await asyncio.sleep(0)
-        assert calls == ["one", "two"]
+        assert called == ["one", "two"]
 
     over(runner, tmp_path, app_module, work)
 
@@ -324,6 +324,55 @@ def test_a_process_has_the_role_of_relaying_until_it_releases_it(tmp_path, runne
             await role.wait()
         await role.release()
         await role.wait()
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_a_shared_value_is_of_one_commit(tmp_path, runner):
+    async def work(database):
+        values = iter(range(100))
+
+        def create():
+            return next(values)
+
+        def read_twice(transaction):
+            return transaction.shared(create), transaction.shared(create)
+
+        first = await database.write(read_twice)
+        second = await database.write(read_twice)
+        assert (first, second) == ((0, 0), (1, 1))
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_a_shared_value_that_cannot_be_created_is_tried_again(tmp_path, runner):
+    async def work(database):
+        attempts = []
+
+        def create():
+            attempts.append("attempt")
+            if len(attempts) == 1:
+                raise ServiceUnavailable("not yet")
+            return "value"
+
+        def unit(transaction):
+            with pytest.raises(ServiceUnavailable):
+                transaction.shared(create)
+            return transaction.shared(create)
+
+        assert await database.write(unit) == "value"
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_the_commit_version_changes_with_each_commit_or_is_not_known(tmp_path, runner):
+    async def work(database):
+        await database.write(add("first"))
+        earlier, same = database.commit_version(), database.commit_version()
+        await database.write(add("second"))
+        later = database.commit_version()
+        assert earlier == same
+        assert later is None or later != earlier
 
     over(runner, tmp_path, app_module, work)
 

@@ -24,11 +24,11 @@ class _Transport:
 
 
 def run(scenario):
-    async def main():
+    async def whole():
         transport = _Transport()
         await scenario(BufferedTransport(transport, asyncio.get_running_loop()), transport)
 
-    asyncio.run(main())
+    asyncio.run(whole())
 
 
 def test_writes_of_one_loop_iteration_are_sent_together():

@@ -153,12 +153,12 @@ def brought(*messages):
 
     request = StrictRequest({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
 
-    async def messages_in_parts():
+    async def twice():
         first = await request.body()
         assert await request.body() is first
         return first
 
-    return asyncio.run(messages_in_parts()), count
+    return asyncio.run(twice()), count
 
 
 def piece(body, more=False):

@@ -11,6 +11,7 @@ from envmgr.server.kit.common.problems import Forbidden, ServiceUnavailable, Una
 from envmgr.server.kit.http import middleware as door_module
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_PROBLEM
 from envmgr.server.kit.http.middleware import RequestMiddleware
+from support.services.service_fixtures import UnchangedPermissions
 
 GOOD = (b"authorization", b"Bearer good")
 JSON = (b"content-type", b"application/json")
@@ -23,8 +24,8 @@ class Authenticator:
             raise Unauthenticated("unknown token", error="invalid_token")
         return ADA
 
-    def require_current(self, principal):
-        pass
+    def current_permissions(self):
+        return UnchangedPermissions()
 
 
 class RecordingObserver:
@@ -246,17 +247,17 @@ def test_a_body_must_be_json_in_utf8(media, method, path, status):
 
 
 def test_a_credential_in_a_path_is_redacted_and_routed_unchanged():
-    paths = []
+    seen = []
 
     class Curious(RecordingObserver):
         def on_response(self, info, status, seconds):
-            paths.append(info.path)
+            seen.append(info.path)
 
     application = Application()
     for path in ("/apps/evm_1_secret", "/apps/eyJhbGciOiJ.eyJzdWIi.c2ln/x", "/apps/shop"):
         assert visit(GOOD, path=path, application=application, observer=Curious()).status == 200
     assert application.scopes[0]["path"] == "/apps/evm_1_secret"
-    assert paths == ["/apps/…", "/apps/…/x", "/apps/shop"]
+    assert seen == ["/apps/…", "/apps/…/x", "/apps/shop"]
 
 
 def test_head_is_get_without_the_body():
@@ -354,8 +355,8 @@ def test_an_internal_error_is_logged_and_hidden_from_the_caller():
 
 
 def test_the_connection_is_closed_after_an_unread_body():
-    rejection = visit(JSON, (b"content-length", b"4"), method="POST", body=b"true")
-    assert rejection.headers[b"connection"] == b"close"
+    refused = visit(JSON, (b"content-length", b"4"), method="POST", body=b"true")
+    assert refused.headers[b"connection"] == b"close"
     assert b"connection" not in visit().headers
 
 

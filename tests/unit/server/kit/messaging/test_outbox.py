@@ -17,11 +17,11 @@ pytestmark = pytest.mark.timeout(60)
 
 
 def over(directory, scenario):
-    async def main():
+    async def whole():
         async with opened(directory, module) as database:
             await scenario(database, Outbox(database, "app"))
 
-    asyncio.run(main())
+    asyncio.run(whole())
 
 
 def test_a_stored_event_has_its_data_a_sequence_and_its_source(tmp_path):

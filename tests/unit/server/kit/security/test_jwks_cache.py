@@ -23,32 +23,32 @@ def issuer():
 
 
 def found(issuer, *kids, issuers=None):
-    async def main():
-        cache = issuers or JwksCache()
-        return [await cache.key(issuer.url, kid) for kid in kids]
+    async def whole():
+        own = issuers or JwksCache()
+        return [await own.key(issuer.url, kid) for kid in kids]
 
-    return asyncio.run(main())
+    return asyncio.run(whole())
 
 
 def test_keys_are_found_by_id_and_requested_once(issuer):
-    first, second, missing = found(issuer, "RS256", "EdDSA", "unknown")
-    assert (first["kid"], second["kid"], missing) == ("RS256", "EdDSA", None)
+    first, second, none = found(issuer, "RS256", "EdDSA", "unknown")
+    assert (first["kid"], second["kid"], none) == ("RS256", "EdDSA", None)
     assert issuer.requests == ["/.well-known/openid-configuration", "/keys"]
 
 
 def test_concurrent_lookups_share_one_request(issuer):
-    async def main():
+    async def whole():
         issuers = JwksCache()
         return await asyncio.gather(*(issuers.key(issuer.url, "RS256") for _ in range(10)))
 
-    assert len(asyncio.run(main())) == 10
+    assert len(asyncio.run(whole())) == 10
     assert len(issuer.requests) == 2
 
 
 def test_a_new_key_is_fetched_but_unknown_ids_are_not_requested_repeatedly(issuer):
     clock = Clock()
 
-    async def main():
+    async def whole():
         issuers = JwksCache(clock=clock)
         await issuers.key(issuer.url, "RS256")
         issuer.jwks = [issuer.jwk("RS256", "new")]
@@ -59,26 +59,26 @@ def test_a_new_key_is_fetched_but_unknown_ids_are_not_requested_repeatedly(issue
             assert await issuers.key(issuer.url, f"guess{n}") is None
         assert len(issuer.requests) == 4
 
-    asyncio.run(main())
+    asyncio.run(whole())
 
 
 def test_a_withdrawn_key_expires_after_an_hour(issuer):
     clock = Clock()
 
-    async def main():
+    async def whole():
         issuers = JwksCache(clock=clock)
         await issuers.key(issuer.url, "RS256")
         issuer.jwks = []
         clock.now += module.MAX_AGE_SECONDS
         assert await issuers.key(issuer.url, "RS256") is None
 
-    asyncio.run(main())
+    asyncio.run(whole())
 
 
 def test_cached_keys_of_an_unreachable_issuer_are_valid_for_a_day(issuer):
     clock = Clock()
 
-    async def main():
+    async def whole():
         issuers = JwksCache(clock=clock)
         await issuers.key(issuer.url, "RS256")
         issuer.answers["/keys"] = (503, b"", {})
@@ -93,7 +93,7 @@ def test_cached_keys_of_an_unreachable_issuer_are_valid_for_a_day(issuer):
         with pytest.raises(IssuerUnavailable):
             await issuers.key(issuer.url, "RS256")
 
-    asyncio.run(main())
+    asyncio.run(whole())
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,14 @@ class PostgresTransaction(PostgresReader):
         self.now = now
         self.events: list[DomainEvent] = []
         self.has_violation = False
+        self._shared: dict[object, Any] = {}
+
+    def shared(self, create: Callable[[], T]) -> T:
+        """Return the value of `create`, called once: every unit is committed by itself."""
+        if create not in self._shared:
+            self._shared[create] = create()
+        value: T = self._shared[create]
+        return value
 
     def one(self, statement: Statement, **values: object) -> Row | None:
         """Return the first row, or None; the statement may also change rows and return them."""
@@ -157,6 +165,10 @@ class PostgresDatabase:
         if self._loop is None:
             raise ServiceUnavailable("the database has not been used yet")
         return asyncio.run_coroutine_threadsafe(self.read(work), self._loop).result()
+
+    def commit_version(self) -> int | None:
+        """Return None: to ask the server for a version takes as long as to read a few rows."""
+        return None
 
     def on_events(self, listener: Callable[[], None]) -> None:
         """Call a listener after each commit that recorded events."""
