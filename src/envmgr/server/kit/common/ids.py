@@ -6,6 +6,8 @@ import random
 
 from envmgr.server.kit.common.clock import now_ms
 
+_RANDOM_MASK, _VERSION_AND_VARIANT = 0x0FFF_3FFF_FFFF_FFFF_FFFF, 0x7000_8000_0000_0000_0000
+"""Of the 80 bits after the time: those that are random, and the version and the variant (RFC 9562, section 5.7)."""
 _random = random.Random()  # noqa: S311 - see `uuid7`
 MAX_ID_DIGITS = 16
 """Digits of the largest ID that every JSON parser can represent."""
@@ -14,9 +16,8 @@ MAX_ID_DIGITS = 16
 def uuid7() -> str:
     """Return a new UUID version 7."""
     # Uniqueness needs no cryptographic randomness, and each call of the system's generator would switch threads.
-    time, random_bits = f"{now_ms():012x}", f"{_random.getrandbits(76):019x}"
-    variant = "89ab"[int(random_bits[3], 16) & 3]
-    return f"{time[:8]}-{time[8:]}-7{random_bits[:3]}-{variant}{random_bits[4:7]}-{random_bits[7:]}"
+    digits = f"{now_ms():012x}{_random.getrandbits(80) & _RANDOM_MASK | _VERSION_AND_VARIANT:020x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def is_id(ref: str) -> bool:

@@ -23,20 +23,22 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 
 def require_canonical_path(request: HttpRequest) -> None:
     """Raise NotFound for empty segments (`/apps/1//`) and non-canonical IDs (`/versions/+1`)."""
+    scope = request.scope
     # The framework has dropped empty segments from `path` already.
-    if b"//" in request.scope["raw_path"] and not request.route_handler.opt.get("validates_path"):
+    if b"//" in scope["raw_path"] and not request.route_handler.opt.get("validates_path"):
         raise NotFound("not found")
     for value in request.path_params.values():
-        if isinstance(value, int) and str(value) not in request.scope["path"].split("/"):
+        if isinstance(value, int) and str(value) not in scope["path"].split("/"):
             raise NotFound("not found")
 
 
 def require_canonical_integers(request: HttpRequest) -> None:
     """Raise InvalidFields for query parameters and headers such as `limit=1e2` or `limit=+1`."""
     queries, headers = _integer_parameters(request.route_handler)
-    if not queries and not headers:
+    if not headers and not (queries and request.scope["query_string"]):
         return
-    sent = [(f"?{name}", value) for name in queries for value in request.query_params.getall(name, [])]
+    params = request.query_params
+    sent = [(f"?{name}", value) for name in queries for value in params.getall(name, [])]
     sent += [(f"header:{name}", value) for name in headers if (value := request.headers.get(name))]
     errors = [
         (pointer, "expected an integer in decimal digits")

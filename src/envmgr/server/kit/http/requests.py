@@ -17,7 +17,9 @@ from envmgr.server.kit.http.canonical_input import require_canonical_integers, r
 from envmgr.server.kit.security.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Mapping, MutableMapping, Sequence
+
+    from litestar.datastructures import MultiDict
 
 HttpRequest = Request[Any, Any, Any]
 
@@ -64,30 +66,35 @@ def page_request(
     **filters: str | int | None,
 ) -> PageRequest:
     """Return the requested page of a list. Raise InvalidFields for unknown parameters."""
-    require_known_params(request, "limit", "cursor", "sort", *filters)
+    params = request.query_params
+    _require_known(params, ("limit", "cursor", "sort", *filters))
     values = {name: value for name, value in filters.items() if value is not None}
-    for name in set(request.query_params) & (set(filters) - set(values)):
+    for name in set(params) & (set(filters) - set(values)):
         # The framework reads `null` as omitted where a number is optional; the filter would be lost.
-        if str(request.query_params[name]).lower() == "null":
+        if str(params[name]).lower() == "null":
             raise InvalidFields("filters cannot be null", errors=[(f"?{name}", "omit the parameter")])
     return PageRequest(limit, cursor, sort, values)
 
 
 def require_known_params(request: HttpRequest, *names: str) -> None:
     """Raise InvalidFields for unknown, empty or duplicate query parameters."""
-    empty = [name for name, value in request.query_params.items() if value == ""]
+    _require_known(request.query_params, names)
+
+
+def _require_known(params: MultiDict[Any], names: Sequence[str]) -> None:
+    empty = [name for name, value in params.items() if value == ""]
     if empty:
         raise InvalidFields(
             "empty query parameters",
             errors=[(f"?{name}", "set a value or omit it") for name in empty],
         )
-    names_sent = [name for name, _ in request.query_params.multi_items()]
+    names_sent = [name for name, _ in params.multi_items()]
     doubled = sorted({name for name in names_sent if names_sent.count(name) > 1})
     if doubled:
         raise InvalidFields(
             "duplicate query parameters", errors=[(f"?{name}", "send it once") for name in doubled]
         )
-    unknown = [name for name in request.query_params if name not in names]
+    unknown = [name for name in params if name not in names]
     if unknown:
         choices = ", ".join(names) or "none"
         raise InvalidFields(
@@ -124,7 +131,7 @@ async def reauthorize(request: HttpRequest) -> None:
     if context is None:
         return
     principal = await scope[SCOPE_REAUTHENTICATE]()
-    if principal != context.principal:
+    if principal is not context.principal and principal != context.principal:
         scope[SCOPE_CONTEXT] = msgspec.structs.replace(context, principal=principal)
         require_scope(request)
 
@@ -135,7 +142,7 @@ def require_scope(request: HttpRequest) -> None:
     context: RequestContext | None = scope.get(SCOPE_CONTEXT)
     if context is None:
         return
-    scope_needed = request.route_handler.opt["scope"]
+    scope_needed = scope["route_handler"].opt["scope"]
     if scope_needed is not None and scope_needed not in context.principal.scopes:
         raise Forbidden(
             f"missing scope {scope_needed} (authenticated as {context.principal.actor})",
