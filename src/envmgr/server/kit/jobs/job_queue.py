@@ -157,7 +157,7 @@ _PURGE_EXPIRED = Statement(
 )
 
 
-class LeaseLost(Exception):
+class LeaseLost(Conflict):
     """Another run of the job began, or the job was cancelled."""
 
 

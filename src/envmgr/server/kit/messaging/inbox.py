@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import MetaData, bindparam, delete, func, select
+from sqlalchemy import MetaData, bindparam, cast, delete, func, insert, select
 
-from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent, insert_rows, rows_of, values_of
+from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent, values_of
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging import consumer_offsets
@@ -31,7 +31,15 @@ _PROCESSED = Statement(
         _INBOX.c.consumer == bindparam("consumer"), _INBOX.c.event_id.in_(values_of("ids", _INBOX.c.event_id))
     )
 )
-_MARK_ALL = Statement(insert_rows(_INBOX, rows_of(_INBOX, *_COLUMNS)))
+_MARK_ALL = Statement(
+    insert(_INBOX).from_select(
+        ["event_id", "consumer", "created_at"],
+        values_of("ids", _INBOX.c.event_id).add_columns(
+            cast(bindparam("consumer"), _INBOX.c.consumer.type),
+            cast(bindparam("created_at"), _INBOX.c.created_at.type),
+        ),
+    )
+)
 _PURGE_EXPIRED = Statement(delete(_INBOX).where(_INBOX.c.created_at < bindparam("before")))
 
 
@@ -49,9 +57,10 @@ def filter_unprocessed(
     """
     consumer_offsets.record(transaction, consumer, events)
     ids = {event.id for event in events}
-    known = transaction.one(_PROCESSED, consumer=consumer, ids=msgspec.json.encode(list(ids)).decode())
+    encoded = msgspec.json.encode(list(ids)).decode()
+    known = transaction.one(_PROCESSED, consumer=consumer, ids=encoded)
     if len(ids) == len(events) and known == (0,):
-        transaction.execute_many(_MARK_ALL, [(consumer, event_id, transaction.now) for event_id in ids])
+        transaction.execute(_MARK_ALL, consumer=consumer, ids=encoded, created_at=transaction.now)
         return events
     return [event for event in events if mark_processed(transaction, consumer, event)]
 

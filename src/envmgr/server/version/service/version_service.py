@@ -172,7 +172,7 @@ def _create(
         version = _add(transaction, context, app.id, name, tag, submission)
         if version is not None:
             return version
-        existing = _find_concurrent(transaction, app.id, tag)
+        existing = _find_existing(transaction, app.id, tag)
     raise tag_conflicts.tag_taken(transaction, context, existing, submission)
 
 
@@ -184,21 +184,29 @@ def _put(
     submission: version_model.VersionSubmission,
 ) -> Result[Version]:
     name = _current_app_name(transaction, app)
-    existing = version_rows.find_tag(transaction, app.id, tag)
-    if existing is None and context.if_match is not None:
-        raise PreconditionFailed(f"version {name}@{tag} not found: omit If-Match to register it")
-    if existing is None:
+    if context.if_match is None:
+        # Most tags are new: to look first would be one more statement for each.
         version = _add(transaction, context, app.id, name, tag, submission)
         if version is not None:
             return Result(version)
-        existing = _find_concurrent(transaction, app.id, tag)
+        existing = _find_existing(transaction, app.id, tag)
+    else:
+        existing = _find_expected(transaction, app.id, name, tag)
     require_match(context, etag_of(existing))
     tag_conflicts.require_same_content(transaction, context, existing, submission)
     return Result(existing, created=False)
 
 
-def _find_concurrent(transaction: Transaction, app_id: int, tag: str) -> Version:
-    """Return the version that another transaction registered; raise Conflict if it was deleted since."""
+def _find_expected(transaction: Transaction, app_id: int, app: str, tag: str) -> Version:
+    """Return the version that the caller has the ETag of; raise PreconditionFailed if it is absent."""
+    version = version_rows.find_tag(transaction, app_id, tag)
+    if version is None:
+        raise PreconditionFailed(f"version {app}@{tag} not found: omit If-Match to register it")
+    return version
+
+
+def _find_existing(transaction: Transaction, app_id: int, tag: str) -> Version:
+    """Return the version that has a tag; raise Conflict if it was registered and deleted concurrently."""
     version = version_rows.find_tag(transaction, app_id, tag)
     if version is None:
         raise Conflict(f"version {tag} was registered concurrently; retry")

@@ -150,6 +150,7 @@ def add(
 ) -> Version | None:
     """Insert a version with a stored lock; return None if its app has the tag."""
     content, notes = submission.content, submission.metadata
+    digest = content.digest
     row = transaction.one(
         _INSERT,
         app_id=app_id,
@@ -162,7 +163,7 @@ def add(
         build=_encode(notes.build).decode(),
         lock_digest=content.lock_digest,
         dotfile=content.dotfile,
-        digest=content.digest,
+        digest=digest,
         now=transaction.now,
     )
     if row is None:
@@ -179,7 +180,7 @@ def add(
         artifacts=content.artifacts,
         build=notes.build,
         toolchain=Toolchain(lock_digest=content.lock_digest, tools=submission.tools),
-        digest=content.digest,
+        digest=digest,
         created_at=at,
         updated_at=at,
         rev=1,
