@@ -184,7 +184,7 @@ def damage(path: Path, table: str) -> None:
 @pytest.mark.parametrize(
     ("variables", "output"),
     [
-        ({"DB_URL": "postgresql://db/alm"}, "unsupported DB_URL scheme postgresql"),
+        ({"DB_URL": "mysql://db/alm"}, "unsupported DB_URL scheme mysql"),
         ({"JWT_SECRET": "short"}, "JWT_SECRET"),
         ({"ALM_ADMIN_PASSWORD": "short"}, "ALM_ADMIN_PASSWORD.* 12"),
         ({"ALM_TRUSTED_PROXIES": "nowhere!"}, "ALM_TRUSTED_PROXIES"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from support.http.raw_client import HOST, ConnectionClosed, Wire
+from support.services.database_runners import DATABASE, postgres_server_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,6 +65,8 @@ class Daemon:
         """Start the server without waiting."""
         command = [*self._prefix, sys.executable, "-m", "envmgr.server", "serve", "all"]
         command += ["--port", str(self.port), "--data-dir", str(self.data), *self._arguments]
+        if DATABASE == "postgresql":
+            self._environment.setdefault("DB_URL", postgres_server_url(self.root))
         variables = {**os.environ, "ALM_ADMIN_PASSWORD": ADMIN_PASSWORD, **self._environment}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

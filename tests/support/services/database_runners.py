@@ -10,6 +10,7 @@ from functools import cache
 
 import pytest
 
+from envmgr.server.bootstrap.registry import SERVICES
 from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.postgresql.database import PostgresDatabase
@@ -40,7 +41,6 @@ async def open_sqlite(directory, module):
 @asynccontextmanager
 async def open_postgres(directory, module):
     """Open a service's PostgreSQL database, and close it; the same directory has the same database."""
-    postgres_databases()  # a server ends with the thread that started it
     url = await asyncio.to_thread(postgres_url, directory, module)
     database = PostgresDatabase(
         url, module.NAME, event_numbering.append_unnumbered, event_numbering.number_events
@@ -62,6 +62,15 @@ def create_postgres_database(directory, module, template):
     databases = postgres_databases()
     databases.create(name, template)
     return databases.server.url(name)
+
+
+def postgres_server_url(directory):
+    """Return the DB_URL of a server; the first call creates its migrated databases."""
+    prefix = f"alm_{hashlib.sha256(str(directory).encode()).hexdigest()[:16]}"
+    databases = postgres_databases()
+    for service in SERVICES:
+        databases.create(f"{prefix}_{service.NAME}", _template(service))
+    return databases.server.url(prefix)
 
 
 @cache

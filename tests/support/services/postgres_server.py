@@ -19,12 +19,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import asyncpg
 
 START_TIMEOUT_SECONDS = 120
-MAX_DATABASES = 40
+MAX_DATABASES = 150
 _CHOSEN = os.environ.get("ENVMGR_TEST_POSTGRESQL")
 """Read at import, as the fixtures of tests change the environment."""
 _UNPRIVILEGED_USER_ID = 65534
@@ -40,6 +41,10 @@ _SETTINGS = {
     "shared_buffers": "32MB",
     "autovacuum_naptime": "5s",
 }
+
+
+_STARTER = ThreadPoolExecutor(1, "postgresql")
+"""A thread that lives as long as the process: a server ends with the thread that started it."""
 
 
 class PostgresServer:
@@ -60,10 +65,14 @@ class PostgresServer:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     def start(self):
-        """Start the server and wait until it accepts connections."""
+        """Start it; return when it accepts connections."""
+        self._process = _STARTER.submit(self._spawn).result()
+        self._wait()
+
+    def _spawn(self):
         settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         with open(self._log, "ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 [
                     self._binary("postgres"),
                     "-D",
@@ -80,7 +89,6 @@ class PostgresServer:
                 preexec_fn=_end_with_parent,  # noqa: PLW1509 - it makes one system call
                 **self._identity,
             )
-        self._wait()
 
     def stop(self, number=signal.SIGINT):
         """Stop the server at once, without waiting for its clients."""

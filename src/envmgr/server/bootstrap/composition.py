@@ -1,4 +1,4 @@
-"""Composition of all services in one process, over SQLite and an in-process bus."""
+"""Composition of all services in one process, with an in-process bus."""
 
 from __future__ import annotations
 
@@ -9,18 +9,10 @@ from typing import TYPE_CHECKING
 from envmgr.server.app import module as app_module
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.service.truncation_check import TruncationCheck
-from envmgr.server.bootstrap.databases import (
-    AUDIT_KEY_FILE,
-    JWT_SECRET_FILE,
-    require_complete,
-    require_current,
-)
+from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE
 from envmgr.server.bootstrap.registry import SERVICES
 from envmgr.server.deployment import module as deployment_module
 from envmgr.server.gateway import module as gateway_module
-from envmgr.server.kit.config.data_dir import DataDirectory, DataDirectoryError
-from envmgr.server.kit.db.sqlite import SqliteDatabase
-from envmgr.server.kit.messaging import event_numbering
 from envmgr.server.kit.messaging.bus import Delivery, InProcessBus
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.older_copies import find_older_copies
@@ -33,9 +25,11 @@ from envmgr.server.worker import module as worker_module
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from envmgr.server.bootstrap.backend import DatabaseBackend
     from envmgr.server.contracts.ports.audit import Audit
     from envmgr.server.contracts.ports.identity import Identity
     from envmgr.server.contracts.ports.worker import EventWorker
+    from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.config.settings import Settings
     from envmgr.server.kit.db.sql import Database
     from envmgr.server.kit.messaging.bus import Bus
@@ -81,16 +75,11 @@ class Services:
 
 
 @asynccontextmanager
-async def open_offline(settings: Settings, data: DataDirectory, log: Log) -> AsyncIterator[Services]:
-    """Yield the services of a data directory without serving; safe beside a running server."""
-    if data.is_new:
-        raise DataDirectoryError(
-            f"{data.path} contains no server data", "pass the server's data directory with --data-dir"
-        )
-    require_complete(data)
-    for service in SERVICES:
-        require_current(data.database(service.NAME), service.HEAD)
-    opened = build_services(settings, data, log, Metrics())
+async def open_offline(
+    settings: Settings, data: DataDirectory, backend: DatabaseBackend, log: Log
+) -> AsyncIterator[Services]:
+    """Yield the services without serving; safe beside a running server."""
+    opened = build_services(settings, data, backend, log, Metrics())
     try:
         yield opened
     finally:
@@ -98,13 +87,15 @@ async def open_offline(settings: Settings, data: DataDirectory, log: Log) -> Asy
 
 
 def build_services(
-    settings: Settings, data: DataDirectory, log: Log, metrics: Metrics, tracing: Tracing | None = None
+    settings: Settings,
+    data: DataDirectory,
+    backend: DatabaseBackend,
+    log: Log,
+    metrics: Metrics,
+    tracing: Tracing | None = None,
 ) -> Services:
     """Open the databases and create every service."""
-    databases = {
-        service.NAME: SqliteDatabase(data.database(service.NAME), service.NAME, event_numbering.append)
-        for service in SERVICES
-    }
+    databases = {service.NAME: backend.open(service.NAME) for service in SERVICES}
     in_process = InProcessBus(Delivery(LoggingDeliveryObserver(log, metrics)))
     bus = tracing.bus(in_process) if tracing else in_process
     apps = app_module.make(databases["app"])

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from envmgr.server.bootstrap.registry import SERVICE_NAMES, SERVICES
 from envmgr.server.kit.config.data_dir import DataDirectory
 from envmgr.server.kit.db.migrations import UnusableDatabase, upgrade
-from envmgr.server.kit.db.sqlite_file import SqliteFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.server.bootstrap.backend import DatabaseBackend
+    from envmgr.server.kit.db.migrations import MigrationTarget
 
 RESTORE_HINT = (
     "stop the server, restore all databases from one backup, or choose another --data-dir for a new server"
@@ -18,34 +25,51 @@ def data_directory(path: str) -> DataDirectory:
     return DataDirectory(path, SERVICE_NAMES, (JWT_SECRET_FILE, AUDIT_KEY_FILE))
 
 
-def migrate(data: DataDirectory) -> None:
-    """Migrate all databases to the current revision. Raise UnusableDatabase if only some exist."""
-    require_complete(data)
+def prepare(backend: DatabaseBackend) -> None:
+    """Migrate the databases where a server does so when it starts, or check them. Raise UnusableDatabase."""
+    if backend.migrates_at_start:
+        migrate(backend)
+    else:
+        require_usable(backend)
+
+
+def migrate(backend: DatabaseBackend, services: Sequence[str] = SERVICE_NAMES, role: str = "") -> None:
+    """Migrate databases to the current revision, and grant a role their use. Raise UnusableDatabase."""
+    require_complete(backend)
     for service in SERVICES:
-        upgrade(SqliteFile(data.database(service.NAME)), service.MIGRATIONS, service.HEAD)
+        if service.NAME in services:
+            upgrade(backend.target(service.NAME), service.MIGRATIONS, service.HEAD)
+            if role:
+                backend.grant(service.NAME, role)
 
 
-def require_complete(data: DataDirectory) -> None:
+def require_complete(backend: DatabaseBackend) -> None:
     """Raise UnusableDatabase if a database is missing or empty although another one has data.
 
     A first start that was interrupted leaves databases without data: the next one completes it.
     """
-    files = [SqliteFile(data.database(service.NAME)) for service in SERVICES]
-    missing = [file.path for file in files if file.revision() is None]
-    if missing and any(file.has_events() for file in files if file.path not in missing):
+    targets = [backend.target(service.NAME) for service in SERVICES]
+    missing = [target.name for target in targets if target.revision() is None]
+    if missing and any(target.has_events() for target in targets if target.name not in missing):
         raise UnusableDatabase(
-            f"{', '.join(missing)} missing or empty, but other databases of the directory contain data",
+            f"{', '.join(missing)} missing or empty, but other databases contain data",
             RESTORE_HINT,
         )
 
 
-def require_current(path: str, head: str) -> None:
-    """Raise UnusableDatabase unless a database is at this version's revision."""
-    result = SqliteFile(path).revision()
-    if result != head:
+def require_usable(backend: DatabaseBackend) -> None:
+    """Raise UnusableDatabase unless all databases are at this version's revisions."""
+    require_complete(backend)
+    for service in SERVICES:
+        _require_current(backend.target(service.NAME), service.HEAD)
+
+
+def _require_current(target: MigrationTarget, head: str) -> None:
+    revision = target.revision()
+    if revision != head:
         raise UnusableDatabase(
-            f"database {path} is at schema revision {result or 'none'}, expected {head}",
-            "use the server's version of envmgr, or stop the server and run `envmgr-alm migrate`",
+            f"database {target.name} is at schema revision {revision or 'none'}, expected {head}",
+            "use the server's version of envmgr, or run `envmgr-alm migrate`",
         )
 
 

@@ -1,4 +1,4 @@
-"""Embedded server: all services in one process, over one data directory."""
+"""Embedded server: all services in one process, over files in a data directory or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from envmgr.server.bootstrap.composition import Services, build_services
 from envmgr.server.bootstrap.databases import RESTORE_HINT
 from envmgr.server.bootstrap.health import create_health
-from envmgr.server.bootstrap.registry import REQUEST_POLICY, SERVICES
+from envmgr.server.bootstrap.registry import REQUEST_POLICY
 from envmgr.server.bootstrap.routing import create_router, service_routes, system_routes
 from envmgr.server.gateway.domain.identity_model import require_good_password
 from envmgr.server.gateway.service.users import ADMIN
@@ -17,7 +17,6 @@ from envmgr.server.kit.common.problems import InvalidFields
 from envmgr.server.kit.config.settings import SettingsError
 from envmgr.server.kit.db.migrations import UnusableDatabase
 from envmgr.server.kit.db.sql import DamagedDatabase
-from envmgr.server.kit.db.sqlite_file import SqliteFile
 from envmgr.server.kit.http.middleware import RequestMiddleware
 from envmgr.server.kit.telemetry.access_log import AccessLog
 from envmgr.server.kit.telemetry.metrics import Metrics
@@ -25,6 +24,7 @@ from envmgr.server.kit.telemetry.metrics import Metrics
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from envmgr.server.bootstrap.backend import DatabaseBackend
     from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.config.settings import Settings
     from envmgr.server.kit.http.asgi import Application
@@ -50,7 +50,7 @@ def validate_settings(settings: Settings) -> None:
 
 
 class EmbeddedServer:
-    """All services in one process, on one data directory."""
+    """All services in one process."""
 
     def __init__(
         self,
@@ -136,17 +136,21 @@ class EmbeddedServer:
 
 
 async def start_embedded(
-    settings: Settings, data: DataDirectory, log: Log, tracing: Tracing | None = None
+    settings: Settings,
+    data: DataDirectory,
+    backend: DatabaseBackend,
+    log: Log,
+    tracing: Tracing | None = None,
 ) -> EmbeddedServer:
-    """Create a server on a migrated data directory, and start its background tasks."""
+    """Create a server on migrated databases, and start its background tasks."""
     metrics = Metrics()
-    services = build_services(settings, data, log, metrics, tracing)
-    health = create_health(services, data, metrics)
+    await backend.acquire()
+    services = build_services(settings, data, backend, log, metrics, tracing)
+    health = create_health(services, backend, metrics)
     server = EmbeddedServer(settings, services, health, log, metrics, tracing)
     try:
         await server.start(settings.admin_password)
     except DamagedDatabase:
-        for service in SERVICES:
-            SqliteFile(data.database(service.NAME)).require_intact()
+        backend.require_intact()
         raise
     return server

@@ -5,26 +5,25 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from envmgr.server.bootstrap.data_directory_check import DataDirectoryCheck
 from envmgr.server.bootstrap.databases import expected_revisions
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.http.health import Check, Health
 from envmgr.server.kit.runtime import health_checks
 
 if TYPE_CHECKING:
+    from envmgr.server.bootstrap.backend import DatabaseBackend
     from envmgr.server.bootstrap.composition import Services
     from envmgr.server.contracts.ports.worker import EventWorker
-    from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.telemetry.metrics import Metrics
 
 
-def create_health(services: Services, data: DataDirectory, metrics: Metrics) -> Health:
+def create_health(services: Services, backend: DatabaseBackend, metrics: Metrics) -> Health:
     """Return the readiness checks and gauges of a server."""
     databases, modules, worker = services.databases, services.modules, services.worker
     return Health(
         metrics,
         checks=[
-            Check("disk", DataDirectoryCheck(data).status),
+            *backend.checks(),
             health_checks.database_check(databases),
             health_checks.migration_check(databases, expected_revisions()),
             health_checks.event_backlog_check(modules, services.consumer_lag, worker.problems),

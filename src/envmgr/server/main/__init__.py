@@ -87,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"envmgr-alm {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(_add_command(commands, "serve", "run the server", "serve:serve"))
-    _add_command(commands, "migrate", "migrate the databases to the current schema", "offline:migrate")
+    _add_migrate(
+        _add_command(commands, "migrate", "migrate the databases to the current schema", "offline:migrate")
+    )
     _add_command(commands, "openapi", "print the OpenAPI document", "offline:openapi")
     _add_dead_letters(commands)
     _add_jobs(commands)
@@ -117,6 +119,12 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
         help="require If-Match on changes",
     )
     command.add_argument("--log-level", metavar="LEVEL", help="debug, info (default), warning or error")
+
+
+def _add_migrate(command: argparse.ArgumentParser) -> None:
+    names = ("app", "version", "deployment", "audit", "gateway", "worker")
+    command.add_argument("--service", metavar="NAME", choices=names, help="migrate one: " + ", ".join(names))
+    command.add_argument("--grant-to", metavar="ROLE", help="grant a role of PostgreSQL what servers need")
 
 
 def _add_dead_letters(commands: Commands) -> None:

@@ -15,18 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from envmgr.server.bootstrap.composition import Services
-    from envmgr.server.kit.config.data_dir import DataDirectory
+    from envmgr.server.kit.config.settings import Settings
 
 T = TypeVar("T")
 
 
 def migrate(options: argparse.Namespace) -> int:
     """Migrate the databases to the current schema."""
-    from envmgr.server.bootstrap import databases
+    from envmgr.server.bootstrap import backend, databases, registry
 
-    with _data(options) as data:
-        databases.migrate(data)
-        print_line(f"databases in {data.path} are up to date")
+    settings = _settings(options)
+    services = [options.service] if options.service else registry.SERVICE_NAMES
+    with databases.data_directory(settings.data_dir) as data:
+        place = backend.database_backend(settings, data)
+        databases.migrate(place, services, options.grant_to or "")
+    print_line(f"databases in {place.location} are up to date")
     return 0
 
 
@@ -39,12 +42,13 @@ def openapi(_options: argparse.Namespace) -> int:
 
 
 def reset_password(options: argparse.Namespace) -> int:
-    """Reset a user's password; for operators with access to the data directory."""
-    from envmgr.server.bootstrap import databases
+    """Reset a user's password; for operators with access to the databases."""
+    from envmgr.server.bootstrap import backend, databases
 
     password = sys.stdin.readline().rstrip("\n") if options.password_stdin else secrets.token_urlsafe(18)
-    with _data(options) as data:
-        databases.migrate(data)
+    settings = _settings(options)
+    with databases.data_directory(settings.data_dir) as data:
+        databases.prepare(backend.database_backend(settings, data))
         run_offline(options, lambda services: services.gateway.users.set_password(options.user, password))
     display = "(as given)" if options.password_stdin else password
     print_line(f"new password for {options.user}: {display}")
@@ -53,21 +57,24 @@ def reset_password(options: argparse.Namespace) -> int:
 
 def run_offline(options: argparse.Namespace, work: Callable[[Services], Awaitable[T]]) -> T:
     """Run an action on the services without serving."""
-    from envmgr.server.bootstrap import composition, registry
-    from envmgr.server.kit.config import settings
+    from envmgr.server.bootstrap import backend, composition, databases
     from envmgr.server.kit.telemetry import logs
 
     async def run() -> T:
-        async with composition.open_offline(read, _data(options), logs.create_logger("warning")) as services:
+        log = logs.create_logger("warning")
+        async with composition.open_offline(settings, data, place, log) as services:
             return await work(services)
 
-    read = settings.read(environment.current(), {"data_dir": options.data_dir}, registry.SERVICE_NAMES)
+    settings = _settings(options)
+    data = databases.data_directory(settings.data_dir)
+    place = backend.database_backend(settings, data)
+    place.require_data()
+    databases.require_usable(place)
     return asyncio.run(run())
 
 
-def _data(options: argparse.Namespace) -> DataDirectory:
-    from envmgr.server.bootstrap import databases, registry
+def _settings(options: argparse.Namespace) -> Settings:
+    from envmgr.server.bootstrap import registry
     from envmgr.server.kit.config import settings
 
-    read = settings.read(environment.current(), {"data_dir": options.data_dir}, registry.SERVICE_NAMES)
-    return databases.data_directory(read.data_dir)
+    return settings.read(environment.current(), {"data_dir": options.data_dir}, registry.SERVICE_NAMES)

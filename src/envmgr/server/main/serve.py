@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from socket import socket
     from types import FrameType
 
+    from envmgr.server.bootstrap.backend import DatabaseBackend
     from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.config.settings import Settings
     from envmgr.server.kit.http.server import Server
@@ -38,7 +39,7 @@ GC_THRESHOLD = 10_000
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until a signal stops the server."""
-    from envmgr.server.bootstrap import databases, embedded, registry
+    from envmgr.server.bootstrap import backend, databases, embedded, registry
     from envmgr.server.kit.config import settings
     from envmgr.server.kit.http import server
     from envmgr.server.kit.telemetry import logs
@@ -52,14 +53,17 @@ def serve(options: argparse.Namespace) -> int:
         databases.data_directory(read.data_dir) as data,
         server.bind(read.host, read.port) as listener,
     ):
-        databases.migrate(data)
+        place = backend.database_backend(read, data)
+        databases.prepare(place)
         connections = server.raise_file_limit(read.connections)
         if connections < read.connections:
             log.warning("connection_limit_lowered", connections=connections, hint="raise `ulimit -n`")
         sys.setswitchinterval(THREAD_SWITCH_INTERVAL_SECONDS)
         gc.set_threshold(GC_THRESHOLD)
         with asyncio.Runner(loop_factory=server.loop_factory()) as runner:
-            runner.run(_run(replace(read, connections=connections), data, listener, log, tracing, stop))
+            runner.run(
+                _run(replace(read, connections=connections), data, place, listener, log, tracing, stop)
+            )
     return 0
 
 
@@ -89,6 +93,7 @@ def _tracing(settings: Settings, log: Log) -> Iterator[Tracing | None]:
 async def _run(
     settings: Settings,
     data: DataDirectory,
+    backend: DatabaseBackend,
     listener: socket,
     log: Log,
     tracing: Tracing | None,
@@ -97,13 +102,16 @@ async def _run(
     from envmgr.server.bootstrap.embedded import start_embedded
     from envmgr.server.kit.http import server
 
-    embedded = await start_embedded(settings, data, log, tracing)
+    embedded = await start_embedded(settings, data, backend, log, tracing)
     url = _url(settings.host, listener.getsockname()[1])
 
     def started() -> None:
         print_line(
             _startup_banner(
-                embedded.initial_admin_password, url, data.path, is_chosen=bool(settings.admin_password)
+                embedded.initial_admin_password,
+                url,
+                backend.location,
+                is_chosen=bool(settings.admin_password),
             )
         )
         if data.is_accessible_to_others:
@@ -126,6 +134,7 @@ async def _run(
     gc.freeze()
     await uvicorn_server.serve(sockets=[listener])
     await embedded.stop()
+    await backend.release()
 
 
 class _SignalHandler:

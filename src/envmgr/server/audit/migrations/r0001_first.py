@@ -115,6 +115,8 @@ _POSTGRESQL = (
         " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
         for table in _TABLES
     ),
+    # The trigger refuses a change, and so do privileges: also those of the owner, who would have to grant them first.
+    *(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM CURRENT_USER" for table in _TABLES),
     """
     CREATE FUNCTION require_following_entry() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

@@ -161,5 +161,7 @@ _APPEND_ONLY = {
         """
         CREATE TRIGGER status_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON status_entry
         FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+        # Also privileges refuse a change: those of the owner, who would have to grant them first.
+        "REVOKE UPDATE, DELETE, TRUNCATE ON status_entry FROM CURRENT_USER",
     ),
 }

@@ -29,6 +29,11 @@ _UNSUPPORTED_VARIABLES = {
     "GRPC_PORT": "has no gRPC API",
 }
 """Variables of a distributed deployment, and the reason why this server refuses each."""
+_SQLITE, _POSTGRESQL = "sqlite:///", ("postgresql://", "postgres://")
+_POSTGRESQL_URL = re.compile(
+    r"postgres(ql)?://(?P<rest>([^/@?#]*@)?([A-Za-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?/[a-z_][a-z0-9_]{0,39}(\?[^#]*)?)"
+)
+"""With a name that SQL needs not quote, and that stays below 63 bytes with the name of a service."""
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 """An origin as browsers serialize it (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin): lower case,
 without the scheme's default port."""
@@ -65,6 +70,8 @@ class Settings:
     """OTLP endpoint for traces; empty disables tracing."""
     service_name: str = SERVICE
     """Service name in traces."""
+    database_url: str = ""
+    """PostgreSQL server and prefix of the databases' names; empty: files in `data_dir`."""
 
 
 def read(
@@ -83,6 +90,7 @@ def read(
 
     return Settings(
         data_dir=_data_dir(environment, flags.get("data_dir")),
+        database_url=_database_url(environment.get("DB_URL")),
         host=text("host", "ALM_HOST", HOST),
         port=_int("PORT", text("port", "PORT", str(PORT)), range(_MAX_PORT + 1)),
         log_level=_choice("LOG_LEVEL", text("log_level", "LOG_LEVEL", "info").lower(), LEVELS),
@@ -103,10 +111,10 @@ def read(
 def _require_embedded(environment: Environment) -> None:
     """Raise SettingsError for settings that this server would silently ignore."""
     database, bus = environment.get("DB_URL"), environment.get("BUS_URL")
-    if database and not database.startswith("sqlite:///"):
+    if database and not database.startswith((_SQLITE, *_POSTGRESQL)):
         raise SettingsError(
-            f"unsupported DB_URL scheme {_scheme(database)}: only sqlite is supported",
-            "unset DB_URL, or set it to sqlite:////absolute/directory",
+            f"unsupported DB_URL scheme {_scheme(database)}: only sqlite and postgresql are supported",
+            "unset DB_URL, or set it to sqlite:////absolute/directory or postgresql://USER@HOST/NAME",
         )
     if bus and bus.rstrip("/") != "inprocess:":
         raise SettingsError(
@@ -116,6 +124,19 @@ def _require_embedded(environment: Environment) -> None:
     for name, reason in _UNSUPPORTED_VARIABLES.items():
         if environment.get(name):
             raise _unsupported(name, reason)
+
+
+def _database_url(url: str) -> str:
+    """Return the URL of a PostgreSQL server, or an empty text. Raise SettingsError, which has no password."""
+    if not url.startswith(_POSTGRESQL):
+        return ""
+    match = _POSTGRESQL_URL.fullmatch(url)
+    if match is None:
+        raise SettingsError(
+            "invalid DB_URL: requires a host and the name that all databases begin with",
+            "set it to postgresql://USER:PASSWORD@HOST:5432/NAME, with a name of a-z, 0-9 and _",
+        )
+    return f"postgresql://{match['rest']}"
 
 
 def _require_no_addresses(environment: Environment, services: Iterable[str]) -> None:
@@ -141,7 +162,8 @@ def _data_dir(environment: Environment, flag: str | int | bool | None) -> str:
     """
     if flag is not None and not str(flag).strip():
         raise UsageError("--data-dir is empty", "pass a directory, or omit --data-dir")
-    url = environment.get("DB_URL").removeprefix("sqlite:///")
+    database = environment.get("DB_URL")
+    url = database.removeprefix(_SQLITE) if database.startswith(_SQLITE) else ""
     chosen = str(flag or "") or environment.get("ALM_DATA_DIR") or url
     if not chosen:
         try:

@@ -67,6 +67,10 @@ class MigrationTarget(Protocol):
         """Return its revision, or None if it is empty. Raise UnusableDatabase."""
         ...
 
+    def has_events(self) -> bool:
+        """Return whether its service has emitted or received an event. Raise UnusableDatabase."""
+        ...
+
     def run_exclusively(self, work: Callable[[sa.Connection], None]) -> None:
         """Run and commit in a transaction that excludes other migrations. Raise UnusableDatabase."""
         ...

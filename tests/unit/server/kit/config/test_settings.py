@@ -129,6 +129,20 @@ def test_a_database_url_of_sqlite_names_the_directory():
     assert settings({"DB_URL": "sqlite:////var/alm", "ALM_DATA_DIR": "/data"}).data_dir == "/data"
 
 
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_a_database_url_of_postgresql_names_the_server_and_leaves_the_directory(scheme):
+    rest = "alm:p%40ss@db.example:6432/alm_1?sslmode=verify-full"
+    result = settings({"DB_URL": f"{scheme}://{rest}", "ALM_DATA_DIR": "/keys"})
+    assert (result.database_url, result.data_dir) == (f"postgresql://{rest}", "/keys")
+    assert settings({"DB_URL": "sqlite:////var/alm"}).database_url == ""
+
+
+def test_an_invalid_database_url_is_reported_without_its_password():
+    with pytest.raises(SettingsError) as caught:
+        settings({"DB_URL": "postgresql://alm:s3cret@db/Alm"})
+    assert "s3cret" not in str(caught.value)
+
+
 def test_the_available_bus_can_be_configured():
     assert settings({"BUS_URL": "inprocess://", "ALM_DATA_DIR": "/data"}).data_dir == "/data"
 
@@ -162,7 +176,11 @@ def test_traces_are_configured_by_the_variables_of_opentelemetry(variables, url)
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
             "unsupported OTEL_EXPORTER_OTLP_PROTOCOL 'grpc'",
         ),
-        ({"DB_URL": "postgresql://db/alm"}, "unsupported DB_URL scheme postgresql"),
+        ({"DB_URL": "postgresql://db"}, "invalid DB_URL"),
+        ({"DB_URL": "postgresql:///alm"}, "invalid DB_URL"),
+        ({"DB_URL": "postgresql://db/Alm"}, "invalid DB_URL"),
+        ({"DB_URL": "postgresql://db/a/b"}, "invalid DB_URL"),
+        ({"DB_URL": "postgresql://db:port/alm"}, "invalid DB_URL"),
         ({"DB_URL": "mysql://db/alm"}, "unsupported DB_URL scheme mysql"),
         ({"BUS_URL": "nats://bus:4222"}, "unsupported BUS_URL scheme nats"),
         ({"BUS_URL": "kafka://bus:9092"}, "unsupported BUS_URL scheme kafka"),

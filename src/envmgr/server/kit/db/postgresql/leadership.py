@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from envmgr.server.kit.db.postgresql.driver import Connection
 
-RELAY_LOCK = 0x616C6D02
-"""The key of the advisory lock; locks of different databases are different."""
+RELAY_LOCK, SERVER_LOCK = 0x616C6D02, 0x616C6D03
+"""Keys of advisory locks: of the relay, and of a server that is to be the only one."""
 CHANNEL = "alm_events"
 LOCK_POLL_SECONDS = 1.0
 """Seconds between attempts of a process that waits."""
@@ -28,12 +28,14 @@ LOCK_POLL_SECONDS = 1.0
 class PostgresLeadership:
     """The role for one database (implements `sql.Leadership`)."""
 
-    def __init__(self, url: str, source: str, on_events: Callable[[], None]) -> None:
+    def __init__(self, url: str, source: str, on_events: Callable[[], None], key: int = RELAY_LOCK) -> None:
+        self._key = key
         self._url = url
         self._source = source
         self._on_events = on_events
         self._connection: Connection | None = None
         self._has_lock = False
+        self._turn = asyncio.Lock()
 
     @property
     def is_leader(self) -> bool:
@@ -46,6 +48,11 @@ class PostgresLeadership:
             while not await self._try_lock():  # noqa: ASYNC110 - the lock is of the server, which has no event for it
                 await asyncio.sleep(LOCK_POLL_SECONDS)
 
+    async def try_acquire(self) -> bool:
+        """Return whether this process has the role now. Raise ServiceUnavailable."""
+        with translate_errors(self._source):
+            return await self._try_lock()
+
     async def release(self) -> None:
         """Close the connection, which ends the lock."""
         connection, self._connection, self._has_lock = self._connection, None, False
@@ -53,12 +60,16 @@ class PostgresLeadership:
             await driver.close(connection)
 
     async def _try_lock(self) -> bool:
+        async with self._turn:
+            return await self._use_connection()
+
+    async def _use_connection(self) -> bool:
         try:
             connection = await self._connect()
             if self._has_lock:
                 await connection.execute("SELECT 1")
             else:
-                (self._has_lock,) = await connection.fetchrow("SELECT pg_try_advisory_lock($1)", RELAY_LOCK)
+                (self._has_lock,) = await connection.fetchrow("SELECT pg_try_advisory_lock($1)", self._key)
         except Exception:
             await self.release()
             raise

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 from envmgr.server.kit.db.migrations import UnusableDatabase
 from envmgr.server.kit.db.postgresql import driver
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
     from sqlalchemy import Connection as MigrationConnection
 
@@ -24,13 +24,23 @@ LOCK_TIMEOUT_SECONDS = 60.0
 LOCK_POLL_SECONDS = 0.1
 MIGRATION_LOCK = 0x616C6D01
 """The key of the advisory lock of migrations; locks of different databases are different."""
-_NO_PRIVILEGE = "42501"
+_APPLICATION = "envmgr-alm migrate"
+_NO_DATABASE, _EXISTS = "3D000", frozenset({"42P04", "23505"})
+_BY_OPERATOR = frozenset({"42501", "42704"})
+"""Insufficient privilege, unknown role."""
 _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+_HAS_EVENTS = """
+SELECT EXISTS (SELECT FROM outbox_head WHERE sequence > 0)
+    OR EXISTS (SELECT FROM outbox_unnumbered) OR EXISTS (SELECT FROM consumer_offset)"""
+_APPEND_ONLY_TABLES = """
+SELECT quote_ident(relname) FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+WHERE tgname = relname || '_append_only' AND relnamespace = current_schema()::regnamespace"""
+"""The tables whose changes a trigger refuses, by the name of the trigger."""
 _REVISION = "SELECT version_num FROM alembic_version"
 
 
 class PostgresTarget:
-    """An existing database by its URL (implements `migrations.MigrationTarget`)."""
+    """A database by its URL (implements `migrations.MigrationTarget`)."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -42,12 +52,55 @@ class PostgresTarget:
         return f"{parts.path.lstrip('/')} on {parts.netloc.rpartition('@')[2]}"
 
     def revision(self) -> str | None:
-        """Return its revision, or None if it is empty. Raise UnusableDatabase."""
-        return self._run(self._revision)
+        """Return its revision, or None if it is empty or absent. Raise UnusableDatabase."""
+        return self._run(self._revision_or_absent())
+
+    def has_events(self) -> bool:
+        """Return whether its service has emitted or received an event. Raise UnusableDatabase."""
+
+        async def has_any(connection: Connection) -> bool:
+            return bool((await connection.fetchrow(_HAS_EVENTS))[0])
+
+        return self._run(self._connected(has_any))
+
+    def grant(self, role: str) -> None:
+        """Grant a role all but changes of the schema and of append-only tables. Raise UnusableDatabase."""
+        self._run(self._connected(lambda connection: _grant(connection, role)))
 
     def run_exclusively(self, work: Callable[[MigrationConnection], None]) -> None:
-        """Run and commit under the lock of migrations. Raise UnusableDatabase."""
-        self._run(lambda connection: self._run_locked(connection, work))
+        """Run and commit under the lock of migrations, in a new database if need be. Raise UnusableDatabase."""
+        self._run(self._create_and_run(work))
+
+    async def _revision_or_absent(self) -> str | None:
+        try:
+            return await self._connected(self._revision)
+        except Exception as error:
+            if driver.code_of(error) != _NO_DATABASE:
+                raise
+            return None
+
+    async def _create_and_run(self, work: Callable[[MigrationConnection], None]) -> None:
+        try:
+            await self._connected(lambda connection: self._run_locked(connection, work))
+        except Exception as error:
+            if driver.code_of(error) != _NO_DATABASE:
+                raise
+            await self._create()
+            await self._connected(lambda connection: self._run_locked(connection, work))
+
+    async def _create(self) -> None:
+        parts = urlsplit(self._url)
+        name = parts.path.lstrip("/").replace('"', '""')
+        maintenance = urlunsplit(parts._replace(path="/postgres"))
+        connection = await driver.connect(maintenance, _APPLICATION, command_timeout=None)
+        try:
+            await connection.execute(f"CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0")
+        except Exception as error:
+            # Another process has created it.
+            if driver.code_of(error) not in _EXISTS:
+                raise
+        finally:
+            await connection.close(timeout=driver.CONNECT_TIMEOUT_SECONDS)
 
     async def _revision(self, connection: Connection) -> str | None:
         tables = [row[0] for row in await connection.fetch(_TABLES)]
@@ -86,12 +139,12 @@ class PostgresTarget:
                 )
             await asyncio.sleep(LOCK_POLL_SECONDS)
 
-    def _run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
         with self._translate_errors():
-            return asyncio.run(self._connected(work))
+            return asyncio.run(work)
 
     async def _connected(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        connection = await driver.connect(self._url, "envmgr-alm migrate", command_timeout=None)
+        connection = await driver.connect(self._url, _APPLICATION, command_timeout=None)
         try:
             return await work(connection)
         finally:
@@ -113,9 +166,22 @@ class PostgresTarget:
             ) from error
 
 
+async def _grant(connection: Connection, role: str) -> None:
+    (name,) = await connection.fetchrow("SELECT quote_ident($1)", role)
+    (schema,) = await connection.fetchrow("SELECT quote_ident(current_schema())")
+    protected = [row[0] for row in await connection.fetch(_APPEND_ONLY_TABLES)]
+    await connection.execute(
+        f"GRANT USAGE ON SCHEMA {schema} TO {name};"
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {name};"
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {name};"
+        f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {name};"
+        + "".join(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {name};" for table in protected)
+    )
+
+
 def _is_operational(error: BaseException) -> bool:
     """Return whether an operator must act: on the server, the network, or privileges."""
-    return driver.is_transient(error) or driver.is_corrupt(error) or driver.code_of(error) == _NO_PRIVILEGE
+    return driver.is_transient(error) or driver.is_corrupt(error) or driver.code_of(error) in _BY_OPERATOR
 
 
 async def _future(connection: Connection) -> Connection:

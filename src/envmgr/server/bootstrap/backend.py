@@ -1,0 +1,137 @@
+"""Backends of an embedded server's databases: files in its data directory, or PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from envmgr.kit.errors import EnvmgrError
+from envmgr.server.bootstrap.data_directory_check import DataDirectoryCheck
+from envmgr.server.bootstrap.registry import SERVICES
+from envmgr.server.kit.config.data_dir import DataDirectoryError
+from envmgr.server.kit.config.settings import SettingsError
+from envmgr.server.kit.db.sqlite import SqliteDatabase
+from envmgr.server.kit.db.sqlite_file import SqliteFile
+from envmgr.server.kit.http.health import Check
+from envmgr.server.kit.messaging import event_numbering
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.server.kit.config.data_dir import DataDirectory
+    from envmgr.server.kit.config.settings import Settings
+    from envmgr.server.kit.db.migrations import MigrationTarget
+    from envmgr.server.kit.db.sql import Database
+
+
+class DatabaseBackend(Protocol):
+    """The databases of all services."""
+
+    @property
+    def location(self) -> str:
+        """What messages call it."""
+        ...
+
+    @property
+    def migrates_at_start(self) -> bool:
+        """Return whether a server migrates the databases itself when it starts."""
+        ...
+
+    def target(self, service: str) -> MigrationTarget:
+        """Return a service's database as the target of migrations."""
+        ...
+
+    def open(self, service: str) -> Database:
+        """Open a service's database."""
+        ...
+
+    def grant(self, service: str, role: str) -> None:
+        """Grant a role what a server needs on a migrated database. Raise EnvmgrError."""
+        ...
+
+    async def acquire(self) -> None:
+        """Reserve the databases for this process. Raise UnusableDatabase if another server has them."""
+        ...
+
+    async def release(self) -> None:
+        """Return the reservation."""
+        ...
+
+    def checks(self) -> Sequence[Check]:
+        """Return the readiness checks of the place, as of when all databases are open."""
+        ...
+
+    def require_data(self) -> None:
+        """Raise EnvmgrError where no server has stored anything."""
+        ...
+
+    def require_intact(self) -> None:
+        """Check the databases completely, where that is possible. Raise UnusableDatabase."""
+        ...
+
+
+class SqliteBackend:
+    """A file for each service in the data directory, which one process has locked."""
+
+    def __init__(self, data: DataDirectory) -> None:
+        self._data = data
+
+    @property
+    def location(self) -> str:
+        """Return the directory."""
+        return self._data.path
+
+    @property
+    def migrates_at_start(self) -> bool:
+        """Return True: the directory is locked by this process."""
+        return True
+
+    def target(self, service: str) -> SqliteFile:
+        """Return a service's file."""
+        return SqliteFile(self._data.database(service))
+
+    def open(self, service: str) -> SqliteDatabase:
+        """Open a service's file."""
+        return SqliteDatabase(self._data.database(service), service, event_numbering.append)
+
+    def grant(self, service: str, role: str) -> None:  # noqa: ARG002 - files have no roles
+        """Raise EnvmgrError: files have no roles."""
+        raise EnvmgrError("--grant-to requires PostgreSQL", "set DB_URL, or omit --grant-to")
+
+    async def acquire(self) -> None:
+        """Do nothing: the data directory is locked."""
+
+    async def release(self) -> None:
+        """Do nothing, as above."""
+
+    def checks(self) -> Sequence[Check]:
+        """Return the check of the files and the disk."""
+        return [Check("disk", DataDirectoryCheck(self._data).status)]
+
+    def require_data(self) -> None:
+        """Raise DataDirectoryError if the directory contains no database."""
+        if self._data.is_new:
+            raise DataDirectoryError(
+                f"{self._data.path} contains no server data",
+                "pass the server's data directory with --data-dir",
+            )
+
+    def require_intact(self) -> None:
+        """Check the files completely. Raise UnusableDatabase."""
+        for service in SERVICES:
+            self.target(service.NAME).require_intact()
+
+
+def database_backend(settings: Settings, data: DataDirectory) -> DatabaseBackend:
+    """Return where the settings have the databases. Raise SettingsError if an extra is missing."""
+    if not settings.database_url:
+        return SqliteBackend(data)
+    from envmgr.kit.distribution import requirement
+
+    try:
+        from envmgr.server.bootstrap.postgres_backend import PostgresBackend
+    except ImportError as error:
+        raise SettingsError(
+            "DB_URL names PostgreSQL but the `postgres` extra is not installed",
+            f"run `pipx install --force '{requirement('server', 'postgres')}'`, or unset DB_URL",
+        ) from error
+    return PostgresBackend(settings.database_url)
