@@ -101,6 +101,16 @@ def test_fields_override_the_name(fields: dict[str, object], key: str, allowed: 
     assert npm_platforms.serves(fields, "tool-x", platform.parse(key)) is allowed
 
 
+@pytest.mark.parametrize(
+    ("key", "package"), [("macos-arm64", "@x/core-darwin-x64"), ("windows-arm64", "@x/core-win32-x64-msvc")]
+)
+def test_a_package_for_x64_is_not_for_arm64_as_with_npm(key: str, package: str) -> None:
+    assert likeliest([package], key) is None
+    assert likeliest([package], key.replace("arm64", "x64")) == package
+    fields = {"os": ["darwin", "win32"], "cpu": ["x64"]}
+    assert not npm_platforms.serves(fields, package, platform.parse(key))
+
+
 def test_the_name_decides_on_the_libc_without_a_field() -> None:
     musl = platform.parse("linux-x64-musl")
     assert not npm_platforms.serves({}, "tool-linux-x64-gnu", musl)

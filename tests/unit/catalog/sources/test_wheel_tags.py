@@ -94,6 +94,14 @@ def test_a_program_for_one_processor_is_better_than_a_universal_one() -> None:
     assert chosen("macos-x64", "macosx_10_9_universal2") == "macosx_10_9_universal2"
 
 
+@pytest.mark.parametrize(
+    ("key", "tag"), [("macos-arm64", "macosx_10_12_x86_64"), ("windows-arm64", "win_amd64")]
+)
+def test_a_wheel_for_x64_is_not_for_arm64_as_with_pip(key: str, tag: str) -> None:
+    assert chosen(key, tag) is None
+    assert chosen(key.replace("arm64", "x64"), tag) == tag
+
+
 def test_a_rebuilt_wheel_is_better_than_the_first() -> None:
     tags = "manylinux2014_x86_64"
     wheels = [wheel(tags, f"tool-1.0{build}-py3-none") for build in ("-2", "", "-10", "-1a")]
