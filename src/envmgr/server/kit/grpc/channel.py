@@ -6,6 +6,7 @@ A method is repeated only if `proto/` declares it as idempotent (`idempotency_le
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -107,7 +108,7 @@ class PeerChannel:
         request: Q,
         context: RequestContext | None,
     ) -> R:
-        seconds = remaining_seconds(CALL_TIMEOUT_SECONDS)
+        seconds = remaining_seconds(math.inf)
         self.breaker.acquire()
         try:
             with self._traced(descriptor, context) as traceparent:

@@ -1,0 +1,99 @@
+"""The port of the audit service, over gRPC."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from envmgr.server.contracts.proto import audit_pb2 as pb
+from envmgr.server.contracts.proto.audit_pb2_grpc import AuditServiceStub
+from envmgr.server.contracts.remote.calls import encode_conditions, encode_page
+from envmgr.server.contracts.remote.codecs import AUDIT_ENTRY, CHECKPOINT, LOG_STATS
+from envmgr.server.kit.common.pages import Page
+from envmgr.server.kit.common.results import Result
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from envmgr.server.contracts.resources import AuditEntry, Checkpoint, LogStats
+    from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.pages import PageRequest
+    from envmgr.server.kit.grpc.channel import PeerChannel
+
+POLL_TIMEOUT_SECONDS = 25.0
+"""Longer than the server waits for new entries."""
+
+
+class RemoteAudit:
+    """The audit log of another process (implements `contracts.ports.Audit`)."""
+
+    def __init__(self, peer: PeerChannel) -> None:
+        self._peer = peer
+        self._stub = AuditServiceStub(peer.channel)
+
+    async def list(
+        self, context: RequestContext, paging: PageRequest, since: int | None, until: int | None
+    ) -> Page[AuditEntry]:
+        """Return a page of entries; of events from `since` to before `until` (milliseconds since 1970)."""
+        answer = await self._peer.call(
+            self._stub.ListEntries,
+            lambda: pb.ListEntriesRequest(page=encode_page(paging), since=since, until=until),
+            context,
+        )
+        return Page(
+            [AUDIT_ENTRY.decode(item) for item in answer.entries],
+            answer.next if answer.HasField("next") else None,
+        )
+
+    async def get(self, context: RequestContext, seq: int) -> AuditEntry:
+        """Return an entry."""
+        answer = await self._peer.call(self._stub.GetEntry, lambda: pb.GetEntryRequest(seq=seq), context)
+        return AUDIT_ENTRY.decode(answer.entry)
+
+    async def newest(self, context: RequestContext, limit: int) -> Sequence[AuditEntry]:
+        """Return the newest entries, newest first."""
+        answer = await self._peer.call(
+            self._stub.ListNewestEntries, lambda: pb.ListNewestEntriesRequest(limit=limit), context
+        )
+        return [AUDIT_ENTRY.decode(item) for item in answer.entries]
+
+    async def checkpoints(self, context: RequestContext, paging: PageRequest) -> Page[Checkpoint]:
+        """Return a page of checkpoints."""
+        answer = await self._peer.call(
+            self._stub.ListCheckpoints, lambda: pb.ListCheckpointsRequest(page=encode_page(paging)), context
+        )
+        return Page(
+            [CHECKPOINT.decode(item) for item in answer.checkpoints],
+            answer.next if answer.HasField("next") else None,
+        )
+
+    async def checkpoint(self, context: RequestContext) -> Result[Checkpoint]:
+        """Sign the head of the chain."""
+        answer = await self._peer.call(
+            self._stub.CreateCheckpoint,
+            lambda: pb.CreateCheckpointRequest(conditions=encode_conditions(context)),
+            context,
+        )
+        return Result(CHECKPOINT.decode(answer.checkpoint), created=answer.created, replayed=answer.replayed)
+
+    async def stats(self) -> LogStats:
+        """Return the length of the log, and what it recorded of each source."""
+        answer = await self._peer.call(self._stub.GetLogStats, pb.GetLogStatsRequest)
+        return LOG_STATS.decode(answer.stats)
+
+    async def follow(self, context: RequestContext, after: int | None) -> AsyncIterator[AuditEntry]:
+        """Yield entries after a sequence number as they arrive; without one, new entries.
+
+        Each poll is a call of its own: it can be repeated, moves to another replica, and ends with the credential.
+        """
+        is_open = True
+        while is_open:
+            answer = await self._peer.call(
+                self._stub.PollEntries,
+                partial(pb.PollEntriesRequest, after=after),
+                context,
+                POLL_TIMEOUT_SECONDS,
+            )
+            for entry in answer.entries:
+                yield AUDIT_ENTRY.decode(entry)
+            after, is_open = answer.after, not answer.closed
