@@ -11,8 +11,20 @@ if TYPE_CHECKING:
     from envmgr.server.kit.runtime.service_module import ServiceModule
 
 
-class EventWorker(Protocol):
-    """The worker service."""
+class WorkerState(Protocol):
+    """The state of the worker service."""
+
+    async def event_counts(self) -> dict[str, float]:
+        """Return the number of events by type."""
+        ...
+
+    async def problems(self) -> list[str]:
+        """Return a line for each relay or job loop that fails."""
+        ...
+
+
+class EventWorker(WorkerState, Protocol):
+    """The worker service, in the process that runs it."""
 
     def start(self, modules: Sequence[ServiceModule], lag: ConsumerLag) -> Mapping[str, Callable[[], None]]:
         """Start the relays and jobs of services; return, by service, the callback that wakes its relay."""
@@ -24,12 +36,4 @@ class EventWorker(Protocol):
 
     async def stop(self) -> None:
         """Stop relays and jobs."""
-        ...
-
-    async def event_counts(self) -> dict[str, float]:
-        """Return the number of events by type."""
-        ...
-
-    def problems(self) -> list[str]:
-        """Return a line for each relay or job loop that fails."""
         ...

@@ -54,13 +54,15 @@ def migration_check(databases: Mapping[str, Database], expected_revisions: Mappi
 
 
 def event_backlog_check(
-    modules: Sequence[ServiceModule], lag: ConsumerLag, worker_problems: Callable[[], Sequence[str]]
+    modules: Sequence[ServiceModule],
+    lag: ConsumerLag,
+    worker_problems: Callable[[], Awaitable[Sequence[str]]],
 ) -> Check:
     """Check that events are relayed, and that no consumer lags by too many."""
 
     async def look() -> str:
         pending = sum((await _backlogs(modules)).values())
-        problems = [*worker_problems(), *_excess("events pending", pending)]
+        problems = [*await worker_problems(), *_excess("events pending", pending)]
         lags = await lag.by_consumer()
         for consumer, events in lags.items():
             problems += _excess(f"events behind: {consumer}", events)

@@ -81,7 +81,7 @@ class Worker:
         """Return how many events there were of each type."""
         return await self._database.read(store.counts)
 
-    def problems(self) -> list[str]:
+    async def problems(self) -> list[str]:
         """Return what does not go as it should."""
         dead = [f"{task.get_name()} ended" for task in self._tasks if task.done()]
         failing = [

@@ -255,9 +255,9 @@ def test_the_worker_drains_events_that_consumers_emit(tmp_path):
             await item.write(emit(1, 2, 3))
             await worker.drain(10)
             assert numbers.numbers == [3]
-            assert worker.problems() == []
+            assert await worker.problems() == []
             await worker.stop()
-            assert worker.problems() != []
+            assert await worker.problems() != []
 
     run(work)
 
@@ -340,7 +340,7 @@ def test_the_worker_runs_the_jobs_and_tasks_of_services(tmp_path):
             await item.write(partial(job_queue.enqueue, kind="send", payload={"a": 1}, key="1"))
             worker.start([module], NO_CONSUMERS)
             await wait_until(lambda: runs.count(1) > 1 and runs.count(2) > 1 and handled == [{"a": 1}])
-            assert worker.problems() == []
+            assert await worker.problems() == []
             await worker.stop()
             assert ("periodic_task_failed", {"task": "task", "error": "OSError: no"}) in log.lines
 
