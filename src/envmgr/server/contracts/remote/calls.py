@@ -34,6 +34,11 @@ def call_context(conditions: common_pb2.CallConditions | None = None) -> Request
     )
 
 
+def optional_call_context(conditions: common_pb2.CallConditions) -> RequestContext | None:
+    """Return the context of the call in progress; None without a principal."""
+    return None if current_call().principal is None else call_context(conditions)
+
+
 def encode_page(paging: PageRequest) -> common_pb2.PageRequest:
     """Return a page request as a message."""
     return common_pb2.PageRequest(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from envmgr.server.kit.common.context import CurrentPermissions, PrincipalRef
 
-OPERATOR = "operator"
+AddToServer: TypeAlias = "Callable[[Server], None]"
+OPERATOR: Literal["operator"] = "operator"
 """Issuer of the tokens of administrative commands, which act without a principal."""
 MethodPolicy = tuple[Scope, ...] | Literal["operator"]
 """Scopes of which a principal needs one, none for any caller; or `operator`."""
@@ -51,7 +52,7 @@ class RpcService(Struct, frozen=True, kw_only=True):
 
     name: str
     policies: "Mapping[str, MethodPolicy]"
-    add: "Callable[[Server], None]"
+    add: AddToServer
 
 
 _CALL: ContextVar[ServerCall] = ContextVar("_CALL")
