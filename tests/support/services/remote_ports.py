@@ -75,14 +75,14 @@ class Principals:
 
 
 @asynccontextmanager
-async def serving(services, principals, *, name="app", log=None, **options):
+async def serving(services, principals, *, name="app", port=0, log=None, **options):
     """Serve gRPC services; yield the address."""
     guard = CallGuard(ServiceTokens(name, SERVICE_KEYS), principals, policies_of(services))
     interceptor = CallInterceptor(guard, MESSAGES, log or RecordingLog(), options.pop("tracing", None))
     server = GrpcServer(services, interceptor, **options)
-    port = await server.start(LOOPBACK, 0)
+    bound = await server.start(LOOPBACK, port)
     try:
-        yield f"{LOOPBACK}:{port}"
+        yield f"{LOOPBACK}:{bound}"
     finally:
         await server.stop(0)
 

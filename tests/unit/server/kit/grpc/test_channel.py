@@ -1,0 +1,265 @@
+"""The channel to a peer: retries, circuit breaker, limits, TLS and traces."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+import pytest
+import trustme
+from grpc import aio
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from envmgr.server.contracts.proto import application_pb2 as pb
+from envmgr.server.contracts.remote.apps import RemoteApps
+from envmgr.server.contracts.requests import AppPatch
+from envmgr.server.kit.common.backoff import Backoff
+from envmgr.server.kit.common.context import system_context
+from envmgr.server.kit.common.problems import (
+    BadRequest,
+    InternalError,
+    ServiceUnavailable,
+    TooLarge,
+    Unauthenticated,
+)
+from envmgr.server.kit.grpc import channel as channel_file
+from envmgr.server.kit.grpc.circuit_breaker import CircuitBreaker
+from envmgr.server.kit.grpc.tls import TlsIdentity
+from envmgr.server.kit.telemetry.tracing import Tracing
+from support.services.echo_service import APP, scripted_service
+from support.services.remote_ports import LOOPBACK, Principals, connected, serving
+
+GET = pb.GetApplicationRequest
+UPDATE = pb.UpdateApplicationRequest
+
+
+@pytest.fixture(autouse=True)
+def _fast_retries(monkeypatch):
+    monkeypatch.setattr(channel_file, "RETRY_BACKOFF", Backoff(0.001, 0.01))
+
+
+class FailingMethod:
+    """A method of a stub that fails with these codes, and then answers."""
+
+    def __init__(self, *codes):
+        self.codes = list(codes)
+        self.calls = 0
+
+    async def __call__(self, request, **options):
+        self.calls += 1
+        if self.codes:
+            raise aio.AioRpcError(self.codes.pop(0), aio.Metadata(), aio.Metadata(), details="down")
+        return pb.GetApplicationResponse()
+
+
+def with_channel(scenario, **options):
+    """Run `scenario(channel)` for a channel without a peer."""
+
+    async def whole():
+        async with connected(f"{LOOPBACK}:1", **options) as channel:
+            return await scenario(channel)
+
+    return asyncio.run(whole())
+
+
+def test_an_idempotent_call_is_repeated():
+    method = FailingMethod(*[grpc.StatusCode.UNAVAILABLE] * 2)
+    with_channel(lambda channel: channel.call(method, GET))
+    assert method.calls == 3
+
+
+def test_an_idempotent_call_fails_after_three_attempts():
+    method = FailingMethod(*[grpc.StatusCode.UNAVAILABLE] * 5)
+    with pytest.raises(ServiceUnavailable, match="service app is unreachable") as caught:
+        with_channel(lambda channel: channel.call(method, GET))
+    assert method.calls == 3
+    assert caught.value.headers["retry-after"] == "1"
+
+
+def test_a_call_with_an_effect_is_made_once():
+    method = FailingMethod(grpc.StatusCode.UNAVAILABLE)
+    with pytest.raises(ServiceUnavailable):
+        with_channel(lambda channel: channel.call(method, UPDATE))
+    assert method.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        (grpc.StatusCode.DEADLINE_EXCEEDED, ServiceUnavailable),
+        (grpc.StatusCode.CANCELLED, ServiceUnavailable),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, TooLarge),
+        (grpc.StatusCode.UNIMPLEMENTED, InternalError),
+        (grpc.StatusCode.UNKNOWN, InternalError),
+    ],
+)
+def test_other_failures_are_problems_and_not_repeated(code, problem):
+    method = FailingMethod(code)
+    with pytest.raises(problem, match="service app"):
+        with_channel(lambda channel: channel.call(method, GET))
+    assert method.calls == 1
+
+
+def test_repeated_failures_open_the_circuit_and_an_answer_closes_it():
+    clock = [0.0]
+    breaker = CircuitBreaker("app", threshold=3, open_seconds=1, clock=lambda: clock[0])
+    method = FailingMethod(*[grpc.StatusCode.UNAVAILABLE] * 3)
+
+    async def scenario(channel):
+        with pytest.raises(ServiceUnavailable):
+            await channel.call(method, GET)
+        assert breaker.state == "open"
+        with pytest.raises(ServiceUnavailable, match="not called again yet"):
+            await channel.call(method, GET)
+        assert method.calls == 3
+        clock[0] += 2
+        await channel.call(method, GET)
+        assert breaker.state == "closed"
+
+    with_channel(scenario, breaker=breaker)
+
+
+def test_a_cancelled_probe_lets_the_next_call_probe():
+    clock = [0.0]
+    breaker = CircuitBreaker("app", threshold=1, open_seconds=1, clock=lambda: clock[0])
+
+    async def hang(_request, **_options):
+        await asyncio.sleep(60)
+
+    async def scenario(channel):
+        with pytest.raises(ServiceUnavailable):
+            await channel.call(FailingMethod(grpc.StatusCode.UNAVAILABLE), UPDATE)
+        clock[0] += 2
+        call = asyncio.ensure_future(channel.call(hang, GET))
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await channel.call(FailingMethod(), GET)
+
+    with_channel(scenario, breaker=breaker)
+
+
+def test_text_that_messages_cannot_hold_is_a_bad_request():
+    async def scenario(channel):
+        for ref in ("\ud800", "\udcff"):
+            with pytest.raises(BadRequest, match="cannot be sent"):
+                await RemoteApps(channel).get(system_context("test"), ref)
+
+    with_channel(scenario)
+
+
+def test_a_closed_channel_is_unavailable():
+    async def scenario():
+        async with connected(f"{LOOPBACK}:1") as channel:
+            pass
+        with pytest.raises(ServiceUnavailable, match="closed"):
+            await RemoteApps(channel).get(system_context("test"), "1")
+
+    asyncio.run(scenario())
+
+
+def test_a_peer_that_comes_back_is_reached():
+    async def scenario():
+        principals = Principals()
+        context = principals.context()
+        _, service = scripted_service()
+        async with serving([service], principals) as address:
+            pass
+        async with connected(address, breaker=CircuitBreaker("app", open_seconds=0.01)) as channel:
+            apps = RemoteApps(channel)
+            with pytest.raises(ServiceUnavailable):
+                await apps.get(context, "1")
+            async with serving([service], principals, port=int(address.rpartition(":")[2])):
+                async with asyncio.timeout(60):
+                    while await is_unreachable(apps, context):  # noqa: ASYNC110 - a peer that comes up sets no event
+                        await asyncio.sleep(0.05)
+
+    asyncio.run(scenario())
+
+
+async def is_unreachable(apps, context):
+    try:
+        await apps.get(context, "1")
+    except ServiceUnavailable:
+        return True
+    return False
+
+
+def test_a_request_above_the_limit_is_too_large():
+    async def scenario():
+        principals = Principals()
+        apps, service = scripted_service()
+        async with serving([service], principals) as address, connected(address) as channel:
+            with pytest.raises(TooLarge):
+                await RemoteApps(channel).update(
+                    principals.context(), "1", AppPatch(description="x" * 9 * 2**20)
+                )
+        assert apps.contexts == []
+
+    asyncio.run(scenario())
+
+
+def identity_of(authority, name):
+    certificate = authority.issue_cert(name, "localhost")
+    chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
+    return TlsIdentity(certificate.private_key_pem.bytes(), chain, authority.cert_pem.bytes())
+
+
+def call_over_tls(server, client, caller="gateway"):
+    async def scenario():
+        principals = Principals()
+        _, service = scripted_service()
+        async with serving([service], principals, identity=server) as address:
+            name = address.replace(LOOPBACK, "localhost")
+            async with connected(name, identity=client, caller=caller) as channel:
+                return await RemoteApps(channel).get(principals.context(), "1")
+
+    return asyncio.run(scenario())
+
+
+def test_services_with_certificates_of_one_authority_reach_each_other():
+    authority = trustme.CA()
+    assert call_over_tls(identity_of(authority, "app"), identity_of(authority, "gateway")) == APP
+
+
+def test_a_token_of_another_service_than_the_certificates_is_refused():
+    authority = trustme.CA()
+    with pytest.raises(Unauthenticated, match="certificate is not one of service gateway"):
+        call_over_tls(identity_of(authority, "app"), identity_of(authority, "worker"))
+
+
+def test_a_certificate_of_another_authority_is_refused():
+    server = identity_of(trustme.CA(), "app")
+    stranger = identity_of(trustme.CA(), "gateway")
+    with pytest.raises(ServiceUnavailable):
+        call_over_tls(server, TlsIdentity(stranger.key, stranger.certificates, server.authority))
+
+
+def test_a_client_without_tls_is_refused():
+    with pytest.raises(ServiceUnavailable):
+        call_over_tls(identity_of(trustme.CA(), "app"), None)
+
+
+def test_a_call_is_traced_from_the_caller_to_the_called_service():
+    exporter = InMemorySpanExporter()
+
+    async def scenario():
+        principals = Principals()
+        tracing = Tracing(exporter, "test")
+        apps, service = scripted_service()
+        async with (
+            serving([service], principals, tracing=tracing) as address,
+            connected(address, tracing=tracing) as channel,
+        ):
+            await RemoteApps(channel).get(principals.context(), "1")
+        tracing.stop()
+        return apps.contexts[0].traceparent
+
+    traceparent = asyncio.run(scenario())
+    spans = {span.kind.name: span for span in exporter.get_finished_spans()}
+    client, server = spans["CLIENT"], spans["SERVER"]
+    assert client.name == server.name == "envmgr.alm.v1.ApplicationService/GetApplication"
+    assert (client.parent.trace_id, client.parent.span_id) == (1, 2)
+    assert server.parent.span_id == client.context.span_id
+    assert traceparent.split("-")[2] == f"{server.context.span_id:016x}"
