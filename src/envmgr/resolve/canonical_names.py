@@ -25,7 +25,15 @@ def require_canonical(context: Context, requests: Iterable[Request]) -> None:
 
 
 def require_name(context: Context, tool: str) -> str:
-    """Return the canonical name of a tool, else a package in use by short name; raise UnknownTool."""
+    """Return the canonical name of a tool to install; a short name is that of a package in use.
+
+    A requested package comes before a manifest that is not requested, an installed one after it: `use ruff` changes the
+    line of `pypi:ruff`. Raise UnknownTool or AmbiguousTool.
+    """
+    requested = next(_names_in_use(context))
+    name = None if tool in requested else name_among(context, tool, requested)
+    if name is not None and name in packages_named(tool, requested):
+        return name
     try:
         return context.registry.checked(tool).name
     except UnknownTool:

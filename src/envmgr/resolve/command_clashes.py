@@ -19,10 +19,17 @@ def note_namesake(context: Context, tool: str) -> None:
     for name in sorted(short_names(tool)):
         namesake = _manifest_named(context, name)
         if namesake is not None:
+            hint = _hint_for(context, tool, name, namesake)
             context.progress.message(
-                f"{tool} is the package {name}, not the tool {namesake}; "
-                f"for that, run `envmgr use {namesake}`"
+                f"{tool} is the package {name}, not the tool {namesake}; for that, {hint}"
             )
+
+
+def _hint_for(context: Context, package: str, name: str, namesake: str) -> str:
+    """Return how to use the tool; while the package is requested, a name of both is that of the package."""
+    command = f"run `envmgr use {namesake}`"
+    request = context.project.request(package) if name == namesake else None
+    return f"remove {package} from {request.origin.name}, and {command}" if request else command
 
 
 def note_shared_commands(context: Context, installed: Iterable[tuple[str, str]]) -> None:

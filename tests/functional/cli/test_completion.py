@@ -179,6 +179,7 @@ def test_completion_sends_no_request_and_prints_no_error(box):
     before = len(box.server.requests)
     assert answered(box, ["install"], "beta@") == []
     assert answered(box, ["use", "no-such-tool"], "1") == []
+    assert "nodejs" in answered(box, ["use", "alpha@1", "beta@1"], "nod")
     assert answered(box, ["nonsense", "--what"], "x") == []
     assert len(box.server.requests) == before
     (box.project / ".envmgr").write_text("nonsense\n")

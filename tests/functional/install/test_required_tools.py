@@ -115,6 +115,29 @@ def test_a_package_with_commands_of_another_tool_is_noted(registry):
     assert "provides" not in registry.ok("install", "npm:native@1.0.0").err
 
 
+def test_the_short_name_of_a_requested_package_is_not_a_tool_of_that_name(registry):
+    registry.publish("script")
+    registry.write("npm:script=1.0.0")
+    result = registry.ok("use", "script", "1")
+    assert (registry.project / ".envmgr").read_text() == "npm:script=1\n"
+    path = registry.project / ".envmgr"
+    assert (
+        f"not the tool script; for that, remove npm:script from {path}, and run `envmgr use script`"
+        in result.err
+    )
+    assert registry.ok("install", "script", "--json").json["already_installed"][0]["tool"] == "npm:script"
+    assert registry.ok("list", "--remote", "script", "--json").json["tool"] == "npm:script"
+    registry.write("")
+    registry.ok("use", "script", "1.0.0")
+    assert path.read_text().strip() == "script=1.0.0"
+
+
+def test_the_short_name_of_an_installed_package_is_known_without_a_manifest(registry):
+    registry.ok("install", "npm:native@1.0.0")
+    registry.ok("use", "native", "1")
+    assert (registry.project / ".envmgr").read_text() == "npm:native=1\n"
+
+
 def test_a_package_with_the_name_of_a_tool_is_noted(registry):
     registry.publish("native")
     result = registry.ok("use", "npm:native", "1.0.0")

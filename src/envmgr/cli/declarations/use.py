@@ -20,7 +20,7 @@ def use(
         typer.Argument(
             metavar="TOOL[@SPEC]...",
             help="Tools and their versions (default: latest).",
-            autocompletion=completers.complete_tool_then_version,
+            autocompletion=completers.complete_available,
         ),
     ],
     everywhere: Annotated[bool, typer.Option("--global", "-g", help="Set them globally.")] = False,
