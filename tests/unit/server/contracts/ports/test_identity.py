@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -284,11 +283,3 @@ def test_unknown_tokens_are_refused(run):
         assert caught.value.headers["www-authenticate"].startswith("Bearer")
 
     run(scenario)
-
-
-def test_a_wait_on_the_event_loop_is_an_error():
-    async def scenario():
-        with pytest.raises(RuntimeError, match="outside of a unit of work"):
-            UnitCalls().wait(asyncio.sleep(0))
-
-    asyncio.run(scenario())

@@ -24,7 +24,7 @@ from envmgr.server.kit.common.problems import (
 )
 from envmgr.server.kit.grpc import channel as channel_file
 from envmgr.server.kit.grpc.circuit_breaker import CircuitBreaker
-from envmgr.server.kit.grpc.tls import TlsIdentity
+from envmgr.server.kit.grpc.tls import TlsIdentity, read_identity
 from envmgr.server.kit.telemetry.tracing import Tracing
 from support.services.echo_service import APP, scripted_service
 from support.services.remote_ports import LOOPBACK, Principals, connected, serving
@@ -218,9 +218,18 @@ def call_over_tls(server, client, caller="gateway"):
     return asyncio.run(scenario())
 
 
-def test_services_with_certificates_of_one_authority_reach_each_other():
+def stored(identity, directory):
+    """Write an identity to files, and read it as a service does."""
+    paths = [directory / name for name in ("key.pem", "certificates.pem", "authority.pem")]
+    for path, content in zip(paths, (identity.key, identity.certificates, identity.authority), strict=True):
+        path.write_bytes(content)
+    return read_identity(*map(str, paths))
+
+
+def test_services_with_certificates_of_one_authority_reach_each_other(tmp_path):
     authority = trustme.CA()
-    assert call_over_tls(identity_of(authority, "app"), identity_of(authority, "gateway")) == APP
+    server = stored(identity_of(authority, "app"), tmp_path)
+    assert call_over_tls(server, identity_of(authority, "gateway")) == APP
 
 
 def test_a_token_of_another_service_than_the_certificates_is_refused():
