@@ -371,6 +371,25 @@ def test_a_forgotten_password_can_be_reset_on_the_host(fresh):
     assert refused.status == 401
 
 
+def test_a_reset_on_the_host_reports_api_keys_and_revokes_them_on_request(fresh):
+    daemon = fresh().start()
+    with daemon.wire(daemon.login()["access_token"]) as wire:
+        created = wire.ask("POST", "/auth/keys", {"name": "ci", "scopes": ["apps:read"]}).json
+    daemon.stop()
+    arguments = ("admin", "reset-password", "--data-dir", str(daemon.data))
+    assert (
+        "1 API key(s) of admin stay valid; to revoke them, add `--revoke-keys`" in command(*arguments).stdout
+    )
+    daemon.start()
+    with daemon.wire(created["key"]) as wire:
+        assert wire.ask("GET", "/apps").status == 200
+    daemon.stop()
+    assert "revoked 1 API key(s) of admin" in command(*arguments, "--revoke-keys").stdout
+    daemon.start()
+    with daemon.wire(created["key"]) as wire:
+        assert wire.ask("GET", "/apps").status == 401
+
+
 def test_commands_on_an_empty_directory_are_an_error(tmp_path):
     done = command("dead-letters", "list", "--data-dir", str(tmp_path / "none"))
     assert done.returncode == 1

@@ -18,6 +18,9 @@ from envmgr.server.kit.http.validation_messages import described_pattern
 _YEAR = 366 * 24 * 3600
 _PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)"
 Password = Annotated[str, Meta(min_length=1, max_length=1024, pattern=_PLAIN)]
+RevokeKeys = Annotated[
+    bool, Meta(description="Revoke all API keys of the user, too; otherwise they stay valid.")
+]
 NewPassword = Annotated[str, Meta(max_length=1024, pattern=_PLAIN, extra_json_schema={"minLength": 12})]
 """The minimum length is documented here, and enforced where the error can explain it."""
 UsernameInput = Annotated[str, Meta(min_length=1, max_length=256, pattern=_PLAIN)]
@@ -74,6 +77,7 @@ class PasswordChange(Request, frozen=True, kw_only=True):
 
     current: Password
     new: NewPassword
+    revoke_keys: RevokeKeys = False
 
 
 class UserCreate(Request, frozen=True, kw_only=True):
@@ -85,11 +89,12 @@ class UserCreate(Request, frozen=True, kw_only=True):
 
 
 class UserPatch(Request, frozen=True, kw_only=True):
-    """Changes to a user; a new password revokes their sessions."""
+    """Changes to a user; they revoke the user's sessions, and API keys only with `revoke_keys`."""
 
     role: HumanRole | UnsetType = UNSET
     active: bool | UnsetType = UNSET
     password: NewPassword | UnsetType = UNSET
+    revoke_keys: RevokeKeys = False
 
 
 class KeyCreate(Request, frozen=True, kw_only=True):

@@ -57,6 +57,13 @@ class CurrentPrincipal(Struct, frozen=True, kw_only=True):
     user_id: Id | None
 
 
+class KeyCounts(Struct, frozen=True, kw_only=True):
+    """A user's API keys after a change of the password: how many stay valid, and how many it revoked."""
+
+    active_keys: int
+    revoked_keys: int
+
+
 class ApiKey(Struct, frozen=True, kw_only=True):
     """An API key; `key` is set only in the response that created it."""
 

@@ -13,6 +13,7 @@ from envmgr.server.contracts.remote.codecs import (
     BINDING_CREATE,
     CLIENT_INFO,
     CURRENT_PRINCIPAL,
+    KEY_COUNTS,
     KEY_CREATE,
     LOGIN,
     LOGOUT,
@@ -144,12 +145,12 @@ class _SessionServicer(stubs.SessionServiceServicer):
     async def ChangePassword(
         self, request: pb.ChangePasswordRequest, context: object
     ) -> pb.ChangePasswordResponse:
-        await self._sessions.change_password(
+        keys = await self._sessions.change_password(
             call_context(request.conditions),
             CLIENT_INFO.decode_request(request.client),
             PASSWORD_CHANGE.decode_request(request.change),
         )
-        return pb.ChangePasswordResponse()
+        return pb.ChangePasswordResponse(keys=KEY_COUNTS.encode(keys))
 
     async def GetCurrentPrincipal(
         self, request: pb.GetCurrentPrincipalRequest, context: object
@@ -195,8 +196,10 @@ class _UserServicer(stubs.UserServiceServicer):
         return pb.DeleteUserResponse()
 
     async def SetPassword(self, request: pb.SetPasswordRequest, context: object) -> pb.SetPasswordResponse:
-        value = await self._identity.users.set_password(request.username, request.password)
-        return pb.SetPasswordResponse(user=USER.encode(value))
+        keys = await self._identity.users.set_password(
+            request.username, request.password, revoke_keys=request.revoke_keys
+        )
+        return pb.SetPasswordResponse(keys=KEY_COUNTS.encode(keys))
 
     async def CreateInitialAdmin(
         self, request: pb.CreateInitialAdminRequest, context: object

@@ -172,3 +172,8 @@ def _add_admin(commands: Commands) -> None:
     reset.add_argument(
         "--password-stdin", action="store_true", help="read from stdin; otherwise generated and printed"
     )
+    reset.add_argument(
+        "--revoke-keys",
+        action="store_true",
+        help="revoke the user's API keys, too (default: they stay valid)",
+    )

@@ -49,9 +49,20 @@ def reset_password(options: argparse.Namespace) -> int:
     settings = _settings(options)
     with databases.data_directory(settings.data_dir) as data:
         databases.prepare(backend.database_backend(settings, data))
-        run_offline(options, lambda services: services.gateway.users.set_password(options.user, password))
+        keys = run_offline(
+            options,
+            lambda services: services.gateway.users.set_password(
+                options.user, password, revoke_keys=options.revoke_keys
+            ),
+        )
     display = "(as given)" if options.password_stdin else password
     print_line(f"new password for {options.user}: {display}")
+    if keys.revoked_keys:
+        print_line(f"revoked {keys.revoked_keys} API key(s) of {options.user}")
+    if keys.active_keys:
+        print_line(
+            f"{keys.active_keys} API key(s) of {options.user} stay valid; to revoke them, add `--revoke-keys`"
+        )
     return 0
 
 

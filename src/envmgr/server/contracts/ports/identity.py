@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ApiKey,
         Binding,
         CurrentPrincipal,
+        KeyCounts,
         PublicKeys,
         TokenExchangeResponse,
         TokenPair,
@@ -56,7 +57,7 @@ class Sessions(Protocol):
 
     async def change_password(
         self, context: RequestContext, client: ClientInfo, change: PasswordChange
-    ) -> None:
+    ) -> KeyCounts:
         """Change the caller's password, and end all of their sessions."""
         ...
 
@@ -92,7 +93,7 @@ class Users(Protocol):
         """Delete a user, and revoke their keys. Raise LastAdmin."""
         ...
 
-    async def set_password(self, username: str, password: str) -> User:
+    async def set_password(self, username: str, password: str, *, revoke_keys: bool = False) -> KeyCounts:
         """Set a user's password as the server's operator."""
         ...
 

@@ -591,17 +591,21 @@ class PasswordChange(_message.Message):
 
     CURRENT_FIELD_NUMBER: _builtins.int
     NEW_FIELD_NUMBER: _builtins.int
+    REVOKE_KEYS_FIELD_NUMBER: _builtins.int
     current: _builtins.str
     new: _builtins.str
+    revoke_keys: _builtins.bool
+    """Revoke all API keys of the user, too."""
     def __init__(
         self,
         *,
         current: _builtins.str = ...,
         new: _builtins.str = ...,
+        revoke_keys: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "new", b"new"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "new", b"new", "revoke_keys", b"revoke_keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -643,19 +647,23 @@ class UserPatch(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     ACTIVE_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
+    REVOKE_KEYS_FIELD_NUMBER: _builtins.int
     role: _common_pb2.Role.ValueType
     active: _builtins.bool
     password: _builtins.str
+    revoke_keys: _builtins.bool
+    """Revoke all API keys of the user, too."""
     def __init__(
         self,
         *,
         role: _common_pb2.Role.ValueType | None = ...,
         active: _builtins.bool | None = ...,
         password: _builtins.str | None = ...,
+        revoke_keys: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "_password", b"_password", "_role", b"_role", "active", b"active", "password", b"password", "role", b"role"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "_password", b"_password", "_role", b"_role", "active", b"active", "password", b"password", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "_password", b"_password", "_role", b"_role", "active", b"active", "password", b"password", "revoke_keys", b"revoke_keys", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__active: _TypeAlias = _typing.Literal["active"]  # noqa: Y015
     _WhichOneofArgType__active: _TypeAlias = _typing.Literal["_active", b"_active"]  # noqa: Y015
@@ -671,6 +679,30 @@ class UserPatch(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__role) -> _WhichOneofReturnType__role | None: ...
 
 Global___UserPatch: _TypeAlias = UserPatch  # noqa: Y015
+
+@_typing.final
+class KeyCounts(_message.Message):
+    """API keys of a user after a change of the password."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTIVE_KEYS_FIELD_NUMBER: _builtins.int
+    REVOKED_KEYS_FIELD_NUMBER: _builtins.int
+    active_keys: _builtins.int
+    revoked_keys: _builtins.int
+    def __init__(
+        self,
+        *,
+        active_keys: _builtins.int = ...,
+        revoked_keys: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_keys", b"active_keys", "revoked_keys", b"revoked_keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyCounts: _TypeAlias = KeyCounts  # noqa: Y015
 
 @_typing.final
 class ApiKeyCreate(_message.Message):
@@ -1112,12 +1144,17 @@ Global___ChangePasswordRequest: _TypeAlias = ChangePasswordRequest  # noqa: Y015
 class ChangePasswordResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> Global___KeyCounts: ...
     def __init__(
         self,
+        *,
+        keys: Global___KeyCounts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1418,17 +1455,21 @@ class SetPasswordRequest(_message.Message):
 
     USERNAME_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
+    REVOKE_KEYS_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     password: _builtins.str
+    revoke_keys: _builtins.bool
+    """Revoke all API keys of the user, too."""
     def __init__(
         self,
         *,
         username: _builtins.str = ...,
         password: _builtins.str = ...,
+        revoke_keys: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["password", b"password", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["password", b"password", "revoke_keys", b"revoke_keys", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1438,17 +1479,17 @@ Global___SetPasswordRequest: _TypeAlias = SetPasswordRequest  # noqa: Y015
 class SetPasswordResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    USER_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def user(self) -> Global___User: ...
+    def keys(self) -> Global___KeyCounts: ...
     def __init__(
         self,
         *,
-        user: Global___User | None = ...,
+        keys: Global___KeyCounts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -18,6 +18,7 @@ from envmgr.server.contracts.remote.codecs import (
     BINDING_CREATE,
     CLIENT_INFO,
     CURRENT_PRINCIPAL,
+    KEY_COUNTS,
     KEY_CREATE,
     LOGIN,
     LOGOUT,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         ApiKey,
         Binding,
         CurrentPrincipal,
+        KeyCounts,
         PublicKeys,
         TokenExchangeResponse,
         TokenPair,
@@ -95,9 +97,9 @@ class RemoteSessions:
 
     async def change_password(
         self, context: RequestContext, client: ClientInfo, change: PasswordChange
-    ) -> None:
+    ) -> KeyCounts:
         """Change the caller's password, and end all of their sessions."""
-        await self._peer.call(
+        answer = await self._peer.call(
             self._stub.ChangePassword,
             lambda: pb.ChangePasswordRequest(
                 conditions=encode_conditions(context),
@@ -106,6 +108,7 @@ class RemoteSessions:
             ),
             context,
         )
+        return KEY_COUNTS.decode(answer.keys)
 
     async def current_principal(self, context: RequestContext) -> CurrentPrincipal:
         """Return the caller's identity and permissions."""
@@ -167,12 +170,13 @@ class RemoteUsers:
             context,
         )
 
-    async def set_password(self, username: str, password: str) -> User:
+    async def set_password(self, username: str, password: str, *, revoke_keys: bool = False) -> KeyCounts:
         """Set a user's password as the server's operator."""
         answer = await self._peer.call(
-            self._stub.SetPassword, lambda: pb.SetPasswordRequest(username=username, password=password)
+            self._stub.SetPassword,
+            lambda: pb.SetPasswordRequest(username=username, password=password, revoke_keys=revoke_keys),
         )
-        return USER.decode(answer.user)
+        return KEY_COUNTS.decode(answer.keys)
 
     async def create_initial_admin(self, password: str) -> str | None:
         """Create the first admin if no user exists; return the generated password, if any."""

@@ -14,9 +14,10 @@ from envmgr.server.contracts.identity_requests import (
     PasswordChange,
     RefreshRequest,
 )
-from envmgr.server.contracts.identity_resources import CurrentPrincipal, PublicKeys, TokenPair
+from envmgr.server.contracts.identity_resources import CurrentPrincipal, KeyCounts, PublicKeys, TokenPair
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT
 from envmgr.server.kit.http.errors import problem_responses
+from envmgr.server.kit.http.json_response import JsonResponse
 from envmgr.server.kit.http.requests import HttpRequest, request_context
 from envmgr.server.kit.telemetry.trace_context import traceparent
 
@@ -29,6 +30,7 @@ _AUTH_OPTIONS: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
 
 _NO_REPLAY_NOTE = "`Idempotency-Key` is ignored because the response contains credentials."
 _SESSION_END_NOTE = "`Idempotency-Key` is ignored because this ends the caller's session."
+_PASSWORD_NOTE = f"API keys stay valid unless `revoke_keys` is true. {_SESSION_END_NOTE}"
 _OPEN: list[dict[str, list[str]]] = [{}]
 
 
@@ -78,13 +80,14 @@ def routes(sessions: Sessions) -> list[Any]:
         "/auth/password",
         operation_id="changePassword",
         summary="Change your password and revoke all your sessions",
-        description=_SESSION_END_NOTE,
-        status_code=204,
+        description=_PASSWORD_NOTE,
+        status_code=200,
         responses=problem_responses(413, 415, 429),
         **_AUTH_OPTIONS,
     )
-    async def change_password(request: HttpRequest, data: JSONBody[PasswordChange]) -> None:
-        await sessions.change_password(request_context(request), client_info(request), data)
+    async def change_password(request: HttpRequest, data: JSONBody[PasswordChange]) -> Response[KeyCounts]:
+        context = request_context(request)
+        return JsonResponse(await sessions.change_password(context, client_info(request), data))
 
     @get(
         "/auth/me",

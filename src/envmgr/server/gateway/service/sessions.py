@@ -20,6 +20,7 @@ from envmgr.server.contracts.events.identity import (
 from envmgr.server.contracts.identity_resources import CurrentPrincipal, PublicKeys, TokenPair
 from envmgr.server.contracts.problems import InvalidCredentials, RefreshTokenReused
 from envmgr.server.gateway.domain import identity_model
+from envmgr.server.gateway.service.key_revocation import count_keys, revoke_keys
 from envmgr.server.gateway.store import failed_logins, sessions, users
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.events import DomainEvent
@@ -29,7 +30,7 @@ from envmgr.server.kit.security.tokens import Claims, InvalidToken
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.identity_requests import ClientInfo, Login, Logout, PasswordChange
-    from envmgr.server.contracts.identity_resources import User
+    from envmgr.server.contracts.identity_resources import KeyCounts, User
     from envmgr.server.gateway.auth.authenticator import Authenticator
     from envmgr.server.gateway.auth.login_throttle import LoginThrottle
     from envmgr.server.gateway.service.app_names import AppNames
@@ -161,7 +162,7 @@ class SessionService:
 
     async def change_password(
         self, context: RequestContext, client: ClientInfo, change: PasswordChange
-    ) -> None:
+    ) -> KeyCounts:
         """Change a password and revoke the user's sessions. Raise InvalidCredentials, TooManyRequests."""
         session_id = identity_model.require_session(context.principal)
         username = context.principal.actor.removeprefix("user:")
@@ -172,7 +173,7 @@ class SessionService:
         user = proof.user
         hashed = await self._dependencies.passwords.hash(change.new)
 
-        def set_password(transaction: Transaction) -> None:
+        def set_password(transaction: Transaction) -> KeyCounts:
             if sessions.find_active(transaction, session_id, transaction.now) is None:
                 raise Unauthenticated("session expired; sign in again", error="invalid_token")
             if users.password(transaction, user.id) != proof.stored:
@@ -183,8 +184,11 @@ class SessionService:
             transaction.emit(
                 identity_model.gateway_event(PasswordChanged(user_id=user.id), f"user/{user.id}", context)
             )
+            if change.revoke_keys:
+                return revoke_keys(transaction, context, user.id)
+            return count_keys(transaction, user.id)
 
-        await self._dependencies.authenticator.write_and_invalidate(set_password)
+        return await self._dependencies.authenticator.write_and_invalidate(set_password)
 
     async def _verified(
         self, client: ClientInfo, account: str, username: str, password: str

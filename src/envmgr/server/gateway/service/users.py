@@ -12,6 +12,7 @@ from envmgr.server.contracts.events.identity import UserCreated, UserDeleted, Us
 from envmgr.server.contracts.identity_resources import User
 from envmgr.server.gateway.auth.current_principal import with_authorization
 from envmgr.server.gateway.domain import identity_model
+from envmgr.server.gateway.service import key_revocation
 from envmgr.server.gateway.store import sessions, users
 from envmgr.server.kit.common.context import system_context
 from envmgr.server.kit.common.preconditions import etag_of, require_match
@@ -20,7 +21,7 @@ from envmgr.server.kit.db.sql import UniqueViolation
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.identity_requests import UserCreate, UserPatch
-    from envmgr.server.contracts.identity_resources import HumanRole
+    from envmgr.server.contracts.identity_resources import HumanRole, KeyCounts
     from envmgr.server.gateway.auth.authenticator import Authenticator
     from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
     from envmgr.server.kit.common.context import RequestContext
@@ -112,17 +113,20 @@ class UserService:
             with_authorization(context, lambda transaction: _delete(transaction, context, ref))
         )
 
-    async def set_password(self, username: str, password: str) -> User:
+    async def set_password(self, username: str, password: str, *, revoke_keys: bool = False) -> KeyCounts:
         """Reset a user's password and reactivate them; for operators with access to the data directory."""
         identity_model.require_good_password(username, password, "/password")
         hashed = await self._passwords.hash(password)
 
-        def reset(transaction: Transaction) -> User:
+        def reset(transaction: Transaction) -> KeyCounts:
             user = _get(transaction, username)
             context = system_context("recovery")
             users.set_password(transaction, user.id, hashed)
             sessions.revoke_all(transaction, user.id)
-            return _write(transaction, context, user, msgspec.structs.replace(user, active=True))
+            _write(transaction, context, user, msgspec.structs.replace(user, active=True))
+            if revoke_keys:
+                return key_revocation.revoke_keys(transaction, context, user.id)
+            return key_revocation.count_keys(transaction, user.id)
 
         return await self._authenticator.write_and_invalidate(reset)
 
@@ -155,12 +159,14 @@ def _change(
     identity_model.require_role_at_least(context.principal, old.role)
     identity_model.require_role_at_least(context.principal, role)
     new = msgspec.structs.replace(old, role=role, active=active)
-    if new == old and hashed is None:
+    if new == old and hashed is None and not change.revoke_keys:
         return old
     _require_remaining_admin(transaction, old, new)
     if hashed is not None:
         users.set_password(transaction, old.id, hashed)
     sessions.revoke_all(transaction, old.id)
+    if change.revoke_keys:
+        key_revocation.revoke_keys(transaction, context, old.id)
     return _write(transaction, context, old, new)
 
 

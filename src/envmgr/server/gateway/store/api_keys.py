@@ -68,6 +68,9 @@ _REVOKE = Statement(
     .where(api_key.c.id == bindparam("key_id"), api_key.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )
+_OF_USER = Statement(
+    select(*_COLUMNS).where(api_key.c.user_id == bindparam("user"), *_VALID).order_by(api_key.c.id)
+)
 _SET_LAST_USED = Statement(
     update(api_key).where(api_key.c.id == bindparam("key_id")).values(last_used_at=bindparam("used_at"))
 )
@@ -146,6 +149,11 @@ def set_hash(transaction: Transaction, key_id: int, hashed: str) -> None:
 def revoke(transaction: Transaction, key_id: int) -> None:
     """Revoke a key permanently."""
     transaction.execute(_REVOKE, key_id=key_id, now=transaction.now)
+
+
+def active_of_user(reader: Reader, user_id: int, now: int) -> list[ApiKey]:
+    """Return a user's keys that are neither revoked nor expired."""
+    return [_key(row) for row in reader.all(_OF_USER, user=user_id, now=now)]
 
 
 def set_last_used(transaction: Transaction, timestamps: Mapping[int, int]) -> None:

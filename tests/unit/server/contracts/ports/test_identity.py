@@ -94,7 +94,7 @@ def test_a_session_is_started_refreshed_and_ended(run):
 
 
 def test_a_caller_reads_its_identity_changes_its_password_and_signs_out(run):
-    async def scenario(identity, _gate):
+    async def scenario(identity, gate):
         context = await admin_of(identity)
         current = await identity.sessions.current_principal(context)
         assert (current.actor, current.role, current.app_ids, current.apps) == (
@@ -104,9 +104,10 @@ def test_a_caller_reads_its_identity_changes_its_password_and_signs_out(run):
             None,
         )
         assert (await identity.sessions.public_keys()).keys == ()
-        await identity.sessions.change_password(
-            context, HERE, PasswordChange(current=PASSWORD, new=ANOTHER_PASSWORD)
-        )
+        await gate.key(context)
+        change = PasswordChange(current=PASSWORD, new=ANOTHER_PASSWORD, revoke_keys=True)
+        keys = await identity.sessions.change_password(context, HERE, change)
+        assert (keys.active_keys, keys.revoked_keys) == (0, 1)
         tokens = await identity.sessions.login(HERE, Login(username="admin", password=ANOTHER_PASSWORD))
         again = RequestContext(principal=await identity.authenticator.authenticate(tokens.access_token))
         await identity.sessions.logout(again, Logout())
@@ -205,8 +206,11 @@ def test_users_are_created_listed_updated_and_deleted(run):
 
 def test_the_operator_sets_passwords_and_creates_the_first_admin(run):
     async def scenario(identity, gate):
-        user = await identity.users.set_password("admin", ANOTHER_PASSWORD)
-        assert user.username == "admin"
+        await gate.key(await gate.admin())
+        keys = await identity.users.set_password("admin", ANOTHER_PASSWORD)
+        assert (keys.active_keys, keys.revoked_keys) == (1, 0)
+        keys = await identity.users.set_password("admin", ANOTHER_PASSWORD, revoke_keys=True)
+        assert (keys.active_keys, keys.revoked_keys) == (0, 1)
         await gate.sessions.login(HERE, Login(username="admin", password=ANOTHER_PASSWORD))
         assert await identity.create_initial_admin() is None
 
