@@ -92,6 +92,7 @@ def install_versions(context: Context, pins: Iterable[Pin]) -> InstallResult:
 
 def _run_steps(context: Context, steps: Sequence[Step], options: Options) -> tuple[Outcomes, Failures]:
     requirements.check(context, steps, force=options.force)
+    store.remove_stale(context.paths, context.progress)
     outcomes, failures = _run_levels(context, _distinct(steps), options)
     command_clashes.note_shared_commands(
         context, [name for name, outcome in outcomes.items() if not outcome.already_installed]

@@ -560,6 +560,13 @@ def test_doctor_detects_and_repairs_damage(two_tools, spoil, check):
     assert two_tools.command(["beta"]).out == "beta 1.2.0\n"
 
 
+def test_an_installation_removes_what_an_interrupted_one_left(two_tools):
+    _leave_staging(two_tools)
+    result = two_tools.ok("install")
+    assert two_tools.staged() == []
+    assert "interrupted installs: removing 1 of 1" in result.err
+
+
 def test_doctor_names_programs_that_run_in_place_of_requested_tools(two_tools, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
