@@ -18,6 +18,7 @@ OPERATOR_CHARACTERS = "^~<>=!"
 LIMIT = 1_024
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \t.,+-_~^<>=!|*/@:")
 _WILDCARDS = frozenset("xX*")
+_BOUNDS = frozenset({"<", "<=", ">", ">="})
 
 
 @frozen
@@ -83,12 +84,15 @@ def _comparator(piece: str, variants: tuple[str, ...]) -> Comparator:
     operator = piece[: len(piece) - len(name)]
     if operator not in OPERATORS:
         raise _unknown_operator(operator, piece)
-    if operator != "==":
-        check_word(name)
     operand = _operand(name, variants)
-    if operator != "==" and operand.version.post[2] == "x":
+    if operand.version.post[2] == "x" and not _is_bound(operator, operand):
         raise _glued_wildcard(name)
     return Comparator(operator, operand)
+
+
+def _is_bound(operator: str, operand: Operand) -> bool:
+    """Return whether a last `x` is a letter of a version (`<1.1.1x`), not a wildcard without its dot."""
+    return operator == "==" or (operator in _BOUNDS and len(operand.version.numbers) >= FULL)
 
 
 def _operand(text: str, variants: tuple[str, ...]) -> Operand:

@@ -131,3 +131,16 @@ def test_a_spec_over_the_limit_is_rejected_before_parsing():
 )
 def test_an_equals_sign_before_a_bound_is_ignored(spec, plain):
     assert parse_spec(spec).alternatives == parse_spec(plain).alternatives
+
+
+@pytest.mark.parametrize(
+    "spec", ["3.0.0x", "^3.0.0x", "~3.0.0x", "=3.0.0x", "20x", ">=3x", ">=1 <2x", "1 || ^2.0.0x"]
+)
+def test_a_wildcard_without_its_dot_is_refused(spec):
+    with pytest.raises(SpecError, match="wildcard without a dot"):
+        parse_spec(spec)
+
+
+@pytest.mark.parametrize("spec", ["==1.1.1x", "<1.1.1x", ">=1.1.1x", "1.1.1w", "^1.1.1w", "3.0.x", "20.x"])
+def test_a_letter_of_a_version_may_be_an_x_where_it_is_compared(spec):
+    parse_spec(spec)
