@@ -47,7 +47,7 @@ test-lowest: $(READY)
 # ... and with the newest that the index has today; a result that changes without a commit, so not part of .ci/run.
 test-newest: $(READY)
 	$(PYTHON) -m venv --clear $(VENV)/newest
-	$(VENV)/newest/bin/python -m pip install -qq -r requirements/test.in --editable '.[server,otel,postgres,grpc]'
+	$(VENV)/newest/bin/python -m pip install -qq -r requirements/test.in --editable '.[server,otel,postgres,grpc,nats]'
 	$(VENV)/newest/bin/python -m pip check
 	$(VENV)/newest/bin/python -m pytest -n $(WORKERS) $(DEPENDENCY_TESTS)
 
@@ -89,7 +89,7 @@ proto: $(READY)
 	$(BIN)/python scripts/generate_stubs.py
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-header --no-annotate --extra server --extra otel --extra postgres --extra grpc $(UPGRADE)
+  --no-header --no-annotate --extra server --extra otel --extra postgres --extra grpc --extra nats $(UPGRADE)
 
 # dev.txt has the newest versions within the bounds of pyproject.toml; lowest.txt the lower bounds, and the tests' tools.
 requirements: $(READY)

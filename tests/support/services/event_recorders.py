@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from envmgr.server.kit.common.events import DomainEvent
+from envmgr.server.kit.common.events import DomainEvent, EventEnvelope, source_of
 
 
 async def wait_until(condition, seconds=20):
@@ -40,6 +40,20 @@ class TestData(dict):
 def domain_event(number, subject="app/1", data=None):
     """Create an event."""
     return DomainEvent(subject=subject, data=TestData(data or {"number": number}), actor="user:ada")
+
+
+def envelope(number, service="app", **fields):
+    """Create an event as it is delivered."""
+    values = {"id": f"{service}-{number}", "data": {"number": number}, **fields}
+    return EventEnvelope(
+        source=source_of(service),
+        type="Tested",
+        subject="x",
+        time="2026-01-01T00:00:00.000Z",
+        sequence=number,
+        actor="user:ada",
+        **values,
+    )
 
 
 def emit(*numbers):

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.problems import ServiceUnavailable
-from envmgr.server.kit.messaging.bus import Delivery
+from envmgr.server.kit.messaging.bus import Delivery, Position
 
 FAST_DELIVERY = Delivery(backoff=Backoff(0.001, 0.01))
 
@@ -35,6 +35,17 @@ class QueuedBus:
         if not self._is_running:
             raise ServiceUnavailable("publish events: the bus is stopped")
         self._log += events
+
+    @property
+    def generation(self):
+        return 0
+
+    async def position(self, source):
+        stored = [event for event in self._log if event.source == source]
+        return Position(stored[-1].sequence, stored[-1].id) if stored else Position()
+
+    async def check(self):
+        return "queued"
 
     async def stop(self):
         self._is_running = False

@@ -1,4 +1,4 @@
-"""Composition of all services in one process, with an in-process bus."""
+"""Composition of all services in one process, with the bus that the settings name."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from envmgr.server.app import module as app_module
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.service.truncation_check import TruncationCheck
+from envmgr.server.bootstrap.buses import create_bus
 from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE
 from envmgr.server.bootstrap.registry import SERVICES
 from envmgr.server.deployment import module as deployment_module
 from envmgr.server.gateway import module as gateway_module
-from envmgr.server.kit.messaging.bus import Delivery, InProcessBus
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.older_copies import find_older_copies
 from envmgr.server.kit.security.tokens import keyring
@@ -96,8 +96,8 @@ def build_services(
 ) -> Services:
     """Open the databases and create every service."""
     databases = {service.NAME: backend.open(service.NAME) for service in SERVICES}
-    in_process = InProcessBus(Delivery(LoggingDeliveryObserver(log, metrics)))
-    bus = tracing.bus(in_process) if tracing else in_process
+    plain_bus = create_bus(settings.bus, data.path, LoggingDeliveryObserver(log, metrics))
+    bus = tracing.bus(plain_bus) if tracing else plain_bus
     apps = app_module.make(databases["app"])
     versions = version_module.make(databases["version"], apps)
     deployments = deployment_module.make(databases["deployment"], versions, apps)

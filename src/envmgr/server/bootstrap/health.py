@@ -26,6 +26,7 @@ def create_health(services: Services, backend: DatabaseBackend, metrics: Metrics
             *backend.checks(),
             health_checks.database_check(databases),
             health_checks.migration_check(databases, expected_revisions()),
+            Check("bus", services.bus.check),
             health_checks.event_backlog_check(modules, services.consumer_lag, worker.problems),
             Check("consistency", partial(_consistency, services)),
             Check("audit", services.truncation_check.status),

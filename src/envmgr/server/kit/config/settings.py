@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from envmgr.kit.errors import ConfigError, UsageError
 from envmgr.kit.paths import resolve_paths
+from envmgr.server.kit.config import bus_settings
+from envmgr.server.kit.config.bus_settings import BusSettings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from envmgr.kit.environment import Environment
 
+__all__ = ["Settings", "SettingsError", "read"]
 HOST, PORT = "127.0.0.1", 8080
 SERVICE = "envmgr-alm"
 LEVELS = ("debug", "info", "warning", "error")
 _MAX_PORT = 65535
-_IN_PROCESS_BUS = "uses an in-process event bus"
 _UNSUPPORTED_VARIABLES = {
-    "NATS_URL": _IN_PROCESS_BUS,
-    "NATS_HOST": _IN_PROCESS_BUS,
-    "NATS_PORT": _IN_PROCESS_BUS,
-    "KAFKA_BROKER": _IN_PROCESS_BUS,
+    "KAFKA_BROKER": "has no Kafka client",
     "GRPC_PORT": "has no gRPC API",
 }
 """Variables of a distributed deployment, and the reason why this server refuses each."""
@@ -39,10 +38,6 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d
 without the scheme's default port."""
 _DEFAULT_PORTS = re.compile(r"http://.*:80|https://.*:443")
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
-
-
-class SettingsError(ConfigError):
-    """A setting is invalid; the message names it and the hint the valid values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +67,7 @@ class Settings:
     """Service name in traces."""
     database_url: str = ""
     """PostgreSQL server and prefix of the databases' names; empty: files in `data_dir`."""
+    bus: BusSettings = field(default_factory=BusSettings)
 
 
 def read(
@@ -105,21 +101,17 @@ def read(
         trusted_proxies=_split(environment.get("ALM_TRUSTED_PROXIES")),
         traces_url=_traces_url(environment),
         service_name=environment.get("OTEL_SERVICE_NAME", SERVICE),
+        bus=bus_settings.read(environment),
     )
 
 
 def _require_embedded(environment: Environment) -> None:
     """Raise SettingsError for settings that this server would silently ignore."""
-    database, bus = environment.get("DB_URL"), environment.get("BUS_URL")
+    database = environment.get("DB_URL")
     if database and not database.startswith((_SQLITE, *_POSTGRESQL)):
         raise SettingsError(
             f"unsupported DB_URL scheme {_scheme(database)}: only sqlite and postgresql are supported",
             "unset DB_URL, or set it to sqlite:////absolute/directory or postgresql://USER@HOST/NAME",
-        )
-    if bus and bus.rstrip("/") != "inprocess:":
-        raise SettingsError(
-            f"unsupported BUS_URL scheme {_scheme(bus)}: only inprocess is supported",
-            "unset BUS_URL, or set it to inprocess://",
         )
     for name, reason in _UNSUPPORTED_VARIABLES.items():
         if environment.get(name):

@@ -10,12 +10,17 @@ Every implementation promises:
   ServiceUnavailable makes no dead letter: the consumer's database is unavailable, and the event is redelivered later.
 - `start` begins deliveries. `stop` ends them after those in progress; until the next `start`, `publish` raises
   ServiceUnavailable.
+- A broker that is away stops nothing: `start` returns, `publish` raises ServiceUnavailable, and deliveries resume with
+  the broker.
+- A broker may lose what it acknowledged: `generation` changes whenever that is possible, and `position` is then what
+  the relay compares its outbox with.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from envmgr.server.kit.common.backoff import Backoff
@@ -49,6 +54,14 @@ class Subscription:
         return events if ALL_TYPES in self.types else [event for event in events if event.type in self.types]
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The newest event of a source that a bus stores; sequence 0 if it stores none."""
+
+    sequence: int = 0
+    event_id: str = ""
+
+
 class DeliveryObserver(Protocol):
     """Receives what happens to deliveries, for logs and metrics."""
 
@@ -58,6 +71,18 @@ class DeliveryObserver(Protocol):
 
     def on_delivered(self, consumer: str, events: Sequence[EventEnvelope]) -> None:
         """Record that a consumer has consumed or dead-lettered events."""
+        ...
+
+    def on_connected(self, broker: str) -> None:
+        """Record that a broker is connected."""
+        ...
+
+    def on_disconnected(self, broker: str, retry_in_seconds: float, error: Exception) -> None:
+        """Record that a broker is not connected, and why."""
+        ...
+
+    def on_invalid_message(self, place: str, error: Exception) -> None:
+        """Record that a message of the broker is not an event, and is skipped."""
         ...
 
 
@@ -80,6 +105,22 @@ class Bus(Protocol):
         """End deliveries after those in progress."""
         ...
 
+    @property
+    def generation(self) -> int:
+        """A number that changes whenever the bus may have lost events that it acknowledged."""
+        ...
+
+    async def position(self, source: str) -> Position | None:
+        """Return the newest stored event of a source; None if the bus stores no events.
+
+        Raise ServiceUnavailable.
+        """
+        ...
+
+    async def check(self) -> str:
+        """Return what the bus is and that it works. Raise ServiceUnavailable."""
+        ...
+
 
 class NullObserver:
     """A DeliveryObserver that records nothing."""
@@ -88,6 +129,15 @@ class NullObserver:
         """Record nothing."""
 
     def on_delivered(self, consumer: str, events: Sequence[EventEnvelope]) -> None:
+        """Record nothing."""
+
+    def on_connected(self, broker: str) -> None:
+        """Record nothing."""
+
+    def on_disconnected(self, broker: str, retry_in_seconds: float, error: Exception) -> None:
+        """Record nothing."""
+
+    def on_invalid_message(self, place: str, error: Exception) -> None:
         """Record nothing."""
 
 
@@ -106,6 +156,16 @@ class Delivery:
             for event in events:
                 await self._deliver_one(subscription, event)
         self.observer.on_delivered(subscription.consumer, events)
+
+    async def deliver_until_done(self, subscription: Subscription, events: Sequence[EventEnvelope]) -> None:
+        """Deliver events in order, again until the consumer's database is available."""
+        for attempt in count(1):
+            try:
+                await self.deliver(subscription, events)
+            except Exception as error:  # noqa: BLE001 - the broker has no place for the event but this one
+                await self._wait(subscription, attempt, error)
+            else:
+                return
 
     async def _deliver_one(self, subscription: Subscription, event: EventEnvelope) -> None:
         for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -162,3 +222,18 @@ class InProcessBus:
         """Refuse events from now on; return when the deliveries in progress have ended."""
         self._is_stopped = True
         await asyncio.gather(*self._deliveries, return_exceptions=True)
+
+    @property
+    def generation(self) -> int:
+        """Always the same: nothing is stored."""
+        return 0
+
+    async def position(self, source: str) -> Position | None:  # noqa: ARG002 - the same for each
+        """Return None: nothing is stored."""
+        return None
+
+    async def check(self) -> str:
+        """Return what the bus is."""
+        if self._is_stopped:
+            raise ServiceUnavailable("the bus is stopped")
+        return "in process"

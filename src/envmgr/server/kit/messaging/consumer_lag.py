@@ -37,6 +37,18 @@ class ConsumerLag:
             for consumer, offset in (await consumers.offsets_in(service)).items()
         }
 
+    async def consumed_by_all(self, outbox: Outbox) -> int:
+        """Return the sequence up to which no consumer needs an event of an outbox any more."""
+        first = [
+            await outbox.first_after(
+                (await service.offsets(subscription.consumer)).get(outbox.service, 0), subscription.types
+            )
+            for service in self._services
+            for subscription in service.subscriptions
+        ]
+        pending = [sequence for sequence in first if sequence is not None]
+        return min(pending) - 1 if pending else await outbox.latest_sequence()
+
     async def _lag(self, subscription: Subscription, offsets: Mapping[str, int]) -> int:
         counts = [await self._pending(subscription, outbox, offsets) for outbox in self._outboxes]
         return sum(counts)

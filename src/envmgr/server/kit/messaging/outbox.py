@@ -74,6 +74,20 @@ _COUNT_AFTER = Statement(
     .select_from(_OUTBOX)
     .where(_OUTBOX.c.sequence > bindparam("after"), _OUTBOX.c.type.in_(values_of("types", _OUTBOX.c.type)))
 )
+_FIRST_AFTER = Statement(
+    select(func.min(_OUTBOX.c.sequence)).where(
+        _OUTBOX.c.sequence > bindparam("after"), _OUTBOX.c.type.in_(values_of("types", _OUTBOX.c.type))
+    )
+)
+_FIRST_AFTER_OF_ANY_TYPE = Statement(
+    select(func.min(_OUTBOX.c.sequence)).where(_OUTBOX.c.sequence > bindparam("after"))
+)
+_ID = Statement(select(_OUTBOX.c.id).where(_OUTBOX.c.sequence == bindparam("sequence")))
+_REWIND = Statement(
+    update(_HEAD)
+    .values(acknowledged_sequence=bindparam("up_to"))
+    .where(_HEAD.c.acknowledged_sequence > bindparam("up_to"))
+)
 _PURGE_EXPIRED = Statement(
     delete(_OUTBOX).where(
         _OUTBOX.c.sequence <= select(_HEAD.c.acknowledged_sequence).scalar_subquery(),
@@ -132,6 +146,28 @@ class Outbox:
         await self._database.number_events()
         row = await self._database.read(lambda reader: reader.one(_COUNT_AFTER, after=sequence, types=names))
         return int(row[0]) if row else 0
+
+    async def first_after(self, sequence: int, types: frozenset[str]) -> int | None:
+        """Return the sequence of the first event of some types after a sequence, or None."""
+        if ALL_TYPES in types:
+            row = await self._database.read(
+                lambda reader: reader.one(_FIRST_AFTER_OF_ANY_TYPE, after=sequence)
+            )
+        else:
+            names = _encode(sorted(types)).decode()
+            row = await self._database.read(
+                lambda reader: reader.one(_FIRST_AFTER, after=sequence, types=names)
+            )
+        return int(row[0]) if row and row[0] is not None else None
+
+    async def event_id(self, sequence: int) -> str | None:
+        """Return the id of an event; None if its row has been deleted, or never existed."""
+        row = await self._database.read(lambda reader: reader.one(_ID, sequence=sequence))
+        return str(row[0]) if row else None
+
+    async def rewind(self, up_to: int) -> None:
+        """Record that the bus has lost all events after a sequence: they are pending again."""
+        await self._database.write(lambda transaction: transaction.execute(_REWIND, up_to=up_to))
 
     async def acknowledged_sequence(self) -> int:
         """Return the sequence up to which the bus has all events."""

@@ -36,3 +36,20 @@ class LoggingDeliveryObserver:
         """Measure the lag of a batch's oldest event, which is the batch's worst."""
         lag_ms = max(0, now_ms() - parse_rfc3339(events[0].time))
         self.metrics.record_delivery(consumer, lag_ms / 1000)
+
+    def on_connected(self, broker: str) -> None:
+        """Log a connection."""
+        self.log.info("bus_connected", broker=broker)
+
+    def on_disconnected(self, broker: str, retry_in_seconds: float, error: Exception) -> None:
+        """Log the loss of a connection, or an attempt that failed."""
+        self.log.warning(
+            "bus_disconnected",
+            broker=broker,
+            retry_in_s=round(retry_in_seconds, 2),
+            error=f"{type(error).__name__}: {error}",
+        )
+
+    def on_invalid_message(self, place: str, error: Exception) -> None:
+        """Log a message that is not an event."""
+        self.log.error("bus_message_invalid", place=place, error=f"{type(error).__name__}: {error}")

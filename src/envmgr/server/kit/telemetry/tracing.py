@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.trace import Span
 
-    from envmgr.server.kit.messaging.bus import Bus, Subscription
+    from envmgr.server.kit.messaging.bus import Bus, Position, Subscription
 
     Scope = MutableMapping[str, Any]
     from envmgr.server.kit.common.events import EventEnvelope
@@ -214,6 +214,19 @@ class TracedBus:
     async def stop(self) -> None:
         """End deliveries after those in progress."""
         await self._bus.stop()
+
+    @property
+    def generation(self) -> int:
+        """The generation of the bus."""
+        return self._bus.generation
+
+    async def position(self, source: str) -> Position | None:
+        """Return the newest stored event of a source."""
+        return await self._bus.position(source)
+
+    async def check(self) -> str:
+        """Return what the bus is and that it works."""
+        return await self._bus.check()
 
     async def publish(self, events: Sequence[EventEnvelope]) -> None:
         """Publish events in order, in spans."""

@@ -7,11 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from envmgr.server.kit.common.backoff import Backoff
+from envmgr.server.kit.common.events import source_of
+from envmgr.server.kit.common.problems import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.server.kit.messaging.bus import Bus
+    from envmgr.server.kit.messaging.bus import Bus, Position
     from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
     from envmgr.server.kit.messaging.outbox import Outbox
     from envmgr.server.kit.telemetry.logs import Log
@@ -49,6 +51,8 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._failures = 0
         self._draining = False
+        self._generation: int | None = None
+        """The generation of the bus in which its position was last compared with the outbox."""
 
     def wake(self) -> None:
         """Wake the relay, from any thread."""
@@ -90,6 +94,7 @@ class Relay:
                 pass
         except Exception as error:  # noqa: BLE001 - any error: the events remain in the outbox, and the relay retries
             self._failures += 1
+            self._generation = None
             delay = BACKOFF.delay(self._failures)
             self._log.warning(
                 "outbox_relay_failed",
@@ -105,6 +110,8 @@ class Relay:
 
     async def _relay_batch(self) -> bool:
         """Publish one batch; return whether there may be more."""
+        if self._generation != self._bus.generation:
+            await self._compare_with_bus()
         events = await self._outbox.pending(BATCH_SIZE)
         if not events:
             await self._record_consumed()
@@ -114,6 +121,35 @@ class Relay:
         await self._outbox.acknowledge(events[-1].sequence, consumed)
         self._consumed = consumed
         return len(events) == BATCH_SIZE
+
+    async def _compare_with_bus(self) -> None:
+        """Publish again what the bus acknowledged and lost, except what every consumer has consumed."""
+        generation = self._bus.generation
+        position = await self._bus.position(source_of(self.service))
+        if position is not None:
+            await self._require_same_events(position)
+            acknowledged = await self._outbox.acknowledged_sequence()
+            if position.sequence < acknowledged:
+                await self._rewind(acknowledged, position)
+        self._generation = generation
+
+    async def _rewind(self, acknowledged: int, position: Position) -> None:
+        up_to = max(position.sequence, await self._lag.consumed_by_all(self._outbox))
+        if up_to < acknowledged:
+            self._log.warning(
+                "bus_lost_events", service=self.service, acknowledged=acknowledged, republished_after=up_to
+            )
+            await self._outbox.rewind(up_to)
+
+    async def _require_same_events(self, position: Position) -> None:
+        """Raise ServiceUnavailable if the bus has events that this outbox never had."""
+        latest = await self._outbox.latest_sequence()
+        event_id = await self._outbox.event_id(position.sequence)
+        if position.sequence > latest or (event_id is not None and event_id != position.event_id):
+            raise ServiceUnavailable(
+                f"the bus has event {position.sequence} of {self.service} of another installation or database; "
+                "set ALM_BUS_PREFIX to a name of its own"
+            )
 
     async def _record_consumed(self) -> None:
         """Record the consumers' offsets where a bus delivered after its acknowledgement."""

@@ -182,7 +182,6 @@ def test_traces_are_configured_by_the_variables_of_opentelemetry(variables, url)
         ({"DB_URL": "postgresql://db/a/b"}, "invalid DB_URL"),
         ({"DB_URL": "postgresql://db:port/alm"}, "invalid DB_URL"),
         ({"DB_URL": "mysql://db/alm"}, "unsupported DB_URL scheme mysql"),
-        ({"BUS_URL": "nats://bus:4222"}, "unsupported BUS_URL scheme nats"),
         ({"BUS_URL": "kafka://bus:9092"}, "unsupported BUS_URL scheme kafka"),
         ({"PORT": "http"}, "invalid PORT 'http'"),
         ({"PORT": "-1"}, "invalid PORT '-1'"),
@@ -203,9 +202,6 @@ def test_an_invalid_setting_is_rejected_by_name(variables, message):
 @pytest.mark.parametrize(
     "name",
     [
-        "NATS_URL",
-        "NATS_HOST",
-        "NATS_PORT",
         "KAFKA_BROKER",
         "GRPC_PORT",
         "APP_URL",

@@ -16,10 +16,16 @@ from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
 from support.services.event_recorders import Listener, RecordingLog, emit, wait_until
+from support.services.nats_bus import nats_bus
+from support.services.nats_server import installed_program, shared_nats_server
 from support.services.queued_bus import FAST_DELIVERY, QueuedBus
 from support.services.service_fixtures import opened
 
-BUSES = {"in-process": lambda: InProcessBus(FAST_DELIVERY), "queued": QueuedBus}
+BUSES = {
+    "in-process": lambda: InProcessBus(FAST_DELIVERY),
+    "queued": QueuedBus,
+    **({"nats": lambda: nats_bus(shared_nats_server())} if installed_program() else {}),
+}
 pytestmark = pytest.mark.timeout(60)
 
 

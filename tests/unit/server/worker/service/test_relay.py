@@ -213,7 +213,7 @@ async def cut_short(database, bus, dies_at):
         async def acknowledge(self, _up_to, _consumed):
             raise Dies
 
-    class Broken:
+    class Broken(InProcessBus):
         async def publish(self, _events):
             raise Dies
 

@@ -1,0 +1,34 @@
+"""Choice of the event bus; a broker's client is imported only where it is chosen."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from envmgr.kit.distribution import requirement
+from envmgr.server.bootstrap.registry import SERVICE_NAMES
+from envmgr.server.kit.config.bus_settings import IN_PROCESS, SettingsError
+from envmgr.server.kit.messaging.bus import Delivery, InProcessBus
+
+if TYPE_CHECKING:
+    from envmgr.server.kit.config.bus_settings import BusSettings
+    from envmgr.server.kit.messaging.bus import Bus, DeliveryObserver
+
+
+def create_bus(settings: BusSettings, data_dir: str, observer: DeliveryObserver) -> Bus:
+    """Return the bus that settings name, not started. Raise SettingsError if its extra is missing.
+
+    The data directory identifies the process to a broker: one process at a time uses it, before and after a restart.
+    """
+    delivery = Delivery(observer)
+    if settings.kind == IN_PROCESS:
+        return InProcessBus(delivery)
+    try:
+        from envmgr.server.kit.messaging.nats_bus.bus import NatsBus
+    except ImportError as error:
+        raise SettingsError(
+            "the bus is NATS but the `nats` extra is not installed",
+            f"run `pipx install --force '{requirement('server', 'nats')}'`, or unset BUS_URL and NATS_URL",
+        ) from error
+    return NatsBus(settings, SERVICE_NAMES, f"{socket.gethostname()}:{os.path.realpath(data_dir)}", delivery)

@@ -1,0 +1,106 @@
+"""Settings of the event bus: its broker, and the names that are used there.
+
+`BUS_URL` names the broker (`inprocess://`, `nats://HOST:PORT`, `kafka://HOST:PORT`, several hosts with commas);
+`NATS_URL`, `NATS_HOST` with `NATS_PORT`, and `KAFKA_BROKER` are other ways to do so.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from envmgr.kit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envmgr.kit.environment import Environment
+
+IN_PROCESS, NATS = "inprocess", "nats"
+PREFIX = "alm"
+_NATS_PORT = "4222"
+_MAX_PORT = 65535
+_SCHEMES = {"nats": NATS, "tls": NATS}
+_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_REPLICAS = ("1", "3", "5")
+
+
+class SettingsError(ConfigError):
+    """A setting is invalid; the message names it and the hint the valid values."""
+
+
+@dataclass(frozen=True, slots=True)
+class BusSettings:
+    """The broker, and the prefix of everything that this installation declares there."""
+
+    kind: str = IN_PROCESS
+    servers: tuple[str, ...] = ()
+    """Addresses of the broker, as its client expects them; they may contain a password."""
+    prefix: str = PREFIX
+    replicas: int = 1
+    """Servers that each store the events, where the broker is a cluster."""
+
+    @property
+    def address(self) -> str:
+        """The addresses without credentials, for messages."""
+        return ",".join(server.rpartition("@")[2].rpartition("/")[2] for server in self.servers)
+
+
+def read(environment: Environment) -> BusSettings:
+    """Return the settings of the bus. Raise SettingsError."""
+    urls = dict(_urls(environment))
+    prefix = environment.get("ALM_BUS_PREFIX", PREFIX)
+    if not _PREFIX.fullmatch(prefix):
+        raise SettingsError(
+            f"invalid ALM_BUS_PREFIX {prefix!r}", "use up to 32 letters, digits, underscores and hyphens"
+        )
+    replicas = environment.get("ALM_BUS_REPLICAS", "1")
+    if replicas not in _REPLICAS:
+        raise SettingsError(f"invalid ALM_BUS_REPLICAS {replicas!r}", "expected 1, 3 or 5")
+    if not urls:
+        return BusSettings(prefix=prefix)
+    (name, url), *others = urls.items()
+    for other, other_url in others:
+        if _parse(other, other_url) != _parse(name, url):
+            raise SettingsError(f"{name} and {other} name different buses", f"unset {other}")
+    kind, servers = _parse(name, url)
+    return BusSettings(kind, servers, prefix, int(replicas))
+
+
+def _urls(environment: Environment) -> Iterator[tuple[str, str]]:
+    """Yield the variables that are set, each with the URL that it means."""
+    for name in ("BUS_URL", "NATS_URL"):
+        if url := environment.get(name):
+            yield name, url
+    if host := environment.get("NATS_HOST"):
+        yield "NATS_HOST", f"nats://{host}:{environment.get('NATS_PORT', _NATS_PORT)}"
+    elif environment.get("NATS_PORT"):
+        raise SettingsError("NATS_PORT is set without NATS_HOST", "set NATS_HOST, or unset NATS_PORT")
+
+
+def _parse(name: str, url: str) -> tuple[str, tuple[str, ...]]:
+    """Return the kind of bus and the addresses of its servers."""
+    scheme, _, rest = url.partition("://")
+    if scheme == IN_PROCESS and not rest.strip("/"):
+        return IN_PROCESS, ()
+    if scheme not in _SCHEMES:
+        raise SettingsError(
+            f"unsupported {name} scheme {scheme.partition(':')[0]}: only inprocess and nats are supported",
+            f"unset {name}, or set it to inprocess:// or nats://HOST:PORT",
+        )
+    return _SCHEMES[scheme], tuple(_server(name, scheme, part) for part in rest.rstrip("/").split(","))
+
+
+def _server(name: str, scheme: str, text: str) -> str:
+    """Return the URL of one server. Raise SettingsError without its text, which may contain a password."""
+    url = text if "://" in text else f"{scheme}://{text}"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme != scheme or not parts.hostname or parts.path or parts.query or port == 0:
+        raise SettingsError(f"invalid {name}: not an address of a server", f"use {scheme}://HOST:PORT")
+    return url if port else f"{url}:{_NATS_PORT}"

@@ -1,0 +1,127 @@
+"""Publishing of one source's events, in order.
+
+Each message states the last sequence that it expects in the stream. A stream that another process wrote to, or that was
+replaced by an older or an empty one, refuses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nats.js.api import Header
+from nats.js.errors import NotFoundError
+
+from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.messaging.bus import Position
+from envmgr.server.kit.messaging.cloud_events import CONTENT_TYPE, InvalidEvent, decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nats.js import JetStreamContext
+    from nats.js.api import PubAck
+
+    from envmgr.server.kit.common.events import EventEnvelope
+    from envmgr.server.kit.messaging.nats_bus.names import Names
+
+ACKNOWLEDGEMENT_TIMEOUT_SECONDS = 10.0
+_CONTENT_TYPE_HEADER = "content-type"
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The end of the stream: its last sequence, and the event there."""
+
+    stream_sequence: int
+    position: Position
+
+
+class Publisher:
+    """Publishes the events of one service, over one connection."""
+
+    def __init__(self, jetstream: JetStreamContext, names: Names, service: str, max_payload: int) -> None:
+        self._jetstream = jetstream
+        self._names = names
+        self._stream = names.stream(service)
+        self._max_payload = max_payload
+        self._tail: _Tail | None = None
+
+    async def position(self) -> Position:
+        """Return the newest event in the stream."""
+        self._tail = await self._read_tail()
+        return self._tail.position
+
+    async def publish(self, events: Sequence[EventEnvelope]) -> None:
+        """Append the events that the stream has not; return when the broker has stored them all."""
+        tail, self._tail = self._tail or await self._read_tail(), None
+        if missing := events_after(tail.position, events):
+            acks = await self._send(tail.stream_sequence, missing)
+            if any(ack.duplicate for ack in acks):
+                # A purged stream remembers the ids of what it lost.
+                raise ServiceUnavailable(f"publish to {self._stream}: an event was refused as a duplicate")
+            last = missing[-1]
+            tail = _Tail(acks[-1].seq, Position(last.sequence, last.id))
+        self._tail = tail
+
+    async def _send(self, last: int, events: Sequence[EventEnvelope]) -> list[PubAck]:
+        """Send all events at once, in order; return the broker's answers. Raise the first error."""
+        # Not `publish_async`, which never ends where the broker refuses a message (nats-py 2.16).
+        answers = await asyncio.gather(
+            *(self._send_one(expected, event) for expected, event in enumerate(events, last)),
+            return_exceptions=True,
+        )
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+    async def _send_one(self, expected: int, event: EventEnvelope) -> PubAck:
+        return await self._jetstream.publish(
+            self._names.subject(event),
+            self._encode(event),
+            timeout=ACKNOWLEDGEMENT_TIMEOUT_SECONDS,
+            headers=_headers(event, expected),
+        )
+
+    def _encode(self, event: EventEnvelope) -> bytes:
+        message = encode(event)
+        if len(message) > self._max_payload:
+            raise ServiceUnavailable(
+                f"publish event {event.sequence} of {event.service}: {len(message)} bytes exceed the broker's "
+                f"max_payload of {self._max_payload}; raise max_payload"
+            )
+        return message
+
+    async def _read_tail(self) -> _Tail:
+        state = (await self._jetstream.stream_info(self._stream)).state
+        try:
+            message = (
+                await self._jetstream.get_msg(self._stream, seq=state.last_seq) if state.messages else None
+            )
+            event = decode(message.data or b"") if message else None
+        except (NotFoundError, InvalidEvent):
+            event = None
+        return _Tail(state.last_seq, Position(event.sequence, event.id) if event else Position())
+
+
+def events_after(position: Position, events: Sequence[EventEnvelope]) -> Sequence[EventEnvelope]:
+    """Return the events after a broker's position. Raise ServiceUnavailable if it stored others."""
+    if position.sequence < events[0].sequence:
+        return events
+    for number, event in enumerate(events):
+        if (event.sequence, event.id) == (position.sequence, position.event_id):
+            return events[number + 1 :]
+    raise ServiceUnavailable(
+        f"publish event {events[0].sequence} of {events[0].service}: the broker has event {position.sequence} "
+        "of another installation or database"
+    )
+
+
+def _headers(event: EventEnvelope, expected: int) -> dict[str, str]:
+    return {
+        Header.MSG_ID: event.id,
+        Header.EXPECTED_LAST_SEQUENCE: str(expected),
+        _CONTENT_TYPE_HEADER: CONTENT_TYPE,
+    }

