@@ -53,8 +53,8 @@ def locks(draw: st.DrawFn) -> Lockfile:
         st.dictionaries(tools, st.dictionaries(versions, releases(), min_size=1, max_size=2), max_size=2)
     )
     requests = {
-        key(tool, spec): draw(st.sampled_from(sorted(known)))
-        for tool, known in values.items()
+        key(tool, spec): draw(st.sampled_from(sorted(tool_versions)))
+        for tool, tool_versions in values.items()
         for spec in sorted(draw(st.sets(specs, max_size=2)))
     }
     return Lockfile(requests, values)
@@ -95,7 +95,9 @@ def test_a_lock_is_json_indented_by_two_with_one_final_line_feed(lock):
 def test_names_are_sorted_on_every_level(lock):
     document = json.loads(render(lock))
     objects = [document["resolved"], document["tools"], *document["tools"].values()]
-    objects += [item["artifacts"] for known in document["tools"].values() for item in known.values()]
+    objects += [
+        item["artifacts"] for tool_versions in document["tools"].values() for item in tool_versions.values()
+    ]
     assert all(list(table) == sorted(table) for table in objects)
 
 
@@ -111,9 +113,9 @@ def test_the_order_of_maps_does_not_affect_the_lock(lock, random):
     mixed = {
         tool: {
             v: Locked(item.plugin, shuffled(item.artifacts), shuffled(item.signatures))
-            for v, item in known.items()
+            for v, item in tool_versions.items()
         }
-        for tool, known in lock.tools.items()
+        for tool, tool_versions in lock.tools.items()
     }
     assert render(Lockfile(shuffled(lock.resolved), shuffled(mixed))) == render(lock)
 
@@ -141,25 +143,25 @@ def test_the_installing_platform_does_not_affect_the_lock(platform, items):
         lock = with_release(lock, key(tool, spec), version, tool, release(tool, version, PLATFORMS))
     installed = lock
     for tool, _, version in items:
-        known = upstream(tool, version, platform, published=True).digest
-        installed = record_digest(installed, tool, version, platform, known, 1234)
+        digest = upstream(tool, version, platform, published=True).digest
+        installed = record_digest(installed, tool, version, platform, digest, 1234)
     assert render(installed) == render(lock)
 
 
 @given(st.permutations(PLATFORMS))
 def test_learned_digests_are_independent_of_the_order_of_platforms(order):
-    def learned(platforms):
+    def record_digests(platforms):
         lock = with_release(EMPTY, "x@1", "1.0.0", "x", release("x", "1.0.0", PLATFORMS, published=False))
         for platform in platforms:
             digest = upstream("x", "1.0.0", platform, published=True).digest
             lock = record_digest(lock, "x", "1.0.0", platform, digest, 5)
         return lock
 
-    assert render(learned(order)) == render(learned(PLATFORMS))
+    assert render(record_digests(order)) == render(record_digests(PLATFORMS))
     relocked = with_release(
-        learned(order), "x@1", "1.0.0", "x", release("x", "1.0.0", PLATFORMS, published=False)
+        record_digests(order), "x@1", "1.0.0", "x", release("x", "1.0.0", PLATFORMS, published=False)
     )
-    assert relocked == learned(order)
+    assert relocked == record_digests(order)
 
 
 @given(st.permutations(PLATFORMS), st.integers(1, 8))

@@ -58,7 +58,7 @@ VARIABLES = sorted(
 
 
 def check(run, work):
-    result, hint = gathered(run, work)
+    result, hint = collect_or_hint(run, work)
     if result is None:
         assert "--app" in hint or "--tag" in hint
         return
@@ -67,7 +67,7 @@ def check(run, work):
     assert decoded.build.dirty is work.is_dirty
 
 
-def gathered(run, work):
+def collect_or_hint(run, work):
     try:
         return collect(ProvenanceOptions(), run, work, "/src/project"), ""
     except MissingProvenance as error:

@@ -47,7 +47,7 @@ def wire(daemon: Daemon, admin: str) -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="session")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
+def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
     """Yield a server of its own with users and keys, for tests with many rejected requests."""
     daemon = Daemon(tmp_path_factory.mktemp("access"))
     try:
@@ -57,14 +57,14 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
 
 
 @pytest.fixture
-def ruling(people: Accounts) -> Iterator[Wire]:
+def admin_wire(accounts: Accounts) -> Iterator[Wire]:
     """Yield an administrator's connection to the server of `people`."""
-    with people.daemon.wire(people.admin) as wire:
+    with accounts.daemon.wire(accounts.admin) as wire:
         yield wire
 
 
 @pytest.fixture(scope="session")
-def bodied(daemon: Daemon) -> list[tuple[str, str, list[str]]]:
+def operations_with_body(daemon: Daemon) -> list[tuple[str, str, list[str]]]:
     """Return every operation with a body: method, target, and the names of its fields."""
     with daemon.wire() as wire:
         document = wire.ask("GET", "/openapi.json").json

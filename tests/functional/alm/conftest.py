@@ -41,19 +41,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def ada(world: World, tmp_path: Path, server: Server) -> Sandbox:
+def signed_in(world: World, tmp_path: Path, server: Server) -> Sandbox:
     """Return a machine whose user is signed in to that server."""
     return world.machine(tmp_path, server)
 
 
 @pytest.fixture
-def double() -> FakeAlmServer:
+def fake_server() -> FakeAlmServer:
     """Return a fake ALM server, for inspection and faults."""
     return FakeAlmServer()
 
 
 @pytest.fixture
-def alm(double: FakeAlmServer) -> Iterator[Scripted]:
+def alm(fake_server: FakeAlmServer) -> Iterator[Scripted]:
     """Yield the running fake server."""
-    with double.run() as running:
+    with fake_server.run() as running:
         yield running

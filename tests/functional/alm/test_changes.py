@@ -20,137 +20,145 @@ def answer(machine, *words):
     return json.loads(machine.ok("alm", *words, "--json").out)
 
 
-def test_an_app_is_created_changed_and_deleted(ada):
-    made = answer(ada, "apps", "create", "made", "--description", "One", "--version", "0.1")["app"]
+def test_an_app_is_created_changed_and_deleted(signed_in):
+    made = answer(signed_in, "apps", "create", "made", "--description", "One", "--version", "0.1")["app"]
     assert made["version"]["tag"] == "0.1"
-    assert ada.ok("alm", "apps", "update", "made", "--name", "remade").out == "updated remade\n"
-    assert answer(ada, "apps", "show", "remade")["app"]["description"] == "One"
-    assert ada.ok("alm", "apps", "delete", "remade", "--yes").out == "deleted remade\n"
-    assert "app 'remade' not found" in ada.run("alm", "apps", "show", "remade").err
+    assert signed_in.ok("alm", "apps", "update", "made", "--name", "remade").out == "updated remade\n"
+    assert answer(signed_in, "apps", "show", "remade")["app"]["description"] == "One"
+    assert signed_in.ok("alm", "apps", "delete", "remade", "--yes").out == "deleted remade\n"
+    assert "app 'remade' not found" in signed_in.run("alm", "apps", "show", "remade").err
 
 
-def test_a_deployed_app_is_deleted_only_with_force(ada):
-    ada.ok("alm", "apps", "create", "forced", "--version", "1")
-    ada.ok("alm", "deploy", "forced@1", "--env", "forced", "--status", "successful")
-    refused = ada.run("alm", "apps", "delete", "forced", "--yes")
+def test_a_deployed_app_is_deleted_only_with_force(signed_in):
+    signed_in.ok("alm", "apps", "create", "forced", "--version", "1")
+    signed_in.ok("alm", "deploy", "forced@1", "--env", "forced", "--status", "successful")
+    refused = signed_in.run("alm", "apps", "delete", "forced", "--yes")
     assert refused.code == 1
     assert "--force" in refused.err.splitlines()[-1]
-    ada.ok("alm", "apps", "delete", "forced", "--yes", "--force")
+    signed_in.ok("alm", "apps", "delete", "forced", "--yes", "--force")
 
 
-def test_a_version_is_created_from_files_changed_and_deleted(ada):
+def test_a_version_is_created_from_files_changed_and_deleted(signed_in):
     lock = toolchain(NEW)
-    (ada.project / "lock").write_text(lock["lock"])
-    (ada.project / "dotfile").write_text(lock["dotfile"])
-    ada.ok("alm", "apps", "create", "byhand")
+    (signed_in.project / "lock").write_text(lock["lock"])
+    (signed_in.project / "dotfile").write_text(lock["dotfile"])
+    signed_in.ok("alm", "apps", "create", "byhand")
     words = ["--lock", "lock", "--dotfile", "dotfile", "--artifact", "it=@lock", "--commit", "abcdef1"]
-    made = answer(ada, "versions", "create", "byhand@1", *words)["version"]
+    made = answer(signed_in, "versions", "create", "byhand@1", *words)["version"]
     assert [tool["version"] for tool in made["toolchain"]["tools"]] == ["20.11.1", "3.11.7"]
     assert made["artifacts"][0]["digest"] == made["toolchain"]["lock_digest"]
-    ada.ok("alm", "versions", "update", "byhand", "1", "--changelog", "Two\nlines")
-    assert "  changelog  Two\n             lines\n" in ada.ok("alm", "versions", "show", "byhand@1").out
-    assert ada.ok("alm", "versions", "delete", "byhand@1", "--yes").out == "deleted byhand@1\n"
-    assert answer(ada, "versions", "list", "--app", "byhand") == {
+    signed_in.ok("alm", "versions", "update", "byhand", "1", "--changelog", "Two\nlines")
+    assert "  changelog  Two\n             lines\n" in signed_in.ok("alm", "versions", "show", "byhand@1").out
+    assert signed_in.ok("alm", "versions", "delete", "byhand@1", "--yes").out == "deleted byhand@1\n"
+    assert answer(signed_in, "versions", "list", "--app", "byhand") == {
         "schema": "envmgr/alm-versions-list/1",
         "versions": [],
         "more": False,
     }
 
 
-def test_a_tag_with_slashes_works_through_the_whole_lifecycle(ada, world):
-    (ada.project / ".envmgr").write_text(DOTFILE)
+def test_a_tag_with_slashes_works_through_the_whole_lifecycle(signed_in, world):
+    (signed_in.project / ".envmgr").write_text(DOTFILE)
     for tag, tools in (("release/3.0", OLD), ("sub/v1.0.0", NEW)):
-        (ada.project / ".envmgr.lock").write_text(toolchain(tools)["lock"])
+        (signed_in.project / ".envmgr.lock").write_text(toolchain(tools)["lock"])
         github = {"GITHUB_ACTIONS": "true", "GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": tag}
         pushed = json.loads(
-            ada.ok("alm", "push", "--app", "slashed", "--commit", world.commits[0], "--json", env=github).out
+            signed_in.ok(
+                "alm", "push", "--app", "slashed", "--commit", world.commits[0], "--json", env=github
+            ).out
         )
         assert (pushed["tag"], pushed["version"]["tag"], pushed["status"]) == (tag, tag, "created")
-    listed = answer(ada, "versions", "list", "--app", "slashed")["versions"]
+    listed = answer(signed_in, "versions", "list", "--app", "slashed")["versions"]
     assert [version["tag"] for version in listed] == ["sub/v1.0.0", "release/3.0"]
-    assert ada.ok("alm", "versions", "show", "slashed@release/3.0").out.startswith("slashed@release/3.0")
-    done = answer(ada, "deploy", "slashed@release/3.0", "--env", "slashes", "--status", "successful")
+    assert signed_in.ok("alm", "versions", "show", "slashed@release/3.0").out.startswith(
+        "slashed@release/3.0"
+    )
+    done = answer(signed_in, "deploy", "slashed@release/3.0", "--env", "slashes", "--status", "successful")
     assert done["deployment"]["tag"] == "release/3.0"
-    ada.ok("alm", "deploy", "slashed", "sub/v1.0.0", "--env", "slashes2", "--status", "successful")
-    assert "release/3.0" in ada.ok("alm", "status", "--env", "slashes").out
-    assert "slashed@release/3.0" in ada.ok("alm", "affected", "nodejs", "<20.11.1", "--env", "slashes").out
-    assert ada.ok("alm", "diff", "slashed@release/3.0", "slashed:slashes2").out.startswith(
+    signed_in.ok("alm", "deploy", "slashed", "sub/v1.0.0", "--env", "slashes2", "--status", "successful")
+    assert "release/3.0" in signed_in.ok("alm", "status", "--env", "slashes").out
+    assert (
+        "slashed@release/3.0" in signed_in.ok("alm", "affected", "nodejs", "<20.11.1", "--env", "slashes").out
+    )
+    assert signed_in.ok("alm", "diff", "slashed@release/3.0", "slashed:slashes2").out.startswith(
         "slashed  release/3.0 -> sub/v1.0.0\n"
     )
-    out = ada.ok("alm", "checkout", "slashed@release/3.0", "--force").out
+    out = signed_in.ok("alm", "checkout", "slashed@release/3.0", "--force").out
     assert out.startswith("wrote .envmgr.lock from slashed@release/3.0\n")
-    assert (ada.project / ".envmgr.lock").read_text() == toolchain(OLD)["lock"]
-    ada.ok("alm", "versions", "create", "slashed@hand/1")
-    assert ada.ok("alm", "versions", "delete", "slashed@hand/1", "--yes").out == "deleted slashed@hand/1\n"
-    missing = ada.run("alm", "versions", "show", "slashed@release/3.1")
+    assert (signed_in.project / ".envmgr.lock").read_text() == toolchain(OLD)["lock"]
+    signed_in.ok("alm", "versions", "create", "slashed@hand/1")
+    assert (
+        signed_in.ok("alm", "versions", "delete", "slashed@hand/1", "--yes").out == "deleted slashed@hand/1\n"
+    )
+    missing = signed_in.run("alm", "versions", "show", "slashed@release/3.1")
     assert (missing.code, "release/3.0" in missing.err) == (1, True)
 
 
-def test_an_environment_is_created_only_with_an_option_if_it_differs_in_case(ada):
-    ada.ok("alm", "apps", "create", "cased", "--version", "1")
-    made, arrow, *_ = ada.ok("alm", "deploy", "cased@1", "--env", "cased").out.splitlines()
+def test_an_environment_is_created_only_with_an_option_if_it_differs_in_case(signed_in):
+    signed_in.ok("alm", "apps", "create", "cased", "--version", "1")
+    made, arrow, *_ = signed_in.ok("alm", "deploy", "cased@1", "--env", "cased").out.splitlines()
     assert made == "created environment cased"
     assert "cased: pending" in arrow
-    refused = ada.run("alm", "deploy", "cased@1", "--env", "Cased")
+    refused = signed_in.run("alm", "deploy", "cased@1", "--env", "Cased")
     assert refused.code == 1
     assert "hint: use `--env cased`, or pass `--new-env` to create Cased" in refused.err
-    same = ada.run("alm", "deploy", "cased@1", "--env", "Cased", "--new-env")
+    same = signed_in.run("alm", "deploy", "cased@1", "--env", "Cased", "--new-env")
     assert same.code == 1
     assert "already being deployed to cased" in same.err
 
 
-def test_a_deployment_is_advanced_promoted_and_retired(ada):
-    ada.ok("alm", "apps", "create", "walked", "--version", "1")
-    _, *begun = ada.ok("alm", "deploy", "walked@1", "--env", "one").out.splitlines()
+def test_a_deployment_is_advanced_promoted_and_retired(signed_in):
+    signed_in.ok("alm", "apps", "create", "walked", "--version", "1")
+    _, *begun = signed_in.ok("alm", "deploy", "walked@1", "--env", "one").out.splitlines()
     assert begun[0].startswith("pending walked@1 -> one: pending")
     assert begun[1].startswith("next: envmgr alm deployments update ")
     id_ = begun[1].split()[5]
-    active = ada.run("alm", "deploy", "walked@1", "--env", "one")
+    active = signed_in.run("alm", "deploy", "walked@1", "--env", "one")
     assert active.code == 1
     assert f"deployment {id_}" in active.err
-    done = answer(ada, "deployments", "update", id_, "--status", "successful", "--reason", "fine")
+    done = answer(signed_in, "deployments", "update", id_, "--status", "successful", "--reason", "fine")
     assert done["steps"] == ["in_progress", "successful"]
-    promoted = answer(ada, "deploy", "walked:one", "--env", "two", "--status", "successful")
+    promoted = answer(signed_in, "deploy", "walked:one", "--env", "two", "--status", "successful")
     assert promoted["deployment"]["environment"] == "two"
-    ada.ok("alm", "deployments", "update", id_, "--status", "superseded")
-    places = answer(ada, "apps", "show", "walked")["placements"]
+    signed_in.ok("alm", "deployments", "update", id_, "--status", "superseded")
+    places = answer(signed_in, "apps", "show", "walked")["placements"]
     assert {place["environment"]: bool(place["current"]) for place in places} == {"one": False, "two": True}
-    beyond = ada.run("alm", "deployments", "update", id_, "--status", "failed")
+    beyond = signed_in.run("alm", "deployments", "update", id_, "--status", "failed")
     assert (beyond.code, "error: " in beyond.err) == (1, True)
 
 
-def test_a_deployment_that_requires_approval_waits_for_another_user(ada, world):
-    ada.ok("alm", "apps", "create", "guarded", "--version", "1")
+def test_a_deployment_that_requires_approval_waits_for_another_user(signed_in, world):
+    signed_in.ok("alm", "apps", "create", "guarded", "--version", "1")
     with world.daemon.wire(world.token()) as wire:
         rules = {"name": "guarded", "rules": {"requires_approval": True}}
         assert wire.ask("POST", "/environments", rules).status == 201
-    result = ada.run("alm", "deploy", "guarded@1", "--env", "guarded", "--status", "successful")
+    result = signed_in.run("alm", "deploy", "guarded@1", "--env", "guarded", "--status", "successful")
     assert result.code == 1
-    (waiting,) = answer(ada, "deployments", "list", "--app", "guarded")["deployments"]
+    (waiting,) = answer(signed_in, "deployments", "list", "--app", "guarded")["deployments"]
     assert waiting["status"] == "awaiting_approval"
     assert f"deployment {waiting['id']} was created but could not be set to successful" in result.err
     for state in ("successful", "cancelled"):
         assert f"`envmgr alm deployments update {waiting['id']} --status {state}`" in result.err
 
 
-def test_repeating_a_command_continues_an_unfinished_deployment(ada):
-    ada.ok("alm", "apps", "create", "left", "--version", "1")
-    begun = answer(ada, "deploy", "left@1", "--env", "left")["deployment"]
-    done = answer(ada, "deploy", "left@1", "--env", "left", "--status", "successful")
+def test_repeating_a_command_continues_an_unfinished_deployment(signed_in):
+    signed_in.ok("alm", "apps", "create", "left", "--version", "1")
+    begun = answer(signed_in, "deploy", "left@1", "--env", "left")["deployment"]
+    done = answer(signed_in, "deploy", "left@1", "--env", "left", "--status", "successful")
     assert done["resumed"]
     assert (done["deployment"]["id"], done["deployment"]["status"]) == (begun["id"], "successful")
-    assert not answer(ada, "deploy", "left@1", "--env", "left", "--status", "successful")["resumed"]
+    assert not answer(signed_in, "deploy", "left@1", "--env", "left", "--status", "successful")["resumed"]
 
 
-def test_the_log_has_actors_and_changes(ada, world):
-    ada.ok("alm", "apps", "create", "logged", "--version", "1")
+def test_the_log_has_actors_and_changes(signed_in, world):
+    signed_in.ok("alm", "apps", "create", "logged", "--version", "1")
     world.daemon.settle(world.token())
-    entries = answer(ada, "audit", "--type", "AppCreated", "--limit", "1")["entries"]
+    entries = answer(signed_in, "audit", "--type", "AppCreated", "--limit", "1")["entries"]
     assert [(entry["actor"], entry["payload"]["name"]) for entry in entries] == [("user:admin", "logged")]
-    output = ada.ok("alm", "audit", "--type", "VersionCreated", "--limit", "1")
+    output = signed_in.ok("alm", "audit", "--type", "VersionCreated", "--limit", "1")
     assert output.out.endswith("user:admin  VersionCreated  logged@1\n")
     assert "latest 1 entries" in output.err
-    named = ada.ok("alm", "audit", "--actor", "admin", "--resource", "logged")
+    named = signed_in.ok("alm", "audit", "--actor", "admin", "--resource", "logged")
     # Two services emit these events: either may arrive first.
     assert sorted(line.split()[-2:] for line in named.out.splitlines()) == [
         ["AppCreated", "logged"],
@@ -161,17 +169,19 @@ def test_the_log_has_actors_and_changes(ada, world):
 
 
 @pytest.mark.parametrize("follow", [[], ["--follow", "--limit", "0"]], ids=str)
-def test_an_unknown_entry_type_is_an_error_with_suggestions(ada, follow):
-    refused = ada.run("alm", "audit", "--type", "AppCreate", *follow)
+def test_an_unknown_entry_type_is_an_error_with_suggestions(signed_in, follow):
+    refused = signed_in.run("alm", "audit", "--type", "AppCreate", *follow)
     assert (refused.code, refused.out) == (1, "")
     assert "did you mean AppCreated?" in refused.err
 
 
-def test_the_log_is_followed_live(ada):
-    with ada.start("alm", "audit", "--follow", "--limit", "1", "--type", "AppCreated", "--json") as follower:
+def test_the_log_is_followed_live(signed_in):
+    with signed_in.start(
+        "alm", "audit", "--follow", "--limit", "1", "--type", "AppCreated", "--json"
+    ) as follower:
         try:
             _line(follower)
-            ada.ok("alm", "apps", "create", "followed")
+            signed_in.ok("alm", "apps", "create", "followed")
             entry = json.loads(_line(follower))
         finally:
             follower.kill()
@@ -184,20 +194,22 @@ def _line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def test_the_log_is_verified_against_saved_checkpoints(ada, world):
-    ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
-    ada.ok("alm", "apps", "create", "grown")
+def test_the_log_is_verified_against_saved_checkpoints(signed_in, world):
+    signed_in.ok("alm", "audit", "--save-checkpoint", "kept.json")
+    signed_in.ok("alm", "apps", "create", "grown")
     world.daemon.settle(world.token())
-    verdict = answer(ada, "audit", "--verify", "--checkpoint", "kept.json", "--export", "log")["verdict"]
+    verdict = answer(signed_in, "audit", "--verify", "--checkpoint", "kept.json", "--export", "log")[
+        "verdict"
+    ]
     assert (verdict["intact"], verdict["findings"], verdict["saved_checkpoints"]) == (True, [], 1)
-    ada.ok("alm", "apps", "create", "grown-more")
+    signed_in.ok("alm", "apps", "create", "grown-more")
     world.daemon.settle(world.token())
-    ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
-    assert len(json.loads((ada.project / "kept.json").read_text())) == 2
+    signed_in.ok("alm", "audit", "--save-checkpoint", "kept.json")
+    assert len(json.loads((signed_in.project / "kept.json").read_text())) == 2
     away = {"ENVMGR_ALM_URL": "", "ENVMGR_ALM_TOKEN": ""}
     words = ["alm", "audit", "--verify", "--file", "log"]
-    assert ada.ok(*words, env=away).out.startswith("OK: ")
-    older = ada.run(*words, "--checkpoint", "kept.json", env=away)
+    assert signed_in.ok(*words, env=away).out.startswith("OK: ")
+    older = signed_in.run(*words, "--checkpoint", "kept.json", env=away)
     assert (older.code, "truncated" in older.out) == (1, True)
 
 
@@ -221,14 +233,14 @@ FOUND = {
 
 
 @pytest.mark.parametrize("act", DONE_TO_IT)
-def test_any_change_of_the_database_is_detected_with_its_position(world, ada, act):
-    ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
+def test_any_change_of_the_database_is_detected_with_its_position(world, signed_in, act):
+    signed_in.ok("alm", "audit", "--save-checkpoint", "kept.json")
     world.daemon.settle(world.token())
     with closing(sqlite3.connect(world.daemon.data / "audit.db", timeout=60)) as database:
         _unguard(database)
         database.execute(DONE_TO_IT[act])
         database.commit()
-        result = ada.run("alm", "audit", "--verify", "--checkpoint", "kept.json", "--json")
+        result = signed_in.run("alm", "audit", "--verify", "--checkpoint", "kept.json", "--json")
         _restore(database)
     assert result.code == 1, result
     findings = json.loads(result.out)["verdict"]["findings"]
@@ -236,7 +248,7 @@ def test_any_change_of_the_database_is_detected_with_its_position(world, ada, ac
     assert any(finding["kind"] == kind and (seq is None or finding["seq"] == seq) for finding in findings), (
         findings
     )
-    again = ada.run("alm", "audit", "--verify", "--checkpoint", "kept.json")
+    again = signed_in.run("alm", "audit", "--verify", "--checkpoint", "kept.json")
     assert again.code == 0, again
 
 

@@ -37,16 +37,16 @@ from support.server.server_process import ADMIN_PASSWORD
     ],
     ids=str,
 )
-def test_an_error_has_a_hint(ada, words, message):
-    result = ada.run("alm", *words)
+def test_an_error_has_a_hint(signed_in, words, message):
+    result = signed_in.run("alm", *words)
     assert result.code == 1, result
     for part in message:
         assert part in result.err
 
 
 @pytest.mark.parametrize("words", [["deploy", "shop@1.3"], ["deployments", "list"], ["status"]])
-def test_an_environment_name_is_not_reported_as_a_version(ada, words):
-    result = ada.run("alm", *words, "--env", "Prod!!")
+def test_an_environment_name_is_not_reported_as_a_version(signed_in, words):
+    result = signed_in.run("alm", *words, "--env", "Prod!!")
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("error: invalid environment name 'Prod!!'\nhint: use 1 to 63 letters")
 
@@ -58,32 +58,32 @@ def test_an_environment_name_is_not_reported_as_a_version(ada, words):
         (["audit", "--actor", "unknown"], "no matching entries\n"),
     ],
 )
-def test_a_filter_without_matches_reports_it(ada, words, message):
-    assert ada.ok("alm", *words).out == message
+def test_a_filter_without_matches_reports_it(signed_in, words, message):
+    assert signed_in.ok("alm", *words).out == message
 
 
-def test_an_ambiguous_name_is_quoted(ada):
-    (ada.project / "now").mkdir()
-    result = ada.run("alm", "checkout", "dev", "-C", str(ada.project / "now"))
+def test_an_ambiguous_name_is_quoted(signed_in):
+    (signed_in.project / "now").mkdir()
+    result = signed_in.run("alm", "checkout", "dev", "-C", str(signed_in.project / "now"))
     assert "app 'now' not found\nhint: app 'now' was inferred from this project" in result.err
 
 
-def test_next_steps_of_blocked_and_pending_deployments_name_the_required_role(ada, world):
-    ada.ok("alm", "apps", "create", "held", "--version", "1")
+def test_next_steps_of_blocked_and_pending_deployments_name_the_required_role(signed_in, world):
+    signed_in.ok("alm", "apps", "create", "held", "--version", "1")
     with world.daemon.wire(world.token()) as wire:
         for name, rules in (("asks", {"requires_approval": True}), ("frozen", {"blocked": "until monday"})):
             assert wire.ask("POST", "/environments", {"name": name, "rules": rules}).status == 201
-    asks = ada.ok("alm", "deploy", "held@1", "--env", "asks").out
+    asks = signed_in.ok("alm", "deploy", "held@1", "--env", "asks").out
     assert "asks requires approval by another user" in asks
     assert "next: another user approves it with `envmgr alm" in asks
-    frozen = ada.ok("alm", "deploy", "held@1", "--env", "frozen").out
+    frozen = signed_in.ok("alm", "deploy", "held@1", "--env", "frozen").out
     assert "  until monday\n" in frozen
     assert "to continue once the environment is unblocked" in frozen
     assert "next: envmgr" not in frozen
-    (waiting,) = json.loads(ada.ok("alm", "deployments", "list", "--env", "asks", "--json").out)[
+    (waiting,) = json.loads(signed_in.ok("alm", "deployments", "list", "--env", "asks", "--json").out)[
         "deployments"
     ]
-    refused = ada.run("alm", "deployments", "update", str(waiting["id"]), "--status", "in_progress")
+    refused = signed_in.run("alm", "deployments", "update", str(waiting["id"]), "--status", "in_progress")
     assert "hint: another user approves it with" in refused.err
 
 
@@ -102,10 +102,10 @@ def test_logging_in_reports_a_replaced_session(machine, alm):
     assert message in machine.ok("alm", "login", alm.url, "--token", KEY).err
 
 
-def test_a_long_retry_delay_is_formatted_in_minutes(ada):
+def test_a_long_retry_delay_is_formatted_in_minutes(signed_in):
     words = ("alm", "login", "-u", "unknown", "--password-stdin")
     for _ in range(5):
-        ada.run(*words, stdin=f"not {ADMIN_PASSWORD}\n")
-    refused = ada.run(*words, stdin="again\n", env={"ENVMGR_HTTP_RETRIES": "0"})
+        signed_in.run(*words, stdin=f"not {ADMIN_PASSWORD}\n")
+    refused = signed_in.run(*words, stdin="again\n", env={"ENVMGR_HTTP_RETRIES": "0"})
     assert "too many failed sign-ins; retry in 15 minutes" in refused.err
     assert "hint: wait 15 minutes and retry" in refused.err

@@ -56,10 +56,10 @@ def test_commands_use_the_server_and_user_of_the_login(machine, alm):
     assert "admin" in machine.ok("alm", "whoami").out
 
 
-def test_an_expiring_session_is_refreshed_silently(machine, alm, double):
-    double.seconds = 5
+def test_an_expiring_session_is_refreshed_silently(machine, alm, fake_server):
+    fake_server.seconds = 5
     signed_in(machine, alm)
-    double.seconds = 900
+    fake_server.seconds = 900
     result = machine.ok("alm", "whoami")
     assert result.err == ""
     assert credentials_of(machine)[alm.url]["token"] == "access-2"
@@ -84,9 +84,9 @@ def test_an_api_key_is_verified_and_stored(machine, alm):
     assert credentials_of(machine)[alm.url]["token"] == KEY
 
 
-def test_a_second_login_does_not_change_the_default_server(machine, alm, double):
+def test_a_second_login_does_not_change_the_default_server(machine, alm, fake_server):
     signed_in(machine, alm)
-    with double.run() as other:
+    with fake_server.run() as other:
         result = machine.ok(*LOGIN, other.url, stdin=f"{PASSWORD}\n")
         assert f"the default ALM server is still {alm.url}" in result.err
         assert f"envmgr config set alm_url {other.url}" in result.err
@@ -114,10 +114,10 @@ def test_a_token_variable_that_overrides_the_login_is_reported(machine, alm):
     assert "warning: ENVMGR_ALM_TOKEN is set" in result.err
 
 
-def test_logout_revokes_the_session_and_deletes_the_credentials(machine, alm, double):
+def test_logout_revokes_the_session_and_deletes_the_credentials(machine, alm, fake_server):
     signed_in(machine, alm)
     assert machine.ok("alm", "logout").out == f"user:admin signed out of {alm.url}\n"
-    assert (double.refresh, credentials_of(machine)) == (set(), {})
+    assert (fake_server.refresh, credentials_of(machine)) == (set(), {})
     result = machine.run("alm", "whoami")
     assert (result.code, "envmgr alm login" in result.err) == (1, True)
     assert machine.run("alm", "logout").code == 1

@@ -17,8 +17,8 @@ def document(result, command):
     return outcome
 
 
-def test_status_prints_the_deployment_matrix(ada):
-    lines = re.sub(r"\b\d+[smh]\b", "0s", ada.ok("alm", "status").out).splitlines()
+def test_status_prints_the_deployment_matrix(signed_in):
+    lines = re.sub(r"\b\d+[smh]\b", "0s", signed_in.ok("alm", "status").out).splitlines()
     assert [" ".join(line.split()) for line in lines[:4]] == [
         "dev staging prod",
         "billing - - ok 2.0 0s",
@@ -29,67 +29,67 @@ def test_status_prints_the_deployment_matrix(ada):
     assert lines[-1].startswith("not deployed anywhere: idle")
 
 
-def test_status_of_one_environment_and_app_and_as_json(ada):
-    result = document(ada.ok("alm", "status", "--env", "prod", "--app", "shop", "--json"), "status")
+def test_status_of_one_environment_and_app_and_as_json(signed_in):
+    result = document(signed_in.ok("alm", "status", "--env", "prod", "--app", "shop", "--json"), "status")
     assert result["apps"] == [{"app": "shop", "differs": False, "behind": []}]
     assert {place["environment"] for place in result["matrix"]["placements"]} == {"prod"}
-    whole = document(ada.ok("alm", "status", "--json"), "status")
+    whole = document(signed_in.ok("alm", "status", "--json"), "status")
     assert {"app": "shop", "differs": True, "behind": ["prod"]} in whole["apps"]
 
 
-def test_a_misspelt_environment_has_a_suggestion(ada):
-    result = ada.run("alm", "status", "--env", "prd")
+def test_a_misspelt_environment_has_a_suggestion(signed_in):
+    result = signed_in.run("alm", "status", "--env", "prd")
     assert (result.code, result.out) == (1, "")
     assert result.err == "error: environment 'prd' not found\nhint: did you mean prod?\n"
 
 
-def test_affected_lists_matches_and_undecidable_versions(ada):
-    result = document(ada.ok("alm", "affected", "nodejs", "<20.11.1", "--json"), "affected")
+def test_affected_lists_matches_and_undecidable_versions(signed_in):
+    result = document(signed_in.ok("alm", "affected", "nodejs", "<20.11.1", "--json"), "affected")
     assert [(match["app"], match["environment"], match["tool_version"]) for match in result["matches"]] == [
         ("shop", "prod", "20.9.0")
     ]
     assert [item["app"] for item in result["without_lock"]] == ["billing"]
     assert result["unknown"] == []
-    output = ada.ok("alm", "affected", "nodejs@<20.11.1").out
+    output = signed_in.ok("alm", "affected", "nodejs@<20.11.1").out
     assert output.startswith("1 affected, with nodejs <20.11.1\n  shop@1.3  prod  nodejs 20.9.0\n")
 
 
-def test_affected_suggests_used_tools_for_an_unknown_one(ada):
+def test_affected_suggests_used_tools_for_an_unknown_one(signed_in):
     message = "no deployed version uses"
-    output = ada.ok("alm", "affected", "npm:nodejs", "<99").out
+    output = signed_in.ok("alm", "affected", "npm:nodejs", "<99").out
     assert output.startswith(f"{message} npm:nodejs (used instead: nodejs)\n")
-    assert ada.ok("alm", "affected", "ruff", "<99").out.startswith(f"{message} ruff\n")
+    assert signed_in.ok("alm", "affected", "ruff", "<99").out.startswith(f"{message} ruff\n")
 
 
 @pytest.mark.parametrize(("environment", "code"), [("prod", 1), ("dev", 0)])
-def test_affected_can_fail_on_matches(ada, environment, code):
-    result = ada.run("alm", "affected", "nodejs", "<20.11.1", "--env", environment, "--exit-code")
+def test_affected_can_fail_on_matches(signed_in, environment, code):
+    result = signed_in.run("alm", "affected", "nodejs", "<20.11.1", "--env", environment, "--exit-code")
     assert result.code == code, result
 
 
 @pytest.mark.parametrize(
     ("tool", "meant"), [("nodjs", "nodejs"), ("npm:nodejs", "nodejs"), ("terrafrom", "terraform")]
 )
-def test_affected_with_a_probably_misspelt_tool_fails(ada, tool, meant):
-    result = ada.run("alm", "affected", tool, "<20", "--exit-code")
+def test_affected_with_a_probably_misspelt_tool_fails(signed_in, tool, meant):
+    result = signed_in.run("alm", "affected", tool, "<20", "--exit-code")
     assert (result.code, result.out) == (1, "")
     assert f"error: no deployed version uses {tool}" in result.err
     assert f"hint: did you mean {meant}?" in result.err
     assert (
-        json.loads(ada.run("alm", "affected", tool, "<20", "--exit-code", "--json").out)["code"]
+        json.loads(signed_in.run("alm", "affected", tool, "<20", "--exit-code", "--json").out)["code"]
         == "alm-not-found"
     )
 
 
-def test_affected_with_an_unused_tool_succeeds(ada):
+def test_affected_with_an_unused_tool_succeeds(signed_in):
     assert (
         "no deployed version uses terraform"
-        in ada.ok("alm", "affected", "terraform", "<99", "--exit-code").out
+        in signed_in.ok("alm", "affected", "terraform", "<99", "--exit-code").out
     )
 
 
-def test_diff_lists_commits_and_tools_of_two_versions(ada, world):
-    result = ada.ok("alm", "diff", "shop@1.3", "shop@1.4", "-C", str(world.tree))
+def test_diff_lists_commits_and_tools_of_two_versions(signed_in, world):
+    result = signed_in.ok("alm", "diff", "shop@1.3", "shop@1.4", "-C", str(world.tree))
     before, after = (commit[:10] for commit in world.commits)
     assert result.out.splitlines()[:3] == [
         "shop  1.3 -> 1.4",
@@ -101,8 +101,8 @@ def test_diff_lists_commits_and_tools_of_two_versions(ada, world):
     assert "    ~  python  3.11.9 -> 3.11.7   downgrade" in result.out
 
 
-def test_diff_of_two_environments_lists_every_app(ada):
-    result = document(ada.ok("alm", "diff", "staging", "prod", "--json"), "diff")
+def test_diff_of_two_environments_lists_every_app(signed_in):
+    result = document(signed_in.ok("alm", "diff", "staging", "prod", "--json"), "diff")
     apps = {app["app"]: app for app in result["apps"]}
     assert set(apps) == {"billing", "shop"}
     assert (apps["billing"]["before"], apps["billing"]["after"]["tag"]) == (None, "2.0")
@@ -111,65 +111,67 @@ def test_diff_of_two_environments_lists_every_app(ada):
         "python": "up",
     }
     assert apps["shop"]["commits"] is None
-    same = ada.ok("alm", "diff", "dev", "staging").out
+    same = signed_in.ok("alm", "diff", "dev", "staging").out
     assert same == "dev -> staging: same version\n"
 
 
-def test_diff_rejects_a_version_with_an_environment(ada):
-    result = ada.run("alm", "diff", "prod", "shop@1.4")
+def test_diff_rejects_a_version_with_an_environment(signed_in):
+    result = signed_in.run("alm", "diff", "prod", "shop@1.4")
     assert result.code == 2
     assert "APP:prod" in result.err
 
 
-def test_checkout_writes_the_deployed_lock(ada):
-    result = ada.ok("alm", "checkout", "shop:prod")
+def test_checkout_writes_the_deployed_lock(signed_in):
+    result = signed_in.ok("alm", "checkout", "shop:prod")
     assert result.out == "wrote .envmgr and .envmgr.lock from shop@1.3\nnext: envmgr install --locked\n"
-    assert (ada.project / ".envmgr").read_text() == DOTFILE
-    assert (ada.project / ".envmgr.lock").read_text() == LOCK.format(**OLD)
-    refused = ada.run("alm", "checkout", "shop@1.4")
+    assert (signed_in.project / ".envmgr").read_text() == DOTFILE
+    assert (signed_in.project / ".envmgr.lock").read_text() == LOCK.format(**OLD)
+    refused = signed_in.run("alm", "checkout", "shop@1.4")
     assert refused.code == 1
     assert ".envmgr.lock already exist" in refused.err
     old, new = OLD["nodejs"], NEW["nodejs"]
     assert f'  .envmgr.lock: - "nodejs": "{old}",\n' in refused.err
     assert f'  .envmgr.lock: + "nodejs": "{new}",\n' in refused.err
-    assert (ada.project / ".envmgr.lock").read_text() == LOCK.format(**OLD)
-    forced = document(ada.ok("alm", "checkout", "shop", "1.4", "--force", "--json"), "checkout")
-    assert forced["changed"] == [str(ada.project / ".envmgr.lock")]
-    assert (ada.project / ".envmgr.lock").read_text() == LOCK.format(**NEW)
+    assert (signed_in.project / ".envmgr.lock").read_text() == LOCK.format(**OLD)
+    forced = document(signed_in.ok("alm", "checkout", "shop", "1.4", "--force", "--json"), "checkout")
+    assert forced["changed"] == [str(signed_in.project / ".envmgr.lock")]
+    assert (signed_in.project / ".envmgr.lock").read_text() == LOCK.format(**NEW)
 
 
-def test_checkout_of_an_environment_uses_the_app_of_the_project(ada, world):
-    result = ada.ok("alm", "checkout", "prod", "-C", str(world.tree), "--force")
+def test_checkout_of_an_environment_uses_the_app_of_the_project(signed_in, world):
+    result = signed_in.ok("alm", "checkout", "prod", "-C", str(world.tree), "--force")
     assert "from shop@1.3" in result.out
     assert (world.tree / ".envmgr.lock").read_text() == LOCK.format(**OLD)
 
 
-def test_checkout_of_a_version_without_a_lock_is_an_error(ada):
-    result = ada.run("alm", "checkout", "billing:prod")
+def test_checkout_of_a_version_without_a_lock_is_an_error(signed_in):
+    result = signed_in.run("alm", "checkout", "billing:prod")
     assert result.code == 1
     assert "has no lock file" in result.err
-    assert not (ada.project / ".envmgr").exists()
+    assert not (signed_in.project / ".envmgr").exists()
 
 
-def test_records_are_printed(ada):
-    assert [line.split()[0] for line in ada.ok("alm", "apps", "list").out.splitlines()] == [
+def test_records_are_printed(signed_in):
+    assert [line.split()[0] for line in signed_in.ok("alm", "apps", "list").out.splitlines()] == [
         "billing",
         "idle",
         "shop",
     ]
-    output = ada.ok("alm", "apps", "show", "shop").out
+    output = signed_in.ok("alm", "apps", "show", "shop").out
     assert "  description  Sells\n" in output
     assert "shop@1.4" in output
-    version = document(ada.ok("alm", "versions", "show", "shop:prod", "--json"), "versions-show")["version"]
+    version = document(signed_in.ok("alm", "versions", "show", "shop:prod", "--json"), "versions-show")[
+        "version"
+    ]
     assert [tool["version"] for tool in version["toolchain"]["tools"]] == ["20.9.0", "3.11.9"]
-    listed = ada.ok("alm", "versions", "list", "--limit", "1")
+    listed = signed_in.ok("alm", "versions", "list", "--limit", "1")
     assert len(listed.out.splitlines()) == 1
     assert "use `--limit N` for more" in listed.err
     failed = document(
-        ada.ok("alm", "deployments", "list", "--status", "failed", "--json"), "deployments-list"
+        signed_in.ok("alm", "deployments", "list", "--status", "failed", "--json"), "deployments-list"
     )
     (item,) = failed["deployments"]
-    history = ada.ok("alm", "deployments", "show", str(item["id"])).out
+    history = signed_in.ok("alm", "deployments", "show", str(item["id"])).out
     assert [line.split()[2] for line in history.splitlines()[-3:]] == ["pending", "in_progress", "failed"]
 
 
@@ -195,13 +197,13 @@ def test_records_are_printed(ada):
     ],
     ids=str,
 )
-def test_errors_have_an_exit_code(ada, words, code, message):
-    result = ada.run("alm", *words)
+def test_errors_have_an_exit_code(signed_in, words, code, message):
+    result = signed_in.run("alm", *words)
     assert (result.code, result.out) == (code, ""), result
     assert message in result.err
 
 
-def test_an_unreachable_server_is_an_error(ada):
-    result = ada.run("alm", "status", "--url", "http://127.0.0.1:1", env={"ENVMGR_HTTP_RETRIES": "0"})
+def test_an_unreachable_server_is_an_error(signed_in):
+    result = signed_in.run("alm", "status", "--url", "http://127.0.0.1:1", env={"ENVMGR_HTTP_RETRIES": "0"})
     assert result.code == 1
     assert "cannot reach the ALM server" in result.err

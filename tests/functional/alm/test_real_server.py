@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def real(tmp_path_factory) -> Iterator[Daemon]:
+def real_server(tmp_path_factory) -> Iterator[Daemon]:
     """Yield a running server that tests share, each with its own app."""
     daemon = Daemon(tmp_path_factory.mktemp("alm"))
     try:
@@ -32,9 +32,9 @@ def real(tmp_path_factory) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def user(machine, real):
+def user(machine, real_server):
     """Return a machine whose user is signed in."""
-    return signed_in(machine, real)
+    return signed_in(machine, real_server)
 
 
 def signed_in(machine, daemon):
@@ -52,7 +52,7 @@ def app_name():
     return f"app-{uuid4().hex[:8]}"
 
 
-def test_the_server_reads_a_lock_of_the_client(user, real):
+def test_the_server_reads_a_lock_of_the_client(user, real_server):
     app = app_name()
     user.publish("alpha")
     user.ok("lock")
@@ -61,12 +61,12 @@ def test_the_server_reads_a_lock_of_the_client(user, real):
     (tool,) = document["version"]["toolchain"]["tools"]
     assert (tool["tool"], tool["version"], tool["requests"]) == ("alpha", "1.1.0", ["alpha@^1.0"])
     assert document["version"]["toolchain"]["lock_digest"] == document["lock_digest"]
-    stored = ask(real, "GET", f"/apps/{app}/versions/v1/lock").json
+    stored = ask(real_server, "GET", f"/apps/{app}/versions/v1/lock").json
     assert stored["lock"] == (user.project / ".envmgr.lock").read_text()
     assert stored["dotfile"] == (user.project / ".envmgr").read_text()
 
 
-def test_an_identical_push_is_one_version_and_other_content_names_what_differs(user, real):
+def test_an_identical_push_is_one_version_and_other_content_names_what_differs(user, real_server):
     app = app_name()
     words = ("alm", "push", "--app", app, "--tag", "v1")
     user.ok(*words)
@@ -75,31 +75,34 @@ def test_an_identical_push_is_one_version_and_other_content_names_what_differs(u
     result = user.run(*words)
     assert result.code == 1
     assert re.search("sha256:[0-9a-f]{64}, local none\n", result.err)
-    assert len(ask(real, "GET", f"/apps/{app}/versions").json) == 1
+    assert len(ask(real_server, "GET", f"/apps/{app}/versions").json) == 1
 
 
-def test_an_invalid_lock_is_rejected_with_its_position_before_sending(user, real):
+def test_an_invalid_lock_is_rejected_with_its_position_before_sending(user, real_server):
     (user.project / ".envmgr.lock").write_text('{"lockfile": 1, "tools": 3}\n')
     app = app_name()
     result = user.run("alm", "push", "--app", app, "--tag", "v1", "--spool")
     assert (result.code, result.out) == (1, "")
     assert result.err.count(".envmgr.lock") == 1
     assert "tools" in result.err
-    assert ask(real, "GET", f"/apps/{app}").status == 404
+    assert ask(real_server, "GET", f"/apps/{app}").status == 404
 
 
-def test_an_api_key_for_one_app_pushes_that_app_only(machine, real):
+def test_an_api_key_for_one_app_pushes_that_app_only(machine, real_server):
     app = app_name()
-    ask(real, "POST", "/apps", {"name": app})
+    ask(real_server, "POST", "/apps", {"name": app})
     scopes = ["apps:read", "versions:read", "versions:write"]
-    key = ask(real, "POST", "/auth/keys", {"name": app, "app": app, "scopes": scopes}).json
-    machine.variables |= {"ENVMGR_ALM_URL": f"http://127.0.0.1:{real.port}", "ENVMGR_ALM_TOKEN": key["key"]}
+    key = ask(real_server, "POST", "/auth/keys", {"name": app, "app": app, "scopes": scopes}).json
+    machine.variables |= {
+        "ENVMGR_ALM_URL": f"http://127.0.0.1:{real_server.port}",
+        "ENVMGR_ALM_TOKEN": key["key"],
+    }
     machine.ok("alm", "push", "--app", app, "--tag", "v1")
     assert app in machine.ok("alm", "whoami").out
     result = machine.run("alm", "push", "--app", app_name(), "--tag", "v1")
     assert result.code == 1
     assert key["key"] not in result.err
-    ask(real, "DELETE", f"/auth/keys/{key['id']}")
+    ask(real_server, "DELETE", f"/auth/keys/{key['id']}")
     result = machine.run("alm", "push", "--app", app, "--tag", "v2")
     assert (result.code, "authentication failed" in result.err) == (1, True)
 
@@ -126,12 +129,12 @@ def test_concurrent_identical_pushes_create_one_version(user):
     assert [document["app_created"] for document in documents].count(True) == 1
 
 
-def test_logout_revokes_the_session_at_the_server(user, real):
+def test_logout_revokes_the_session_at_the_server(user, real_server):
     entry = json.loads((user.home / "credentials.json").read_text())["servers"][
-        f"http://127.0.0.1:{real.port}"
+        f"http://127.0.0.1:{real_server.port}"
     ]
     user.ok("alm", "logout")
-    with real.wire() as wire:
+    with real_server.wire() as wire:
         assert wire.ask("POST", "/auth/refresh", {"refresh_token": entry["refresh_token"]}).status == 401
 
 
@@ -219,7 +222,7 @@ def test_serve_rejects_json_output(machine):
     assert (result.code, "--json is not supported by serve" in result.out) == (2, True)
 
 
-def test_a_push_from_a_second_machine_is_the_same_version(user, real, tmp_path, server):
+def test_a_push_from_a_second_machine_is_the_same_version(user, real_server, tmp_path, server):
     app = app_name()
     user.ok("alm", "push", "--app", app, "--tag", "v1", "--commit", "3f2c1ab0c9d8")
     other = Sandbox(tmp_path / "other", server)
@@ -227,6 +230,6 @@ def test_a_push_from_a_second_machine_is_the_same_version(user, real, tmp_path, 
     other.write("alpha=^1.0")
     (other.project / ".envmgr.lock").write_text((user.project / ".envmgr.lock").read_text())
     repository(other.project)
-    signed_in(other, real)
+    signed_in(other, real_server)
     result = other.ok("alm", "push", "--app", app, "--tag", "v1", "--commit", "3f2c1ab0c9d8", "--json")
     assert json.loads(result.out)["status"] == "unchanged"

@@ -23,7 +23,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminal
 
 
 @pytest.fixture
-def parts(sandbox):
+def plugin_arguments(sandbox):
     """Serve a tool without a manifest, and return the arguments of `plugin add` that replace it."""
     sandbox.publish("nodejs", ("18.2.0", "20.1.0", "20.2.0"), commands=("node",))
     (sandbox.home / "plugins" / "nodejs.json").unlink()
@@ -35,8 +35,8 @@ def parts(sandbox):
     )
 
 
-def test_a_plugin_is_added_from_its_parts_and_used(sandbox, parts):
-    sandbox.ok("plugin", "add", "nodejs", *parts)
+def test_a_plugin_is_added_from_its_parts_and_used(sandbox, plugin_arguments):
+    sandbox.ok("plugin", "add", "nodejs", *plugin_arguments)
     written = json.loads((sandbox.home / "plugins" / "nodejs.json").read_text())
     assert list(written) == ["name", "versions_url", "bin_path_template", "download_url_template"]
     sandbox.ok("install", "nodejs", "latest")
@@ -47,8 +47,8 @@ def test_a_plugin_is_added_from_its_parts_and_used(sandbox, parts):
     assert sandbox.command(["node", "x"]).out == "node 20.1.0 <x>\n"
 
 
-def test_a_plugin_without_a_download_template_accepts_an_archive_url(sandbox, parts):
-    versions_url, bin_template, download_template = parts
+def test_a_plugin_without_a_download_template_accepts_an_archive_url(sandbox, plugin_arguments):
+    versions_url, bin_template, download_template = plugin_arguments
     sandbox.ok("plugin", "add", "nodejs", versions_url, bin_template)
     url = download_template.replace("{version}", "20.1.0")
     for words in (["nodejs", "20.1.0", url], ["nodejs@20.1.0", url, "--force"]):

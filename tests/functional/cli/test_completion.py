@@ -64,7 +64,7 @@ class Terminal:
     def send(self, text):
         os.write(self.master, text.encode())
 
-    def until(self, pattern, seconds=30):
+    def read_until(self, pattern, seconds=30):
         """Return the output up to a pattern."""
         seen, limit = "", time.monotonic() + seconds
         while not re.search(pattern, seen):
@@ -100,7 +100,7 @@ def terminal(request, box):
     script.write_text(f"{box.ok('--show-completion', request.param).out}\n{ECHO}\n")
     running = Terminal(words, box)
     running.send(f". {_quoted(script)}; echo is-set-\\up\n")
-    running.until("is-set-up")
+    running.read_until("is-set-up")
     yield running
     running.close()
 
@@ -127,14 +127,14 @@ def _quoted(path):
 )
 def test_a_unique_candidate_is_completed(terminal, typed, completed):
     terminal.send(f"envmgr {typed}\t\n")
-    assert f"typed{completed}." in terminal.until(r"typed<.*>\.")
+    assert f"typed{completed}." in terminal.read_until(r"typed<.*>\.")
 
 
 def test_all_candidates_are_offered(terminal):
     terminal.send("envmgr install alpha@\t\t")
-    assert "1.0.0" in terminal.until(r"2\.0\.0")
+    assert "1.0.0" in terminal.read_until(r"2\.0\.0")
     terminal.send("\x15echo li\\ne\n")
-    terminal.until("line")
+    terminal.read_until("line")
 
 
 FISH = {
@@ -169,7 +169,7 @@ def test_fish_offers_files_for_file_arguments(box):
     assert box.command(["fish", "--no-config", "-c", line]).out.split() == ["a-manifest.json"]
 
 
-def answered(box, words, incomplete):
+def candidates(box, words, incomplete):
     result = box.run(*words, env={"_ENVMGR_COMPLETE": f"={incomplete}"})
     assert (result.code, result.err) == (0, "")
     return [line.split("\t")[0] for line in result.out.splitlines()]
@@ -177,20 +177,20 @@ def answered(box, words, incomplete):
 
 def test_completion_sends_no_request_and_prints_no_error(box):
     before = len(box.server.requests)
-    assert answered(box, ["install"], "beta@") == []
-    assert answered(box, ["use", "no-such-tool"], "1") == []
-    assert "nodejs" in answered(box, ["use", "alpha@1", "beta@1"], "nod")
-    assert answered(box, ["nonsense", "--what"], "x") == []
+    assert candidates(box, ["install"], "beta@") == []
+    assert candidates(box, ["use", "no-such-tool"], "1") == []
+    assert "nodejs" in candidates(box, ["use", "alpha@1", "beta@1"], "nod")
+    assert candidates(box, ["nonsense", "--what"], "x") == []
     assert len(box.server.requests) == before
     (box.project / ".envmgr").write_text("nonsense\n")
     try:
-        assert answered(box, ["install"], "al") == []
+        assert candidates(box, ["install"], "al") == []
     finally:
         box.write("alpha=^1.0")
 
 
 def test_a_directory_is_completed_by_the_shell(box):
-    assert answered(box, ["-C"], "a") == [":files"]
+    assert candidates(box, ["-C"], "a") == [":files"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "pwsh"])

@@ -32,7 +32,7 @@ def test_use_global_warns_of_a_project_request(two_tools):
 
 
 @pytest.fixture
-def undated(sandbox):
+def undated_tool(sandbox):
     """Return a machine with a tool whose releases have neither dates nor digests, and a request for it."""
     sandbox.publish("alpha", sums=False)
     versions = ("1.0.0", "1.1.0", "2.0.0")
@@ -41,23 +41,23 @@ def undated(sandbox):
     return sandbox
 
 
-def test_missing_dates_are_reported_when_a_minimum_age_is_set(undated):
+def test_missing_dates_are_reported_when_a_minimum_age_is_set(undated_tool):
     warning = "minimum_release_age ignored: upstream publishes no release dates"
-    assert warning in undated.ok("install", env=AGE).err
-    why = undated.ok("why", "alpha", "--json", env=AGE).json
+    assert warning in undated_tool.ok("install", env=AGE).err
+    why = undated_tool.ok("why", "alpha", "--json", env=AGE).json
     assert why["note"] == warning
     assert why["candidates"] == ["1.1.0", "1.0.0"]
-    words = undated.ok("why", "alpha", env=AGE).out
+    words = undated_tool.ok("why", "alpha", env=AGE).out
     assert warning in " ".join(words.split())
     assert "matching   1.1.0, 1.0.0" in words
-    assert undated.ok("why", "alpha", "--json").json["note"] is None
-    assert warning not in undated.ok("lock", "alpha", env={"ENVMGR_MINIMUM_RELEASE_AGE": "0s"}).err
+    assert undated_tool.ok("why", "alpha", "--json").json["note"] is None
+    assert warning not in undated_tool.ok("lock", "alpha", env={"ENVMGR_MINIMUM_RELEASE_AGE": "0s"}).err
 
 
-def test_missing_digests_are_reported_once_and_not_for_verified_archives(undated):
-    assert undated.ok("use", "alpha", "1").err.count(NO_DIGESTS) == 1
-    assert "digest" not in undated.ok("lock").err
-    assert "digest" not in undated.ok("use", "alpha", "1").err
+def test_missing_digests_are_reported_once_and_not_for_verified_archives(undated_tool):
+    assert undated_tool.ok("use", "alpha", "1").err.count(NO_DIGESTS) == 1
+    assert "digest" not in undated_tool.ok("lock").err
+    assert "digest" not in undated_tool.ok("use", "alpha", "1").err
 
 
 # -- unknown tools ------------------------------------------------------------------------------------------

@@ -16,17 +16,17 @@ BALLAST = 4  # blocks of 64 KiB
 
 
 @pytest.fixture(scope="module")
-def steady(tmp_path_factory):
+def slow_server(tmp_path_factory):
     with Server() as server:
         yield PreparedSandbox(tmp_path_factory.mktemp("steady") / "root", server)
 
 
 @pytest.fixture
-def home(steady):
-    steady.again(ballast=BALLAST)
+def home(slow_server):
+    slow_server.again(ballast=BALLAST)
     for directory in ("cache/downloads", "cache/index", "staging", "installs", "locks", "shims"):
-        (steady.sandbox.home / directory).mkdir(parents=True, exist_ok=True)
-    return steady.sandbox.home
+        (slow_server.sandbox.home / directory).mkdir(parents=True, exist_ok=True)
+    return slow_server.sandbox.home
 
 
 def check_error(steady, result, directory, hint):
@@ -39,69 +39,77 @@ def check_error(steady, result, directory, hint):
 
 @limited_mounts.needs_mounts()
 @pytest.mark.parametrize("place", ["cache/downloads", "staging", "locks"])
-def test_a_full_disk_is_named_and_loses_nothing(steady, home, place):
+def test_a_full_disk_is_named_and_loses_nothing(slow_server, home, place):
     size = "4k,nr_inodes=2" if place == "locks" else "64k"
-    result = limited_mounts.run(steady.sandbox, limited_mounts.full(home / place, size), "install", "--json")
+    result = limited_mounts.run(
+        slow_server.sandbox, limited_mounts.full(home / place, size), "install", "--json"
+    )
     named = home if place == "staging" else home / place
-    check_error(steady, result, named, "free some disk space")
-    steady.recovers()
+    check_error(slow_server, result, named, "free some disk space")
+    slow_server.recovers()
 
 
 @limited_mounts.needs_mounts()
-def test_staging_on_another_file_system_is_explained(steady, home):
+def test_staging_on_another_file_system_is_explained(slow_server, home):
     result = limited_mounts.run(
-        steady.sandbox, limited_mounts.full(home / "staging", "9m"), "install", "--json"
+        slow_server.sandbox, limited_mounts.full(home / "staging", "9m"), "install", "--json"
     )
-    check_error(steady, result, home, "must be on one file system")
-    steady.recovers()
+    check_error(slow_server, result, home, "must be on one file system")
+    slow_server.recovers()
 
 
-def test_a_file_size_limit_is_named_and_loses_nothing(steady, home):
-    limited = f'ulimit -f 64; exec "{shutil.which("envmgr", path=steady.sandbox.environment["PATH"])}" "$@"'
-    result = steady.sandbox.command(["sh", "-c", limited, "sh", "install", "--json"])
-    check_error(steady, result, home / "cache" / "downloads", "ulimit -f")
-    steady.recovers()
+def test_a_file_size_limit_is_named_and_loses_nothing(slow_server, home):
+    limited = (
+        f'ulimit -f 64; exec "{shutil.which("envmgr", path=slow_server.sandbox.environment["PATH"])}" "$@"'
+    )
+    result = slow_server.sandbox.command(["sh", "-c", limited, "sh", "install", "--json"])
+    check_error(slow_server, result, home / "cache" / "downloads", "ulimit -f")
+    slow_server.recovers()
 
 
 @limited_mounts.needs_mounts()
 @pytest.mark.parametrize("place", ["cache", "cache/downloads", "staging", "installs", "locks"])
-def test_a_read_only_directory_is_named_and_loses_nothing(steady, home, place):
-    result = limited_mounts.run(steady.sandbox, limited_mounts.read_only(home / place), "install", "--json")
-    check_error(steady, result, home / place, "read-only")
-    steady.recovers()
+def test_a_read_only_directory_is_named_and_loses_nothing(slow_server, home, place):
+    result = limited_mounts.run(
+        slow_server.sandbox, limited_mounts.read_only(home / place), "install", "--json"
+    )
+    check_error(slow_server, result, home / place, "read-only")
+    slow_server.recovers()
 
 
 @limited_mounts.needs_mounts()
-def test_a_list_that_cannot_be_cached_is_used(steady, home):
-    result = limited_mounts.run(steady.sandbox, limited_mounts.read_only(home / "cache" / "index"), "install")
+def test_a_list_that_cannot_be_cached_is_used(slow_server, home):
+    result = limited_mounts.run(
+        slow_server.sandbox, limited_mounts.read_only(home / "cache" / "index"), "install"
+    )
     assert result.code == 0
     assert "was not cached" in result.err
-    steady.recovers()
+    slow_server.recovers()
 
 
 @limited_mounts.needs_mounts()
-def test_read_only_shims_are_named_and_the_next_run_writes_them(steady, home):
+def test_read_only_shims_are_named_and_the_next_run_writes_them(slow_server, home):
     (home / "shims" / "alpha").unlink(missing_ok=True)
-    result = limited_mounts.run(steady.sandbox, limited_mounts.read_only(home / "shims"), "install")
+    result = limited_mounts.run(slow_server.sandbox, limited_mounts.read_only(home / "shims"), "install")
     assert result.code == 1
     assert f"cannot write {home / 'shims'}" in result.err
-    steady.recovers()
+    slow_server.recovers()
 
 
 @limited_mounts.needs_mounts()
-def test_a_read_only_project_is_named_and_the_next_run_locks_it(steady):
-    steady.again()
-    project = steady.sandbox.project
-    result = limited_mounts.run(steady.sandbox, limited_mounts.read_only(project), "install")
+def test_a_read_only_project_is_named_and_the_next_run_locks_it(slow_server):
+    slow_server.again()
+    project = slow_server.sandbox.project
+    result = limited_mounts.run(slow_server.sandbox, limited_mounts.read_only(project), "install")
     assert result.code == 1
     assert f"cannot write {project}" in result.err
     assert "read-only" in result.err
-    steady.recovers()
+    slow_server.recovers()
 
 
 @limited_mounts.needs_mounts()
-def test_installed_tools_run_from_a_read_only_home(steady, home):
+def test_installed_tools_run_from_a_read_only_home(slow_server, home):
     script = f'{limited_mounts.read_only(home)}\nbeta\nENVMGR_BETA_VERSION=1 beta\nexec "$0" current'
-    result = steady.sandbox.command([*limited_mounts.unshare(), "sh", "-ceu", script, "envmgr"])
+    result = slow_server.sandbox.command([*limited_mounts.unshare(), "sh", "-ceu", script, "envmgr"])
     assert result.code == 0
     assert result.out.startswith("beta 1.2.0\nbeta 1.2.0\n")

@@ -20,7 +20,7 @@ BOMB = 128 << 20
 
 
 @pytest.fixture(scope="module")
-def steady(tmp_path_factory):
+def slow_server(tmp_path_factory):
     root = tmp_path_factory.mktemp("steady")
     with Server() as server:
         yield PreparedSandbox(root / "root", server)
@@ -104,38 +104,38 @@ def publish(steady, content):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_archive_is_rejected_without_effects(steady, target, name):
-    publish(steady, HOSTILE[name](target))
-    error = steady.fails("install", "--json").json
+def test_a_hostile_archive_is_rejected_without_effects(slow_server, target, name):
+    publish(slow_server, HOSTILE[name](target))
+    error = slow_server.fails("install", "--json").json
     assert error["code"] == "unsafe-archive"
-    assert f"cannot unpack alpha 1.0.0 from {steady.sandbox.server.url}" in error["message"]
+    assert f"cannot unpack alpha 1.0.0 from {slow_server.sandbox.server.url}" in error["message"]
     assert "nothing was installed" in error["hint"]
 
 
 @pytest.mark.parametrize("name", USELESS)
-def test_an_unusable_archive_is_explained(steady, name):
-    publish(steady, USELESS[name]())
-    result = steady.fails("install")
+def test_an_unusable_archive_is_explained(slow_server, name):
+    publish(slow_server, USELESS[name]())
+    result = slow_server.fails("install")
     assert "error: cannot unpack alpha 1.0.0 from" in result.err
     assert "hint: " in result.err
-    assert steady.sandbox.run("install", "--json").json["code"] == "bad-archive"
-    steady.again()
-    steady.recovers()
+    assert slow_server.sandbox.run("install", "--json").json["code"] == "bad-archive"
+    slow_server.again()
+    slow_server.recovers()
 
 
-def test_a_failed_forced_installation_keeps_the_old_tree(steady):
-    steady.again()
-    steady.sandbox.ok("install")
+def test_a_failed_forced_installation_keeps_the_old_tree(slow_server):
+    slow_server.again()
+    slow_server.sandbox.ok("install")
     for archive in (HOSTILE["bomb"](None), USELESS["no program"]()):
-        server = steady.sandbox.server
-        server.change(steady.archive, archive)
-        (steady.sandbox.project / ".envmgr.lock").unlink(missing_ok=True)
-        server.change(SUMS, f"{archive_builder.sha256(archive)}  {steady.archive.rpartition('/')[2]}\n")
-        assert steady.sandbox.run("install", "alpha@1.0.0", "--force").code == 1
+        server = slow_server.sandbox.server
+        server.change(slow_server.archive, archive)
+        (slow_server.sandbox.project / ".envmgr.lock").unlink(missing_ok=True)
+        server.change(SUMS, f"{archive_builder.sha256(archive)}  {slow_server.archive.rpartition('/')[2]}\n")
+        assert slow_server.sandbox.run("install", "alpha@1.0.0", "--force").code == 1
         assert (
-            steady.sandbox.command(
-                [str(steady.sandbox.shims / "alpha")], env={"ENVMGR_ALPHA_VERSION": "1.0.0"}
+            slow_server.sandbox.command(
+                [str(slow_server.sandbox.shims / "alpha")], env={"ENVMGR_ALPHA_VERSION": "1.0.0"}
             ).out
             == "alpha 1.0.0\n"
         )
-        assert steady.sandbox.incomplete() == steady.sandbox.staged() == []
+        assert slow_server.sandbox.incomplete() == slow_server.sandbox.staged() == []

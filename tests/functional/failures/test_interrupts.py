@@ -21,19 +21,19 @@ CUT = 300_000
 
 
 @pytest.fixture(scope="module")
-def steady(tmp_path_factory):
+def slow_server(tmp_path_factory):
     with Server() as server:
         yield PreparedSandbox(tmp_path_factory.mktemp("steady") / "root", server)
 
 
 @pytest.fixture
-def page(steady):
+def page(slow_server):
     """Publish an archive of half a megabyte."""
-    steady.again(ballast=BALLAST)
-    return steady.sandbox.server.pages[steady.archive]
+    slow_server.again(ballast=BALLAST)
+    return slow_server.sandbox.server.pages[slow_server.archive]
 
 
-def until(condition, process):
+def wait_until(condition, process):
     """Wait for a condition while a process runs."""
     limit = time.monotonic() + 30
     while not condition():
@@ -80,66 +80,66 @@ AT_ONCE = 3.0  # seconds, of which a busy machine may need some
 
 
 @SIGNALS
-def test_an_interrupted_download_ends_at_once_and_resumes_later(steady, page, number, code, word):
+def test_an_interrupted_download_ends_at_once_and_resumes_later(slow_server, page, number, code, word):
     page.faults[:] = [faults.stalled(CUT)]
-    process = steady.sandbox.start("install", env=PATIENT)
-    until(lambda: received(steady) > 0, process)
-    assert interrupted(steady, process, number, code, word) < AT_ONCE
-    there = received(steady)
+    process = slow_server.sandbox.start("install", env=PATIENT)
+    wait_until(lambda: received(slow_server) > 0, process)
+    assert interrupted(slow_server, process, number, code, word) < AT_ONCE
+    there = received(slow_server)
     page.faults.clear()
-    steady.recovers()
-    assert ranges(steady) == [None, f"bytes={there}-"]
+    slow_server.recovers()
+    assert ranges(slow_server) == [None, f"bytes={there}-"]
 
 
 @SIGNALS
 @pytest.mark.parametrize("path", [INDEX, SUMS])
-def test_a_process_waiting_for_a_silent_list_stops_at_once(steady, page, path, number, code, word):
-    listing = steady.sandbox.server.pages[path]
+def test_a_process_waiting_for_a_silent_list_stops_at_once(slow_server, page, path, number, code, word):
+    listing = slow_server.sandbox.server.pages[path]
     listing.faults[:] = [faults.silent()]
-    process = steady.sandbox.start("install", env=PATIENT)
-    until(lambda: steady.sandbox.server.requests_for(path), process)
-    assert interrupted(steady, process, number, code, word) < AT_ONCE
+    process = slow_server.sandbox.start("install", env=PATIENT)
+    wait_until(lambda: slow_server.sandbox.server.requests_for(path), process)
+    assert interrupted(slow_server, process, number, code, word) < AT_ONCE
     listing.faults.clear()
-    steady.recovers()
+    slow_server.recovers()
     assert page.faults == []
 
 
-def test_a_process_waiting_for_another_one_stops_at_once(steady, page):
+def test_a_process_waiting_for_another_one_stops_at_once(slow_server, page):
     page.faults[:] = [faults.stalled(CUT)]
-    first = steady.sandbox.start("install", env=PATIENT)
-    until(lambda: received(steady) > 0, first)
-    second = steady.sandbox.start("install")
-    until(lambda: len(steady.sandbox.server.requests_for(INDEX)) > 1, second)
+    first = slow_server.sandbox.start("install", env=PATIENT)
+    wait_until(lambda: received(slow_server) > 0, first)
+    second = slow_server.sandbox.start("install")
+    wait_until(lambda: len(slow_server.sandbox.server.requests_for(INDEX)) > 1, second)
     try:
-        assert interrupted(steady, second, signal.SIGINT, -signal.SIGINT, "interrupted") < AT_ONCE
+        assert interrupted(slow_server, second, signal.SIGINT, -signal.SIGINT, "interrupted") < AT_ONCE
     finally:
-        interrupted(steady, first, signal.SIGTERM, -signal.SIGTERM, "terminated")
+        interrupted(slow_server, first, signal.SIGTERM, -signal.SIGTERM, "terminated")
     page.faults.clear()
-    steady.recovers()
+    slow_server.recovers()
 
 
-def test_a_broken_download_resumes_in_the_next_run(steady, page):
+def test_a_broken_download_resumes_in_the_next_run(slow_server, page):
     page.faults[:] = [faults.truncated(CUT)]
-    assert "closed the connection" in steady.fails("install").err
+    assert "closed the connection" in slow_server.fails("install").err
     page.faults.clear()
-    steady.recovers()
-    assert ranges(steady) == [None, f"bytes={CUT}-"]
+    slow_server.recovers()
+    assert ranges(slow_server) == [None, f"bytes={CUT}-"]
 
 
-def test_a_broken_download_restarts_if_the_file_has_changed(steady, page):
+def test_a_broken_download_restarts_if_the_file_has_changed(slow_server, page):
     page.faults[:] = [faults.truncated(CUT)]
-    steady.fails("install")
-    steady.sandbox.publish("alpha", ("1.0.0",), ballast=BALLAST)
-    steady.recovers()
-    assert ranges(steady) == [None, f"bytes={CUT}-"]
+    slow_server.fails("install")
+    slow_server.sandbox.publish("alpha", ("1.0.0",), ballast=BALLAST)
+    slow_server.recovers()
+    assert ranges(slow_server) == [None, f"bytes={CUT}-"]
 
 
 @pytest.mark.parametrize(
     "words", [["install"], ["exec", "alpha@1.0.0", "--", "true"], ["use", "alpha@1.0.0"]]
 )
-def test_ctrl_c_ends_a_shell_loop(steady, page, words):
+def test_ctrl_c_ends_a_shell_loop(slow_server, page, words):
     page.faults[:] = [faults.stalled(CUT)]
-    machine = steady.sandbox
+    machine = slow_server.sandbox
     loop = f"for i in 1 2 3; do echo $i; {ENVMGR} {' '.join(words)}; done; echo after"
     process = subprocess.Popen(
         ["bash", "-c", loop],
@@ -150,7 +150,7 @@ def test_ctrl_c_ends_a_shell_loop(steady, page, words):
         text=True,
         start_new_session=True,
     )
-    until(lambda: received(steady) > 0, process)
+    wait_until(lambda: received(slow_server) > 0, process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (-signal.SIGINT, "1\n"), err

@@ -22,8 +22,8 @@ POINTS_A_BATCH = 10
 MOMENTS = 8
 
 
-def counted(sandbox: Sandbox, at: int, count: Path | None = None) -> dict[str, str]:
-    variables = {"PYTHONPATH": str(KILLER), "KILL_ROOT": str(sandbox.root), "KILL_AT": str(at)}
+def kill_variables(sandbox: Sandbox, operation: int, count: Path | None = None) -> dict[str, str]:
+    variables = {"PYTHONPATH": str(KILLER), "KILL_ROOT": str(sandbox.root), "KILL_AT": str(operation)}
     return {**variables, "KILL_COUNT": str(count)} if count else variables
 
 
@@ -56,7 +56,7 @@ def check_next_run_succeeds(machine: Sandbox) -> None:
 
 def acts_of_a_run(machine: Sandbox) -> int:
     count = machine.root / "count"
-    machine.ok("install", "--quiet", env=counted(machine, 0, count))
+    machine.ok("install", "--quiet", env=kill_variables(machine, 0, count))
     return int(count.read_text())
 
 
@@ -71,7 +71,7 @@ def test_a_kill_at_any_file_operation_leaves_a_consistent_state(two_tools, batch
     assert total > 50
     for point in points:
         fresh(two_tools)
-        killed = two_tools.run("install", "--quiet", env=counted(two_tools, point))
+        killed = two_tools.run("install", "--quiet", env=kill_variables(two_tools, point))
         ended_first = killed.code == 0 and point > total * 0.9  # threads make no two runs quite the same
         assert killed.code == -signal.SIGKILL or ended_first, (point, total, killed)
         check_whole(two_tools)

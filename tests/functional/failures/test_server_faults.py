@@ -169,7 +169,7 @@ LASTING = {
 
 
 @pytest.fixture(scope="module")
-def steady(tmp_path_factory):
+def slow_server(tmp_path_factory):
     with Server() as server:
         yield PreparedSandbox(tmp_path_factory.mktemp("steady") / "root", server)
 
@@ -186,22 +186,22 @@ def mend(steady, path):
 
 
 @pytest.mark.parametrize("case", LASTING.values(), ids=LASTING)
-def test_a_fault_is_explained_loses_nothing_and_the_next_run_succeeds(steady, case):
-    path = break_(steady, case.page, case.fault())
-    error = steady.fails("install", "--json", env=case.env).json
+def test_a_fault_is_explained_loses_nothing_and_the_next_run_succeeds(slow_server, case):
+    path = break_(slow_server, case.page, case.fault())
+    error = slow_server.fails("install", "--json", env=case.env).json
     assert (error["schema"], error["code"]) == ("envmgr/error/1", case.code)
     assert case.says in error["message"]
     assert case.hint in error["hint"]
-    mend(steady, path)
-    steady.recovers()
+    mend(slow_server, path)
+    slow_server.recovers()
 
 
 @pytest.mark.parametrize("name", ["list html", "archive 503", "archive swapped"])
-def test_errors_have_the_same_text_without_json(steady, name):
+def test_errors_have_the_same_text_without_json(slow_server, name):
     case = LASTING[name]
-    break_(steady, case.page, case.fault())
-    error = steady.fails("install", "--json", env=case.env).json
-    result = steady.fails("install", env=case.env)
+    break_(slow_server, case.page, case.fault())
+    error = slow_server.fails("install", "--json", env=case.env).json
+    result = slow_server.fails("install", env=case.env)
     assert result.out == ""
     assert result.err.endswith(f"error: {error['message']}\nhint: {error['hint']}\n")
 
@@ -233,64 +233,64 @@ PASSING = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_transient_fault_is_retried_without_an_error(steady, name):
+def test_a_transient_fault_is_retried_without_an_error(slow_server, name):
     page, fault = PASSING[name]
-    path = break_(steady, page, fault())
-    steady.sandbox.ok("install", env={**RETRY, **HASTY})
-    assert steady.sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
-    ranges = [request.headers.get("range") for request in steady.sandbox.server.requests_for(path)]
+    path = break_(slow_server, page, fault())
+    slow_server.sandbox.ok("install", env={**RETRY, **HASTY})
+    assert slow_server.sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
+    ranges = [request.headers.get("range") for request in slow_server.sandbox.server.requests_for(path)]
     assert ranges[0] is None
     if "truncated" in name and page == ARCHIVE:
         assert ranges[1] == "bytes=90-"
-    steady.recovers()
+    slow_server.recovers()
 
 
-def test_a_cached_list_is_used_while_upstream_fails(steady):
-    steady.again()
-    steady.sandbox.ok("list", "--remote", "alpha")
-    steady.sandbox.server.pages[INDEX].faults[:] = [faults.status(502)]
-    result = steady.sandbox.ok("install")
+def test_a_cached_list_is_used_while_upstream_fails(slow_server):
+    slow_server.again()
+    slow_server.sandbox.ok("list", "--remote", "alpha")
+    slow_server.sandbox.server.pages[INDEX].faults[:] = [faults.status(502)]
+    result = slow_server.sandbox.ok("install")
     assert "using cached data, less than a minute old" in result.err
-    steady.recovers()
+    slow_server.recovers()
 
 
-def test_a_changed_file_at_a_locked_url_is_rejected(steady):
-    steady.again()
-    steady.sandbox.ok("lock")
-    locked = (steady.sandbox.project / ".envmgr.lock").read_bytes()
-    steady.sandbox.publish("alpha", ("1.0.0",), ballast=1)
-    error = steady.sandbox.run("install", "--json")
+def test_a_changed_file_at_a_locked_url_is_rejected(slow_server):
+    slow_server.again()
+    slow_server.sandbox.ok("lock")
+    locked = (slow_server.sandbox.project / ".envmgr.lock").read_bytes()
+    slow_server.sandbox.publish("alpha", ("1.0.0",), ballast=1)
+    error = slow_server.sandbox.run("install", "--json")
     assert (error.code, error.json["code"]) == (1, "digest-mismatch")
     assert "digest mismatch for" in error.json["message"]
-    relocked = steady.sandbox.run("lock")
+    relocked = slow_server.sandbox.run("lock")
     assert relocked.code == 1
     assert "the published file was replaced" in relocked.err
-    assert (steady.sandbox.project / ".envmgr.lock").read_bytes() == locked
-    assert steady.sandbox.incomplete() == steady.sandbox.staged() == []
-    steady.sandbox.publish("alpha", ("1.0.0",))
-    steady.recovers()
+    assert (slow_server.sandbox.project / ".envmgr.lock").read_bytes() == locked
+    assert slow_server.sandbox.incomplete() == slow_server.sandbox.staged() == []
+    slow_server.sandbox.publish("alpha", ("1.0.0",))
+    slow_server.recovers()
 
 
-def test_a_file_with_another_length_than_locked_is_rejected_at_once(steady):
-    steady.again(sums=False)
-    steady.sandbox.ok("install")
-    steady.sandbox.publish("alpha", ("1.0.0",), sums=False, ballast=1)
-    steady.sandbox.ok("uninstall", "alpha@1.0.0")
-    steady.sandbox.ok("cache", "clear")
-    steady.sandbox.server.requests.clear()
-    error = steady.sandbox.run("install", "--json", env=RETRY).json
+def test_a_file_with_another_length_than_locked_is_rejected_at_once(slow_server):
+    slow_server.again(sums=False)
+    slow_server.sandbox.ok("install")
+    slow_server.sandbox.publish("alpha", ("1.0.0",), sums=False, ballast=1)
+    slow_server.sandbox.ok("uninstall", "alpha@1.0.0")
+    slow_server.sandbox.ok("cache", "clear")
+    slow_server.sandbox.server.requests.clear()
+    error = slow_server.sandbox.run("install", "--json", env=RETRY).json
     assert (error["code"], "the file was replaced" in error["hint"]) == ("digest-mismatch", True)
-    assert len(steady.sandbox.server.requests_for(steady.archive)) == 1
-    assert steady.sandbox.incomplete() == steady.sandbox.staged() == []
+    assert len(slow_server.sandbox.server.requests_for(slow_server.archive)) == 1
+    assert slow_server.sandbox.incomplete() == slow_server.sandbox.staged() == []
 
 
-def test_successful_installs_remain_and_each_failure_names_its_tool(steady):
-    steady.again()
-    machine = steady.sandbox
+def test_successful_installs_remain_and_each_failure_names_its_tool(slow_server):
+    slow_server.again()
+    machine = slow_server.sandbox
     for name in ("delta", "gamma"):
         machine.publish(name, ("1.0.0",))
     machine.write("alpha=1", "beta=1.2.0", "delta=1", "gamma=1")
-    broken = {name: steady.archive.replace("alpha", name) for name in ("alpha", "delta")}
+    broken = {name: slow_server.archive.replace("alpha", name) for name in ("alpha", "delta")}
     for path in broken.values():
         machine.server.pages[path].faults[:] = [faults.refuses_to_answer()]
     result = machine.run("install")
@@ -306,50 +306,50 @@ def test_successful_installs_remain_and_each_failure_names_its_tool(steady):
     machine.ok("uninstall", "delta@1.0.0", "gamma@1.0.0")
 
 
-def test_an_unknown_host_is_named(steady):
-    steady.again()
-    manifest = steady.sandbox.manifest("alpha", ("alpha",))
-    steady.sandbox.add_manifest({**manifest, "versions_url": "https://nowhere.invalid/index.json"})
-    error = steady.fails("install", "--json").json
+def test_an_unknown_host_is_named(slow_server):
+    slow_server.again()
+    manifest = slow_server.sandbox.manifest("alpha", ("alpha",))
+    slow_server.sandbox.add_manifest({**manifest, "versions_url": "https://nowhere.invalid/index.json"})
+    error = slow_server.fails("install", "--json").json
     assert error["code"] == "network"
     assert "cannot resolve nowhere.invalid: unknown host" in error["message"]
     assert "HTTPS_PROXY" in error["hint"]
-    steady.again()
-    steady.recovers()
+    slow_server.again()
+    slow_server.recovers()
 
 
-def test_an_unreachable_server_is_named(steady):
-    steady.again()
+def test_an_unreachable_server_is_named(slow_server):
+    slow_server.again()
     with Server() as gone:
         url = gone.url
-    steady.sandbox.add_manifest(
-        {**steady.sandbox.manifest("alpha", ("alpha",)), "versions_url": f"{url}/index.json"}
+    slow_server.sandbox.add_manifest(
+        {**slow_server.sandbox.manifest("alpha", ("alpha",)), "versions_url": f"{url}/index.json"}
     )
-    error = steady.fails("install", "--json").json
+    error = slow_server.fails("install", "--json").json
     assert f"cannot reach {url.removeprefix('http://')}: connection refused" in error["message"]
     assert "check your network connection" in error["hint"]
 
 
 @pytest.mark.parametrize("page", [INDEX, ARCHIVE])
-def test_a_redirect_from_https_to_http_is_rejected(steady, tls_server, authority, page):
-    steady.again()
-    path = steady.archive if page == ARCHIVE else page
-    mirrors = {"ENVMGR_MIRRORS": f"{steady.sandbox.server.url}={tls_server.url}"}
+def test_a_redirect_from_https_to_http_is_rejected(slow_server, tls_server, authority, page):
+    slow_server.again()
+    path = slow_server.archive if page == ARCHIVE else page
+    mirrors = {"ENVMGR_MIRRORS": f"{slow_server.sandbox.server.url}={tls_server.url}"}
     trusting = {**mirrors, "ENVMGR_CA_BUNDLE": authority.pem}
-    tls_server.pages |= steady.sandbox.server.pages
+    tls_server.pages |= slow_server.sandbox.server.pages
     target = f"http://upstream.invalid{path}"
     tls_server.add(path, b"", fault=faults.redirect(target))
-    error = steady.fails("install", "--json", env=trusting).json
+    error = slow_server.fails("install", "--json", env=trusting).json
     assert error["code"] == "insecure-url"
     assert f"insecure redirect from {tls_server.url}{path} to {target}" in error["message"]
     assert "https source or mirror" in error["hint"]
-    steady.recovers()
+    slow_server.recovers()
 
 
-def test_a_server_with_an_untrusted_certificate_is_rejected(steady, tls_server):
-    steady.again()
-    mirrors = {"ENVMGR_MIRRORS": f"{steady.sandbox.server.url}={tls_server.url}"}
-    error = steady.fails("install", "--json", env=mirrors).json
+def test_a_server_with_an_untrusted_certificate_is_rejected(slow_server, tls_server):
+    slow_server.again()
+    mirrors = {"ENVMGR_MIRRORS": f"{slow_server.sandbox.server.url}={tls_server.url}"}
+    error = slow_server.fails("install", "--json", env=mirrors).json
     assert "TLS certificate verification failed" in error["message"]
     assert "ca_bundle" in error["hint"]
 

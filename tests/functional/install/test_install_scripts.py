@@ -34,25 +34,25 @@ while :; do sleep 0.05; done
 
 
 @pytest.fixture(scope="module")
-def steady(tmp_path_factory):
+def slow_server(tmp_path_factory):
     with Server() as server:
         yield PreparedSandbox(tmp_path_factory.mktemp("steady") / "root", server)
 
 
 @pytest.fixture
-def scripted(steady):
+def publish_script(slow_server):
     """Return a function that publishes alpha with an install script, trusted if requested."""
 
     def publish(text, trust=True):
-        steady.again()
-        manifest = steady.sandbox.manifest("alpha", ("alpha",))
-        steady.sandbox.add_manifest({**manifest, "install_script": {"unix": text}})
+        slow_server.again()
+        manifest = slow_server.sandbox.manifest("alpha", ("alpha",))
+        slow_server.sandbox.add_manifest({**manifest, "install_script": {"unix": text}})
         if trust:
-            steady.sandbox.variables["ENVMGR_TRUSTED"] = required_digest(steady)
-        return steady
+            slow_server.sandbox.variables["ENVMGR_TRUSTED"] = required_digest(slow_server)
+        return slow_server
 
     yield publish
-    steady.sandbox.variables.pop("ENVMGR_TRUSTED", None)
+    slow_server.sandbox.variables.pop("ENVMGR_TRUSTED", None)
 
 
 def required_digest(steady):
@@ -63,16 +63,16 @@ def log_of(steady):
     return steady.sandbox.home / "logs" / "install-alpha-1.0.0.log"
 
 
-def test_an_untrusted_script_is_rejected_before_any_download(scripted):
-    steady = scripted(BUILD, trust=False)
+def test_an_untrusted_script_is_rejected_before_any_download(publish_script):
+    steady = publish_script(BUILD, trust=False)
     error = steady.fails("install", "--json").json
     assert error["code"] == "untrusted-script"
     assert steady.sandbox.server.requests_for(steady.archive) == []
     assert not log_of(steady).exists()
 
 
-def test_a_script_runs_after_following_the_hint(scripted):
-    steady = scripted(BUILD, trust=False)
+def test_a_script_runs_after_following_the_hint(publish_script):
+    steady = publish_script(BUILD, trust=False)
     hint = steady.fails("install", "--json").json["hint"]
     show, trust = re.findall("`(.*?)`", hint)
     assert "building $ENVMGR_VERSION" in steady.sandbox.command(shlex.split(show)).out
@@ -90,15 +90,15 @@ def test_a_script_runs_after_following_the_hint(scripted):
     steady.sandbox.ok("config", "unset", "trusted")
 
 
-def test_trust_applies_to_the_exact_script(scripted):
-    steady = scripted(BUILD)
+def test_trust_applies_to_the_exact_script(publish_script):
+    steady = publish_script(BUILD)
     manifest = steady.sandbox.manifest("alpha", ("alpha",))
     steady.sandbox.add_manifest({**manifest, "install_script": {"unix": BUILD + "echo more"}})
     assert "untrusted install script" in steady.fails("install").err
 
 
-def test_a_failing_script_is_quoted_and_its_output_saved(scripted):
-    steady = scripted("echo one\necho 'cc: not found' >&2\nexit 7")
+def test_a_failing_script_is_quoted_and_its_output_saved(publish_script):
+    steady = publish_script("echo one\necho 'cc: not found' >&2\nexit 7")
     result = steady.fails("install")
     assert f"error: install script exited with status 7; log: {log_of(steady)}" in result.err
     assert "  cc: not found\n" in result.err
@@ -107,16 +107,16 @@ def test_a_failing_script_is_quoted_and_its_output_saved(scripted):
     assert steady.fails("install", "--json").json["code"] == "script-failed"
 
 
-def test_a_script_that_deletes_the_program_is_an_error(scripted):
-    steady = scripted("rm bin/alpha")
+def test_a_script_that_deletes_the_program_is_an_error(publish_script):
+    steady = publish_script("rm bin/alpha")
     assert "program 'bin/alpha' not found in the archive" in steady.fails("install").err
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, -signal.SIGTERM)]
 )
-def test_an_interrupted_script_is_terminated_with_its_children(scripted, number, code):
-    steady = scripted(FAMILY)
+def test_an_interrupted_script_is_terminated_with_its_children(publish_script, number, code):
+    steady = publish_script(FAMILY)
     process = steady.sandbox.start("install")
     family = wait_for_family(log_of(steady), process)
     os.kill(process.pid, number)
@@ -127,8 +127,8 @@ def test_an_interrupted_script_is_terminated_with_its_children(scripted, number,
     steady.check_nothing_lost()
 
 
-def test_a_killed_installation_with_a_script_is_swept_by_the_next(scripted):
-    steady = scripted(FAMILY)
+def test_a_killed_installation_with_a_script_is_swept_by_the_next(publish_script):
+    steady = publish_script(FAMILY)
     process = steady.sandbox.start("install")
     family = wait_for_family(log_of(steady), process)
     process.kill()

@@ -22,7 +22,7 @@ SCRIPT = "#!/usr/bin/env node\n"
 
 
 @pytest.fixture
-def needing(sandbox):
+def dependent_tools(sandbox):
     """Return a sandbox where beta requires alpha, by an alias."""
     sandbox.publish("alpha")
     sandbox.publish("beta")
@@ -31,42 +31,44 @@ def needing(sandbox):
     return sandbox
 
 
-def test_a_missing_required_tool_is_an_error_before_any_download(needing):
-    needing.write("beta=1.0.0")
-    result = needing.run("install")
+def test_a_missing_required_tool_is_an_error_before_any_download(dependent_tools):
+    dependent_tools.write("beta=1.0.0")
+    result = dependent_tools.run("install")
     assert result.code == 1
     assert "beta 1.0.0 needs alpha, which is not installed" in result.err
     assert "`envmgr use alpha latest`" in result.err
-    assert downloaded(needing) == []
+    assert downloaded(dependent_tools) == []
 
 
 def downloaded(box):
     return [path.split("/")[1] for path in box.server.paths if path.endswith(".tar.gz")]
 
 
-def test_a_required_tool_of_the_project_is_installed_first(needing):
-    needing.write("beta=1.0.0", "alpha=1.0.0")
-    needing.ok("install")
-    assert downloaded(needing) == ["alpha", "beta"]
+def test_a_required_tool_of_the_project_is_installed_first(dependent_tools):
+    dependent_tools.write("beta=1.0.0", "alpha=1.0.0")
+    dependent_tools.ok("install")
+    assert downloaded(dependent_tools) == ["alpha", "beta"]
 
 
 @pytest.mark.parametrize("line", ["alpha=system", "alpha=path:/usr", "alpha=2.0.0"])
-def test_any_version_and_origin_of_a_required_tool_is_accepted(needing, line):
+def test_any_version_and_origin_of_a_required_tool_is_accepted(dependent_tools, line):
     if "2.0.0" in line:
-        needing.ok("install", "alpha@1.0.0")
-    needing.write("beta=1.0.0", line)
-    needing.ok("install", "beta")
-    assert needing.command(["beta"]).out == "beta 1.0.0\n"
+        dependent_tools.ok("install", "alpha@1.0.0")
+    dependent_tools.write("beta=1.0.0", line)
+    dependent_tools.ok("install", "beta")
+    assert dependent_tools.command(["beta"]).out == "beta 1.0.0\n"
 
 
-def test_a_requested_required_tool_is_named_with_its_install_command(needing):
-    needing.write("beta=1.0.0", "alpha=2.0.0")
-    assert "`envmgr install alpha`" in needing.run("install", "beta").err
+def test_a_requested_required_tool_is_named_with_its_install_command(dependent_tools):
+    dependent_tools.write("beta=1.0.0", "alpha=2.0.0")
+    assert "`envmgr install alpha`" in dependent_tools.run("install", "beta").err
 
 
-def test_lint_warns_of_unknown_required_tools(needing):
-    path = needing.add_manifest({**needing.manifest("x", ("x",)), "requires": ["al", "nonsense"]})
-    result = needing.ok("plugin", "lint", str(path))
+def test_lint_warns_of_unknown_required_tools(dependent_tools):
+    path = dependent_tools.add_manifest(
+        {**dependent_tools.manifest("x", ("x",)), "requires": ["al", "nonsense"]}
+    )
+    result = dependent_tools.ok("plugin", "lint", str(path))
     assert "$.requires[1]: unknown tool 'nonsense'" in result.out + result.err
     assert "$.requires[0]" not in result.out + result.err
 

@@ -54,7 +54,7 @@ class Signed:
             document["signature"] = {**signature, **other}
         self.machine.add_manifest(document)
 
-    def refused(self, *words, code="bad-signature"):
+    def install_error(self, *words, code="bad-signature"):
         """Check that the command fails without effects; return the error."""
         before = self.lock_bytes()
         result = self.machine.run("install", *words, "--json")
@@ -76,21 +76,21 @@ class Signed:
 
 
 @pytest.fixture
-def signed(sandbox):
+def signed_tool(sandbox):
     return Signed(sandbox)
 
 
-def test_a_signed_tool_is_installed_and_every_archive_is_locked_with_its_key(signed):
-    signed.machine.ok("install")
-    assert signed.machine.command(["alpha"]).out == "alpha 1.0.0\n"
+def test_a_signed_tool_is_installed_and_every_archive_is_locked_with_its_key(signed_tool):
+    signed_tool.machine.ok("install")
+    assert signed_tool.machine.command(["alpha"]).out == "alpha 1.0.0\n"
     promise = {"kind": "minisign", "key": UPSTREAM.public}
-    assert signed.promises() == dict.fromkeys(signed.promises(), promise)
-    assert len(signed.promises()) == 8
-    before = signed.lock_bytes()
-    signed.machine.ok("lock", "--check")
-    signed.machine.ok("uninstall", "alpha@1.0.0")
-    signed.machine.ok("install", "--locked")
-    assert signed.lock_bytes() == before
+    assert signed_tool.promises() == dict.fromkeys(signed_tool.promises(), promise)
+    assert len(signed_tool.promises()) == 8
+    before = signed_tool.lock_bytes()
+    signed_tool.machine.ok("lock", "--check")
+    signed_tool.machine.ok("uninstall", "alpha@1.0.0")
+    signed_tool.machine.ok("install", "--locked")
+    assert signed_tool.lock_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_signed_tool_is_installed_and_every_archive_is_locked_with_its_key(sig
 def test_an_unsigned_archive_is_installed_only_after_it_is_signed(sandbox, sums, spoil, message):
     signed = Signed(sandbox, sums=sums)
     spoil(signed)
-    error = signed.refused()
+    error = signed.install_error()
     assert message in error["message"]
     assert f"{signed.archive}.minisig" in error["message"]
     assert error["hint"].startswith("nothing was installed")
@@ -127,22 +127,22 @@ def test_a_replaced_archive_without_a_digest_is_detected_and_discarded(sandbox):
     sandbox.server.change(
         signed.archive, archive_builder.tar({"alpha/bin/alpha": archive_builder.program("evil", "1")})
     )
-    assert ": invalid signature\n" in signed.refused()["message"]
+    assert ": invalid signature\n" in signed.install_error()["message"]
     sandbox.server.change(signed.archive, good)
     sandbox.ok("install")
     assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
 
 
-def test_a_rejected_forced_installation_keeps_the_old_one(signed):
-    signed.machine.ok("install")
-    signed.machine.ok("cache", "clear")
-    signed.sign(STRANGER)
-    signed.refused("--force")
-    assert signed.machine.command(["alpha"]).out == "alpha 1.0.0\n"
+def test_a_rejected_forced_installation_keeps_the_old_one(signed_tool):
+    signed_tool.machine.ok("install")
+    signed_tool.machine.ok("cache", "clear")
+    signed_tool.sign(STRANGER)
+    signed_tool.install_error("--force")
+    assert signed_tool.machine.command(["alpha"]).out == "alpha 1.0.0\n"
 
 
-def test_the_cached_signature_is_verified_again_offline(signed):
-    machine = signed.machine
+def test_the_cached_signature_is_verified_again_offline(signed_tool):
+    machine = signed_tool.machine
     machine.ok("install")
     machine.ok("uninstall", "alpha@1.0.0")
     request_count = len(machine.server.requests)
@@ -153,7 +153,7 @@ def test_the_cached_signature_is_verified_again_offline(signed):
     (stored,) = (machine.home / "cache" / "downloads" / "signatures").iterdir()
     stored.write_bytes(b"damaged")
     machine.ok("uninstall", "alpha@1.0.0")
-    message = signed.refused("--offline", code="offline")["message"]
+    message = signed_tool.install_error("--offline", code="offline")["message"]
     assert message.startswith("offline: cannot fetch ")
     assert message.endswith(".minisig")
 
@@ -175,88 +175,90 @@ def test_the_cached_signature_is_verified_again_offline(signed):
     ids=["none", "none, locked", "none, forced", "none, dry run", "another key", "one more key"],
 )
 def test_a_manifest_with_weaker_signatures_than_the_lock_is_an_error_naming_both(
-    signed, signers, words, message
+    signed_tool, signers, words, message
 ):
-    signed.machine.ok("lock")
-    signed.declare(*signers)
-    request_count = signed.machine.server.paths.count(signed.archive)
-    error = signed.refused(*words, code="lockfile")
+    signed_tool.machine.ok("lock")
+    signed_tool.declare(*signers)
+    request_count = signed_tool.machine.server.paths.count(signed_tool.archive)
+    error = signed_tool.install_error(*words, code="lockfile")
     assert (
         f"alpha 1.0.0 for {HERE}: lock requires a minisign signature by {UPSTREAM.public}" in error["message"]
     )
     assert f"the manifest declares {message}" in error["message"]
-    assert signed.machine.server.paths.count(signed.archive) == request_count
-    result = signed.machine.run("lock")
+    assert signed_tool.machine.server.paths.count(signed_tool.archive) == request_count
+    result = signed_tool.machine.run("lock")
     assert (result.code, message in result.err.replace("\n", " ")) == (1, True), result
 
 
-def test_a_lock_of_another_kind_of_signature_is_an_error_naming_both(signed):
-    signed.machine.ok("lock")
-    lock = signed.machine.project / ".envmgr.lock"
+def test_a_lock_of_another_kind_of_signature_is_an_error_naming_both(signed_tool):
+    signed_tool.machine.ok("lock")
+    lock = signed_tool.machine.project / ".envmgr.lock"
     lock.write_text(lock.read_text().replace('"kind": "minisign"', '"kind": "sigstore"'))
-    message = signed.refused(code="lockfile")["message"]
+    message = signed_tool.install_error(code="lockfile")["message"]
     assert "lock requires a sigstore signature by" in message
     assert "the manifest declares a minisign signature by" in message
 
 
-def test_a_manifest_with_stronger_signatures_than_the_lock_is_verified(signed):
-    signed.declare()
-    signed.machine.ok("lock")
-    signed.declare(UPSTREAM)
-    signed.sign(STRANGER)
-    signed.refused()
-    signed.sign(UPSTREAM)
-    signed.machine.ok("install")
-    assert signed.machine.run("lock", "--check").code == 1
-    signed.machine.ok("lock")
-    assert signed.promises()[HERE] == {"kind": "minisign", "key": UPSTREAM.public}
+def test_a_manifest_with_stronger_signatures_than_the_lock_is_verified(signed_tool):
+    signed_tool.declare()
+    signed_tool.machine.ok("lock")
+    signed_tool.declare(UPSTREAM)
+    signed_tool.sign(STRANGER)
+    signed_tool.install_error()
+    signed_tool.sign(UPSTREAM)
+    signed_tool.machine.ok("install")
+    assert signed_tool.machine.run("lock", "--check").code == 1
+    signed_tool.machine.ok("lock")
+    assert signed_tool.promises()[HERE] == {"kind": "minisign", "key": UPSTREAM.public}
 
 
 @pytest.mark.parametrize("kind", ["openpgp", "sigstore"])
-def test_a_manifest_with_unverifiable_signatures_is_rejected(signed, kind):
-    signed.declare(UPSTREAM, kind=kind)
-    error = signed.refused(code="manifest")
+def test_a_manifest_with_unverifiable_signatures_is_rejected(signed_tool, kind):
+    signed_tool.declare(UPSTREAM, kind=kind)
+    error = signed_tool.install_error(code="manifest")
     assert f"unsupported signature kind {kind!r} (supported: minisign)" in error["message"]
-    assert signed.machine.run("plugin", "lint", "alpha").code == 1
+    assert signed_tool.machine.run("plugin", "lint", "alpha").code == 1
 
 
-def test_an_archive_at_an_explicit_url_requires_a_signature_beside_it(signed):
-    server = signed.machine.server
-    content, name = signed.archives[signed.archive], "alpha-mine.tar.gz"
+def test_an_archive_at_an_explicit_url_requires_a_signature_beside_it(signed_tool):
+    server = signed_tool.machine.server
+    content, name = signed_tool.archives[signed_tool.archive], "alpha-mine.tar.gz"
     server.add(f"/elsewhere/{name}", content)
     words = ("alpha", "1.0.0", f"{server.url}/elsewhere/{name}")
-    assert "minisign signature for" in signed.refused(*words)["message"]
+    assert "minisign signature for" in signed_tool.install_error(*words)["message"]
     server.add(f"/elsewhere/{name}.minisig", UPSTREAM.sign(content, name))
-    signed.machine.ok("install", *words)
-    assert signed.promises() == {HERE: {"kind": "minisign", "key": UPSTREAM.public}}
+    signed_tool.machine.ok("install", *words)
+    assert signed_tool.promises() == {HERE: {"kind": "minisign", "key": UPSTREAM.public}}
 
 
-def test_a_signature_template_applies_to_an_explicit_url(signed):
-    server = signed.machine.server
-    content = signed.archives[signed.archive]
-    signed.declare(UPSTREAM, url_template=f"{server.url}/signatures/{{version}}/{{file}}.minisig")
+def test_a_signature_template_applies_to_an_explicit_url(signed_tool):
+    server = signed_tool.machine.server
+    content = signed_tool.archives[signed_tool.archive]
+    signed_tool.declare(UPSTREAM, url_template=f"{server.url}/signatures/{{version}}/{{file}}.minisig")
     server.add("/elsewhere/mine.tar.gz", content)
     words = ("alpha", "1.0.0", f"{server.url}/elsewhere/mine.tar.gz")
-    assert "/signatures/1.0.0/mine.tar.gz.minisig" in signed.refused(*words)["message"]
+    assert "/signatures/1.0.0/mine.tar.gz.minisig" in signed_tool.install_error(*words)["message"]
     server.add("/signatures/1.0.0/mine.tar.gz.minisig", UPSTREAM.sign(content, "mine.tar.gz"))
-    signed.machine.ok("install", *words)
+    signed_tool.machine.ok("install", *words)
 
 
-def test_an_explicit_url_does_not_bypass_the_lock(signed):
-    signed.machine.ok("lock")
-    signed.declare()
-    words = ("alpha", "1.0.0", f"{signed.machine.server.url}{signed.archive}")
-    assert "the manifest declares no signature" in signed.refused(*words, code="lockfile")["message"]
-    assert signed.archive not in signed.machine.server.paths
-
-
-def test_a_delayed_signature_is_awaited(signed):
-    page = signed.machine.server.pages[f"{signed.archive}.minisig"]
-    signed.machine.server.add(
-        f"{signed.archive}.minisig", page.body.content, fault=faults.status(503, times=1)
+def test_an_explicit_url_does_not_bypass_the_lock(signed_tool):
+    signed_tool.machine.ok("lock")
+    signed_tool.declare()
+    words = ("alpha", "1.0.0", f"{signed_tool.machine.server.url}{signed_tool.archive}")
+    assert (
+        "the manifest declares no signature" in signed_tool.install_error(*words, code="lockfile")["message"]
     )
-    signed.machine.ok("install")
-    assert signed.machine.server.paths.count(f"{signed.archive}.minisig") == 2
+    assert signed_tool.archive not in signed_tool.machine.server.paths
+
+
+def test_a_delayed_signature_is_awaited(signed_tool):
+    page = signed_tool.machine.server.pages[f"{signed_tool.archive}.minisig"]
+    signed_tool.machine.server.add(
+        f"{signed_tool.archive}.minisig", page.body.content, fault=faults.status(503, times=1)
+    )
+    signed_tool.machine.ok("install")
+    assert signed_tool.machine.server.paths.count(f"{signed_tool.archive}.minisig") == 2
 
 
 def test_an_older_archive_under_a_newer_name_is_rejected(sandbox, server):

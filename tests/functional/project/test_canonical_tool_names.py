@@ -34,10 +34,10 @@ def test_external_versions_require_the_canonical_name(box):
     assert refusal(box, 1, "g", "system") in box.run("install").err
 
 
-@pytest.mark.parametrize("named", ["gamma", "g"])
-def test_use_writes_one_line_per_tool(box, named):
+@pytest.mark.parametrize("arguments", ["gamma", "g"])
+def test_use_writes_one_line_per_tool(box, arguments):
     box.write("g=1.0.0")
-    result = box.run("use", named, "2.0.0")
+    result = box.run("use", arguments, "2.0.0")
     assert (result.code, refusal(box, 1, "g", "1.0.0") in result.err) == (1, True)
     assert (box.project / ".envmgr").read_text() == "g=1.0.0\n"
     assert not (box.home / "installs").exists()

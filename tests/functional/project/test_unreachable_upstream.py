@@ -22,7 +22,7 @@ COMMANDS = {
 
 
 @pytest.fixture
-def installed(two_tools):
+def installed_tools(two_tools):
     """Return a machine with two installed tools, whose lists are cached."""
     two_tools.ok("install")
     return two_tools
@@ -47,10 +47,10 @@ def lines_without_times(text):
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_a_refused_connection_leaves_the_result_unchanged_and_is_reported_once(installed, name):
-    expected = run_and_restore(installed, COMMANDS[name])
-    installed.server.close()
-    result = installed.ok(*COMMANDS[name])
+def test_a_refused_connection_leaves_the_result_unchanged_and_is_reported_once(installed_tools, name):
+    expected = run_and_restore(installed_tools, COMMANDS[name])
+    installed_tools.server.close()
+    result = installed_tools.ok(*COMMANDS[name])
     assert lines_without_times(result.out) == lines_without_times(expected.out)
     (warning,) = warnings(result)
     assert warning.startswith("warning: cannot reach 127.0.0.1:")
@@ -58,71 +58,71 @@ def test_a_refused_connection_leaves_the_result_unchanged_and_is_reported_once(i
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_a_failing_server_is_queried_once_for_each_cached_list(installed, name):
-    run_and_restore(installed, COMMANDS[name])
-    installed.server.requests.clear()
-    for page in installed.server.pages.values():
+def test_a_failing_server_is_queried_once_for_each_cached_list(installed_tools, name):
+    run_and_restore(installed_tools, COMMANDS[name])
+    installed_tools.server.requests.clear()
+    for page in installed_tools.server.pages.values():
         page.faults[:] = [faults.status(503)]
-    result = installed.ok(*COMMANDS[name], env={"ENVMGR_HTTP_RETRIES": "4"})
-    paths = installed.server.paths
+    result = installed_tools.ok(*COMMANDS[name], env={"ENVMGR_HTTP_RETRIES": "4"})
+    paths = installed_tools.server.paths
     assert paths
     assert sorted(paths) == sorted(set(paths))
     assert len(warnings(result)) == 1
 
 
 @pytest.mark.parametrize("args", [["install"], ["use", "alpha", "^1.0"], ["current"]], ids=" ".join)
-def test_what_is_locked_and_installed_needs_no_request(installed, args):
-    installed.server.requests.clear()
-    installed.ok(*args)
-    assert installed.server.requests == []
+def test_what_is_locked_and_installed_needs_no_request(installed_tools, args):
+    installed_tools.server.requests.clear()
+    installed_tools.ok(*args)
+    assert installed_tools.server.requests == []
 
 
-def test_without_cached_data_a_refused_connection_is_an_error_at_once(installed):
-    installed.ok("cache", "clear")
-    installed.server.close()
-    result = installed.run("list", "--remote", "alpha", env={"ENVMGR_HTTP_RETRIES": "4"})
+def test_without_cached_data_a_refused_connection_is_an_error_at_once(installed_tools):
+    installed_tools.ok("cache", "clear")
+    installed_tools.server.close()
+    result = installed_tools.run("list", "--remote", "alpha", env={"ENVMGR_HTTP_RETRIES": "4"})
     assert result.code == 1
     assert "cannot reach 127.0.0.1:" in result.err
     assert "retrying" not in result.err
 
 
 class TestUse:
-    def test_an_installed_version_needs_no_list(self, installed):
-        installed.ok("cache", "clear")
-        installed.server.close()
-        (installed.project / ".envmgr.lock").unlink()
-        installed.write()
-        result = installed.ok("use", "alpha", "^1.0")
+    def test_an_installed_version_needs_no_list(self, installed_tools):
+        installed_tools.ok("cache", "clear")
+        installed_tools.server.close()
+        (installed_tools.project / ".envmgr.lock").unlink()
+        installed_tools.write()
+        result = installed_tools.ok("use", "alpha", "^1.0")
         assert "using the installed alpha 1.1.0, locked for" in result.err
-        assert (installed.project / ".envmgr").read_text() == "alpha=^1.0\n"
-        assert installed.command(["alpha"]).out == "alpha 1.1.0\n"
-        assert "alpha 1.1.0 (locked)" in installed.ok("why", "alpha").out
+        assert (installed_tools.project / ".envmgr").read_text() == "alpha=^1.0\n"
+        assert installed_tools.command(["alpha"]).out == "alpha 1.1.0\n"
+        assert "alpha 1.1.0 (locked)" in installed_tools.ok("why", "alpha").out
 
-    def test_a_version_that_is_not_installed_is_still_an_error(self, installed):
-        installed.ok("cache", "clear")
-        installed.server.close()
-        result = installed.run("use", "alpha", "2.0.0")
+    def test_a_version_that_is_not_installed_is_still_an_error(self, installed_tools):
+        installed_tools.ok("cache", "clear")
+        installed_tools.server.close()
+        result = installed_tools.run("use", "alpha", "2.0.0")
         assert result.code == 1
         assert "cannot reach 127.0.0.1:" in result.err
 
 
 class TestDoctor:
-    def test_cached_lists_are_a_finding_and_not_reported_twice(self, installed):
-        installed.server.close()
-        result = installed.ok("doctor", "--json", env={"ENVMGR_HTTP_RETRIES": "4"})
+    def test_cached_lists_are_a_finding_and_not_reported_twice(self, installed_tools):
+        installed_tools.server.close()
+        result = installed_tools.ok("doctor", "--json", env={"ENVMGR_HTTP_RETRIES": "4"})
         (finding,) = [finding for finding in result.json["findings"] if finding["check"] == "network"]
         assert finding["state"] == "warning"
         assert "using cached data, less than a minute old" in finding["message"]
-        plain = installed.ok("doctor", env={"ENVMGR_HTTP_RETRIES": "4"})
+        plain = installed_tools.ok("doctor", env={"ENVMGR_HTTP_RETRIES": "4"})
         assert ("retrying" in plain.err, "cached data" in plain.err) == (False, False)
         assert plain.out.count("using cached data") == 1
 
-    def test_lists_that_are_not_cached_are_requested_once(self, installed):
-        installed.ok("cache", "clear")
-        installed.server.requests.clear()
-        for page in installed.server.pages.values():
+    def test_lists_that_are_not_cached_are_requested_once(self, installed_tools):
+        installed_tools.ok("cache", "clear")
+        installed_tools.server.requests.clear()
+        for page in installed_tools.server.pages.values():
             page.faults[:] = [faults.status(503)]
-        result = installed.ok("doctor", env={"ENVMGR_HTTP_RETRIES": "4"})
-        assert sorted(installed.server.paths) == ["/alpha/index.json", "/beta/index.json"]
+        result = installed_tools.ok("doctor", env={"ENVMGR_HTTP_RETRIES": "4"})
+        assert sorted(installed_tools.server.paths) == ["/alpha/index.json", "/beta/index.json"]
         assert result.out.count("! network: ") == 2
         assert "retrying" not in result.err

@@ -10,7 +10,7 @@ from support.machine.sandbox import PLATFORMS
 
 
 @pytest.fixture
-def undigested(sandbox):
+def tool_without_digests(sandbox):
     """Return a machine with a tool whose upstream publishes no digests."""
     sandbox.publish("alpha", ("1.0.0", "1.2.0"), sums=False)
     return sandbox
@@ -26,59 +26,59 @@ def url_of(sandbox, version: str, name: str = "alpha") -> str:
     return f"{sandbox.server.url}/{name}/{version}/{name}-{version}-linux-x64.tar.gz"
 
 
-def here(sandbox, version: str, tool: str = "alpha") -> dict:
+def locked_artifact(sandbox, version: str, tool: str = "alpha") -> dict:
     return sandbox.lock["tools"][tool][version]["artifacts"]["linux-x64"]
 
 
-def test_use_records_the_learned_digest(undigested):
-    undigested.ok("use", "alpha", "1.2.0")
-    assert here(undigested, "1.2.0")["sha256"]
-    before = (undigested.project / ".envmgr.lock").read_bytes()
-    undigested.ok("install")
-    assert (undigested.project / ".envmgr.lock").read_bytes() == before
+def test_use_records_the_learned_digest(tool_without_digests):
+    tool_without_digests.ok("use", "alpha", "1.2.0")
+    assert locked_artifact(tool_without_digests, "1.2.0")["sha256"]
+    before = (tool_without_digests.project / ".envmgr.lock").read_bytes()
+    tool_without_digests.ok("install")
+    assert (tool_without_digests.project / ".envmgr.lock").read_bytes() == before
 
 
-@pytest.mark.parametrize("written", ["alpha=1.0.0, 1.2.0", "alpha=1.2.0, 1.0.0"])
-@pytest.mark.parametrize("wanted", ["1.0.0", "1.2.0"])
-def test_use_pins_the_named_version(undigested, written, wanted):
-    undigested.write(written)
-    undigested.ok("install")
-    undigested.ok("use", "alpha", wanted, "--pin")
-    assert (undigested.project / ".envmgr").read_text() == f"alpha={wanted}\n"
+@pytest.mark.parametrize("spec", ["alpha=1.0.0, 1.2.0", "alpha=1.2.0, 1.0.0"])
+@pytest.mark.parametrize("expected", ["1.0.0", "1.2.0"])
+def test_use_pins_the_named_version(tool_without_digests, spec, expected):
+    tool_without_digests.write(spec)
+    tool_without_digests.ok("install")
+    tool_without_digests.ok("use", "alpha", expected, "--pin")
+    assert (tool_without_digests.project / ".envmgr").read_text() == f"alpha={expected}\n"
 
 
-def test_a_locked_install_writes_no_lock_and_installs_nothing_without_a_digest(undigested):
-    undigested.write("alpha=1.0.0")
-    undigested.ok("lock")
-    before = (undigested.project / ".envmgr.lock").read_bytes()
-    result = undigested.run("install", "--locked")
+def test_a_locked_install_writes_no_lock_and_installs_nothing_without_a_digest(tool_without_digests):
+    tool_without_digests.write("alpha=1.0.0")
+    tool_without_digests.ok("lock")
+    before = (tool_without_digests.project / ".envmgr.lock").read_bytes()
+    result = tool_without_digests.run("install", "--locked")
     assert result.code == 1
     assert "has no digest of alpha 1.0.0 for linux-x64" in result.err
-    assert (undigested.project / ".envmgr.lock").read_bytes() == before
-    assert not (undigested.home / "installs").exists()
+    assert (tool_without_digests.project / ".envmgr.lock").read_bytes() == before
+    assert not (tool_without_digests.home / "installs").exists()
 
 
-def test_a_changed_archive_at_a_locked_url_is_rejected_before_unpacking(undigested):
-    undigested.write("alpha=1.0.0")
-    undigested.ok("install")
-    undigested.ok("uninstall", "alpha@1.0.0")
-    undigested.ok("cache", "clear")
-    undigested.publish("alpha", ("1.0.0", "1.2.0"), sums=False, ballast=1)
-    result = undigested.run("install", "alpha", "1.0.0", url_of(undigested, "1.0.0"))
+def test_a_changed_archive_at_a_locked_url_is_rejected_before_unpacking(tool_without_digests):
+    tool_without_digests.write("alpha=1.0.0")
+    tool_without_digests.ok("install")
+    tool_without_digests.ok("uninstall", "alpha@1.0.0")
+    tool_without_digests.ok("cache", "clear")
+    tool_without_digests.publish("alpha", ("1.0.0", "1.2.0"), sums=False, ballast=1)
+    result = tool_without_digests.run("install", "alpha", "1.0.0", url_of(tool_without_digests, "1.0.0"))
     assert result.code == 1
-    assert not (undigested.home / "installs" / "alpha" / "1.0.0").exists()
+    assert not (tool_without_digests.home / "installs" / "alpha" / "1.0.0").exists()
 
 
-def test_an_installation_from_another_url_does_not_change_the_lock(undigested):
-    undigested.ok("install", "alpha", "1.0.0", elsewhere(undigested, "1.2.0"))
-    undigested.write("alpha=1.0.0")
-    result = undigested.run("install")
+def test_an_installation_from_another_url_does_not_change_the_lock(tool_without_digests):
+    tool_without_digests.ok("install", "alpha", "1.0.0", elsewhere(tool_without_digests, "1.2.0"))
+    tool_without_digests.write("alpha=1.0.0")
+    result = tool_without_digests.run("install")
     assert result.code == 1
     assert "is already installed from" in result.err
     assert "--force" in result.err
-    assert not (undigested.project / ".envmgr.lock").exists()
-    undigested.ok("install", "--force")
-    assert undigested.command(["alpha"]).out == "alpha 1.0.0\n"
+    assert not (tool_without_digests.project / ".envmgr.lock").exists()
+    tool_without_digests.ok("install", "--force")
+    assert tool_without_digests.command(["alpha"]).out == "alpha 1.0.0\n"
 
 
 def test_an_installation_must_match_the_lock(sandbox):
@@ -102,10 +102,10 @@ def test_an_archive_chosen_by_url_stays_locked(sandbox):
     elsewhere = sandbox.server.add("/elsewhere/alpha-1.0.0.tar.gz", page.body)
     sandbox.write("alpha=1.0.0")
     sandbox.ok("install", "alpha", "1.0.0", elsewhere)
-    entry = here(sandbox, "1.0.0")
+    entry = locked_artifact(sandbox, "1.0.0")
     assert entry["url"] == elsewhere
     sandbox.ok("lock", "--platform", "linux-arm64")
-    assert here(sandbox, "1.0.0") == entry
+    assert locked_artifact(sandbox, "1.0.0") == entry
     sandbox.ok("lock", "--check")
 
 
@@ -113,7 +113,7 @@ def test_an_unlisted_version_can_be_used_after_installation_by_url(sandbox):
     sandbox.publish("alpha", ("1.0.0",))
     sandbox.ok("install", "alpha", "3.0.0", elsewhere(sandbox, "1.0.0"))
     sandbox.ok("use", "alpha", "3.0.0")
-    assert set(here(sandbox, "3.0.0")) == {"url", "sha256", "size"}
+    assert set(locked_artifact(sandbox, "3.0.0")) == {"url", "sha256", "size"}
     assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
     sandbox.ok("lock", "--check")
 

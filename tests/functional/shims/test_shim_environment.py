@@ -58,16 +58,16 @@ ALL_SHELLS = {
 
 def toolbox(tmp_path, root="root"):
     """Return a root whose Python is started by a recorder that is not a shell."""
-    made = Toolbox(tmp_path, root)
-    recorder = f"open({str(made.log)!r}, 'a').write('slow\\n')"
+    new_toolbox = Toolbox(tmp_path, root)
+    recorder = f"open({str(new_toolbox.log)!r}, 'a').write('slow\\n')"
     program(
         tmp_path / "python",
         f"#!{sys.executable} -IS\nimport os, sys\n{recorder}\nos.execv({sys.executable!r}, sys.argv)\n",
     )
-    made.install("nodejs", "20.1.0", {"node": DUMP})
-    made.request("nodejs=20.1.0\n")
-    made.reshim()
-    return made
+    new_toolbox.install("nodejs", "20.1.0", {"node": DUMP})
+    new_toolbox.request("nodejs=20.1.0\n")
+    new_toolbox.reshim()
+    return new_toolbox
 
 
 @pytest.fixture

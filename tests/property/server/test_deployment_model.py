@@ -133,12 +133,12 @@ class Model:
                     break
                 before = earlier.under
 
-    def end(self, chosen):
+    def end(self, index):
         for deployment in self.all.values():
-            if chosen(deployment) and deployment.status in BUSY:
+            if index(deployment) and deployment.status in BUSY:
                 deployment.history.append("cancelled")
         for deployment in self.all.values():
-            if chosen(deployment) and deployment.status == "successful":
+            if index(deployment) and deployment.status == "successful":
                 deployment.history.append("superseded")
 
 

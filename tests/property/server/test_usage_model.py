@@ -79,7 +79,7 @@ def expected(history, deleted, spec):
     return lists
 
 
-async def listed(versions, spec_text, limit):
+async def list_all_pages(versions, spec_text, limit):
     """Read every page; return each list, and fail on duplicates or differing counts."""
     lists, cursor = {"matches": [], "unknown": [], "without_lock": []}, None
     while True:
@@ -121,7 +121,7 @@ def test_usage_reflects_the_newest_events(drawn, deletion, spec, limit):
                 data = app_data(app_id, APPS[app_id - 1], "2027-01-01T00:00:00Z")
                 coming.insert(position % (len(coming) + 1), event("AppDeleted", 9, data, source="app"))
             await deliver(parts, *coming)
-            return await listed(versions, spec, limit)
+            return await list_all_pages(versions, spec, limit)
 
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "version.db").write_bytes(migrated())

@@ -36,7 +36,7 @@ def deploy(wire, version, environment):
         ask(wire, "POST", f"/deployments/{deployment['id']}/statuses", {"status": status}, 201)
 
 
-def until(look, expected):
+def wait_until(look, expected):
     """Query until the events have arrived."""
     end = time.monotonic() + PATIENCE
     while (seen := look()) != expected and time.monotonic() < end:
@@ -67,23 +67,23 @@ def test_usage_follows_deployments_updates_renames_and_deletions(wire):
         (third, []),
     ):
         deploy(wire, version, environment)
-        until(uses, expected)
+        wait_until(uses, expected)
     assert ask(wire, "DELETE", f"/versions/{third['id']}", status=409)["type"] == "/problems/version-in-use"
     deploy(wire, push(wire, name, "1.3", f"{tool}@1.3.0"), environment)
     ask(wire, "PATCH", f"/apps/{name}", {"name": f"{name}-new"})
-    until(uses, [(f"{name}-new", "1.3", "1.3.0")])
+    wait_until(uses, [(f"{name}-new", "1.3", "1.3.0")])
     ask(wire, "DELETE", f"/apps/{name}-new", status=409)
     ask(wire, "DELETE", f"/apps/{name}-new?force=true", status=204)
-    until(uses, [])
-    until(lambda: wire.ask("GET", f"/versions/{first['id']}").status, 404)
+    wait_until(uses, [])
+    wait_until(lambda: wire.ask("GET", f"/versions/{first['id']}").status, 404)
 
 
 def test_a_version_without_a_lock_is_reported_wherever_it_is_deployed(wire):
     name, environment = f"bare-{uuid.uuid4().hex[:8]}", f"env-{uuid.uuid4().hex[:8]}"
-    made = ask(wire, "POST", "/apps", {"name": name, "version": "1.0"}, 201)
-    deploy(wire, made["version"], environment)
+    created_app = ask(wire, "POST", "/apps", {"name": name, "version": "1.0"}, 201)
+    deploy(wire, created_app["version"], environment)
     usage = f"/tools/nodejs/usage?range=%3C20.11.1&environment={environment}"
-    until(lambda: [use["app"] for use in ask(wire, "GET", usage)["without_lock"]], [name])
+    wait_until(lambda: [use["app"] for use in ask(wire, "GET", usage)["without_lock"]], [name])
 
 
 def test_usage_includes_every_acknowledged_deployment(wire):

@@ -25,7 +25,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 # Lists.
 
 
-def listed(wire: Wire, target: str, limit: int, between) -> list:
+def list_all_pages(wire: Wire, target: str, limit: int, between) -> list:
     """Read a list by its links, and call a function after each page."""
     target, items, pages = f"{target}{'&' if '?' in target else '?'}limit={limit}", [], 0
     while target:
@@ -46,7 +46,7 @@ def listed(wire: Wire, target: str, limit: int, between) -> list:
 def test_pages_list_each_item_once_despite_concurrent_changes(wire, sort):
     of = app(wire)
     there = [version(wire, of, f"1.{n}.0")["id"] for n in range(7)]
-    result = listed(
+    result = list_all_pages(
         wire,
         f"/apps/{of['name']}/versions" + (f"?sort={sort}" if sort else ""),
         2,
@@ -201,21 +201,21 @@ def test_a_new_version_is_deployed_by_a_matching_rule(wire):
 # Everything.
 
 
-def moments(value) -> list[str]:
+def times_in(value) -> list[str]:
     """Return every time in a document."""
     if isinstance(value, list):
-        return [moment for item in value for moment in moments(item)]
+        return [moment for item in value for moment in times_in(item)]
     if not isinstance(value, dict):
         return []
     own = [inner for name, inner in value.items() if name.endswith("_at") and inner is not None]
-    return own + [moment for inner in value.values() for moment in moments(inner)]
+    return own + [moment for inner in value.values() for moment in times_in(inner)]
 
 
 def test_times_are_in_rfc_3339_and_utc(wire):
     deployment(wire, unique_name("env"))
     created_resource(wire.ask("POST", "/auth/keys", {"name": "a key", "scopes": ["apps:read"]}))
     for target in ("/apps", "/versions", "/deployments", "/environments", "/users", "/auth/keys", "/matrix"):
-        result = moments(wire.ask("GET", target).json)
+        result = times_in(wire.ask("GET", target).json)
         assert result, target
         assert all(MOMENT.fullmatch(moment) for moment in result), target
 

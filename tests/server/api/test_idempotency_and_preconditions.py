@@ -219,7 +219,7 @@ def test_a_lock_has_an_etag_and_supports_not_modified(wire):
 
 
 @pytest.fixture(scope="module")
-def strict(tmp_path_factory):
+def strict_server(tmp_path_factory):
     """Yield a server that requires a precondition for every write."""
     daemon = Daemon(tmp_path_factory.mktemp("strict"), "--require-if-match")
     try:
@@ -228,8 +228,8 @@ def strict(tmp_path_factory):
         daemon.end()
 
 
-def test_a_strict_server_rejects_changes_without_a_precondition(strict):
-    with strict.wire(strict.login()["access_token"]) as wire:
+def test_a_strict_server_rejects_changes_without_a_precondition(strict_server):
+    with strict_server.wire(strict_server.login()["access_token"]) as wire:
         new = app(wire)
         for method, body in (("PUT", {"name": new["name"]}), ("PATCH", {}), ("DELETE", None)):
             refused = wire.ask(method, f"/apps/{new['id']}", body)

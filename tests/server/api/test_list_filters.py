@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from support.http.raw_client import Wire
 
 
-def listed(wire: Wire, target: str) -> list[dict]:
+def list_items(wire: Wire, target: str) -> list[dict]:
     """Return the items of a list."""
     reply = wire.ask("GET", target)
     assert reply.status == 200, reply.text
@@ -24,7 +24,7 @@ def test_deployments_are_listed_by_the_id_and_by_the_name_of_their_app(wire):
     going = deployment(wire, unique_name("env"))
     deployment(wire, unique_name("env"))
     for ref in (going["app"], going["app_id"]):
-        assert listed(wire, f"/deployments?app={ref}") == [going]
+        assert list_items(wire, f"/deployments?app={ref}") == [going]
 
 
 @pytest.mark.parametrize("of", ["versions", "deployments"])
@@ -40,18 +40,18 @@ def test_versions_are_listed_by_tag_and_by_ref(wire):
     created_resource(wire.ask("PUT", f"/apps/{of['id']}/versions/2.0.0", {"ref": "refs/heads/main"}))
     own, main = f"/apps/{of['id']}/versions?", "ref=refs/heads/main"
     for target in (f"{own}tag=2.0.0", own + main, f"/versions?app={of['id']}&{main}"):
-        assert [item["tag"] for item in listed(wire, target)] == ["2.0.0"], target
-    assert listed(wire, f"{own}ref=main") == []
+        assert [item["tag"] for item in list_items(wire, target)] == ["2.0.0"], target
+    assert list_items(wire, f"{own}ref=main") == []
 
 
 def test_environments_are_listed_by_name_and_bindings_by_issuer(wire):
     name = created_resource(wire.ask("POST", "/environments", {"name": unique_name("env")}))["name"]
-    assert [item["name"] for item in listed(wire, f"/environments?name={name}")] == [name]
-    assert listed(wire, "/environments?name=moon") == []
+    assert [item["name"] for item in list_items(wire, f"/environments?name={name}")] == [name]
+    assert list_items(wire, "/environments?name=moon") == []
     issuer = f"https://{unique_name('ci')}.example"
     bound = created_resource(wire.ask("POST", "/auth/bindings", {**BINDING, "issuer": issuer}))
     created_resource(wire.ask("POST", "/auth/bindings", BINDING))
-    assert listed(wire, f"/auth/bindings?issuer={issuer}") == [bound]
+    assert list_items(wire, f"/auth/bindings?issuer={issuer}") == [bound]
 
 
 def test_an_invalid_sort_field_is_rejected_with_the_valid_ones(wire):

@@ -35,7 +35,7 @@ enabled = false
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory):
+def own_server(tmp_path_factory):
     """Yield a server of its own, with the resources in the examples of the document."""
     daemon = Daemon(tmp_path_factory.mktemp("contract"))
     try:
@@ -61,8 +61,8 @@ def fill(wire):
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS)
-def test_responses_conform_to_the_openapi_document(own, tmp_path):
-    daemon, token = own
+def test_responses_conform_to_the_openapi_document(own_server, tmp_path):
+    daemon, token = own_server
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
     command = [sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"]

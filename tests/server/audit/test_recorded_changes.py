@@ -19,7 +19,7 @@ PATIENCE = 5.0
 
 
 @pytest.fixture
-def own(tmp_path):
+def own_server(tmp_path):
     """Yield a server that this test may stop."""
     daemon = Daemon(tmp_path)
     yield daemon.start()
@@ -73,9 +73,9 @@ def follow(answer, seen):
                 return
 
 
-def test_changes_are_in_the_log_at_once(own):
+def test_changes_are_in_the_log_at_once(own_server):
     made, seen = {}, {}
-    with client_of(own) as client, client_of(own) as follower:
+    with client_of(own_server) as client, client_of(own_server) as follower:
         with follower.stream("GET", "/audit/events", headers={"accept": "text/event-stream"}) as answer:
             assert answer.status_code == 200
             following = threading.Thread(target=follow, args=(answer, seen))
@@ -90,34 +90,34 @@ def test_changes_are_in_the_log_at_once(own):
         assert wrong_with(client) == []
 
 
-def test_a_stopping_server_ends_streams_and_signs_the_end_of_the_log(own):
-    with client_of(own) as client:
+def test_a_stopping_server_ends_streams_and_signs_the_end_of_the_log(own_server):
+    with client_of(own_server) as client:
         create(client, "shop")
         ended = threading.Event()
-        with client_of(own) as follower:
+        with client_of(own_server) as follower:
             headers = {"accept": "text/event-stream", "last-event-id": "0"}
             with follower.stream("GET", "/audit/events", headers=headers) as answer:
                 reading = threading.Thread(target=lambda: (list(answer.iter_lines()), ended.set()))
                 reading.start()
                 started = time.monotonic()
-                assert own.stop() == 0
+                assert own_server.stop() == 0
                 assert time.monotonic() - started < 10
                 reading.join(10)
         assert ended.is_set()
-    own.start()
-    with client_of(own) as client:
+    own_server.start()
+    with client_of(own_server) as client:
         (signed, *_) = client.get("/audit/checkpoints").json()
         (created,) = client.get("/audits?event_type=AppCreated").json()
         assert signed["seq"] >= created["seq"]
         assert wrong_with(client) == []
 
 
-def test_the_log_continues_after_a_kill(own):
-    with client_of(own) as client:
+def test_the_log_continues_after_a_kill(own_server):
+    with client_of(own_server) as client:
         create(client, "before")
-    own.kill()
-    own.start()
-    with client_of(own) as client:
+    own_server.kill()
+    own_server.start()
+    with client_of(own_server) as client:
         create(client, "after")
         deadline = time.monotonic() + PATIENCE
         while len(created := client.get("/audits?event_type=AppCreated").json()) < 2:
@@ -128,11 +128,11 @@ def test_the_log_continues_after_a_kill(own):
         assert wrong_with(client) == []
 
 
-def test_a_stream_ends_with_its_credential(own):
-    with client_of(own) as client:
+def test_a_stream_ends_with_its_credential(own_server):
+    with client_of(own_server) as client:
         person = {"username": "ada", "password": "a password of good length", "role": "viewer"}
         user = client.post("/users", json=person).json()["id"]
-        token = own.login("ada", person["password"])["access_token"]
+        token = own_server.login("ada", person["password"])["access_token"]
         request_headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
         with client.stream("GET", "/audit/events", headers=request_headers) as answer:
             lines = answer.iter_lines()

@@ -97,9 +97,9 @@ def test_a_lock_of_maximum_size_causes_no_internal_error(wire):
 # Bodies that cannot be read.
 
 
-def test_a_body_of_any_depth_is_rejected(daemon, admin, bodied):
-    assert len(bodied) > 15
-    for method, target, fields in bodied:
+def test_a_body_of_any_depth_is_rejected(daemon, admin, operations_with_body):
+    assert len(operations_with_body) > 15
+    for method, target, fields in operations_with_body:
         for deep in (ARRAYS, OBJECTS, NEVER_CLOSED):
             bodies = [deep, b'{"unknown": ' + deep + b"}"]
             bodies += [

@@ -121,8 +121,8 @@ def test_only_sortable_fields_are_accepted_as_sort_order(daemon, wire):
         check_refused(daemon, wire.ask("POST", "/environments", body), {400})
 
 
-def test_an_unknown_field_is_an_error_with_a_pointer(wire, bodied):
-    for method, target, fields in bodied:
+def test_an_unknown_field_is_an_error_with_a_pointer(wire, operations_with_body):
+    for method, target, fields in operations_with_body:
         if not fields:
             continue
         reply = wire.ask(method, target, {"unknown_field": 1})

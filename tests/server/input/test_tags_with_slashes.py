@@ -73,12 +73,12 @@ def test_paths_that_end_in_lock_are_not_versions(daemon, wire, app):
     check_refused(daemon, wire.ask("POST", f"/apps/{app}/versions", {"tag": "a/lock"}), {400})
 
 
-def test_a_caller_without_write_scope_cannot_write_tags_with_slashes(people, ruling):
+def test_a_caller_without_write_scope_cannot_write_tags_with_slashes(accounts, admin_wire):
     name = unique_name()
-    ruling.ask("POST", "/apps", {"name": name})
+    admin_wire.ask("POST", "/apps", {"name": name})
     scopes = ["versions:read"]
-    key = ruling.ask("POST", "/auth/keys", {"name": name, "app": name, "scopes": scopes}).json["key"]
-    with people.daemon.wire(key) as wire, people.daemon.wire() as anonymous:
+    key = admin_wire.ask("POST", "/auth/keys", {"name": name, "app": name, "scopes": scopes}).json["key"]
+    with accounts.daemon.wire(key) as wire, accounts.daemon.wire() as anonymous:
         assert wire.ask("PUT", f"/apps/{name}/versions/a/b", {}).status == 403
         assert wire.ask("GET", f"/apps/{name}/versions/a/b").status == 404
         assert anonymous.ask("GET", f"/apps/{name}/versions/a%2Fb").status == 401

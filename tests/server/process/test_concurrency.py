@@ -22,7 +22,7 @@ ROUNDS = 8
 CLIENTS, INCREMENTS = 8, 6
 
 
-def together(daemon, token, requests, headers=None):
+def send_concurrently(daemon, token, requests, headers=None):
     """Send requests concurrently, each over its own connection; return the responses in order."""
     barrier = threading.Barrier(len(requests), timeout=20)
     replies = [None] * len(requests)
@@ -125,7 +125,9 @@ def test_of_concurrent_updates_with_the_same_etag_one_succeeds(daemon, admin, wi
         target, field = make(wire)
         changes = [{field: n + 1 if kind == "environment" else str(n + 1)} for n in range(AT_ONCE)]
         requests = [("PATCH", target, body) for body in changes]
-        replies = together(daemon, admin, requests, {"If-Match": wire.ask("GET", target).header("etag")})
+        replies = send_concurrently(
+            daemon, admin, requests, {"If-Match": wire.ask("GET", target).header("etag")}
+        )
         assert statuses(replies) == {200: 1, 412: AT_ONCE - 1}
         stored = next(reply.json[field] for reply in replies if reply.status == 200)
         assert wire.ask("GET", target).json[field] == stored
@@ -144,21 +146,21 @@ def test_of_concurrent_creations_one_succeeds(daemon, admin, wire, target, body)
     app = new_app(wire)
     for _ in range(ROUNDS if target != "/users" else 1):
         same = body(unique_name("same"), app)
-        replies = together(daemon, admin, [("POST", target, same)] * AT_ONCE)
+        replies = send_concurrently(daemon, admin, [("POST", target, same)] * AT_ONCE)
         assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
 
 
 def test_of_concurrent_renames_to_one_name_one_succeeds(daemon, admin, wire):
     apps = [new_app(wire) for _ in range(AT_ONCE)]
     wanted = {"name": unique_name("wanted")}
-    replies = together(daemon, admin, [("PATCH", f"/apps/{app['id']}", wanted) for app in apps])
+    replies = send_concurrently(daemon, admin, [("PATCH", f"/apps/{app['id']}", wanted) for app in apps])
     assert statuses(replies) == {200: 1, 409: AT_ONCE - 1}
 
 
 def test_concurrent_requests_with_one_idempotency_key_have_one_effect(daemon, admin, wire):
     for _ in range(ROUNDS):
         body, key = {"name": unique_name("app")}, {"Idempotency-Key": f'"{uuid.uuid4()}"'}
-        replies = together(daemon, admin, [("POST", "/apps", body)] * AT_ONCE, key)
+        replies = send_concurrently(daemon, admin, [("POST", "/apps", body)] * AT_ONCE, key)
         made = [reply for reply in replies if reply.status == 201]
         assert [reply.header("idempotent-replayed") for reply in made].count(None) == 1
         assert len({reply.body for reply in made}) == 1
@@ -173,7 +175,7 @@ def test_concurrent_identical_pushes_create_one_version(daemon, admin, wire):
     app = new_app(wire)
     for _ in range(ROUNDS):
         target, push = f"/apps/{app['name']}/versions/{unique_name('v')}", {"toolchain": {"lock": lock()}}
-        replies = together(daemon, admin, [("PUT", target, push)] * AT_ONCE)
+        replies = send_concurrently(daemon, admin, [("PUT", target, push)] * AT_ONCE)
         assert statuses(replies) == {201: 1, 200: AT_ONCE - 1}
         assert len({reply.json["id"] for reply in replies}) == 1
 
@@ -183,7 +185,7 @@ def test_of_different_pushes_of_one_tag_the_first_is_preserved(daemon, admin, wi
     for _ in range(ROUNDS):
         target = f"/apps/{app['name']}/versions/{unique_name('v')}"
         pushes = [{"commit": f"{number:040x}"} for number in range(AT_ONCE)]
-        replies = together(daemon, admin, [("PUT", target, push) for push in pushes])
+        replies = send_concurrently(daemon, admin, [("PUT", target, push) for push in pushes])
         assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
         made = next(reply.json for reply in replies if reply.status == 201)
         assert {reply.json["existing_digest"] for reply in replies if reply.status == 409} == {made["digest"]}
@@ -199,7 +201,7 @@ def test_one_deployment_of_an_app_is_active_in_an_environment(daemon, admin, wir
             ("POST", "/deployments", {"version_id": version["id"], "environment": environment})
             for version in versions
         ]
-        replies = together(daemon, admin, requests)
+        replies = send_concurrently(daemon, admin, requests)
         assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
         made = next(reply.json for reply in replies if reply.status == 201)
         assert {reply.json["active_deployment"] for reply in replies if reply.status == 409} == {
@@ -214,7 +216,7 @@ def test_concurrent_final_statuses_leave_one(daemon, admin, wire):
         made = wire.ask("POST", "/deployments", body).json
         target = f"/deployments/{made['id']}/statuses"
         for steps in (["in_progress"] * AT_ONCE, ["successful", "failed", "cancelled"] * (AT_ONCE // 3)):
-            replies = together(daemon, admin, [("POST", target, {"status": step}) for step in steps])
+            replies = send_concurrently(daemon, admin, [("POST", target, {"status": step}) for step in steps])
             assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
         history = list(pages(wire, f"{target}?limit=200"))
         assert len(history) == 3
@@ -225,7 +227,7 @@ def test_deleting_an_app_deletes_its_versions_and_placements(daemon, admin, wire
     for app in apps:
         pushes = [("PUT", f"/apps/{app['id']}/versions/v{number}", {}) for number in range(AT_ONCE)]
         pushes.insert(AT_ONCE // 2, ("DELETE", f"/apps/{app['id']}"))
-        replies = together(daemon, admin, pushes)
+        replies = send_concurrently(daemon, admin, pushes)
         assert replies[AT_ONCE // 2].status == 204
         assert set(statuses(replies)) <= {204, 201, 404}
     daemon.settle(admin)
@@ -233,7 +235,7 @@ def test_deleting_an_app_deletes_its_versions_and_placements(daemon, admin, wire
         assert list(pages(wire, f"/versions?app_id={app['id']}")) == []
 
 
-def deletable(wire, kind):
+def new_deletable(wire, kind):
     """Create an app with a version; return the URL of either, and the version."""
     app = new_app(wire)
     version = new_version(wire, app)
@@ -252,11 +254,11 @@ def deploying(version, number=AT_ONCE - 1):
 def test_a_deletion_and_concurrent_deployments_exclude_each_other(daemon, admin, wire, kind, number):
     deleted = []
     for attempt in range(ROUNDS * 2):
-        target, version = deletable(wire, kind)
+        target, version = new_deletable(wire, kind)
         requests = deploying(version, number)
         place = attempt % len([*requests, target])
         requests.insert(place, ("DELETE", target))
-        replies = together(daemon, admin, requests)
+        replies = send_concurrently(daemon, admin, requests)
         deletion = replies.pop(place)
         if deletion.status == 204:
             deleted.append(version["id"])
@@ -274,10 +276,10 @@ def test_a_deletion_and_concurrent_deployments_exclude_each_other(daemon, admin,
 def test_deployments_during_a_forced_deletion_are_earlier_and_end(daemon, admin, wire):
     made = []
     for attempt in range(ROUNDS):
-        target, version = deletable(wire, "app")
+        target, version = new_deletable(wire, "app")
         requests = deploying(version)
         requests.insert(attempt, ("DELETE", f"{target}?force=true"))
-        replies = together(daemon, admin, requests)
+        replies = send_concurrently(daemon, admin, requests)
         assert replies.pop(attempt).status == 204
         assert set(statuses(replies)) <= {201, 404, 409}
         assert wire.ask(*deploying(version)[0]).status in {404, 409}
@@ -295,14 +297,14 @@ def milliseconds(moment):
 
 @pytest.mark.parametrize("kind", ["app", "version"])
 def test_a_deletion_rejected_by_etag_allows_deployments_again(daemon, admin, wire, kind):
-    target, version = deletable(wire, kind)
+    target, version = new_deletable(wire, kind)
     requests = [("DELETE", target)] * AT_ONCE
-    assert statuses(together(daemon, admin, requests, {"If-Match": '"1.99"'})) == {412: AT_ONCE}
+    assert statuses(send_concurrently(daemon, admin, requests, {"If-Match": '"1.99"'})) == {412: AT_ONCE}
     assert statuses(wire.ask(*item) for item in deploying(version)) == {201: AT_ONCE - 1}
 
 
 def test_a_refresh_token_is_valid_for_at_most_one_of_many_uses(daemon):
     refresh = {"refresh_token": daemon.login()["refresh_token"]}
-    replies = together(daemon, "", [("POST", "/auth/refresh", refresh)] * AT_ONCE)
+    replies = send_concurrently(daemon, "", [("POST", "/auth/refresh", refresh)] * AT_ONCE)
     assert statuses(replies)[200] <= 1
     assert set(statuses(replies)) <= {200, 401}

@@ -22,7 +22,7 @@ pytestmark = mounts.needs_mounts()
 
 
 @pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Callable[[str], Daemon]]:
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Daemon]]:
     daemons: list[Daemon] = []
 
     def create(mounting: str) -> Daemon:
@@ -65,10 +65,10 @@ def assert_unavailable(reply: Reply) -> None:
     assert reply.header("retry-after")
 
 
-def test_a_full_disk_makes_the_server_unready_until_there_is_room(mounted, tmp_path):
+def test_a_full_disk_makes_the_server_unready_until_there_is_room(small_disk, tmp_path):
     data = tmp_path / "data"
     data.mkdir()
-    daemon = mounted(mounts.full(data, "32m")).start()
+    daemon = small_disk(mounts.full(data, "32m")).start()
     token = daemon.login()["access_token"]
     with daemon.wire(token) as wire:
         filler = fill(daemon.visible_data)
@@ -84,10 +84,10 @@ def test_a_full_disk_makes_the_server_unready_until_there_is_room(mounted, tmp_p
         assert wire.ask("POST", "/apps", {"name": "after"}).status == 201
 
 
-def test_a_denial_that_the_full_disk_cannot_record_is_a_problem(mounted, tmp_path):
+def test_a_denial_that_the_full_disk_cannot_record_is_a_problem(small_disk, tmp_path):
     data = tmp_path / "data"
     data.mkdir()
-    daemon = mounted(mounts.full(data, "32m")).start()
+    daemon = small_disk(mounts.full(data, "32m")).start()
     with daemon.wire() as wire:
         fill(daemon.visible_data)
         replies = [wire.ask("GET", "/apps") for _ in range(1500)]
@@ -97,11 +97,11 @@ def test_a_denial_that_the_full_disk_cannot_record_is_a_problem(mounted, tmp_pat
 
 
 @pytest.mark.parametrize("service", ["app", "worker"])
-def test_a_database_that_is_read_only_makes_the_server_unready(mounted, tmp_path, service):
+def test_a_database_that_is_read_only_makes_the_server_unready(small_disk, tmp_path, service):
     first = Daemon(tmp_path).start()
     token = first.login()["access_token"]
     first.stop()
-    daemon = mounted(mounts.read_only(first.data / f"{service}.db"))
+    daemon = small_disk(mounts.read_only(first.data / f"{service}.db"))
     daemon.launch()
     daemon.await_alive()
     with daemon.wire(token) as wire:

@@ -26,7 +26,7 @@ IS_DAMAGED = "error: {}/gateway.db is corrupt.*\\nhint: .*backup.*\\n"
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+def new_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     made: list[Daemon] = []
 
     def make(*arguments: str, environment: Mapping[str, str] | None = None, port: int = 0) -> Daemon:
@@ -51,8 +51,8 @@ def command(*arguments: str, variables: Mapping[str, str] | None = None, stdin: 
     )
 
 
-def test_only_the_first_start_prints_what_it_created_and_next_steps(fresh):
-    daemon = fresh(environment={"ALM_ADMIN_PASSWORD": ""}).start()
+def test_only_the_first_start_prints_what_it_created_and_next_steps(new_daemon):
+    daemon = new_daemon(environment={"ALM_ADMIN_PASSWORD": ""}).start()
     output = daemon.output
     assert f"http://127.0.0.1:{daemon.port}" in output
     assert f"envmgr alm login http://127.0.0.1:{daemon.port}" in output
@@ -67,8 +67,8 @@ def test_only_the_first_start_prints_what_it_created_and_next_steps(fresh):
     assert daemon.login("admin", password[1])["access_token"]
 
 
-def test_a_start_after_an_interrupted_first_one_prints_the_password(fresh):
-    daemon = fresh(environment={"ALM_ADMIN_PASSWORD": ""})
+def test_a_start_after_an_interrupted_first_one_prints_the_password(new_daemon):
+    daemon = new_daemon(environment={"ALM_ADMIN_PASSWORD": ""})
     assert command("migrate", "--data-dir", str(daemon.data)).returncode == 0
     password = re.search(r"password +(\S+)", daemon.start().output)
     assert password
@@ -84,15 +84,15 @@ def test_an_invalid_password_is_rejected_before_anything_is_created(tmp_path):
     assert not data.exists()
 
 
-def test_the_first_start_fits_a_terminal_and_does_not_print_a_configured_password(fresh):
-    output = fresh().start().output
+def test_the_first_start_fits_a_terminal_and_does_not_print_a_configured_password(new_daemon):
+    output = new_daemon().start().output
     assert ADMIN_PASSWORD not in output
     assert "(from ALM_ADMIN_PASSWORD)" in output
     assert [line for line in output.splitlines() if len(line) > 79 and "data  " not in line] == []
 
 
-def test_a_second_server_on_the_same_data_fails_and_names_the_first(fresh):
-    daemon = fresh().start()
+def test_a_second_server_on_the_same_data_fails_and_names_the_first(new_daemon):
+    daemon = new_daemon().start()
     second = command("serve", "all", "--port", "0", "--data-dir", str(daemon.data))
     assert second.returncode == 1
     assert second.stdout == ""
@@ -104,8 +104,8 @@ def test_a_second_server_on_the_same_data_fails_and_names_the_first(fresh):
     assert daemon.is_ready()
 
 
-def test_a_used_port_is_an_error_with_a_hint(fresh, tmp_path):
-    daemon = fresh().start()
+def test_a_used_port_is_an_error_with_a_hint(new_daemon, tmp_path):
+    daemon = new_daemon().start()
     second = command("serve", "all", "--port", str(daemon.port), "--data-dir", str(tmp_path / "other"))
     assert second.returncode == 1
     assert f"cannot listen on 127.0.0.1:{daemon.port}" in second.stderr
@@ -120,8 +120,8 @@ def test_an_invalid_data_directory_is_rejected(tmp_path):
     assert "cannot create the data directory" in refused.stderr
 
 
-def test_a_data_directory_readable_by_others_is_reported(fresh):
-    daemon = fresh().start()
+def test_a_data_directory_readable_by_others_is_reported(new_daemon):
+    daemon = new_daemon().start()
     assert "chmod 700" not in daemon.output
     daemon.stop()
     daemon.data.chmod(0o755)
@@ -136,8 +136,8 @@ def test_an_unwritable_data_directory_is_rejected(tmp_path):
     assert "is not writable" in refused.stderr
 
 
-def test_a_database_of_a_newer_server_is_refused_and_left_alone(fresh):
-    daemon = fresh().start()
+def test_a_database_of_a_newer_server_is_refused_and_left_alone(new_daemon):
+    daemon = new_daemon().start()
     daemon.stop()
     with sqlite3.connect(daemon.data / "version.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -238,8 +238,8 @@ def test_without_the_extra_one_line_shows_how_to_install_it():
     assert "pipx install --force 'envmgr-toolchain[server]" in done.stderr
 
 
-def test_data_is_preserved_after_a_restart_and_after_a_kill(fresh):
-    daemon = fresh().start()
+def test_data_is_preserved_after_a_restart_and_after_a_kill(new_daemon):
+    daemon = new_daemon().start()
     for end in (daemon.stop, daemon.kill):
         with daemon.wire(daemon.login()["access_token"]) as wire:
             name = f"app-{end.__name__}"
@@ -250,8 +250,8 @@ def test_data_is_preserved_after_a_restart_and_after_a_kill(fresh):
             assert wire.ask("GET", f"/apps/{name}/versions/1.0.0").status == 200
 
 
-def test_sigterm_finishes_requests_rejects_new_ones_and_exits_with_0(fresh):
-    daemon = fresh().start()
+def test_sigterm_finishes_requests_rejects_new_ones_and_exits_with_0(new_daemon):
+    daemon = new_daemon().start()
     body = json.dumps({"name": "late"}).encode()
     with daemon.wire(daemon.login()["access_token"]) as wire:
         head = f"POST /apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {wire.token}\r\n"
@@ -267,14 +267,14 @@ def test_sigterm_finishes_requests_rejects_new_ones_and_exits_with_0(fresh):
     assert daemon._running.wait(timeout=10) == 0
 
 
-def test_stopping_logs_one_line(fresh):
-    daemon = fresh().start()
+def test_stopping_logs_one_line(new_daemon):
+    daemon = new_daemon().start()
     assert daemon.stop() == 0
     assert re.findall(r"^Shutting down: .*$", daemon.output, re.MULTILINE) == [daemon.output.splitlines()[-1]]
 
 
-def test_sigterm_ends_streams_and_signs_the_audit(fresh):
-    daemon = fresh().start()
+def test_sigterm_ends_streams_and_signs_the_audit(new_daemon):
+    daemon = new_daemon().start()
     with daemon.wire(daemon.login()["access_token"]) as wire:
         request = f"GET /audit/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {wire.token}\r\n"
         wire.send(f"{request}Accept: text/event-stream\r\n\r\n".encode())
@@ -288,8 +288,8 @@ def test_sigterm_ends_streams_and_signs_the_audit(fresh):
     assert [checkpoint["seq"] for checkpoint in checkpoints] != []
 
 
-def test_a_second_ctrl_c_does_not_wait(fresh):
-    daemon = fresh().start()
+def test_a_second_ctrl_c_does_not_wait(new_daemon):
+    daemon = new_daemon().start()
     with daemon.wire(daemon.login()["access_token"]) as wire:
         head = f"POST /apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {wire.token}\r\n"
         wire.send(f"{head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n".encode())
@@ -313,8 +313,8 @@ def await_refusal(daemon: Daemon) -> None:
     raise AssertionError("the server still takes connections")
 
 
-def test_log_lines_are_json_without_secrets(fresh):
-    daemon = fresh().start()
+def test_log_lines_are_json_without_secrets(new_daemon):
+    daemon = new_daemon().start()
     session = daemon.login()
     with daemon.wire(session["access_token"]) as wire:
         wire.ask("GET", "/apps?name=whatever&access_token=topsecret")
@@ -330,31 +330,31 @@ def test_log_lines_are_json_without_secrets(fresh):
         assert secret not in output
 
 
-def test_data_is_private_to_its_owner(fresh):
-    daemon = fresh().start()
+def test_data_is_private_to_its_owner(new_daemon):
+    daemon = new_daemon().start()
     paths = [daemon.data, *daemon.data.iterdir()]
     assert {"jwt.secret", "audit.key", "gateway.db"} <= {path.name for path in paths}
     assert [path.name for path in paths if path.stat().st_mode & 0o077] == []
 
 
-def test_a_server_beyond_loopback_warns_of_unencrypted_http(fresh):
-    daemon = fresh("--host", "0.0.0.0").start()
+def test_a_server_beyond_loopback_warns_of_unencrypted_http(new_daemon):
+    daemon = new_daemon("--host", "0.0.0.0").start()
     assert "listening_without_tls" in daemon.output
     daemon.stop()
     daemon.log.write_text("")
-    assert "listening_without_tls" not in fresh().start().output
+    assert "listening_without_tls" not in new_daemon().start().output
 
 
-def test_migrate_creates_databases_for_the_server(fresh, tmp_path):
+def test_migrate_creates_databases_for_the_server(new_daemon, tmp_path):
     data = tmp_path / "data"
     done = command("migrate", "--data-dir", str(data))
     assert (done.returncode, done.stderr) == (0, "")
     assert (data / "audit.db").exists()
-    fresh().start()
+    new_daemon().start()
 
 
-def test_a_forgotten_password_can_be_reset_on_the_host(fresh):
-    daemon = fresh().start()
+def test_a_forgotten_password_can_be_reset_on_the_host(new_daemon):
+    daemon = new_daemon().start()
     old = daemon.login()["access_token"]
     arguments = ("admin", "reset-password", "--data-dir", str(daemon.data))
     assert "is in use by another server" in command(*arguments).stderr
@@ -397,8 +397,8 @@ def test_commands_on_an_empty_directory_are_an_error(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_a_dead_letter_is_listed_and_processed_after_a_fix(fresh):
-    daemon = fresh().start()
+def test_a_dead_letter_is_listed_and_processed_after_a_fix(new_daemon):
+    daemon = new_daemon().start()
     daemon.stop()
     tell(daemon.data / "app.db", '{"weight": 1.5}')  # a fraction, which no hash of the audit covers
     tell(daemon.data / "app.db", '{"weight": 2}')
@@ -467,8 +467,8 @@ def await_letters(data: tuple[str, ...]) -> list[dict]:
     raise AssertionError("no letter came")
 
 
-def test_an_automatic_port_is_chosen_and_printed(fresh):
-    daemon = fresh(port=free_port())
+def test_an_automatic_port_is_chosen_and_printed(new_daemon):
+    daemon = new_daemon(port=free_port())
     daemon.port = 0
     daemon.launch()
     end = time.monotonic() + 30
@@ -480,8 +480,8 @@ def test_an_automatic_port_is_chosen_and_printed(fresh):
 
 
 @pytest.mark.parametrize("service", ["app", "audit", "gateway"])
-def test_stopping_with_a_damaged_database_names_it(fresh, service):
-    daemon = fresh().start()
+def test_stopping_with_a_damaged_database_names_it(new_daemon, service):
+    daemon = new_daemon().start()
     path = daemon.data / f"{service}.db"
     for file in daemon.data.glob(f"{service}.db*"):
         file.write_bytes(os.urandom(file.stat().st_size))
@@ -490,8 +490,8 @@ def test_stopping_with_a_damaged_database_names_it(fresh, service):
     assert f"{path} is damaged" in daemon.output or f"{path}: " not in daemon.output
 
 
-def test_an_invalid_audit_key_is_rejected_with_a_hint(fresh):
-    daemon = fresh().start()
+def test_an_invalid_audit_key_is_rejected_with_a_hint(new_daemon):
+    daemon = new_daemon().start()
     assert daemon.stop() == 0
     (daemon.data / "audit.key").write_text("garbage\n")
     daemon.launch()
@@ -501,8 +501,8 @@ def test_an_invalid_audit_key_is_rejected_with_a_hint(fresh):
 
 
 @pytest.mark.parametrize("name", ["jwt.secret", "audit.key"])
-def test_an_unreadable_secret_is_rejected_with_its_name(fresh, name):
-    daemon = fresh().start()
+def test_an_unreadable_secret_is_rejected_with_its_name(new_daemon, name):
+    daemon = new_daemon().start()
     assert daemon.stop() == 0
     (daemon.data / name).unlink()
     (daemon.data / name).mkdir()

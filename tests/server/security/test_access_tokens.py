@@ -32,7 +32,7 @@ class Mint:
         self.header = jwt.get_unverified_header(self.good)
         self.claims = jwt.decode(self.good, options={"verify_signature": False})
 
-    def made(self, *, header=None, drop=(), key=None, algorithm=None, **claims):
+    def sign(self, *, header=None, drop=(), key=None, algorithm=None, **claims):
         """Sign a token like the valid one, with changes."""
         payload = {name: value for name, value in {**self.claims, **claims}.items() if name not in drop}
         headers = {"typ": self.header["typ"], "kid": self.header["kid"], **(header or {})}
@@ -75,27 +75,27 @@ def wrong_claims(mint):
     other = mint.people.new_user("viewer")
     others = jwt.decode(other.token, options={"verify_signature": False})
     missing = {
-        f"no {name}": mint.made(drop=[name])
+        f"no {name}": mint.sign(drop=[name])
         for name in ("exp", "iat", "nbf", "iss", "aud", "sub", "sid", "jti")
     }
     return missing | {
-        "over": mint.made(exp=now - 1),
-        "long over": mint.made(exp=0),
-        "not yet": mint.made(nbf=now + 3600),
-        "made in the future": mint.made(iat=now + 3600),
-        "without an audience": mint.made(aud=""),
-        "for others": mint.made(aud="other"),
-        "for others too": mint.made(aud=["alm", "other"]),
-        "by another": mint.made(iss="https://evil.example"),
-        "by a similar issuer": mint.made(iss="ALM"),
-        "a time in words": mint.made(exp="tomorrow"),
-        "an invalid time": mint.made(exp=True),
-        "another's name": mint.made(sub="user:admin"),
-        "another's session": mint.made(sid=others["sid"]),
-        "an unknown session": mint.made(sid="999999"),
-        "a session in words": mint.made(sid="1 OR 1=1"),
-        "a session of a binding": mint.made(sid="binding:1", sub="oidc:1/1"),
-        "the system's": mint.made(sub="system:relay"),
+        "over": mint.sign(exp=now - 1),
+        "long over": mint.sign(exp=0),
+        "not yet": mint.sign(nbf=now + 3600),
+        "made in the future": mint.sign(iat=now + 3600),
+        "without an audience": mint.sign(aud=""),
+        "for others": mint.sign(aud="other"),
+        "for others too": mint.sign(aud=["alm", "other"]),
+        "by another": mint.sign(iss="https://evil.example"),
+        "by a similar issuer": mint.sign(iss="ALM"),
+        "a time in words": mint.sign(exp="tomorrow"),
+        "an invalid time": mint.sign(exp=True),
+        "another's name": mint.sign(sub="user:admin"),
+        "another's session": mint.sign(sid=others["sid"]),
+        "an unknown session": mint.sign(sid="999999"),
+        "a session in words": mint.sign(sid="1 OR 1=1"),
+        "a session of a binding": mint.sign(sid="binding:1", sub="oidc:1/1"),
+        "the system's": mint.sign(sub="system:relay"),
     }
 
 
@@ -110,31 +110,31 @@ def wrong_headers(mint):
         "no algorithm, spelled": f"{encoded({**mint.header, 'alg': 'nOnE'})}.{claims}.",
         "an algorithm left out": f"{encoded(unsaid)}.{claims}.{signature}",
         "an algorithm of its own": f"{encoded({**mint.header, 'alg': 'HS1'})}.{claims}.{signature}",
-        "another kind": mint.made(header={"typ": "JWT"}),
-        "an unknown key": mint.made(header={"kid": "unknown"}),
-        "a file for a key": mint.made(header={"kid": "../../../../dev/null"}),
-        "a query for a key": mint.made(header={"kid": "' UNION SELECT 'a"}),
-        "a key in hand": mint.made(header={"jwk": jwk}, key=attacker, algorithm="RS256"),
-        "a key elsewhere": mint.made(
+        "another kind": mint.sign(header={"typ": "JWT"}),
+        "an unknown key": mint.sign(header={"kid": "unknown"}),
+        "a file for a key": mint.sign(header={"kid": "../../../../dev/null"}),
+        "a query for a key": mint.sign(header={"kid": "' UNION SELECT 'a"}),
+        "a key in hand": mint.sign(header={"jwk": jwk}, key=attacker, algorithm="RS256"),
+        "a key elsewhere": mint.sign(
             header={"jku": "http://127.0.0.1:1/jwks"}, key=attacker, algorithm="RS256"
         ),
-        "a certificate elsewhere": mint.made(
+        "a certificate elsewhere": mint.sign(
             header={"x5u": "http://127.0.0.1:1/x"}, key=attacker, algorithm="RS256"
         ),
-        "something critical": mint.made(header={"crit": ["b64"], "b64": False}),
-        "an unknown member": mint.made(header={"zip": "DEF"}),
-        "another key": mint.made(key=attacker, algorithm="RS256"),
-        "another secret": mint.made(key="x" * 40, algorithm="HS256"),
-        "no secret": mint.made(key=b"\0" * 32, algorithm="HS256"),
+        "something critical": mint.sign(header={"crit": ["b64"], "b64": False}),
+        "an unknown member": mint.sign(header={"zip": "DEF"}),
+        "another key": mint.sign(key=attacker, algorithm="RS256"),
+        "another secret": mint.sign(key="x" * 40, algorithm="HS256"),
+        "no secret": mint.sign(key=b"\0" * 32, algorithm="HS256"),
     }
 
 
 def wrong_signatures(mint):
     header, claims, signature = mint.good.split(".")
-    raised = encoded({**mint.claims, "sub": "user:admin", "role": "admin", "scope": "users:admin"})
+    raised_claims = encoded({**mint.claims, "sub": "user:admin", "role": "admin", "scope": "users:admin"})
     flipped = ("A" if signature[0] != "A" else "B") + signature[1:]
     return {
-        "other claims": f"{header}.{raised}.{signature}",
+        "other claims": f"{header}.{raised_claims}.{signature}",
         "another signature": f"{header}.{claims}.{flipped}",
         "half a signature": f"{header}.{claims}.{signature[: len(signature) // 2]}",
         "no signature": f"{header}.{claims}.",
@@ -151,13 +151,13 @@ def wrong_signatures(mint):
     }
 
 
-def confused(mint):
+def confused_tokens(mint):
     """Sign with public parts of a key, as if they were a shared secret."""
     with mint.daemon.wire() as wire:
         published = wire.ask("GET", "/.well-known/jwks.json").json["keys"]
     if mint.algorithm == "HS256":
         assert published == []
-        return {name: mint.made(algorithm=name) for name in ("HS384", "HS512")}
+        return {name: mint.sign(algorithm=name) for name in ("HS384", "HS512")}
     public = mint.signing.public_key()
     formats = {
         "PEM": (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
@@ -181,11 +181,11 @@ def by_secret(mint, secret):
     return f"{signed}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
-@pytest.mark.parametrize("attack", [wrong_claims, wrong_headers, wrong_signatures, confused])
+@pytest.mark.parametrize("attack", [wrong_claims, wrong_headers, wrong_signatures, confused_tokens])
 def test_a_modified_token_is_rejected(mint, attack):
     assert mint.status(mint.good) == 200
     assert (
-        mint.status(mint.made()) == 200
+        mint.status(mint.sign()) == 200
     )  # so that later tokens are rejected for their claims, not for their key
     let_in = {name: status for name, token in attack(mint).items() if (status := mint.status(token)) != 401}
     assert let_in == {}
@@ -194,7 +194,7 @@ def test_a_modified_token_is_rejected(mint, attack):
 def test_each_rejected_token_is_recorded_once_and_truncated(mint):
     statuses = {}
     with mint.daemon.wire() as wire:
-        for name, token in (wrong_signatures(mint) | confused(mint)).items():
+        for name, token in (wrong_signatures(mint) | confused_tokens(mint)).items():
             request_id = f"asked-{uuid.uuid4().hex}"
             headers = {"X-Request-ID": request_id, "Authorization": f"Bearer {token}"}
             statuses[request_id] = (name, token)

@@ -100,7 +100,10 @@ def operations(wire):
     paths = wire.ask("GET", "/openapi.json").json["paths"]
     methods = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
     return {
-        f"{method.upper()} {path}" for path, here in paths.items() for method in here if method in methods
+        f"{method.upper()} {path}"
+        for path, path_methods in paths.items()
+        for method in path_methods
+        if method in methods
     }
 
 
@@ -136,18 +139,18 @@ def expected(needs, role, scopes):
     return None if let_in.get(needs, needs in scopes) else 403
 
 
-def test_the_table_has_exactly_the_operations_of_the_api(ruling):
-    assert operations(ruling) == set(NEEDS)
+def test_the_table_has_exactly_the_operations_of_the_api(admin_wire):
+    assert operations(admin_wire) == set(NEEDS)
 
 
-def test_every_operation_requires_its_scope_and_each_denial_is_recorded_once(people):
+def test_every_operation_requires_its_scope_and_each_denial_is_recorded_once(accounts):
     numbers, wrong, refused = count(), [], {}
-    for caller, (token, role, scopes) in credentials_of_all_kinds(people).items():
+    for caller, (token, role, scopes) in credentials_of_all_kinds(accounts).items():
         for operation, needs in NEEDS.items():
             if operation in {"POST /auth/login", "POST /auth/refresh", "POST /auth/token"}:
                 continue  # they accept other credentials, and repeated failures are rate limited
-            fresh = people.fresh(token) if operation == "POST /auth/logout" else token
-            request_id, status = ask(people, fresh, operation, numbers)
+            fresh = accounts.fresh(token) if operation == "POST /auth/logout" else token
+            request_id, status = ask(accounts, fresh, operation, numbers)
             want = expected(needs, role, scopes)
             if (status if status in {401, 403} else None) != want or status >= 500:
                 wrong.append((caller, operation, status, want))
@@ -155,8 +158,8 @@ def test_every_operation_requires_its_scope_and_each_denial_is_recorded_once(peo
                 refused[request_id] = (operation.split(" ")[0], target_of(operation)[1], status)
     assert not wrong, "\n".join(map(str, wrong))
     assert len(refused) > 400
-    people.daemon.settle(people.admin)
-    with people.daemon.wire(people.admin) as wire:
+    accounts.daemon.settle(accounts.admin)
+    with accounts.daemon.wire(accounts.admin) as wire:
         denials = [entry["payload"] for entry in pages(wire, "/audits?event_type=AccessDenied&limit=200")]
     on_record = Counter(
         (item["request_id"], item["method"], item["path"], item["status"])
@@ -196,15 +199,15 @@ def expired_key(people):
 
 
 @pytest.fixture(scope="session")
-def two_apps(people):
+def two_apps(accounts):
     """Return the app of a credential, another app with the same placements, and the credential."""
     mine, other = (f"{kind}-{uuid.uuid4().hex[:8]}" for kind in ("mine", "other"))
-    with people.daemon.wire(people.admin) as wire:
-        made = {name: people.deployed_app(wire, name, "prod") for name in (mine, other)}
-    return made[mine], made[other], people.key(READS | WRITES, apps=[mine])
+    with accounts.daemon.wire(accounts.admin) as wire:
+        made = {name: accounts.deployed_app(wire, name, "prod") for name in (mine, other)}
+    return made[mine], made[other], accounts.key(READS | WRITES, apps=[mine])
 
 
-def test_a_key_for_an_app_cannot_access_others(people, two_apps):
+def test_a_key_for_an_app_cannot_access_others(accounts, two_apps):
     mine, other, key = two_apps
     app, version, deployment = other["app"], other["version"], other["deployment"]
     step, place = {"status": "rolled_back"}, {"version_id": version["id"], "environment": "staging"}
@@ -240,7 +243,7 @@ def test_a_key_for_an_app_cannot_access_others(people, two_apps):
         ("POST", "/environments", {"name": "evil"}),
         ("DELETE", "/environments/prod", None),
     ]
-    with people.daemon.wire(key) as wire:
+    with accounts.daemon.wire(key) as wire:
         let_in = [
             (method, target, reply.status)
             for method, target, body in attempts
@@ -248,7 +251,7 @@ def test_a_key_for_an_app_cannot_access_others(people, two_apps):
             or app["description"].encode() in reply.body
         ]
     assert let_in == []
-    with people.daemon.wire(people.admin) as wire:
+    with accounts.daemon.wire(accounts.admin) as wire:
         assert wire.ask("GET", f"/apps/{app['id']}").json == app
         assert wire.ask("GET", f"/versions/{version['id']}").json == version
         assert wire.ask("GET", f"/deployments/{deployment['id']}").json == deployment
@@ -273,10 +276,10 @@ def test_a_key_for_an_app_cannot_access_others(people, two_apps):
         "/audit/events",
     ],
 )
-def test_a_key_for_an_app_does_not_list_others(people, two_apps, target):
+def test_a_key_for_an_app_does_not_list_others(accounts, two_apps, target):
     mine, other, key = two_apps
     name, id_ = other["app"]["name"], other["app"]["id"]
-    with people.daemon.wire(key) as wire:
+    with accounts.daemon.wire(key) as wire:
         reply = wire.ask("GET", target.format(other=name, other_id=id_))
     assert reply.status in {200, 403, 404}, reply.text
     seen = reply.body.decode()
@@ -287,14 +290,14 @@ def test_a_key_for_an_app_does_not_list_others(people, two_apps, target):
         assert mine["app"]["name"] in seen
 
 
-def test_a_key_for_an_app_cannot_access_a_deleted_namesake(people):
+def test_a_key_for_an_app_cannot_access_a_deleted_namesake(accounts):
     name = f"shop-{uuid.uuid4().hex[:8]}"
-    with people.daemon.wire(people.admin) as wire:
-        old = people.deployed_app(wire, name, "prod")["deployment"]
+    with accounts.daemon.wire(accounts.admin) as wire:
+        old = accounts.deployed_app(wire, name, "prod")["deployment"]
         assert wire.ask("DELETE", f"/apps/{name}?force=true").status == 204
-        new = people.app_with_version(wire, name)
+        new = accounts.app_with_version(wire, name)
     target, retired = f"/deployments/{old['id']}", {"status": "superseded"}
-    with people.daemon.wire(people.key(READS | WRITES, apps=[name])) as wire:
+    with accounts.daemon.wire(accounts.key(READS | WRITES, apps=[name])) as wire:
         for listed in ("/deployments", f"/deployments?app_id={old['app_id']}"):
             assert wire.ask("GET", listed).json == []
         matrix = wire.ask("GET", "/matrix").json
@@ -311,14 +314,14 @@ def test_a_key_for_an_app_cannot_access_a_deleted_namesake(people):
         made = wire.ask("POST", "/deployments", {"version_id": new["version"]["id"], "environment": "prod"})
         assert made.status == 201, made.text
         assert [item["id"] for item in wire.ask("GET", "/deployments").json] == [made.json["id"]]
-    with people.daemon.wire(people.admin) as wire:
+    with accounts.daemon.wire(accounts.admin) as wire:
         seen = wire.ask("GET", f"/deployments?app_id={old['app_id']}").json
     assert [item["id"] for item in seen] == [old["id"]]
 
 
-def test_a_key_for_an_app_can_access_its_app(people, two_apps):
+def test_a_key_for_an_app_can_access_its_app(accounts, two_apps):
     mine, _, key = two_apps
-    with people.daemon.wire(key) as wire:
+    with accounts.daemon.wire(key) as wire:
         made = wire.ask("PUT", f"/apps/{mine['app']['name']}/versions/2.0.0", {})
         assert made.status == 201
         assert wire.ask("GET", f"/apps/{mine['app']['name']}").status == 200

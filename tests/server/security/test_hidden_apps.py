@@ -33,14 +33,14 @@ def _operations(document):
 
 
 @pytest.fixture(scope="module")
-def apps(people):
+def apps(accounts):
     """Return a deployed app, a hidden one, and a key for the first."""
-    with people.daemon.wire(people.admin) as wire:
+    with accounts.daemon.wire(accounts.admin) as wire:
         mine, hidden = (
-            people.deployed_app(wire, f"{kind}-{uuid.uuid4().hex[:8]}", "prod")
+            accounts.deployed_app(wire, f"{kind}-{uuid.uuid4().hex[:8]}", "prod")
             for kind in ("mine", "topsecret")
         )
-    return hidden, people.key([*READS, *WRITES], apps=[mine["app"]["name"]])
+    return hidden, accounts.key([*READS, *WRITES], apps=[mine["app"]["name"]])
 
 
 def _values(hidden):
@@ -80,10 +80,10 @@ def _anonymous(text, values):
 
 
 @pytest.mark.parametrize("by_id", [False, True], ids=["by name", "by id"])
-def test_a_hidden_resource_is_answered_as_one_that_does_not_exist(people, apps, by_id):
+def test_a_hidden_resource_is_answered_as_one_that_does_not_exist(accounts, apps, by_id):
     hidden, key = apps
     there, missing = _values(hidden)
-    with people.daemon.wire(key) as wire:
+    with accounts.daemon.wire(key) as wire:
         document = wire.ask("GET", "/openapi.json").json
         answers = {
             operation: [_ask(wire, operation, values, by_id=by_id) for values in (there, missing)]
@@ -100,14 +100,14 @@ FILTERS += ["/apps?name={}", "/audits?resource=app/{}", "/deployments?version_id
 
 
 @pytest.mark.parametrize("target", FILTERS)
-def test_a_filter_by_a_hidden_app_is_answered_as_one_by_none(people, apps, target):
+def test_a_filter_by_a_hidden_app_is_answered_as_one_by_none(accounts, apps, target):
     hidden, key = apps
     there, missing = _values(hidden)
     name = next(
         (name for name in ("app_id", "version_id") if f"{name}=" in target),
         "app_id" if "resource" in target else "app",
     )
-    with people.daemon.wire(key) as wire:
+    with accounts.daemon.wire(key) as wire:
         answers = [wire.ask("GET", target.format(values[name])) for values in (there, missing)]
     first, second = (
         (answer.status, _anonymous(answer.body.decode(), values))
@@ -116,10 +116,10 @@ def test_a_filter_by_a_hidden_app_is_answered_as_one_by_none(people, apps, targe
     assert first == second
 
 
-def test_enumerating_ids_reveals_no_names(people, apps):
+def test_enumerating_ids_reveals_no_names(accounts, apps):
     hidden, key = apps
     secrets = json.dumps([hidden["app"]["name"], hidden["app"]["description"]])
-    with people.daemon.wire(key) as wire:
+    with accounts.daemon.wire(key) as wire:
         for kind in ("apps", "versions", "deployments"):
             for number in range(1, int(hidden["deployment"]["id"]) + 3):
                 body = wire.ask("GET", f"/{kind}/{number}").body.decode()

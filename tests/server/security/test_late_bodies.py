@@ -48,9 +48,9 @@ def await_head(ruling):
 
 
 @pytest.fixture(scope="module")
-def written(people):
+def write_operations(accounts):
     """Return every operation with a body and a credential."""
-    with people.daemon.wire(people.admin) as wire:
+    with accounts.daemon.wire(accounts.admin) as wire:
         paths = wire.ask("GET", "/openapi.json").json["paths"]
     operations = [
         f"{method.upper()} {path}"
@@ -61,64 +61,64 @@ def written(people):
     return sorted(set(operations) - WITHOUT_CREDENTIAL)
 
 
-def test_every_operation_rejects_a_body_of_a_deleted_sender(people, ruling, written):
-    assert len(written) >= 15
-    sender, wires = people.new_user("admin"), {}
-    for operation in written:
+def test_every_operation_rejects_a_body_of_a_deleted_sender(accounts, admin_wire, write_operations):
+    assert len(write_operations) >= 15
+    sender, wires = accounts.new_user("admin"), {}
+    for operation in write_operations:
         method, path = operation.split(" ")
         target = "/".join("1" if step.startswith("{") else step for step in path.split("/"))
-        wires[operation] = people.daemon.wire(sender.token)
+        wires[operation] = accounts.daemon.wire(sender.token)
         begin(wires[operation], method, target, 2)
-    await_head(ruling)
-    assert ruling.ask("DELETE", f"/users/{sender.id}").status == 204
+    await_head(admin_wire)
+    assert admin_wire.ask("DELETE", f"/users/{sender.id}").status == 204
     statuses = {}
     for operation, wire in wires.items():
         wire.send(b"}")
         statuses[operation] = wire.reply().status
         wire.close()
-    assert statuses == dict.fromkeys(written, 401)
+    assert statuses == dict.fromkeys(write_operations, 401)
 
 
 @pytest.mark.parametrize("loss", ["deleted", "signed out", "another role", "key revoked", "owner's role"])
-def test_a_user_is_not_created_by_a_caller_who_lost_the_scope(people, ruling, loss):
-    sender = people.new_user("admin")
+def test_a_user_is_not_created_by_a_caller_who_lost_the_scope(accounts, admin_wire, loss):
+    sender = accounts.new_user("admin")
     is_key = loss in {"key revoked", "owner's role"}
-    token = people.key(SCOPES, token=sender.token) if is_key else sender.token
+    token = accounts.key(SCOPES, token=sender.token) if is_key else sender.token
     name = f"late-{uuid.uuid4().hex[:8]}"
     body = json.dumps({**BODY, "username": name, "role": "viewer" if is_key else "admin"}).encode()
-    with people.daemon.wire(token) as wire:
+    with accounts.daemon.wire(token) as wire:
         begin(wire, "POST", "/users", len(body))
-        await_head(ruling)
+        await_head(admin_wire)
         if loss == "deleted":
-            assert ruling.ask("DELETE", f"/users/{sender.id}").status == 204
+            assert admin_wire.ask("DELETE", f"/users/{sender.id}").status == 204
         elif loss == "signed out":
-            with people.daemon.wire(sender.token) as own:
+            with accounts.daemon.wire(sender.token) as own:
                 assert own.ask("POST", "/auth/logout", {}).status == 204
         elif loss == "key revoked":
-            assert ruling.ask("DELETE", f"/auth/keys/{token.split('_')[1]}").status == 204
+            assert admin_wire.ask("DELETE", f"/auth/keys/{token.split('_')[1]}").status == 204
         else:
-            assert ruling.ask("PATCH", f"/users/{sender.id}", {"role": "user"}).status == 200
+            assert admin_wire.ask("PATCH", f"/users/{sender.id}", {"role": "user"}).status == 200
         wire.send(body[1:])
         assert wire.reply().status == (403 if loss == "owner's role" else 401)
-    assert ruling.ask("GET", f"/users/{name}").status == 404
+    assert admin_wire.ask("GET", f"/users/{name}").status == 404
 
 
-def test_a_loss_by_another_process_is_seen_by_the_write(people, ruling):
+def test_a_loss_by_another_process_is_seen_by_the_write(accounts, admin_wire):
     """The writer checked these callers before, and read no rows since: it reads them again."""
-    senders = {loss: people.new_user("user") for loss in LOSSES}
+    senders = {loss: accounts.new_user("user") for loss in LOSSES}
     tokens = {
-        loss: people.key(["apps:write"], token=sender.token) if loss == "key revoked" else sender.token
+        loss: accounts.key(["apps:write"], token=sender.token) if loss == "key revoked" else sender.token
         for loss, sender in senders.items()
     }
     wires, names = {}, {loss: f"late-{uuid.uuid4().hex[:8]}" for loss in LOSSES}
     for loss, token in tokens.items():
-        wires[loss] = people.daemon.wire(token)
+        wires[loss] = accounts.daemon.wire(token)
         for number in range(2):
             assert wires[loss].ask("POST", "/apps", {"name": f"{names[loss]}-{number}"}).status == 201
         begin(wires[loss], "POST", "/apps", len(json.dumps({"name": names[loss]})))
-    await_head(ruling)
+    await_head(admin_wire)
     for loss, sender in senders.items():
-        database = people.daemon.data / "gateway.db"
+        database = accounts.daemon.data / "gateway.db"
         subprocess.run(
             [sys.executable, "-c", RUN_SQL, str(database), LOSSES[loss], str(sender.id)], check=True
         )
@@ -127,5 +127,5 @@ def test_a_loss_by_another_process_is_seen_by_the_write(people, ruling):
         wire.send(json.dumps({"name": names[loss]}).encode()[1:])
         statuses[loss] = wire.reply().status
         wire.close()
-        assert ruling.ask("GET", f"/apps/{names[loss]}").status == 404
+        assert admin_wire.ask("GET", f"/apps/{names[loss]}").status == 404
     assert statuses == {**dict.fromkeys(LOSSES, 401), "another role": 403}

@@ -124,12 +124,12 @@ class FakeAlmServer:
         return self._tokens()
 
 
-def _differences(known: dict, body: dict) -> list[dict]:
+def _differences(stored: dict, body: dict) -> list[dict]:
     """Compare commits and digests of locks, as the server does."""
     pairs = {
-        "commit": (known["commit"], body["commit"]),
+        "commit": (stored["commit"], body["commit"]),
         "toolchain/lock_digest": tuple(
-            side.get("toolchain", {}).get("lock_digest") for side in (known, body)
+            side.get("toolchain", {}).get("lock_digest") for side in (stored, body)
         ),
     }
     return [

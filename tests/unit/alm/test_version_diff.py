@@ -99,8 +99,8 @@ def test_a_side_may_be_missing():
 
 
 def test_a_version_without_a_lock_has_no_tools_to_compare():
-    known, unknown = version(1, [("node", "20.0.0", "20")]), version(2, lock=None)
-    assert compare(unknown, known).tools == compare(known, unknown).tools == ()
+    locked, unlocked = version(1, [("node", "20.0.0", "20")]), version(2, lock=None)
+    assert compare(unlocked, locked).tools == compare(locked, unlocked).tools == ()
 
 
 def test_the_same_version_differs_from_an_equal_one():

@@ -20,7 +20,7 @@ LINUX, MUSL = parse("linux-x64"), parse("linux-x64-musl")
 
 
 @pytest.fixture
-def mine(tmp_path):
+def user_catalog(tmp_path):
     """Return a catalog with one tool of the user, and its lists, which record requests."""
 
     def make(answers, **fields):
@@ -42,33 +42,35 @@ def test_concurrent_threads_read_a_list_once(tmp_path):
     assert len(catalog._context.lists.requests) == 1
 
 
-def test_sums_are_not_requested_if_the_list_has_a_digest(mine):
+def test_sums_are_not_requested_if_the_list_has_a_digest(user_catalog):
     checksum = {"url_template": "{url}.sha256", "format": "bare"}
     body = json.dumps([{"version": "1.0", "url": "https://x/a.zip", "h": "a" * 64}])
     options = {"url": "url", "sha256": "h"}
-    catalog, lists = mine({"https://x/list.json": body}, versions=options, checksum=checksum)
+    catalog, lists = user_catalog({"https://x/list.json": body}, versions=options, checksum=checksum)
     assert str(catalog.artifact("mine", "1.0", LINUX).digest) == f"sha256:{'a' * 64}"
     assert lists.requests == ["https://x/list.json"]
 
 
-def test_checksums_are_requested_when_the_list_has_no_digest(mine):
+def test_checksums_are_requested_when_the_list_has_no_digest(user_catalog):
     url = "https://x/1.0-linux.zip"
     answers = {"https://x/list.json": '["1.0"]', f"{url}.sha256": sha256_of(url)[7:]}
     template = {"download_url_template": "https://x/{version}-{os}.zip"}
-    catalog, _ = mine(answers, **template, checksum={"url_template": "{url}.sha256", "format": "bare"})
+    catalog, _ = user_catalog(
+        answers, **template, checksum={"url_template": "{url}.sha256", "format": "bare"}
+    )
     assert str(catalog.artifact("mine", "1.0", LINUX).digest) == sha256_of(url)
 
 
-def test_without_sums_an_archive_has_no_digest(mine):
+def test_without_sums_an_archive_has_no_digest(user_catalog):
     template = {"download_url_template": "https://x/{version}-{os}.zip"}
-    catalog, _ = mine({"https://x/list.json": '["1.0"]'}, **template)
+    catalog, _ = user_catalog({"https://x/list.json": '["1.0"]'}, **template)
     assert catalog.artifact("mine", "1.0", LINUX) == Artifact("https://x/1.0-linux.zip")
     assert catalog.artifact("mine", "1.0", MUSL) is None
     assert catalog.artifact("mine", "9.9", LINUX) is None
 
 
-def test_a_layout_is_resolved_without_the_list(mine):
-    catalog, lists = mine({}, download_url_template="https://x/{version}-{os}.zip")
+def test_a_layout_is_resolved_without_the_list(user_catalog):
+    catalog, lists = user_catalog({}, download_url_template="https://x/{version}-{os}.zip")
     assert catalog.layout("mine", "1.0", LINUX).format == "zip"
     assert catalog.layout("mine", "1.0", LINUX, "https://x/y.tar.xz").format == "tar.xz"
     assert lists.requests == []
@@ -78,8 +80,8 @@ def test_plain_urls_are_unchanged(tmp_path):
     assert catalog_of("zig", tmp_path).locate(Artifact("https://x/y")).url == "https://x/y"
 
 
-def test_an_invalid_manifest_is_an_error(mine):
-    catalog, _ = mine({}, env={"A": "{nonsense}"})
+def test_an_invalid_manifest_is_an_error(user_catalog):
+    catalog, _ = user_catalog({}, env={"A": "{nonsense}"})
     with pytest.raises(ManifestError, match="nonsense"):
         catalog.manifest("mine")
 

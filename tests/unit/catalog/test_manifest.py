@@ -18,7 +18,7 @@ LINUX, MUSL, MAC, WINDOWS = (
 )
 
 
-def made(**fields):
+def make_manifest(**fields):
     data = {
         "name": "tool",
         "versions_url": "https://example.org/list.json",
@@ -28,14 +28,14 @@ def made(**fields):
     return manifest_reader.build({**data, **fields}, "tool.json")
 
 
-def published(manifest, version="1.2.3"):
+def published_platforms(manifest, version="1.2.3"):
     return {p.key for p in DEFAULT_PLATFORMS if manifest.download_url(version, None, p)}
 
 
 def test_a_minimal_manifest_has_an_archive_for_the_platform_in_its_url():
     manifest = manifest_reader.build(SMALLEST, "nodejs.json")
     assert manifest.source == {"kind": "index", "url": "https://nodejs.org/dist/index.json"}
-    assert published(manifest, "20.1.0") == {"linux-x64"}
+    assert published_platforms(manifest, "20.1.0") == {"linux-x64"}
     url = manifest.download_url("20.1.0", "v20.1.0", LINUX)
     assert url == "https://nodejs.org/dist/v20.1.0/node-v20.1.0-linux-x64.tar.gz"
 
@@ -65,7 +65,7 @@ def test_program_paths_are_relative_to_the_version_directory(text, expected):
 def test_a_url_without_platform_names_is_for_all_platforms():
     url = "https://example.org/{version}/tool.jar"
     manifest = manifest_reader.build({**SMALLEST, "download_url_template": url}, "x")
-    assert published(manifest) == {platform.key for platform in DEFAULT_PLATFORMS}
+    assert published_platforms(manifest) == {platform.key for platform in DEFAULT_PLATFORMS}
 
 
 def test_without_a_download_template_an_explicit_url_still_has_a_layout():
@@ -76,13 +76,13 @@ def test_without_a_download_template_an_explicit_url_still_has_a_layout():
 
 
 def test_an_explicit_archive_has_a_layout_even_where_none_is_published():
-    manifest = made(os={"windows": None})
+    manifest = make_manifest(os={"windows": None})
     assert manifest.layout("1.0", None, WINDOWS) is None
     assert manifest.layout("1.0", None, WINDOWS, "https://example.org/x.zip").bin == ("tool.exe",)
 
 
 def test_names_are_mapped_and_extensions_follow_the_platform():
-    manifest = made(os={"macos": "darwin"}, arch={"x64": "x86_64"}, libc={"musl": "-musl"})
+    manifest = make_manifest(os={"macos": "darwin"}, arch={"x64": "x86_64"}, libc={"musl": "-musl"})
     assert manifest.download_url("1.0", None, MAC) == "https://example.org/1.0/tool-darwin-arm64.tar.gz"
     assert manifest.download_url("1.0", None, WINDOWS) == "https://example.org/1.0/tool-windows-x86_64.zip"
 
@@ -92,30 +92,34 @@ def test_names_are_mapped_and_extensions_follow_the_platform():
     [("20.1.0", "20/1/0"), ("1.22", "1/22/"), ("3.12.4+20240726", "3/12/4"), ("1.2.3-rc.4", "1/2/3")],
 )
 def test_version_components_are_placeholders(version, expected):
-    assert made().fill("{major}/{minor}/{patch}", version, None, LINUX) == expected
+    assert make_manifest().fill("{major}/{minor}/{patch}", version, None, LINUX) == expected
 
 
 def test_the_tag_is_a_placeholder():
-    manifest = made(download_url_template="https://example.org/{tag}/{os}-{arch}/{name}")
+    manifest = make_manifest(download_url_template="https://example.org/{tag}/{os}-{arch}/{name}")
     assert (
         manifest.download_url("1.0", "release-1.0", LINUX) == "https://example.org/release-1.0/linux-x64/tool"
     )
 
 
 def test_a_null_in_a_name_map_means_not_published():
-    assert published(made(arch={"arm64": None})) == {"linux-x64", "macos-x64", "windows-x64"}
+    assert published_platforms(make_manifest(arch={"arm64": None})) == {
+        "linux-x64",
+        "macos-x64",
+        "windows-x64",
+    }
 
 
 def test_musl_is_supported_only_if_mentioned():
-    assert "linux-x64-musl" not in published(made())
-    assert "linux-x64-musl" in published(made(libc={"musl": ""}))
-    assert "linux-x64-musl" in published(made(platforms={"linux-musl": {"ext": "tgz"}}))
+    assert "linux-x64-musl" not in published_platforms(make_manifest())
+    assert "linux-x64-musl" in published_platforms(make_manifest(libc={"musl": ""}))
+    assert "linux-x64-musl" in published_platforms(make_manifest(platforms={"linux-musl": {"ext": "tgz"}}))
     template = "https://example.org/{os}-{arch}-{libc}"
-    assert "linux-x64-musl" in published(made(download_url_template=template))
+    assert "linux-x64-musl" in published_platforms(make_manifest(download_url_template=template))
 
 
 def test_platforms_narrow_from_the_system_to_its_processor_and_c_library():
-    manifest = made(
+    manifest = make_manifest(
         platforms={
             "linux": {"ext": "a"},
             "linux-musl": {"ext": "b"},
@@ -128,12 +132,14 @@ def test_platforms_narrow_from_the_system_to_its_processor_and_c_library():
 
 
 def test_null_removes_a_platform_and_a_more_specific_object_restores_it():
-    manifest = made(platforms={"macos": None, "macos-x64": {}, "windows": None})
-    assert published(manifest) == {"linux-x64", "linux-arm64", "macos-x64"}
+    manifest = make_manifest(platforms={"macos": None, "macos-x64": {}, "windows": None})
+    assert published_platforms(manifest) == {"linux-x64", "linux-arm64", "macos-x64"}
 
 
 def test_overrides_apply_to_their_versions_only():
-    manifest = made(overrides=[{"versions": "<2", "ext": "old"}, {"versions": "<1", "ext": "oldest"}])
+    manifest = make_manifest(
+        overrides=[{"versions": "<2", "ext": "old"}, {"versions": "<1", "ext": "oldest"}]
+    )
     assert [manifest.fill("{ext}", v, None, LINUX) for v in ("0.9", "1.9", "2.0")] == [
         "oldest",
         "old",
@@ -142,18 +148,18 @@ def test_overrides_apply_to_their_versions_only():
 
 
 def test_overrides_apply_to_pre_releases_of_their_versions():
-    manifest = made(overrides=[{"versions": "<2", "ext": "old"}])
+    manifest = make_manifest(overrides=[{"versions": "<2", "ext": "old"}])
     assert manifest.fill("{ext}", "1.5.0-rc.1", None, LINUX) == "old"
 
 
 def test_overrides_can_remove_platforms_for_old_versions():
-    manifest = made(overrides=[{"versions": "<2", "platforms": {"macos-arm64": None}}])
-    assert "macos-arm64" not in published(manifest, "1.0")
-    assert "macos-arm64" in published(manifest, "2.0")
+    manifest = make_manifest(overrides=[{"versions": "<2", "platforms": {"macos-arm64": None}}])
+    assert "macos-arm64" not in published_platforms(manifest, "1.0")
+    assert "macos-arm64" in published_platforms(manifest, "2.0")
 
 
 def test_platforms_override_overrides_and_their_platforms_override_both():
-    manifest = made(
+    manifest = make_manifest(
         platforms={"windows": {"ext": "zip"}},
         overrides=[
             {"versions": "<2", "ext": "tar.xz"},
@@ -166,14 +172,14 @@ def test_platforms_override_overrides_and_their_platforms_override_both():
 
 
 def test_environments_are_merged_by_key_and_null_removes_a_key():
-    manifest = made(
+    manifest = make_manifest(
         env={"A": "{home}/{version}", "B": "b"}, platforms={"linux": {"env": {"B": None, "C": "{arch}"}}}
     )
     assert manifest.layout("1.0", None, LINUX).env == {"A": "{home}/1.0", "C": "x64"}
 
 
 def test_every_layout_field_is_parsed():
-    manifest = made(
+    manifest = make_manifest(
         strip=1,
         home="Contents/Home",
         rename={"{os}/a": "b{exe}"},
@@ -211,7 +217,7 @@ def test_every_layout_field_is_parsed():
     ],
 )
 def test_an_install_script_is_detected_at_every_level(fields, expected):
-    assert made(**fields).has_script is expected
+    assert make_manifest(**fields).has_script is expected
 
 
 @pytest.mark.parametrize(
@@ -225,11 +231,14 @@ def test_an_install_script_is_detected_at_every_level(fields, expected):
     ],
 )
 def test_the_format_is_derived_from_the_url(url, expected):
-    assert made().layout("1.0", None, LINUX, url).format == expected
+    assert make_manifest().layout("1.0", None, LINUX, url).format == expected
 
 
 def test_an_explicit_format_overrides_the_url():
-    assert made(format="{ext}", ext="tar.xz").layout("1.0", None, LINUX, "https://x/y").format == "tar.xz"
+    assert (
+        make_manifest(format="{ext}", ext="tar.xz").layout("1.0", None, LINUX, "https://x/y").format
+        == "tar.xz"
+    )
 
 
 def test_a_single_file_has_the_name_of_the_tool_by_default():
@@ -260,23 +269,23 @@ def test_a_single_file_has_the_name_of_the_tool_by_default():
     ],
 )
 def test_tags_are_converted_to_versions(options, tag, version):
-    assert made(versions=options).version_of(tag) == version
+    assert make_manifest(versions=options).version_of(tag) == version
 
 
 @pytest.mark.parametrize(
     ("options", "tag"), [({}, "v1.2"), ({"prefix": "go"}, "go1.2"), ({"prefix": ""}, "1.2")]
 )
 def test_a_tag_is_derived_from_a_version(options, tag):
-    assert made(versions=options).tag_of("1.2") == tag
+    assert make_manifest(versions=options).tag_of("1.2") == tag
 
 
 def test_the_vendor_prefix_is_removed_for_templates_and_ranges():
-    manifest = made(versions={"vendor": "temurin"}, overrides=[{"versions": "<17", "ext": "old"}])
+    manifest = make_manifest(versions={"vendor": "temurin"}, overrides=[{"versions": "<17", "ext": "old"}])
     assert manifest.fill("{version} {major} {ext}", "temurin-11.0.2", None, LINUX) == "11.0.2 11 old"
 
 
 def test_checksum_templates_have_the_archives_url_and_file():
-    manifest = made(
+    manifest = make_manifest(
         checksum={"url_template": "{url}.sha256?{file}", "format": "json", "path": '"{file}".{os}'}
     )
     result = manifest.checksum("1.0", None, LINUX, "https://x/a%2Bb.zip?token=1")
@@ -289,9 +298,9 @@ def test_checksum_templates_have_the_archives_url_and_file():
 
 def test_no_checksum_without_a_template_or_an_archive():
     checksum = {"url_template": "{url}.sha256"}
-    assert made().checksum("1.0", None, LINUX, "https://x/y") is None
-    assert made(checksum=checksum).checksum("1.0", None, MUSL, "https://x/y") is None
-    null_for_old = made(checksum=checksum, overrides=[{"versions": "<2", "checksum": None}])
+    assert make_manifest().checksum("1.0", None, LINUX, "https://x/y") is None
+    assert make_manifest(checksum=checksum).checksum("1.0", None, MUSL, "https://x/y") is None
+    null_for_old = make_manifest(checksum=checksum, overrides=[{"versions": "<2", "checksum": None}])
     assert null_for_old.checksum("1.0", None, LINUX, "https://x/y") is None
     assert null_for_old.checksum("2.0", None, LINUX, "https://x/y") == {"url_template": "https://x/y.sha256"}
 
@@ -300,22 +309,22 @@ SIGNATURE = {"kind": "minisign", "url_template": "{url}.minisig", "keys": ["RWb"
 
 
 def test_signature_templates_are_expanded_like_checksums():
-    manifest = made(signature=SIGNATURE, overrides=[{"versions": "<1", "signature": None}])
+    manifest = make_manifest(signature=SIGNATURE, overrides=[{"versions": "<1", "signature": None}])
     result = manifest.signature("1.0", LINUX, "https://x/y.zip?token=x")
     assert result == Signature("minisign", "https://x/y.zip.minisig", ("RWb", "RWa"))
     assert result.lock_fields == {"kind": "minisign", "key": "RWa RWb"}
     assert manifest.signature("0.9", LINUX, "https://x/y.zip") is None
-    assert made().signature("1.0", LINUX, "https://x/y.zip") is None
+    assert make_manifest().signature("1.0", LINUX, "https://x/y.zip") is None
 
 
 def test_a_signature_is_required_for_an_archive_unknown_to_the_manifest():
-    manifest = made(signature={**SIGNATURE, "url_template": "https://s/{version}/{file}.minisig"})
+    manifest = make_manifest(signature={**SIGNATURE, "url_template": "https://s/{version}/{file}.minisig"})
     assert manifest.layout("1.0", None, MUSL) is None
     assert manifest.signature("1.0", MUSL, "https://x/y%2Bz.zip").url == "https://s/1.0/y+z.zip.minisig"
 
 
 def test_a_platform_without_archives_expands_no_template():
-    manifest = made(os={"macos": None})
+    manifest = make_manifest(os={"macos": None})
     assert manifest.fill("{version}", "1.0", None, MAC) is None
     assert manifest.asset("1.0", None, MAC) is None
     assert manifest.values("1.0", None, MAC) is None

@@ -6,21 +6,21 @@ from envmgr.catalog import release_list
 from envmgr.catalog.release import Release
 
 
-def made(*versions, **more):
+def make_listing(*versions, **more):
     return release_list.make([Release(version, f"v{version}") for version in versions], **more)
 
 
 def test_releases_are_listed_oldest_first_without_duplicates():
-    assert made("1.10", "1.9", "1.9", "1.10-rc1").versions == ("1.9", "1.10-rc1", "1.10")
+    assert make_listing("1.10", "1.9", "1.9", "1.10-rc1").versions == ("1.9", "1.10-rc1", "1.10")
 
 
 def test_an_explicit_order_is_preserved():
-    assert made("b", "a", "1.0", in_order=True).versions == ("b", "a", "1.0")
+    assert make_listing("b", "a", "1.0", in_order=True).versions == ("b", "a", "1.0")
 
 
 @pytest.mark.parametrize("version", ["../etc", "a/b", "a\\b", ".hidden", "-flag", ""])
 def test_versions_that_are_not_valid_directory_names_are_skipped(version):
-    assert made("1.0", version).versions == ("1.0",)
+    assert make_listing("1.0", version).versions == ("1.0",)
 
 
 def test_lts_names_are_aliases_of_their_newest_release():
@@ -44,4 +44,4 @@ def test_unnamed_lts_releases_have_the_alias_lts():
 
 
 def test_aliases_of_the_list_are_preserved():
-    assert made("1.0", aliases={"stable": "1.0"}).aliases == {"stable": "1.0"}
+    assert make_listing("1.0", aliases={"stable": "1.0"}).aliases == {"stable": "1.0"}

@@ -262,8 +262,8 @@ def test_a_script_builds_in_the_staged_tree_before_the_receipt(install, paths):
     install(tar(TREE), scripted(SCRIPT, "bin/built", builtin=True))
     result = store.get(paths, "tool", "1.0.0")
     assert result.commands() == ("built", "tool")
-    version, jobs, here, tree = text_of(result, "variables").split("|")
-    assert (version, jobs, here) == ("1.0.0", "3", tree)
+    version, jobs, directory, tree = text_of(result, "variables").split("|")
+    assert (version, jobs, directory) == ("1.0.0", "3", tree)
     assert tree.startswith(paths.staging)
     assert text_of(result, "downloads") == "tool.tgz\n"
     assert pathlib.Path(paths.logs, "install-tool-1.0.0.log").read_text() == "all is well\n"

@@ -31,11 +31,11 @@ def run(tmp_path):
     tree = tmp_path / "tree"
     tree.mkdir()
 
-    def go(text, stop=None, **variables):
+    def run_script(text, stop=None, **variables):
         script.run(text, str(tree), variables, str(tmp_path / "logs" / "log"), stop or threading.Event())
         return (tmp_path / "logs" / "log").read_text()
 
-    return go
+    return run_script
 
 
 def await_file(path):
@@ -106,13 +106,13 @@ def test_stopping_ends_a_script_with_its_grandchildren(run, tmp_path, monkeypatc
     stop = threading.Event()
     failed = []
 
-    def go():
+    def run_script():
         try:
             run(FAMILY, stop)
         except KeyboardInterrupt:
             failed.append("interrupted")
 
-    thread = threading.Thread(target=go)
+    thread = threading.Thread(target=run_script)
     thread.start()
     family = [await_file(tmp_path / "tree" / name) for name in ("child", "grandchild")]
     stop.set()

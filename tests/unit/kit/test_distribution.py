@@ -9,7 +9,7 @@ from envmgr.kit import distribution
 
 
 @pytest.fixture
-def recorded(monkeypatch):
+def record_origin(monkeypatch):
     """Return a function that records the origin of an installed distribution."""
 
     def record(origin):
@@ -35,8 +35,8 @@ def recorded(monkeypatch):
         ),
     ],
 )
-def test_a_requirement_has_the_origin_of_the_installed_distribution(recorded, origin, suffix):
-    recorded(origin)
+def test_a_requirement_has_the_origin_of_the_installed_distribution(record_origin, origin, suffix):
+    record_origin(origin)
     assert distribution.requirement("server", "otel") == f"envmgr-toolchain[server,otel]{suffix}"
     assert distribution.requirement() == f"envmgr-toolchain{suffix}"
 

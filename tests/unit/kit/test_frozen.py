@@ -74,12 +74,12 @@ def test_a_default_is_used_for_a_missing_value():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"), [((), {}), ((1, 2, 3), {}), ((1,), {"z": 1}), ((1,), {"x": 2})]
+    ("arguments", "keywords"), [((), {}), ((1, 2, 3), {}), ((1,), {"z": 1}), ((1,), {"x": 2})]
 )
-def test_invalid_arguments_are_rejected_with_the_class_name(arguments, named):
+def test_invalid_arguments_are_rejected_with_the_class_name(arguments, keywords):
     for _ in range(2):  # the first call compiles the constructor
         with pytest.raises(TypeError, match=r"Point\.__init__"):
-            Point(*arguments, **named)
+            Point(*arguments, **keywords)
 
 
 def test_values_with_equal_fields_are_equal_and_hash_alike():

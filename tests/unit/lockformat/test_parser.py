@@ -13,7 +13,7 @@ from envmgr.lockformat.writer import render
 from support.lock_samples import BAD_LOCKS, GOOD_LOCKS, LOCK, PLUGIN, A, with_artifact
 
 
-def refused(text: str) -> LockFormatError:
+def rejection(text: str) -> LockFormatError:
     with pytest.raises(LockFormatError) as caught:
         parse(text)
     assert caught.value.hint
@@ -46,30 +46,30 @@ def test_the_simple_form_is_read_as_preferred_versions():
 
 @pytest.mark.parametrize(("text", "message", "hint"), BAD_LOCKS)
 def test_an_invalid_lock_is_rejected_with_position_and_hint(text, message, hint):
-    error = refused(text)
+    error = rejection(text)
     assert message in error.describe(".envmgr.lock")
     assert hint in error.hint
 
 
 def test_an_error_has_the_path_to_its_value():
-    assert refused(with_artifact(sha256=1)).path == ("tools", "x", "1", "artifacts", "linux-x64", "sha256")
-    error = refused('{\n  "a": 1,,\n}')
+    assert rejection(with_artifact(sha256=1)).path == ("tools", "x", "1", "artifacts", "linux-x64", "sha256")
+    error = rejection('{\n  "a": 1,,\n}')
     assert (error.path, error.line, error.column) == ((), 2, 10)
 
 
 def test_a_digest_without_its_algorithm_is_parsed():
-    refused(with_artifact(sha512=f"sha512:{'b' * 128}"))
-    refused(with_artifact(sha256=PLUGIN))
+    rejection(with_artifact(sha512=f"sha512:{'b' * 128}"))
+    rejection(with_artifact(sha256=PLUGIN))
 
 
 def test_credentials_are_redacted():
-    assert "secret" not in str(refused(with_artifact(url="https://u:secret@x/y")))
+    assert "secret" not in str(rejection(with_artifact(url="https://u:secret@x/y")))
 
 
 def test_every_truncation_is_detected():
     text = render(LOCK)
     for length in range(1, len(text) - 1):
-        refused(text[:length])
+        rejection(text[:length])
 
 
 @pytest.mark.timeout(20)
@@ -84,4 +84,4 @@ def test_every_truncation_is_detected():
     ids=["many tools", "a long request", "a long platform", "a late repetition"],
 )
 def test_adversarial_locks_are_parsed_in_linear_time(text):
-    refused(text)
+    rejection(text)

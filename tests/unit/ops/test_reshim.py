@@ -76,8 +76,10 @@ def test_all_plans_are_deleted(box):
 
 
 def test_on_windows_each_command_has_a_batch_file_and_a_posix_shim(box):
-    here = box.context()
-    context = Context(here.environment, here.paths, replace(here.platform, os="windows"))
+    posix_context = box.context()
+    context = Context(
+        posix_context.environment, posix_context.paths, replace(posix_context.platform, os="windows")
+    )
     reshim.reshim(context)
     assert {"node", "node.bat"} <= set(os.listdir(box.paths.shims))
 

@@ -144,7 +144,7 @@ def test_a_changed_digest_for_the_same_url_is_an_error_naming_both(plugin):
     assert caught.value.hint
 
 
-def signed(key: str | None = "k", kind: str = "minisign") -> dict[str, dict[str, str]]:
+def signatures_of(key: str | None = "k", kind: str = "minisign") -> dict[str, dict[str, str]]:
     return {"linux-x64": {"kind": kind, **({"key": key} if key else {})}}
 
 
@@ -153,14 +153,14 @@ def signed(key: str | None = "k", kind: str = "minisign") -> dict[str, dict[str,
     ("less", "message"),
     [
         ({}, "declares no signature"),
-        (signed("other"), "declares a minisign signature by other"),
-        (signed("k other"), "declares a minisign signature by k other"),
-        (signed(None), "declares a minisign signature by any key"),
-        (signed(kind="sigstore"), "declares a sigstore signature by k"),
+        (signatures_of("other"), "declares a minisign signature by other"),
+        (signatures_of("k other"), "declares a minisign signature by k other"),
+        (signatures_of(None), "declares a minisign signature by any key"),
+        (signatures_of(kind="sigstore"), "declares a sigstore signature by k"),
     ],
 )
 def test_a_release_with_weaker_signature_requirements_is_rejected(less, message, url):
-    lock = lock_of(locked(linux_x64=artifact(), signatures=signed()))
+    lock = lock_of(locked(linux_x64=artifact(), signatures=signatures_of()))
     with pytest.raises(
         LockfileError, match=f"linux-x64: lock requires a minisign signature by k but the manifest {message}$"
     ):
@@ -170,11 +170,11 @@ def test_a_release_with_weaker_signature_requirements_is_rejected(less, message,
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ({}, signed()),
-        (signed(), signed()),
-        (signed("k l"), signed("l")),
-        (signed("k l"), signed("l k")),
-        (signed(None), signed()),
+        ({}, signatures_of()),
+        (signatures_of(), signatures_of()),
+        (signatures_of("k l"), signatures_of("l")),
+        (signatures_of("k l"), signatures_of("l k")),
+        (signatures_of(None), signatures_of()),
     ],
 )
 def test_a_release_with_equal_or_stronger_signature_requirements_is_accepted(before, after):
@@ -184,7 +184,7 @@ def test_a_release_with_equal_or_stronger_signature_requirements_is_accepted(bef
 
 
 def test_signatures_of_remaining_platforms_are_preserved():
-    entry = locked(linux_x64=artifact(), macos_x64=artifact(), signatures=signed())
+    entry = locked(linux_x64=artifact(), macos_x64=artifact(), signatures=signatures_of())
     again = with_release(lock_of(entry), "x@1", "1.0.0", "x", locked(macos_x64=artifact()))
     assert again == lock_of(entry)
     changed = with_release(lock_of(entry), "x@1", "1.0.0", "x", locked(OTHER_PLUGIN, macos_x64=artifact()))

@@ -101,11 +101,11 @@ async def a_user(gateway):
     ).value
 
 
-def seen(resource):
+def with_etag(resource):
     return call(if_match=etag_of(resource))
 
 
-def keyed():
+def with_idempotency_key():
     return call(key="once")
 
 
@@ -138,8 +138,8 @@ SCENARIOS = {
         app_module,
         app_service,
         an_app,
-        lambda apps, app: apps.replace(seen(app), "shop", AppPut(name="shop", description="one")),
-        lambda apps, app: apps.replace(seen(app), "shop", AppPut(name="shop", description="two")),
+        lambda apps, app: apps.replace(with_etag(app), "shop", AppPut(name="shop", description="one")),
+        lambda apps, app: apps.replace(with_etag(app), "shop", AppPut(name="shop", description="two")),
         (PreconditionFailed,),
         only_one,
     ),
@@ -156,8 +156,12 @@ SCENARIOS = {
         deployment_module,
         deployments,
         no_preparation,
-        lambda service, _: service.create(keyed(), DeploymentCreate(version_id=1, environment="prod")),
-        lambda service, _: service.create(keyed(), DeploymentCreate(version_id=1, environment="prod")),
+        lambda service, _: service.create(
+            with_idempotency_key(), DeploymentCreate(version_id=1, environment="prod")
+        ),
+        lambda service, _: service.create(
+            with_idempotency_key(), DeploymentCreate(version_id=1, environment="prod")
+        ),
         (IdempotencyKeyInUse, Conflict),
         same,
     ),
@@ -183,8 +187,8 @@ SCENARIOS = {
         version_module,
         versions,
         a_version,
-        lambda service, old: service.update(seen(old), old.id, VersionPatch(changelog="one")),
-        lambda service, old: service.update(seen(old), old.id, VersionPatch(changelog="two")),
+        lambda service, old: service.update(with_etag(old), old.id, VersionPatch(changelog="one")),
+        lambda service, old: service.update(with_etag(old), old.id, VersionPatch(changelog="two")),
         (PreconditionFailed,),
         only_one,
     ),
@@ -210,8 +214,12 @@ SCENARIOS = {
         deployment_module,
         deployments,
         an_environment,
-        lambda service, old: service.replace_environment(seen(old), "prod", EnvironmentPut(sort_order=7)),
-        lambda service, old: service.replace_environment(seen(old), "prod", EnvironmentPut(sort_order=8)),
+        lambda service, old: service.replace_environment(
+            with_etag(old), "prod", EnvironmentPut(sort_order=7)
+        ),
+        lambda service, old: service.replace_environment(
+            with_etag(old), "prod", EnvironmentPut(sort_order=8)
+        ),
         (PreconditionFailed,),
         only_one,
     ),
@@ -228,8 +236,8 @@ SCENARIOS = {
         deployment_module,
         deployments,
         a_deployment,
-        lambda service, old: service.set_status(seen(old), old.id, StatusCreate(status="in_progress")),
-        lambda service, old: service.set_status(seen(old), old.id, StatusCreate(status="cancelled")),
+        lambda service, old: service.set_status(with_etag(old), old.id, StatusCreate(status="in_progress")),
+        lambda service, old: service.set_status(with_etag(old), old.id, StatusCreate(status="cancelled")),
         (PreconditionFailed,),
         only_one,
     ),
@@ -246,8 +254,8 @@ SCENARIOS = {
         gateway_module,
         gateway,
         a_user,
-        lambda service, old: service.users.update(seen(old), "ada", UserPatch(role="viewer")),
-        lambda service, old: service.users.update(seen(old), "ada", UserPatch(active=False)),
+        lambda service, old: service.users.update(with_etag(old), "ada", UserPatch(role="viewer")),
+        lambda service, old: service.users.update(with_etag(old), "ada", UserPatch(active=False)),
         (PreconditionFailed,),
         only_one,
     ),
@@ -262,7 +270,7 @@ async def closing(database):
         await database.close()
 
 
-async def prepared(directory, scenario):
+async def set_up(directory, scenario):
     """Create the state that both calls start from and return it."""
     async with closing(sqlite_database(directory, scenario.module)) as database:
         return await scenario.prepare(scenario.make(database))
@@ -287,7 +295,7 @@ def test_units_are_correct_with_another_unit_between_any_two_statements(tmp_path
     async def work():
         origin = tmp_path / "origin"
         origin.mkdir()
-        state = await prepared(origin, scenario)
+        state = await set_up(origin, scenario)
         for position in range(MAX_STATEMENTS):
             directory = tmp_path / str(position)
             shutil.copytree(origin, directory)

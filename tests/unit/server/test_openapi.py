@@ -127,8 +127,8 @@ class Outline(HTMLParser):
 def test_a_post_accepts_an_idempotency_key_or_documents_why_not(called):
     method, _, operation = called
     if method == "post":
-        taken = {"$ref": "#/components/parameters/IdempotencyKey"} in operation.get("parameters", ())
-        assert taken != ("`Idempotency-Key` is ignored" in operation.get("description", ""))
+        accepts_key = {"$ref": "#/components/parameters/IdempotencyKey"} in operation.get("parameters", ())
+        assert accepts_key != ("`Idempotency-Key` is ignored" in operation.get("description", ""))
 
 
 def test_the_page_shows_every_operation_and_schema_and_loads_nothing():

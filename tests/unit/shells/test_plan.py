@@ -44,8 +44,8 @@ def make(dotfile, **changes):
     return Plan(**{**fields, **changes})
 
 
-def finish(paths, dotfile, made):
-    return plan.commit(paths, plan.start(paths), str(dotfile.parent), "node", made)
+def finish(paths, dotfile, draft):
+    return plan.commit(paths, plan.start(paths), str(dotfile.parent), "node", draft)
 
 
 def test_plans_with_and_without_a_project_are_separate(paths):

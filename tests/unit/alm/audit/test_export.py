@@ -11,12 +11,12 @@ LOG = list(entries(3))
 SIGNED = checkpoints(LOG, 2, 3)
 
 
-def written(*documents):
+def export_file(*documents):
     return io.BytesIO(b"".join(export.line(item) for item in documents))
 
 
 def test_written_entries_and_checkpoints_are_read_back_separately():
-    file = written(*LOG, *SIGNED)
+    file = export_file(*LOG, *SIGNED)
     assert list(export.entries(file)) == LOG
     file.seek(0)
     assert list(export.checkpoints(file)) == SIGNED
@@ -54,8 +54,8 @@ def test_a_line_that_is_too_long_is_skipped_as_a_whole(monkeypatch):
 
 def test_an_entry_with_the_fields_of_a_checkpoint_stays_an_entry():
     sly = {**LOG[0], "signature": "x"}
-    assert list(export.entries(written(sly))) == [sly]
-    assert list(export.checkpoints(written(sly))) == []
+    assert list(export.entries(export_file(sly))) == [sly]
+    assert list(export.checkpoints(export_file(sly))) == []
 
 
 def test_a_line_with_a_duplicate_key_is_a_finding():

@@ -22,12 +22,12 @@ WORK = GitWorktree(
 RUN = CiRun("github", "acme/till", OTHER, "release", "v2.0.0", "99", "1", "https://ci.example/99", "ada")
 
 
-def gathered(wanted=None, run=None, work=WORK, directory="/src/project"):
-    return collect(wanted or ProvenanceOptions(), run or CiRun(), work, directory)
+def collect_provenance(options=None, run=None, work=WORK, directory="/src/project"):
+    return collect(options or ProvenanceOptions(), run or CiRun(), work, directory)
 
 
 def test_without_a_ci_all_fields_come_from_git():
-    result = gathered()
+    result = collect_provenance()
     assert (result.app, result.tag, result.commit, result.ref) == ("shop", "v1.0.0", SHA, "main")
     assert dict(result.build) == {
         "ci": "",
@@ -41,19 +41,19 @@ def test_without_a_ci_all_fields_come_from_git():
 
 
 def test_ci_values_override_git():
-    result = gathered(run=RUN)
+    result = collect_provenance(run=RUN)
     assert (result.app, result.tag, result.commit, result.ref) == ("till", "v2.0.0", OTHER, "release")
     assert dict(result.build)["repository"] == "acme/till"
     assert dict(result.build)["url"] == "https://ci.example/99"
 
 
 def test_options_override_ci_and_git():
-    result = gathered(ProvenanceOptions("a", "b", "ABCDEF1", "c"), RUN)
+    result = collect_provenance(ProvenanceOptions("a", "b", "ABCDEF1", "c"), RUN)
     assert (result.app, result.tag, result.commit, result.ref) == ("a", "b", "abcdef1", "c")
 
 
 def test_an_empty_ref_can_be_passed():
-    assert gathered(ProvenanceOptions(ref="")).ref == ""
+    assert collect_provenance(ProvenanceOptions(ref="")).ref == ""
 
 
 def tagged(*names):
@@ -61,30 +61,33 @@ def tagged(*names):
 
 
 def test_of_several_tags_the_newest_version_counts_and_the_others_are_named():
-    result = gathered(work=tagged("1.9", "1.10", "1.11"))
+    result = collect_provenance(work=tagged("1.9", "1.10", "1.11"))
     assert (result.tag, result.other_tags) == ("1.11", ("1.10", "1.9"))
-    assert gathered(work=tagged("1.9")).other_tags == ()
+    assert collect_provenance(work=tagged("1.9")).other_tags == ()
 
 
 def test_an_unclear_tag_must_be_passed_and_the_candidates_are_named():
     with pytest.raises(MissingProvenance) as caught:
-        gathered(work=tagged("api/v1.0", "web/v2.0"))
+        collect_provenance(work=tagged("api/v1.0", "web/v2.0"))
     assert caught.value.message == "commit 3f2c1ab0c9d8 has several tags: web/v2.0, api/v1.0"
     assert caught.value.hint == "choose one, for example `envmgr alm push --tag web/v2.0`"
-    assert gathered(ProvenanceOptions(tag="api/v1.0"), work=tagged("api/v1.0", "web/v2.0")).other_tags == ()
+    assert (
+        collect_provenance(ProvenanceOptions(tag="api/v1.0"), work=tagged("api/v1.0", "web/v2.0")).other_tags
+        == ()
+    )
 
 
 def test_an_invalid_tag_beside_a_valid_one_is_passed_over():
-    assert gathered(work=tagged("release,1", "spring")).tag == "spring"
+    assert collect_provenance(work=tagged("release,1", "spring")).tag == "spring"
 
 
 def test_the_tag_of_the_ci_is_not_that_of_another_commit():
-    assert gathered(ProvenanceOptions(commit=SHA), RUN).tag == "v1.0.0"
-    assert gathered(ProvenanceOptions(commit=OTHER[:7]), RUN).tag == "v2.0.0"
+    assert collect_provenance(ProvenanceOptions(commit=SHA), RUN).tag == "v1.0.0"
+    assert collect_provenance(ProvenanceOptions(commit=OTHER[:7]), RUN).tag == "v2.0.0"
 
 
 def test_without_a_tag_the_version_is_the_short_commit():
-    assert gathered(work=GitWorktree(commit=SHA, directory="/src/dir")).tag == SHA[:12]
+    assert collect_provenance(work=GitWorktree(commit=SHA, directory="/src/dir")).tag == SHA[:12]
 
 
 @pytest.mark.parametrize(
@@ -96,18 +99,21 @@ def test_without_a_tag_the_version_is_the_short_commit():
     ],
 )
 def test_without_a_remote_the_app_has_the_name_of_the_directory(work, app):
-    assert gathered(ProvenanceOptions(tag="1"), work=work).app == app
+    assert collect_provenance(ProvenanceOptions(tag="1"), work=work).app == app
 
 
 def test_the_tag_is_required_without_repository_and_ci():
     with pytest.raises(MissingProvenance, match="git is not installed") as caught:
-        gathered(work=GitWorktree(error="git is not installed"))
+        collect_provenance(work=GitWorktree(error="git is not installed"))
     assert "--tag" in (caught.value.hint or "")
-    assert gathered(ProvenanceOptions(tag="1"), work=GitWorktree(error="git is not installed")).commit == ""
+    assert (
+        collect_provenance(ProvenanceOptions(tag="1"), work=GitWorktree(error="git is not installed")).commit
+        == ""
+    )
 
 
 @pytest.mark.parametrize(
-    ("wanted", "message"),
+    ("options", "message"),
     [
         (ProvenanceOptions(app="a b"), "invalid --app 'a b'"),
         (ProvenanceOptions(app="123"), "invalid --app '123'"),
@@ -119,41 +125,43 @@ def test_the_tag_is_required_without_repository_and_ci():
         (ProvenanceOptions(commit="abc"), "invalid --commit abc"),
     ],
 )
-def test_an_invalid_option_is_a_usage_error(wanted, message):
+def test_an_invalid_option_is_a_usage_error(options, message):
     with pytest.raises(UsageError, match=message):
-        gathered(wanted)
+        collect_provenance(options)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "run", "work"),
+    ("options", "run", "work"),
     [
         (ProvenanceOptions(tag="sub/v1.0.0"), CiRun(), GitWorktree()),
         (ProvenanceOptions(), CiRun("github", "acme/shop", tag="sub/v1.0.0"), GitWorktree()),
         (ProvenanceOptions(), CiRun(), GitWorktree(commit=SHA, tags=(GitTag("sub/v1.0.0"),))),
     ],
 )
-def test_a_tag_may_contain_slashes(wanted, run, work):
-    assert collect(wanted, run, work, "/src/dir").tag == "sub/v1.0.0"
+def test_a_tag_may_contain_slashes(options, run, work):
+    assert collect(options, run, work, "/src/dir").tag == "sub/v1.0.0"
 
 
 def test_a_detected_value_that_is_not_a_valid_name_must_be_passed():
     with pytest.raises(MissingProvenance, match=r"'\.github' is not a valid app name") as caught:
-        gathered(run=CiRun(repository="acme/.github", tag="v1"))
+        collect_provenance(run=CiRun(repository="acme/.github", tag="v1"))
     assert "--app" in (caught.value.hint or "")
     with pytest.raises(MissingProvenance, match="'release,1' is not a valid version tag") as caught:
-        gathered(work=GitWorktree(commit=SHA, tags=(GitTag("release,1"),), directory="/src/dir"))
+        collect_provenance(work=GitWorktree(commit=SHA, tags=(GitTag("release,1"),), directory="/src/dir"))
     assert "--tag" in (caught.value.hint or "")
 
 
 def test_a_ci_commit_of_head_is_resolved_by_git():
     run = CiRun("buildkite", "acme/shop", commit="HEAD")
     assert commit_of(ProvenanceOptions(), run) == ""
-    assert gathered(run=run).commit == SHA
+    assert collect_provenance(run=run).commit == SHA
 
 
 def test_ci_values_are_reduced_to_one_line():
     build = dict(
-        gathered(run=CiRun("x", "acme/shop", actor="a\nb\x00", run_id="9" * 999, url="javascript:1")).build
+        collect_provenance(
+            run=CiRun("x", "acme/shop", actor="a\nb\x00", run_id="9" * 999, url="javascript:1")
+        ).build
     )
     assert build["actor"] == "a b"
     assert len(build["run_id"]) == 300

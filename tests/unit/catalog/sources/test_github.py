@@ -175,12 +175,12 @@ def test_the_template_of_the_manifest_names_the_file(server: Server, machine: Ma
 
 
 def test_a_download_template_is_enough_and_its_digest_is_found(server: Server, machine: Machine) -> None:
-    known = asset(server, "tool-linux-x64.tgz", digest=f"sha256:{SHA}")
-    server.add_json(PAGE, [release("v1.0.0", known)])
+    asset_ = asset(server, "tool-linux-x64.tgz", digest=f"sha256:{SHA}")
+    server.add_json(PAGE, [release("v1.0.0", asset_)])
     template = f"{server.url}/owner/tool/releases/download/v1/tool-{{os}}-{{arch}}.tgz"
     manifest_ = manifest(server, download_url_template=template)
     matches = [artifact(manifest_, where, machine.run()) for where in (X64, MAC)]
-    assert matches[0] == Artifact(str(known["browser_download_url"]), Digest("sha256", SHA), 5)
+    assert matches[0] == Artifact(str(asset_["browser_download_url"]), Digest("sha256", SHA), 5)
     assert matches[1] == Artifact(f"{server.url}/owner/tool/releases/download/v1/tool-macos-arm64.tgz")
 
 

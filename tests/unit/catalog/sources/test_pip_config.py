@@ -18,13 +18,13 @@ DEFAULT = "https://default.example/simple"
 
 def load(root: Path, files: dict[str, str] | None = None, **variables: str) -> pip_config.PipConfig:
     """Load the configuration from files by kind (`global`, `user`, `site`), and variables."""
-    known = []
+    config_files = []
     for kind in ("global", "user", "site"):
         path = root / f"{kind}.conf"
         if kind in (files or {}):
             path.write_text((files or {})[kind])
-        known.append((kind, str(path)))
-    return pip_config.load(Environment(variables, str(root)), lambda _: PipInfo(tuple(known), DEFAULT))
+        config_files.append((kind, str(path)))
+    return pip_config.load(Environment(variables, str(root)), lambda _: PipInfo(tuple(config_files), DEFAULT))
 
 
 def test_without_configuration_the_default_index_is_used(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def manifest(options=None, url=URL, **fields):
     return manifest_reader.build({**data, **fields}, "tool.json")
 
 
-def listed(body, options=None, url=URL, tmp_path="/nowhere", **fields):
+def read_listing(body, options=None, url=URL, tmp_path="/nowhere", **fields):
     text = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
     return url_index.listing(manifest(options, url, **fields), context(Recorded({url: (text, {})}), tmp_path))
 
@@ -45,12 +45,12 @@ def listed(body, options=None, url=URL, tmp_path="/nowhere", **fields):
     ],
 )  # fmt: skip
 def test_lists_of_every_shape_are_read(body, options, url):
-    assert listed(body, options, url).versions == ("1.0", "1.1")
+    assert read_listing(body, options, url).versions == ("1.0", "1.1")
 
 
 def test_release_metadata_in_a_list_is_preserved():
     entry = {"v": "v1.0", "d": "2025-01-01", "l": "Iron", "s": False}
-    result = listed([entry], {"version": "v", "date": "d", "lts": "l", "stable": "s"}).releases[0]
+    result = read_listing([entry], {"version": "v", "date": "d", "lts": "l", "stable": "s"}).releases[0]
     assert (result.version, result.tag, result.date, result.lts, result.prerelease) == (
         "1.0",
         "v1.0",
@@ -61,16 +61,20 @@ def test_release_metadata_in_a_list_is_preserved():
 
 
 def test_pre_releases_are_detected_from_the_version_without_a_flag():
-    assert [release.prerelease for release in listed(["1.0-rc1", "1.0"]).releases] == [True, False]
+    assert [release.prerelease for release in read_listing(["1.0-rc1", "1.0"]).releases] == [True, False]
 
 
 def test_entries_without_a_version_of_the_tool_are_skipped():
-    assert listed(["go1.2", "weekly", "go1.1"], {"prefix": "go"}).versions == ("1.1", "1.2")
-    assert listed([{"version": "1.0"}, {"other": 1}]).versions == ("1.0",)
+    assert read_listing(["go1.2", "weekly", "go1.1"], {"prefix": "go"}).versions == ("1.1", "1.2")
+    assert read_listing([{"version": "1.0"}, {"other": 1}]).versions == ("1.0",)
 
 
 def test_an_explicit_order_is_newest_first():
-    assert listed(["charlie", "alpha", "bravo"], {"order": "given"}).versions == ("bravo", "alpha", "charlie")
+    assert read_listing(["charlie", "alpha", "bravo"], {"order": "given"}).versions == (
+        "bravo",
+        "alpha",
+        "charlie",
+    )
 
 
 def test_channels_name_versions():
@@ -80,10 +84,10 @@ def test_channels_name_versions():
         "version": "version || key",
         "channels": {"master": "master.version", "none": "x"},
     }
-    assert listed(body, options).aliases == {"master": "2.0-dev.1"}
+    assert read_listing(body, options).aliases == {"master": "2.0-dev.1"}
     lines = '{"version": "1.0", "channel": "stable"}\n'
     channels = {"format": "ndjson", "channels": {"stable": "[?channel=='stable'].version | [0]"}}
-    assert listed(lines, channels).aliases == {"stable": "1.0"}
+    assert read_listing(lines, channels).aliases == {"stable": "1.0"}
 
 
 def paged(links, **options):
@@ -151,19 +155,19 @@ def test_page_links_are_followed_only_if_configured():
 )
 def test_an_invalid_list_is_an_error_with_url_and_expectation(body, options, words):
     with pytest.raises(SourceError) as caught:
-        listed(body, options)
+        read_listing(body, options)
     assert caught.value.message.startswith(f"cannot parse the releases of tool from {URL}: ")
     assert words in caught.value.message
 
 
 def test_a_list_without_any_version_is_an_error():
     with pytest.raises(SourceError, match="no version of tool found at"):
-        listed([{"a": 1}])
+        read_listing([{"a": 1}])
 
 
-def found(entry, options, platform=LINUX, **fields):
+def find_artifact(entry, options, platform=LINUX, **fields):
     made = manifest({"version": "version", **options}, **fields)
-    listing = listed([{"version": "1.0", **entry}], {"version": "version", **options}, **fields)
+    listing = read_listing([{"version": "1.0", **entry}], {"version": "version", **options}, **fields)
     return url_index.artifact(made, listing.releases[0], platform, None)
 
 
@@ -171,48 +175,50 @@ def test_artifacts_come_from_the_list():
     sha256 = "A" * 64
     files = [{"os": "darwin", "u": "https://x/mac.zip", "h": sha256, "s": "12"}]
     options = {"artifact": "files[?os=='{os}'] | [0]", "url": "u", "sha256": "h", "size": "s"}
-    artifact = found({"files": files}, options, MAC, os={"macos": "darwin"})
+    artifact = find_artifact({"files": files}, options, MAC, os={"macos": "darwin"})
     assert (artifact.url, str(artifact.digest), artifact.size) == (
         "https://x/mac.zip",
         f"sha256:{'a' * 64}",
         12,
     )
-    assert found({"files": files}, options, LINUX, os={"macos": "darwin"}) is None
+    assert find_artifact({"files": files}, options, LINUX, os={"macos": "darwin"}) is None
 
 
 def test_archive_urls_may_be_relative_to_the_list():
-    assert found({"file": "../a.zip"}, {"url": "file"}).url == "https://example.org/a.zip"
+    assert find_artifact({"file": "../a.zip"}, {"url": "file"}).url == "https://example.org/a.zip"
 
 
 def test_an_entry_without_a_url_has_no_archive():
-    assert found({}, {"url": "file"}) is None
+    assert find_artifact({}, {"url": "file"}) is None
 
 
 def test_the_template_is_used_if_the_list_has_no_url():
     template = "https://x/{version}/{os}.zip"
-    assert found({}, {}, download_url_template=template).url == "https://x/1.0/linux.zip"
-    artifact = found({"sums": {"linux": "b" * 64}}, {"sha256": "sums.{os}"}, download_url_template=template)
+    assert find_artifact({}, {}, download_url_template=template).url == "https://x/1.0/linux.zip"
+    artifact = find_artifact(
+        {"sums": {"linux": "b" * 64}}, {"sha256": "sums.{os}"}, download_url_template=template
+    )
     assert str(artifact.digest) == f"sha256:{'b' * 64}"
 
 
 def test_an_unpublished_platform_causes_no_request():
-    assert found({"file": "a"}, {"url": "file"}, platforms={"linux": None}) is None
+    assert find_artifact({"file": "a"}, {"url": "file"}, platforms={"linux": None}) is None
 
 
 @pytest.mark.parametrize("size", ["0", "many", "9" * 30, None, True, -1])
 def test_an_invalid_size_is_ignored(size):
-    assert found({"file": "a", "n": size}, {"url": "file", "size": "n"}).size is None
+    assert find_artifact({"file": "a", "n": size}, {"url": "file", "size": "n"}).size is None
 
 
 def test_an_invalid_digest_is_an_error():
     with pytest.raises(SourceError, match=r"on tool 1\.0: invalid digest 'xyz'"):
-        found({"file": "a", "h": "xyz"}, {"url": "file", "sha256": "h"})
+        find_artifact({"file": "a", "h": "xyz"}, {"url": "file", "sha256": "h"})
 
 
 def test_entries_of_the_same_version_are_merged_into_one_release():
     body = [{"version": "1.0", "linux": "l.zip"}, {"version": "1.0", "macos": "m.zip"}]
     options = {"version": "version", "url": "{os}"}
-    listing = listed(body, options)
+    listing = read_listing(body, options)
     assert listing.versions == ("1.0",)
     urls = [
         url_index.artifact(manifest(options), listing.releases[0], platform, None).url

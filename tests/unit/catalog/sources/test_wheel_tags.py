@@ -12,7 +12,7 @@ def wheel(tags: str, name: str = "tool-1.0-py3-none") -> wheel_tags.Wheel:
     return parsed
 
 
-def chosen(key: str, *tags: str) -> str | None:
+def best_platforms(key: str, *tags: str) -> str | None:
     result = wheel_tags.best([wheel(tag) for tag in tags], platform.parse(key))
     return result and result.platforms
 
@@ -66,32 +66,37 @@ def test_names_are_normalized_as_indexes_do(name: str, normalized: str) -> None:
     ],
 )
 def test_each_platform_accepts_only_its_own_tags(key: str, tag: str) -> None:
-    assert chosen(key, tag) == tag
+    assert best_platforms(key, tag) == tag
     others = [where.key for where in platform.DEFAULT_PLATFORMS if where.key != key]
-    assert not [other for other in others if chosen(other, tag)]
+    assert not [other for other in others if best_platforms(other, tag)]
 
 
 def test_a_wheel_may_support_both_libcs() -> None:
     both = "manylinux_2_28_x86_64.musllinux_1_2_x86_64"
-    assert chosen("linux-x64", both) == chosen("linux-x64-musl", both) == both
+    assert best_platforms("linux-x64", both) == best_platforms("linux-x64-musl", both) == both
 
 
 def test_the_wheel_with_the_lowest_requirement_wins() -> None:
-    assert chosen("linux-x64", "manylinux_2_28_x86_64", "manylinux2014_x86_64") == "manylinux2014_x86_64"
-    assert chosen("linux-x64-musl", "musllinux_1_2_x86_64", "musllinux_1_1_x86_64") == "musllinux_1_1_x86_64"
-    assert chosen("macos-arm64", "macosx_13_0_arm64", "macosx_11_0_arm64") == "macosx_11_0_arm64"
+    assert (
+        best_platforms("linux-x64", "manylinux_2_28_x86_64", "manylinux2014_x86_64") == "manylinux2014_x86_64"
+    )
+    assert (
+        best_platforms("linux-x64-musl", "musllinux_1_2_x86_64", "musllinux_1_1_x86_64")
+        == "musllinux_1_1_x86_64"
+    )
+    assert best_platforms("macos-arm64", "macosx_13_0_arm64", "macosx_11_0_arm64") == "macosx_11_0_arm64"
 
 
 def test_a_wheel_without_a_libc_is_the_last_choice_and_not_for_musl() -> None:
-    assert chosen("linux-x64", "linux_x86_64", "manylinux_2_34_x86_64") == "manylinux_2_34_x86_64"
-    assert chosen("linux-x64", "linux_x86_64") == "linux_x86_64"
-    assert chosen("linux-x64-musl", "linux_x86_64") is None
+    assert best_platforms("linux-x64", "linux_x86_64", "manylinux_2_34_x86_64") == "manylinux_2_34_x86_64"
+    assert best_platforms("linux-x64", "linux_x86_64") == "linux_x86_64"
+    assert best_platforms("linux-x64-musl", "linux_x86_64") is None
 
 
 def test_a_program_for_one_processor_is_better_than_a_universal_one() -> None:
-    assert chosen("macos-arm64", "macosx_10_9_universal2", "macosx_11_0_arm64") == "macosx_11_0_arm64"
-    assert chosen("macos-arm64", "macosx_10_9_universal2") == "macosx_10_9_universal2"
-    assert chosen("macos-x64", "macosx_10_9_universal2") == "macosx_10_9_universal2"
+    assert best_platforms("macos-arm64", "macosx_10_9_universal2", "macosx_11_0_arm64") == "macosx_11_0_arm64"
+    assert best_platforms("macos-arm64", "macosx_10_9_universal2") == "macosx_10_9_universal2"
+    assert best_platforms("macos-x64", "macosx_10_9_universal2") == "macosx_10_9_universal2"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +117,7 @@ def test_a_rebuilt_wheel_is_better_than_the_first() -> None:
 
 def test_the_choice_is_independent_of_the_order() -> None:
     tags = ["manylinux_2_17_x86_64.manylinux2014_x86_64", "manylinux2014_x86_64"]
-    assert chosen("linux-x64", *tags) == chosen("linux-x64", *reversed(tags))
+    assert best_platforms("linux-x64", *tags) == best_platforms("linux-x64", *reversed(tags))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ KINDS = ["gz", "xz", "bz2", "zst"]
 
 
 @pytest.fixture(params=["here", "beside"])
-def inflated(request, monkeypatch, tmp_path):
+def decompressed(request, monkeypatch, tmp_path):
     """Decompress some bytes in this process, or in a separate one."""
     monkeypatch.setattr(decompress_process, "SMALL", 1 << 30 if request.param == "here" else 0)
 
@@ -31,55 +31,55 @@ def inflated(request, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_compressed_content_is_decompressed(kind, inflated):
-    assert inflated(compress(CONTENT, kind), kind) == CONTENT
+def test_compressed_content_is_decompressed(kind, decompressed):
+    assert decompressed(compress(CONTENT, kind), kind) == CONTENT
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_concatenated_members_are_read_and_padding_is_skipped(kind, inflated):
-    assert inflated(compress(b"one", kind) + compress(b"two", kind) + bytes(512), kind) == b"onetwo"
+def test_concatenated_members_are_read_and_padding_is_skipped(kind, decompressed):
+    assert decompressed(compress(b"one", kind) + compress(b"two", kind) + bytes(512), kind) == b"onetwo"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cut", [1, 4, 9, 1000])
-def test_a_missing_end_is_a_bad_archive(kind, cut, inflated):
+def test_a_missing_end_is_a_bad_archive(kind, cut, decompressed):
     packed = compress(random.Random(1).randbytes(5000), kind)
     with pytest.raises(BadArchive):
-        inflated(packed[:-cut], kind)
+        decompressed(packed[:-cut], kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("content", [b"", b"<html>this is no archive</html>"])
-def test_uncompressed_content_is_a_bad_archive(kind, content, inflated):
+def test_uncompressed_content_is_a_bad_archive(kind, content, decompressed):
     with pytest.raises(BadArchive):
-        inflated(content, kind)
+        decompressed(content, kind)
 
 
 @pytest.mark.parametrize("kind", ["gz", "xz", "bz2"])
-def test_a_wrong_checksum_is_a_bad_archive(kind, inflated):
+def test_a_wrong_checksum_is_a_bad_archive(kind, decompressed):
     packed = bytearray(compress(random.Random(1).randbytes(5000), kind))
     packed[len(packed) // 2] ^= 0xFF
     with pytest.raises(BadArchive):
-        inflated(bytes(packed), kind)
+        decompressed(bytes(packed), kind)
 
 
 @pytest.mark.parametrize("kind", ["gz", "bz2"])
 @pytest.mark.parametrize("trailer", [b"garbage" * 100, b"x", b"\0\0x", b"\0" * 600 + b"signature"])
-def test_bytes_after_the_end_are_ignored_as_gzip_and_bzip2_do(kind, trailer, inflated):
+def test_bytes_after_the_end_are_ignored_as_gzip_and_bzip2_do(kind, trailer, decompressed):
     members = compress(b"one", kind) + compress(b"two", kind)
-    assert inflated(members + trailer, kind) == b"onetwo"
+    assert decompressed(members + trailer, kind) == b"onetwo"
 
 
 @pytest.mark.parametrize("kind", ["gz", "bz2"])
-def test_a_damaged_member_after_the_first_is_a_bad_archive(kind, inflated):
+def test_a_damaged_member_after_the_first_is_a_bad_archive(kind, decompressed):
     with pytest.raises(BadArchive):
-        inflated(compress(b"one", kind) + compress(b"two" * 100, kind)[:-6], kind)
+        decompressed(compress(b"one", kind) + compress(b"two" * 100, kind)[:-6], kind)
 
 
 @pytest.mark.parametrize("kind", sorted({*KINDS} - {"gz", "bz2"}))
-def test_garbage_after_the_end_is_a_bad_archive(kind, inflated):
+def test_garbage_after_the_end_is_a_bad_archive(kind, decompressed):
     with pytest.raises(BadArchive):
-        inflated(compress(b"one", kind) + b"garbage" * 100, kind)
+        decompressed(compress(b"one", kind) + b"garbage" * 100, kind)
 
 
 def test_zlib_is_the_fallback_for_isal(monkeypatch, tmp_path):

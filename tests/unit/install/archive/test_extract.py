@@ -42,9 +42,9 @@ def zip_of(path, *members):
     return path
 
 
-def unpack(path, kind, to, *, system="linux", strip=0, named=(), rename=None):
+def unpack(path, kind, to, *, system="linux", strip=0, bin_paths=(), rename=None):
     with formats.opened(str(path), kind) as opened:
-        tree = extract.unpack(opened.entries, str(to), system, strip, named)
+        tree = extract.unpack(opened.entries, str(to), system, strip, bin_paths)
     tree.rename(rename or {})
     tree.finish()
     return tree.root
@@ -222,7 +222,7 @@ def tops(root):
 
 
 @pytest.mark.parametrize(
-    ("names", "strip", "named", "expected"),
+    ("names", "strip", "bin_paths", "expected"),
     [
         (["top/bin/x", "top/y"], None, ["bin/x"], ["bin", "y"]),
         (["top/bin/x", "top/y"], None, ["top/bin/x"], ["top"]),
@@ -245,9 +245,9 @@ def tops(root):
         ([".config/x", "top/x"], None, [], [".config", "top"]),
     ],
 )
-def test_leading_directories_are_stripped(names, strip, named, expected, sandbox):
+def test_leading_directories_are_stripped(names, strip, bin_paths, expected, sandbox):
     packed = tar_of(sandbox / "a.tar", *[member(name) for name in names])
-    assert tops(unpack(packed, "tar", sandbox / "out", strip=strip, named=named)) == expected
+    assert tops(unpack(packed, "tar", sandbox / "out", strip=strip, bin_paths=bin_paths)) == expected
 
 
 @unix

@@ -30,8 +30,8 @@ def header(
         prefix.ljust(155, b"\0"),
         bytes(12),
     ]
-    whole = b"".join(fields) + b" " * 8 + b"".join(rest)
-    return whole[:148] + b"%06o\0 " % sum(whole) + whole[156:]
+    content = b"".join(fields) + b" " * 8 + b"".join(rest)
+    return content[:148] + b"%06o\0 " % sum(content) + content[156:]
 
 
 def block(content):
@@ -140,8 +140,8 @@ def sparse_header(name=b"s", size=b"4\0", real=b"24\0", pairs=(), more=False):
     fields = b"".join(b"%011o\0" % number for pair in pairs for number in pair).ljust(96, b"\0")
     tail = bytes(41) + fields + bytes([more]) + real.ljust(12, b"\0") + bytes(17)
     plain = header(name, size=size, kind=b"S", magic=b"ustar  ")
-    whole = plain[:148] + b" " * 8 + plain[156:345] + tail
-    return whole[:148] + b"%06o\0 " % sum(whole) + whole[156:]
+    content = plain[:148] + b" " * 8 + plain[156:345] + tail
+    return content[:148] + b"%06o\0 " % sum(content) + content[156:]
 
 
 def test_a_sparse_file_of_gnus_old_format_is_read():
@@ -294,6 +294,6 @@ def test_the_standard_library_agrees_on_global_headers():
     packed = io.BytesIO()
     with tarfile.open(
         fileobj=packed, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "x" * 600}
-    ) as made:
-        made.addfile(tarfile.TarInfo("é" * 80))
+    ) as tar_file:
+        tar_file.addfile(tarfile.TarInfo("é" * 80))
     assert read(packed.getvalue())[0][0] == "é" * 80

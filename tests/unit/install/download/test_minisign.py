@@ -38,12 +38,12 @@ def line(document, number, change):
     return b"\n".join(lines)
 
 
-def flipped(at):
+def flip_bit(line_number):
     """Flip a bit in the base64 content of a line."""
 
     def change(text):
         raw = bytearray(b64decode(text))
-        raw[at] ^= 1
+        raw[line_number] ^= 1
         return b64encode(raw)
 
     return change
@@ -100,10 +100,10 @@ def test_any_of_several_keys_is_accepted(problem):
     [
         lambda d: d.replace(b"timestamp:1700000000", b"timestamp:1800000000"),
         lambda d: d.replace(b"file:tool-1.0", b"file:tool-2.0"),
-        lambda d: line(d, 1, flipped(20)),
-        lambda d: line(d, 1, flipped(73)),
-        lambda d: line(d, 3, flipped(0)),
-        lambda d: line(d, 3, flipped(63)),
+        lambda d: line(d, 1, flip_bit(20)),
+        lambda d: line(d, 1, flip_bit(73)),
+        lambda d: line(d, 3, flip_bit(0)),
+        lambda d: line(d, 3, flip_bit(63)),
     ],
 )
 def test_a_modified_document_is_rejected(problem, change):

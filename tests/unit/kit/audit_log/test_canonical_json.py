@@ -41,7 +41,7 @@ def test_names_are_sorted_by_utf_16_code_units_as_in_the_rfc():
 
 
 @pytest.mark.parametrize(
-    ("value", "written"),
+    ("value", "expected"),
     [
         (None, "null"),
         (True, "true"),
@@ -53,8 +53,8 @@ def test_names_are_sorted_by_utf_16_code_units_as_in_the_rfc():
         ({"b": {"d": 1, "c": [2]}, "a": ""}, '{"a":"","b":{"c":[2],"d":1}}'),
     ],
 )
-def test_values_are_written_in_their_shortest_form(value, written):
-    assert canonicalize(value) == written.encode()
+def test_values_are_written_in_their_shortest_form(value, expected):
+    assert canonicalize(value) == expected.encode()
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def client():
 
 
 @pytest.fixture
-def proxied(client, server):
+def proxied_client(client, server):
     """Return a client whose requests to other hosts all arrive at the local server, with their host."""
     return lambda **settings: client({"http_proxy": server.url}, allow_http=True, **settings)
 
@@ -413,11 +413,11 @@ class TestRedirects:
         [{"Authorization": BASIC}, {"Cookie": "a=b"}, {"X-Token": "hidden"}, {}],
         ids=["authorization", "cookie", "any other", "in the URL"],
     )
-    def test_a_redirect_drops_credentials_for_another_host(self, proxied, server, mapping):
+    def test_a_redirect_drops_credentials_for_another_host(self, proxied_client, server, mapping):
         server.add("/a", fault=faults.redirect("http://other.invalid/b"))
         server.add("/b", b"abc")
         url = f"{FAR}/a" if mapping else "http://me:secret@far.invalid/a"
-        answer = proxied().get(url, {**mapping, "Range": "bytes=0-"})
+        answer = proxied_client().get(url, {**mapping, "Range": "bytes=0-"})
         assert answer.url == "http://other.invalid/b"
         first, second = server.requests
         assert {name.lower() for name in mapping or {"Authorization": ""}} <= set(first.headers)
@@ -446,9 +446,9 @@ class TestPlainHttp:
             client().get(f"{FAR}/a")
         assert "allow_http" in caught.value.hint
 
-    def test_plain_http_is_allowed_by_the_setting(self, proxied, server):
+    def test_plain_http_is_allowed_by_the_setting(self, proxied_client, server):
         server.add("/a", b"abc")
-        assert proxied().get(f"{FAR}/a").body == b"abc"
+        assert proxied_client().get(f"{FAR}/a").body == b"abc"
         assert server.tunnels == ["far.invalid"]
 
 
@@ -507,11 +507,11 @@ class TestLogins:
         with pytest.raises(HttpError, match="401"):
             item.get(server.url + "/a")
 
-    def test_a_redirect_uses_the_login_of_the_other_host(self, proxied, server, tmp_path):
+    def test_a_redirect_uses_the_login_of_the_other_host(self, proxied_client, server, tmp_path):
         (tmp_path / "logins").write_text("machine other.invalid login me password secret")
         server.add("/a", fault=faults.redirect("http://other.invalid/b"))
         server.add("/b", b"abc", auth="me:secret")
-        assert proxied(netrc=str(tmp_path / "logins")).get(f"{FAR}/a").body == b"abc"
+        assert proxied_client(netrc=str(tmp_path / "logins")).get(f"{FAR}/a").body == b"abc"
         assert "authorization" not in server.requests[0].headers
 
 

@@ -17,7 +17,7 @@ from support.http.scripted_server import Scripted, ScriptedResponse
 
 
 @pytest.fixture
-def asking():
+def http_parts():
     """Create an Http with a fast clock; return it, its progress and its clock."""
     made = []
 
@@ -47,10 +47,10 @@ def in_turn(*answers):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET"])
-def test_the_method_and_the_body_are_sent(asking, method):
+def test_the_method_and_the_body_are_sent(http_parts, method):
     with Scripted(echo) as server:
         body = b"" if method in {"GET", "DELETE"} else b'{"a": 1}'
-        answer = asking()[0].send(
+        answer = http_parts()[0].send(
             HttpRequest(method, f"{server.url}/x", {"X-Mine": "yes"}, body or None), repeatable=False
         )
     assert answer.status == 200
@@ -65,25 +65,25 @@ def test_the_interactive_timeout_is_a_third_with_a_minimum(timeout, seconds):
 
 
 @pytest.mark.parametrize(("is_brief", "seconds"), [(True, "0.2"), (False, "0.6")])
-def test_interactive_requests_use_a_shorter_timeout(asking, monkeypatch, is_brief, seconds):
+def test_interactive_requests_use_a_shorter_timeout(http_parts, monkeypatch, is_brief, seconds):
     monkeypatch.setattr(client, "MIN_INTERACTIVE_TIMEOUT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         question = HttpRequest("GET", url, interactive=is_brief)
         with pytest.raises(NetworkError, match=f"stalled: .* in {seconds} s"):
-            asking(http_timeout=0.6, http_retries=0)[0].send(question, repeatable=True)
+            http_parts(http_timeout=0.6, http_retries=0)[0].send(question, repeatable=True)
 
 
 @pytest.mark.parametrize("status", [201, 204, 304, 400, 401, 404, 409, 500])
-def test_a_response_of_any_status_is_returned_with_its_headers(asking, status):
+def test_a_response_of_any_status_is_returned_with_its_headers(http_parts, status):
     with Scripted(lambda _: ScriptedResponse(status, headers={"X-Colour": "Blue"})) as server:
-        answer = asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=True)
+        answer = http_parts()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=True)
     assert (answer.status, answer.headers["x-colour"], len(server.requests)) == (status, "Blue", 1)
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_an_idempotent_request_is_retried_after_retry_after(asking, status):
-    http, watcher, time = asking()
+def test_an_idempotent_request_is_retried_after_retry_after(http_parts, status):
+    http, watcher, time = http_parts()
     answers = in_turn(ScriptedResponse(status, headers={"Retry-After": "7"}), ScriptedResponse(200))
     with Scripted(answers) as server:
         answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
@@ -92,64 +92,64 @@ def test_an_idempotent_request_is_retried_after_retry_after(asking, status):
     assert any("retrying" in note for note in watcher.notes)
 
 
-def test_the_last_response_is_returned_after_all_retries(asking):
+def test_the_last_response_is_returned_after_all_retries(http_parts):
     with Scripted(lambda _: ScriptedResponse(503)) as server:
-        answer = asking()[0].send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
+        answer = http_parts()[0].send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
     assert (answer.status, len(server.requests)) == (503, 3)
 
 
-def test_a_long_retry_after_ends_the_retries(asking):
-    http, _, time = asking()
+def test_a_long_retry_after_ends_the_retries(http_parts):
+    http, _, time = http_parts()
     with Scripted(lambda _: ScriptedResponse(503, headers={"Retry-After": "86400"})) as server:
         answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
     assert (answer.status, len(server.requests), time.slept) == (503, 1, [])
 
 
-def test_a_request_that_is_not_idempotent_is_sent_once(asking):
+def test_a_request_that_is_not_idempotent_is_sent_once(http_parts):
     with Scripted(in_turn(None, ScriptedResponse(200))) as server:
         with pytest.raises(NetworkError):
-            asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
+            http_parts()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
         assert len(server.requests) == 1
     with Scripted(lambda _: ScriptedResponse(503)) as server:
         assert (
-            asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False).status
+            http_parts()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False).status
             == 503
         )
         assert len(server.requests) == 1
 
 
-def test_a_request_without_a_response_is_retried_with_the_same_body(asking):
+def test_a_request_without_a_response_is_retried_with_the_same_body(http_parts):
     with Scripted(in_turn(None, ScriptedResponse(200))) as server:
-        answer = asking()[0].send(
+        answer = http_parts()[0].send(
             HttpRequest("POST", server.url + "/x", {"idempotency-key": "k"}, b"{}"), repeatable=True
         )
     assert answer.status == 200
     assert [(item.body, item.headers["idempotency-key"]) for item in server.requests] == [(b"{}", "k")] * 2
 
 
-def test_fewer_retries_than_the_setting_can_be_requested(asking):
+def test_fewer_retries_than_the_setting_can_be_requested(http_parts):
     with Scripted(lambda _: ScriptedResponse(503)) as server:
-        asking(http_retries=9)[0].send(HttpRequest("GET", server.url), repeatable=True, retries=1)
+        http_parts(http_retries=9)[0].send(HttpRequest("GET", server.url), repeatable=True, retries=1)
     assert len(server.requests) == 2
 
 
-def test_a_refused_connection_is_an_error_at_once(asking):
+def test_a_refused_connection_is_an_error_at_once(http_parts):
     with Scripted(echo) as server:
         pass
-    http, _, time = asking()
+    http, _, time = http_parts()
     with pytest.raises(Unreachable, match=r"connection refused$"):
         http.send(HttpRequest("GET", server.url), repeatable=True)
     assert time.slept == []
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_redirect_is_an_error_with_its_target(asking, method):
+def test_a_redirect_is_an_error_with_its_target(http_parts, method):
     with (
         Scripted(echo) as other,
         Scripted(lambda _: ScriptedResponse(301, headers={"Location": f"{other.url}/y"})) as server,
     ):
         with pytest.raises(NetworkError, match="refusing to follow the redirect") as caught:
-            asking()[0].send(
+            http_parts()[0].send(
                 HttpRequest(method, server.url + "/x", {"authorization": "Bearer s3cret"}, None),
                 repeatable=True,
             )
@@ -158,49 +158,53 @@ def test_a_redirect_is_an_error_with_its_target(asking, method):
         assert len(server.requests) == 1
 
 
-def test_no_mirror_is_used(asking):
+def test_no_mirror_is_used(http_parts):
     with Scripted(echo) as mirror, Scripted(echo) as server:
-        http, *_ = asking(mirrors=((server.url, mirror.url),))
+        http, *_ = http_parts(mirrors=((server.url, mirror.url),))
         http.send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
         assert (len(server.requests), mirror.requests) == (1, [])
 
 
-def test_no_credentials_of_netrc_are_added(asking, tmp_path):
+def test_no_credentials_of_netrc_are_added(http_parts, tmp_path):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password secret\n")
     netrc.chmod(0o600)
     with Scripted(echo) as server:
-        asking(netrc=str(netrc))[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
+        http_parts(netrc=str(netrc))[0].send(
+            HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False
+        )
     assert "authorization" not in server.requests[0].headers
 
 
-def test_plain_http_offline_mode_and_files_are_rejected(asking):
+def test_plain_http_offline_mode_and_files_are_rejected(http_parts):
     with pytest.raises(InsecureUrl):
-        asking()[0].send(HttpRequest("POST", "http://far.invalid/x", {}, b"{}"), repeatable=True)
+        http_parts()[0].send(HttpRequest("POST", "http://far.invalid/x", {}, b"{}"), repeatable=True)
     with pytest.raises(Offline):
-        asking(offline=True)[0].send(HttpRequest("POST", "http://127.0.0.1:1/x", {}, b"{}"), repeatable=True)
+        http_parts(offline=True)[0].send(
+            HttpRequest("POST", "http://127.0.0.1:1/x", {}, b"{}"), repeatable=True
+        )
     with pytest.raises(NetworkError, match="got a file"):
-        asking()[0].send(HttpRequest("GET", "file:///etc/hostname"), repeatable=True)
+        http_parts()[0].send(HttpRequest("GET", "file:///etc/hostname"), repeatable=True)
 
 
-def test_allowed_plain_http_uses_the_proxy(asking):
+def test_allowed_plain_http_uses_the_proxy(http_parts):
     with Scripted(echo) as proxy:
-        http, *_ = asking({"http_proxy": proxy.url}, allow_http=True)
+        http, *_ = http_parts({"http_proxy": proxy.url}, allow_http=True)
         http.send(HttpRequest("POST", "http://far.invalid/x", {}, b"{}"), repeatable=False)
     assert proxy.lines == ["POST http://far.invalid/x"]
 
 
-def test_a_slow_endless_response_does_not_time_out(asking):
+def test_a_slow_endless_response_does_not_time_out(http_parts):
     blocks = [b"a", b"b", b"c"]
     with (
         Scripted(lambda _: ScriptedResponse(200, blocks=blocks)) as server,
-        asking()[0].open(HttpRequest("GET", server.url), endless=True) as stream,
+        http_parts()[0].open(HttpRequest("GET", server.url), endless=True) as stream,
     ):
         assert b"".join(stream.chunks()) == b"abc"
 
 
-def test_the_method_is_in_the_trace(asking):
-    http, watcher, _ = asking()
+def test_the_method_is_in_the_trace(http_parts):
+    http, watcher, _ = http_parts()
     with Scripted(echo) as server:
         http.send(HttpRequest("PUT", server.url + "/x?token=abc", {}, b"{}"), repeatable=False)
     (trace,) = watcher.traces

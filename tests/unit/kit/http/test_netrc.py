@@ -34,10 +34,10 @@ def test_without_a_netrc_file_no_credentials_are_sent(home):
     assert home.notes == []
 
 
-@pytest.mark.parametrize("where", ["setting", "variable"])
-def test_another_file_may_be_relative_to_the_working_directory(home, where):
+@pytest.mark.parametrize("path", ["setting", "variable"])
+def test_another_file_may_be_relative_to_the_working_directory(home, path):
     (home.path / "logins").write_text("default login me password secret")
-    logins = home("logins") if where == "setting" else home(NETRC="logins")
+    logins = home("logins") if path == "setting" else home(NETRC="logins")
     assert logins.credentials_for("https://a.b/") == ("me", "secret")
 
 

@@ -24,13 +24,13 @@ EXCEPTIONS = sorted(
 )
 
 
-def made(kind, text="why"):
+def make_error(kind, text="why"):
     error = kind.__new__(kind)
     Exception.__init__(error, text)
     return error
 
 
-def caused(error, cause):
+def with_cause(error, cause):
     error.__cause__ = cause
     return error
 
@@ -39,7 +39,7 @@ def caused(error, cause):
 @pytest.mark.parametrize("attempt", [DIRECT, PROXIED], ids=["direct", "proxied"])
 def test_every_exception_is_mapped_without_secrets(kind, attempt):
     assert kind.__name__ in network_errors.ERROR_MAP
-    error = network_errors.to_network_error(made(kind), attempt)
+    error = network_errors.to_network_error(make_error(kind), attempt)
     assert isinstance(error, NetworkError)
     assert "secret" not in error.message
     assert "hidden" not in error.message
@@ -54,7 +54,7 @@ def test_a_subclass_is_mapped_as_its_base():
     class Newer(httpx.ReadTimeout):
         pass
 
-    assert "stalled" in network_errors.to_network_error(made(Newer), DIRECT).message
+    assert "stalled" in network_errors.to_network_error(make_error(Newer), DIRECT).message
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_subclass_is_mapped_as_its_base():
 )
 def test_a_failed_connection_has_its_cause(cause, message, passing):
     error = network_errors.to_network_error(
-        caused(httpx.ConnectError("x"), caused(RuntimeError(), cause)), DIRECT
+        with_cause(httpx.ConnectError("x"), with_cause(RuntimeError(), cause)), DIRECT
     )
     assert error.message.startswith(message)
     assert error.passing is passing
@@ -84,14 +84,14 @@ def test_a_failed_connection_has_its_cause(cause, message, passing):
 
 def test_a_failed_connection_to_a_proxy_names_the_proxy():
     cause = ConnectionRefusedError(errno.ECONNREFUSED, "x")
-    error = network_errors.to_network_error(caused(httpx.ConnectError("x"), cause), PROXIED)
+    error = network_errors.to_network_error(with_cause(httpx.ConnectError("x"), cause), PROXIED)
     assert error.message == "cannot reach the proxy proxy.corp:3128: connection refused"
 
 
 def test_an_untrusted_certificate_behind_a_proxy_names_the_host():
     cause = ssl.SSLCertVerificationError(1, "x")
     cause.verify_message = "self-signed certificate"
-    error = network_errors.to_network_error(caused(httpx.ConnectError("x"), cause), PROXIED)
+    error = network_errors.to_network_error(with_cause(httpx.ConnectError("x"), cause), PROXIED)
     assert error.message == "TLS certificate verification failed for nodejs.org: self-signed certificate"
     assert "SSL_CERT_FILE" in error.hint
 
@@ -104,7 +104,7 @@ def test_an_incomplete_body_is_an_incomplete_download():
 
 def test_a_broken_connection_has_its_cause():
     cause = ConnectionResetError(errno.ECONNRESET, "x")
-    error = network_errors.to_network_error(caused(httpx.ReadError(""), cause), DIRECT)
+    error = network_errors.to_network_error(with_cause(httpx.ReadError(""), cause), DIRECT)
     assert error.message == "connection to nodejs.org lost: connection reset by peer"
     assert network_errors.to_network_error(httpx.ReadError("odd"), DIRECT).message.endswith("odd")
 

@@ -20,7 +20,7 @@ def digest_of(lock):
     return f"sha256:{hashlib.sha256(lock.encode()).hexdigest()}"
 
 
-def server(lock=LOCK, dotfile=DOTFILE, *, digest=None, sent=None):
+def server(lock=LOCK, dotfile=DOTFILE, *, digest=None, sent_requests=None):
     version = {
         "id": 42,
         "app": "shop",
@@ -30,7 +30,11 @@ def server(lock=LOCK, dotfile=DOTFILE, *, digest=None, sent=None):
     return FakeApiClient(
         {
             "GET /apps/shop/versions/1.4.0": version,
-            "GET /versions/42/lock": {"digest": digest_of(lock), "lock": sent or lock, "dotfile": dotfile},
+            "GET /versions/42/lock": {
+                "digest": digest_of(lock),
+                "lock": sent_requests or lock,
+                "dotfile": dotfile,
+            },
         }
     )
 
@@ -96,7 +100,7 @@ def test_force_overwrites(tmp_path):
 
 def test_a_lock_with_another_digest_is_not_written(tmp_path):
     with pytest.raises(DigestMismatch, match="lock digest mismatch"):
-        checkout(server(sent=LOCK.replace("20.1.0", "20.1.1")), SHOP, str(tmp_path), force=True)
+        checkout(server(sent_requests=LOCK.replace("20.1.0", "20.1.1")), SHOP, str(tmp_path), force=True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -118,7 +122,7 @@ def test_a_digest_that_cannot_be_verified_is_reported(tmp_path, digest):
 
 def test_a_lone_surrogate_in_a_lock_cannot_be_verified(tmp_path):
     with pytest.raises(AlmError, match="cannot verify the lock"):
-        checkout(server(sent='{"a": "\ud800"}'), SHOP, str(tmp_path), force=True)
+        checkout(server(sent_requests='{"a": "\ud800"}'), SHOP, str(tmp_path), force=True)
 
 
 def test_a_version_without_a_lock_is_an_error(tmp_path):

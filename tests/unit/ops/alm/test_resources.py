@@ -172,7 +172,7 @@ def test_an_invalid_lock_is_rejected_before_sending(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("now", "wanted", "steps"),
+    ("now", "target", "steps"),
     [
         ("pending", "successful", ("in_progress", "successful")),
         ("queued", "failed", ("in_progress", "failed")),
@@ -183,8 +183,8 @@ def test_an_invalid_lock_is_rejected_before_sending(tmp_path):
         ("successful", "rolled_back", ("rolled_back",)),
     ],
 )
-def test_a_final_status_is_preceded_by_in_progress(now, wanted, steps):
-    assert tuple(deployments.transition_path(now, wanted)) == steps
+def test_a_final_status_is_preceded_by_in_progress(now, target, steps):
+    assert tuple(deployments.transition_path(now, target)) == steps
 
 
 def deploying(**answers):
@@ -387,7 +387,7 @@ def test_no_match_differs_from_an_unused_tool(count):
 
 
 @pytest.mark.parametrize(
-    ("tool", "there", "like_it", "meant"),
+    ("tool", "used_tools", "like_it", "suggestion"),
     [
         ("ruff", {"pypi:ruff"}, (), ("pypi:ruff",)),
         ("npm:ruff", {"pypi:ruff"}, (), ("pypi:ruff",)),
@@ -396,13 +396,13 @@ def test_no_match_differs_from_an_unused_tool(count):
         ("nodjs", set(), ("nodejs",), ()),
     ],
 )
-def test_only_tools_of_deployed_versions_are_suggested(tool, there, like_it, meant):
+def test_only_tools_of_deployed_versions_are_suggested(tool, used_tools, like_it, suggestion):
     names = [name for stem in ("ruff", "nodjs") for name in (stem, f"pypi:{stem}", f"npm:{stem}")]
     answers = {
-        f"GET /tools/{name.replace(':', '%3A')}/usage": {"counts": {"matches": int(name in there)}}
+        f"GET /tools/{name.replace(':', '%3A')}/usage": {"counts": {"matches": int(name in used_tools)}}
         for name in (*names, "nodejs", "node")
     }
-    assert affected.suggest_used_tools(FakeApiClient(answers), tool, like_it) == meant
+    assert affected.suggest_used_tools(FakeApiClient(answers), tool, like_it) == suggestion
 
 
 def test_usage_in_a_missing_environment_is_an_error():

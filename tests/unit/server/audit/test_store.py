@@ -15,7 +15,7 @@ from support.services.database_runners import sqlite_database
 from support.services.service_fixtures import call
 
 
-def written(directory):
+def write_log(directory):
     """Write a log of three entries and a checkpoint; return its file, opened outside of the service."""
 
     async def scenario(audit, _):
@@ -53,7 +53,7 @@ def written(directory):
     ],
 )
 def test_the_database_makes_the_log_append_only(tmp_path, statement):
-    intruder = written(tmp_path)
+    intruder = write_log(tmp_path)
     before = list(intruder.iterdump())
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         intruder.execute(statement)
@@ -95,7 +95,7 @@ DROP = (
     ],
 )
 def test_changes_by_the_owner_of_the_database_are_detected(tmp_path, act, kinds):
-    intruder = written(tmp_path)
+    intruder = write_log(tmp_path)
     intruder.executescript(DROP + act)
     intruder.close()
 
@@ -167,7 +167,7 @@ def expected_shape(path):
 
 
 @pytest.mark.parametrize(
-    ("where", "index"),
+    ("filters", "index"),
     [
         ("actor = 'a'", "entry_actor"),
         ("event_type = 'a'", "entry_type"),
@@ -175,10 +175,10 @@ def expected_shape(path):
         ("source_service = 'a'", "entry_service"),
     ],
 )
-def test_a_page_by_any_field_is_read_from_an_index_without_sorting(tmp_path, where, index):
-    intruder = written(tmp_path)
+def test_a_page_by_any_field_is_read_from_an_index_without_sorting(tmp_path, filters, index):
+    intruder = write_log(tmp_path)
     plan = intruder.execute(
-        f"EXPLAIN QUERY PLAN SELECT * FROM entry WHERE {where} ORDER BY seq DESC LIMIT 50"
+        f"EXPLAIN QUERY PLAN SELECT * FROM entry WHERE {filters} ORDER BY seq DESC LIMIT 50"
     )
     steps = " ".join(row[3] for row in plan)
     intruder.close()
@@ -187,7 +187,7 @@ def test_a_page_by_any_field_is_read_from_an_index_without_sorting(tmp_path, whe
 
 
 @pytest.mark.parametrize(
-    ("where", "index"),
+    ("filters", "index"),
     [
         ("1", "entry_timestamp"),
         ("actor = 'a'", "entry_actor_time"),
@@ -195,10 +195,10 @@ def test_a_page_by_any_field_is_read_from_an_index_without_sorting(tmp_path, whe
         ("source_service = 'a'", "entry_service_time"),
     ],
 )
-def test_a_page_of_a_range_is_read_from_an_index_without_sorting(tmp_path, where, index):
-    intruder = written(tmp_path)
+def test_a_page_of_a_range_is_read_from_an_index_without_sorting(tmp_path, filters, index):
+    intruder = write_log(tmp_path)
     plan = intruder.execute(
-        f"EXPLAIN QUERY PLAN SELECT * FROM entry WHERE {where} AND timestamp >= 1 AND timestamp < 9"
+        f"EXPLAIN QUERY PLAN SELECT * FROM entry WHERE {filters} AND timestamp >= 1 AND timestamp < 9"
         " ORDER BY timestamp DESC, seq DESC LIMIT 50"
     )
     steps = " ".join(row[3] for row in plan)

@@ -15,7 +15,7 @@ from support.services.service_fixtures import call
 AUTO = "system:auto-deploy"
 
 
-async def ruled(world, *rules, environment="staging", **more):
+async def set_rules(world, *rules, environment="staging", **more):
     """Set auto-deploy rules of an environment: pairs of an app and a range."""
     auto = tuple(AutoDeploy(app=app, tag_range=tag_range) for app, tag_range in rules)
     await world.service.replace_environment(
@@ -23,7 +23,7 @@ async def ruled(world, *rules, environment="staging", **more):
     )
 
 
-async def born(world, id_, **changes):
+async def register_version(world, id_, **changes):
     """Deliver the registration of a version."""
     await world.deliver(world.version_event("VersionCreated", id_, **changes))
 
@@ -35,10 +35,10 @@ async def deployments(world):
 
 def test_a_new_version_is_deployed_by_a_matching_rule(tmp_path):
     async def scenario(world):
-        await ruled(world, ("shop", "^1.2"))
-        await ruled(world, ("*", "*"), environment="dev")
-        await ruled(world, ("blog", "*"), environment="prod")
-        await born(world, 7, tag="v1.4.0")
+        await set_rules(world, ("shop", "^1.2"))
+        await set_rules(world, ("*", "*"), environment="dev")
+        await set_rules(world, ("blog", "*"), environment="prod")
+        await register_version(world, 7, tag="v1.4.0")
         made = {deployment.environment: deployment for deployment in await deployments(world)}
         assert set(made) == {"staging", "dev"}
         assert (made["staging"].actor, made["staging"].reason) == (
@@ -78,12 +78,12 @@ def test_a_rule_deploys_tags_within_its_range(tag, tag_range, deployed):
 
 def test_a_redelivered_event_deploys_nothing(tmp_path):
     async def scenario(world):
-        await ruled(world, ("shop", "*"))
+        await set_rules(world, ("shop", "*"))
         event = world.version_event("VersionCreated", 1)
         await world.deliver(event, event)
         await world.deliver(event)
-        (made,) = await deployments(world)
-        await world.step(made, "in_progress", "successful")
+        (deployment,) = await deployments(world)
+        await world.step(deployment, "in_progress", "successful")
         await world.deliver(event)
         assert len(await deployments(world)) == 1
         assert await world.emitted_events("AutoDeploySkipped") == []
@@ -94,12 +94,12 @@ def test_a_redelivered_event_deploys_nothing(tmp_path):
 @pytest.mark.parametrize("waiting", [None, "queued", "awaiting_approval", "blocked"])
 def test_a_later_version_replaces_a_pending_one_of_a_rule(tmp_path, waiting):
     async def scenario(world):
-        await ruled(world, ("shop", "*"))
-        await born(world, 1)
+        await set_rules(world, ("shop", "*"))
+        await register_version(world, 1)
         (first,) = await deployments(world)
         if waiting:
             await world.step(first, waiting)
-        await born(world, 2)
+        await register_version(world, 2)
         first, second = await deployments(world)
         assert (first.status, first.reason) == ("cancelled", "superseded by version 2.0.0")
         assert (second.status, second.version_id) == ("pending", 2)
@@ -111,14 +111,14 @@ def test_a_later_version_replaces_a_pending_one_of_a_rule(tmp_path, waiting):
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_a_rule_blocked_by_a_deployment_it_cannot_cancel_reports_it(tmp_path, by_hand):
     async def scenario(world):
-        await ruled(world, ("shop", "*"))
+        await set_rules(world, ("shop", "*"))
         if by_hand:
             active = await world.deploy(1, "staging")
         else:
-            await born(world, 1)
+            await register_version(world, 1)
             (active,) = await deployments(world)
             active = await world.step(active, "in_progress")
-        await born(world, 2)
+        await register_version(world, 2)
         assert await deployments(world) == [active]
         (event,) = await world.emitted_events("AutoDeploySkipped")
         assert event.subject == "app/1/version/2"
@@ -138,11 +138,11 @@ def test_a_rule_blocked_by_a_deployment_it_cannot_cancel_reports_it(tmp_path, by
 
 def test_a_late_event_does_not_replace_a_later_version(tmp_path):
     async def scenario(world):
-        await ruled(world, ("shop", "*"))
-        await born(world, 2)
-        (made,) = await deployments(world)
-        await world.step(made, "in_progress", "successful")
-        await born(world, 1)
+        await set_rules(world, ("shop", "*"))
+        await register_version(world, 2)
+        (deployment,) = await deployments(world)
+        await world.step(deployment, "in_progress", "successful")
+        await register_version(world, 1)
         assert len(await deployments(world)) == 1
         (event,) = await world.emitted_events("AutoDeploySkipped")
         assert event.data["reason"] == "1.0.0 is older than 2.0.0, which is deployed"
@@ -152,12 +152,12 @@ def test_a_late_event_does_not_replace_a_later_version(tmp_path):
 
 def test_a_rule_never_downgrades_a_current_or_active_version(tmp_path):
     async def scenario(world):
-        await ruled(world, ("shop", "*"))
-        await born(world, 1, tag="2.10.0")
+        await set_rules(world, ("shop", "*"))
+        await register_version(world, 1, tag="2.10.0")
         (first,) = await deployments(world)
-        await born(world, 2, tag="2.9.9")
+        await register_version(world, 2, tag="2.9.9")
         first = await world.step(first, "in_progress", "successful")
-        await born(world, 3, tag="1.9.1")
+        await register_version(world, 3, tag="1.9.1")
         assert await deployments(world) == [first]
         on_its_way, standing = await world.emitted_events("AutoDeploySkipped")
         assert on_its_way.data["reason"] == "2.9.9 is older than 2.10.0, which is being deployed"
@@ -170,9 +170,9 @@ def test_a_rule_never_downgrades_a_current_or_active_version(tmp_path):
 
 def test_a_newer_version_is_deployed_despite_an_earlier_registration(tmp_path):
     async def scenario(world):
-        await ruled(world, ("shop", "*"))
-        await born(world, 9, tag="1.9.0")
-        await born(world, 8, tag="1.10.0")
+        await set_rules(world, ("shop", "*"))
+        await register_version(world, 9, tag="1.9.0")
+        await register_version(world, 8, tag="1.10.0")
         assert [(deployment.tag, deployment.status) for deployment in await deployments(world)] == [
             ("1.9.0", "cancelled"),
             ("1.10.0", "pending"),
@@ -183,11 +183,11 @@ def test_a_newer_version_is_deployed_despite_an_earlier_registration(tmp_path):
 
 def test_tags_that_are_not_versions_are_ordered_by_creation(tmp_path):
     async def scenario(world):
-        await ruled(world, ("shop", "*"))
-        await born(world, 2, tag="zeta")
-        await born(world, 1, tag="omega")
-        await born(world, 3, tag="alpha")
-        await born(world, 4, tag="1.0.0")
+        await set_rules(world, ("shop", "*"))
+        await register_version(world, 2, tag="zeta")
+        await register_version(world, 1, tag="omega")
+        await register_version(world, 3, tag="alpha")
+        await register_version(world, 4, tag="1.0.0")
         assert [deployment.tag for deployment in await deployments(world)] == ["zeta", "alpha", "1.0.0"]
         (event,) = await world.emitted_events("AutoDeploySkipped")
         assert event.data["reason"] == "newer version zeta already attempted here"
@@ -197,8 +197,8 @@ def test_tags_that_are_not_versions_are_ordered_by_creation(tmp_path):
 
 def test_rules_follow_a_renamed_app(tmp_path):
     async def scenario(world):
-        await ruled(world, ("shop", "^1"), ("blog", "*"))
-        await ruled(world, ("blog", "*"), environment="prod")
+        await set_rules(world, ("shop", "^1"), ("blog", "*"))
+        await set_rules(world, ("blog", "*"), environment="prod")
         await world.deliver(world.app_event("AppCreated"))
         renamed = world.app_event("AppUpdated", 1, "store")
         await world.deliver(renamed, renamed)
@@ -210,9 +210,9 @@ def test_rules_follow_a_renamed_app(tmp_path):
             ("store", "^1"),
             ("blog", "*"),
         ]
-        await born(world, 1, app="store")
+        await register_version(world, 1, app="store")
         assert [deployment.environment for deployment in await deployments(world)] == ["staging"]
-        await born(world, 1000, app_id=3, app="shop")
+        await register_version(world, 1000, app_id=3, app="shop")
         assert len(await deployments(world)) == 1
 
     run(tmp_path, scenario)
@@ -220,12 +220,12 @@ def test_rules_follow_a_renamed_app(tmp_path):
 
 def test_rules_of_a_deleted_app_are_removed(tmp_path):
     async def scenario(world):
-        await ruled(world, ("shop", "*"), ("*", "^9"), blocked="freeze")
+        await set_rules(world, ("shop", "*"), ("*", "^9"), blocked="freeze")
         deleted = world.app_event("AppDeleted")
         await world.deliver(deleted, deleted)
         (event,) = await world.emitted_events("EnvironmentUpdated")
         assert event.data["rules"] == {"auto_deploy": [{"app": "*", "tag_range": "^9"}], "blocked": "freeze"}
-        await born(world, 1000, app_id=3, app="shop")
+        await register_version(world, 1000, app_id=3, app="shop")
         assert await deployments(world) == []
 
     run(tmp_path, scenario)
@@ -233,11 +233,11 @@ def test_rules_of_a_deleted_app_are_removed(tmp_path):
 
 def test_rules_of_the_environment_apply_to_automatic_deployments(tmp_path):
     async def scenario(world):
-        await ruled(world, ("shop", "*"), requires_approval=True)
-        await born(world, 1)
-        (made,) = await deployments(world)
-        assert made.status == "awaiting_approval"
-        assert (await world.step(made, "in_progress")).status == "in_progress"
+        await set_rules(world, ("shop", "*"), requires_approval=True)
+        await register_version(world, 1)
+        (deployment,) = await deployments(world)
+        assert deployment.status == "awaiting_approval"
+        assert (await world.step(deployment, "in_progress")).status == "in_progress"
 
     run(tmp_path, scenario)
 
@@ -257,7 +257,7 @@ def test_deleting_a_version_cancels_its_active_deployments(tmp_path):
 
 def test_a_deleted_version_has_no_placement_and_no_rule_redeploys_it(tmp_path):
     async def scenario(world):
-        await ruled(world, ("shop", "*"))
+        await set_rules(world, ("shop", "*"))
         made = await world.deploy_successfully(1)
         created, deleted = (
             world.version_event("VersionCreated", 1),
@@ -345,11 +345,11 @@ def test_a_batch_of_app_events_applies_the_last_event_of_each(tmp_path):
 
 def test_a_batch_of_versions_leaves_the_last_one_active(tmp_path):
     async def scenario(world):
-        await ruled(world, ("shop", "*"))
+        await set_rules(world, ("shop", "*"))
         await world.deliver(*(world.version_event("VersionCreated", n) for n in range(1, 51)))
-        made = await deployments(world)
-        assert [item.status for item in made] == ["cancelled"] * 49 + ["pending"]
-        assert made[-1].version_id == 50
+        all_deployments = await deployments(world)
+        assert [item.status for item in all_deployments] == ["cancelled"] * 49 + ["pending"]
+        assert all_deployments[-1].version_id == 50
 
     run(tmp_path, scenario)
 
@@ -363,7 +363,7 @@ def test_a_batch_of_versions_reads_the_environments_once(tmp_path, monkeypatch, 
         monkeypatch.setattr(module, name, lambda *args: (reads.append(name), function(*args))[1])
 
     async def scenario(world):
-        await ruled(world, *([("shop", ">100")] if has_rule else []))
+        await set_rules(world, *([("shop", ">100")] if has_rule else []))
         record(environment_rows, "list_all")
         record(transitions, "resolve_request")
         await world.deliver(*(world.version_event("VersionCreated", n) for n in range(1, 21)))
@@ -376,7 +376,7 @@ def test_a_batch_of_versions_reads_the_environments_once(tmp_path, monkeypatch, 
 
 def test_an_unreadable_event_is_dead_lettered_and_the_others_are_consumed(tmp_path):
     async def scenario(world):
-        await ruled(world, ("shop", "*"))
+        await set_rules(world, ("shop", "*"))
         poison = world.event("version", "VersionCreated", "app/1/version/1", {"version_id": "one"})
         await world.bus.publish([poison, world.version_event("VersionCreated", 2)])
         assert [deployment.version_id for deployment in await deployments(world)] == [2]

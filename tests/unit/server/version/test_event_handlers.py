@@ -36,15 +36,15 @@ def run(directory, scenario, *apps):
     return asyncio.run(whole())
 
 
-def renamed(sequence, app_id, name, at=LATER):
+def app_renamed_event(sequence, app_id, name, at=LATER):
     return event("AppUpdated", sequence, app_data(app_id, name, at), source="app")
 
 
-def gone(sequence, app_id, name, at=LATER):
+def app_deleted_event(sequence, app_id, name, at=LATER):
     return event("AppDeleted", sequence, app_data(app_id, name, at), source="app")
 
 
-async def everywhere(versions, tool="go", **principal):
+async def placements_of(versions, tool="go", **principal):
     """Return every placement with a version of a tool, and every one without a lock."""
     usage = await versions.usage(call(**principal), tool, "*", None, PageRequest(limit=200))
     return [(use.app, use.environment, use.tag) for use in (*usage.matches, *usage.without_lock)]
@@ -54,11 +54,11 @@ def test_versions_follow_the_rename_of_their_app(tmp_path):
     async def scenario(versions, database, module):
         first = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
         other = (await versions.create(call(), "blog", "1.0", VersionPut())).value
-        await deliver(module, deployment_event(1, 1, "shop", "prod", first), renamed(2, 1, "store"))
+        await deliver(module, deployment_event(1, 1, "shop", "prod", first), app_renamed_event(2, 1, "store"))
         result = await versions.get(call(), first.id)
         assert (result.app, result.rev) == ("store", first.rev + 1)
         assert await versions.get(call(), other.id) == other
-        assert await everywhere(versions) == [("store", "prod", "1.0")]
+        assert await placements_of(versions) == [("store", "prod", "1.0")]
         assert [e.type for e in await emitted_events(database, "version")] == ["VersionCreated"] * 2
 
     run(tmp_path, scenario)
@@ -67,18 +67,18 @@ def test_versions_follow_the_rename_of_their_app(tmp_path):
 def test_a_late_event_with_an_old_name_is_ignored(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
-        second, third = renamed(2, 1, "second"), renamed(3, 1, "third")
+        second, third = app_renamed_event(2, 1, "second"), app_renamed_event(3, 1, "third")
         await deliver(module, third, second, third, second)
         assert (await versions.get(call(), version.id)).app == "third"
         await deliver(module, deployment_event(1, 1, "shop", "prod", version))
-        assert await everywhere(versions) == [("third", "prod", "1.0")]
+        assert await placements_of(versions) == [("third", "prod", "1.0")]
 
     run(tmp_path, scenario)
 
 
 def test_a_version_created_during_a_rename_has_the_new_name(tmp_path):
     async def scenario(versions, _, module):
-        await deliver(module, renamed(2, 1, "store"))
+        await deliver(module, app_renamed_event(2, 1, "store"))
         # The app's service answered just before it was renamed.
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         assert version.app == "store"
@@ -88,7 +88,7 @@ def test_a_version_created_during_a_rename_has_the_new_name(tmp_path):
 
 def test_a_name_from_the_app_service_is_preserved_while_events_lag(tmp_path):
     async def scenario(versions, _, module):
-        await deliver(module, renamed(2, 1, "old", at="2025-01-01T00:00:00.000Z"))
+        await deliver(module, app_renamed_event(2, 1, "old", at="2025-01-01T00:00:00.000Z"))
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         assert version.app == "shop"
 
@@ -107,9 +107,9 @@ def test_versions_of_a_deleted_app_are_deleted_with_one_event_each(tmp_path, mon
             deployment_event(1, 1, "shop", "prod", version),
             deployment_event(2, 2, "blog", "prod", created),
         )
-        await deliver(module, gone(9, 1, "shop"), gone(9, 1, "shop"))
+        await deliver(module, app_deleted_event(9, 1, "shop"), app_deleted_event(9, 1, "shop"))
         assert (await versions.list(call(), PageRequest())).items == [created]
-        assert await everywhere(versions) == [("blog", "prod", "1.0")]
+        assert await placements_of(versions) == [("blog", "prod", "1.0")]
         assert (await versions.lock(call(), created.id)).lock == lock("go@1.22.4")
         deleted = [e for e in await emitted_events(database, "version") if e.type == "VersionDeleted"]
         assert [e.data["tag"] for e in deleted] == [f"1.{n}" for n in range(5)]
@@ -121,9 +121,11 @@ def test_versions_of_a_deleted_app_are_deleted_with_one_event_each(tmp_path, mon
 def test_late_events_of_a_deleted_app_are_ignored(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
-        await deliver(module, gone(9, 1, "shop"))
-        await deliver(module, deployment_event(5, 1, "shop", "prod", version), renamed(8, 1, "store"))
-        assert await everywhere(versions) == []
+        await deliver(module, app_deleted_event(9, 1, "shop"))
+        await deliver(
+            module, deployment_event(5, 1, "shop", "prod", version), app_renamed_event(8, 1, "store")
+        )
+        assert await placements_of(versions) == []
         for attempt in (versions.create, versions.upsert):
             with pytest.raises(NotFound, match="app 'shop' not found"):
                 # The app's service answered just before it was deleted.
@@ -135,7 +137,9 @@ def test_late_events_of_a_deleted_app_are_ignored(tmp_path):
 def test_a_version_created_during_the_deletion_of_its_app_is_deleted(tmp_path):
     async def scenario(versions, database, module):
         attempts = [versions.upsert(call(), "shop", f"1.{n}", VersionPut()) for n in range(20)]
-        await asyncio.gather(*attempts, deliver(module, gone(9, 1, "shop")), return_exceptions=True)
+        await asyncio.gather(
+            *attempts, deliver(module, app_deleted_event(9, 1, "shop")), return_exceptions=True
+        )
         assert (await versions.list(call(), PageRequest())).items == []
         types = [e.type for e in await emitted_events(database, "version")]
         assert types.count("VersionCreated") == types.count("VersionDeleted")
@@ -152,13 +156,13 @@ def test_placements_follow_the_newest_event(tmp_path):
             deployment_event(n, 1, "shop", "prod", v) for n, v in ((2, first), (3, second), (5, None))
         )
         await deliver(module, begun)
-        assert await everywhere(versions) == []
+        assert await placements_of(versions) == []
         await deliver(module, up, begun, up)
-        assert await everywhere(versions) == [("shop", "prod", "1.0")]
+        assert await placements_of(versions) == [("shop", "prod", "1.0")]
         await deliver(module, newer, up, deployment_event(4, 1, "shop", "prod", second), newer)
-        assert await everywhere(versions) == [("shop", "prod", "2.0")]
+        assert await placements_of(versions) == [("shop", "prod", "2.0")]
         await deliver(module, down, newer)
-        assert await everywhere(versions) == []
+        assert await placements_of(versions) == []
 
     run(tmp_path, scenario)
 
@@ -169,7 +173,7 @@ def test_placements_are_updated_independently(tmp_path):
         await deliver(
             module, *(deployment_event(n, 1, "shop", env, version) for n, env in ((9, "prod"), (3, "dev")))
         )
-        assert await everywhere(versions) == [("shop", "dev", "1.0"), ("shop", "prod", "1.0")]
+        assert await placements_of(versions) == [("shop", "dev", "1.0"), ("shop", "prod", "1.0")]
 
     run(tmp_path, scenario)
 
@@ -181,9 +185,9 @@ def test_a_deleted_environment_has_no_placements(tmp_path):
             await deliver(module, deployment_event(n, 1, "shop", environment, version))
         await deliver(module, event("EnvironmentDeleted", 5, {}, subject="environment/prod"))
         await deliver(module, deployment_event(2, 1, "shop", "prod", version))
-        assert await everywhere(versions) == [("shop", "dev", "1.0")]
+        assert await placements_of(versions) == [("shop", "dev", "1.0")]
         await deliver(module, deployment_event(6, 1, "shop", "prod", version))
-        assert len(await everywhere(versions)) == 2
+        assert len(await placements_of(versions)) == 2
 
     run(tmp_path, scenario)
 
@@ -210,7 +214,7 @@ def test_an_unreadable_event_is_rejected_as_a_whole(tmp_path):
         broken = event("DeploymentUpdated", 2, {"app_id": "x"})
         with pytest.raises(msgspec.ValidationError):
             await places.handle([deployment_event(1, 1, "shop", "prod", version), broken])
-        assert await everywhere(versions) == []
+        assert await placements_of(versions) == []
 
     run(tmp_path, scenario)
 

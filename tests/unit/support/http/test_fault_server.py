@@ -44,15 +44,15 @@ def test_prefers_a_page_added_with_the_query(server):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "body", "content_range"),
+    ("requested_range", "body", "content_range"),
     [
         ("bytes=2-", b"cdef", "bytes 2-5/6"),
         ("bytes=1-2", b"bc", "bytes 1-2/6"),
         ("bytes=-2", b"ef", "bytes 4-5/6"),
     ],
 )
-def test_serves_ranges(server, wanted, body, content_range):
-    status, headers, got = get(server.add("/f", b"abcdef"), Range=wanted)
+def test_serves_ranges(server, requested_range, body, content_range):
+    status, headers, got = get(server.add("/f", b"abcdef"), Range=requested_range)
     assert (status, got, headers["Content-Range"]) == (206, body, content_range)
 
 

@@ -127,7 +127,7 @@ def test_a_long_environment_or_app_is_cut_and_counted():
     st.sampled_from([UNICODE_SYMBOLS, ASCII_SYMBOLS]),
 )
 def test_every_line_fits_with_names_of_any_length(places, width, marks):
-    result = grid(matrix([place(*where, item) for where, item in places.items()]))
+    result = grid(matrix([place(*key, item) for key, item in places.items()]))
     assert max(map(display_width, plain(result, width, marks).lines)) <= width
 
 
@@ -140,7 +140,7 @@ def test_every_line_fits_with_names_of_any_length(places, width, marks):
     st.sampled_from([UNICODE_SYMBOLS, ASCII_SYMBOLS]),
 )
 def test_every_line_fits_and_every_placement_is_listed(places, width, marks):
-    result = grid(matrix([place(*where, *cells) for where, cells in places.items()]))
+    result = grid(matrix([place(*key, *cells) for key, cells in places.items()]))
     laid = plain(result, width, marks)
     assert max(map(display_width, laid.lines)) <= width
     text = "\n".join(laid.lines)

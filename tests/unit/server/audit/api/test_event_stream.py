@@ -83,12 +83,12 @@ def test_nothing_is_read_ahead_of_a_slow_client():
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("taken", [1, 6])
-def test_a_disconnected_client_ends_the_stream(taken):
+@pytest.mark.parametrize("count", [1, 6])
+def test_a_disconnected_client_ends_the_stream(count):
     async def scenario():
         source = Source(ends=False)
         stream = event_stream.stream(source.follow(), may)
-        for _ in range(taken):
+        for _ in range(count):
             await anext(stream)
         await asyncio.sleep(0.01)
         await stream.aclose()

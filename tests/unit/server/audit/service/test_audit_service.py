@@ -106,14 +106,14 @@ def test_concurrent_batches_form_one_chain(tmp_path):
     run(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("known", ["before", "in the same batch"])
-def test_a_batch_with_a_conflicting_sequence_number_is_rejected(tmp_path, known):
+@pytest.mark.parametrize("stored", ["before", "in the same batch"])
+def test_a_batch_with_a_conflicting_sequence_number_is_rejected(tmp_path, stored):
     async def scenario(audit, _):
-        if known == "before":
+        if stored == "before":
             await audit.append([event(1)])
         with pytest.raises(SequenceConflict, match="app-1"):
             await audit.append([event(1, id="other"), event(2), event(1)])
-        assert len(await all_entries(audit)) == (known == "before")
+        assert len(await all_entries(audit)) == (stored == "before")
 
     run(tmp_path, scenario)
 

@@ -28,12 +28,12 @@ class Sent:
         return self.number
 
 
-def vitals(seq, signed=0, **taken):
-    return LogStats(seq, signed, missing={}, recorded=taken)
+def vitals(seq, signed=0, **consumed):
+    return LogStats(seq, signed, missing={}, recorded=consumed)
 
 
 @pytest.mark.parametrize(
-    ("log", "sent", "dead_lettered"),
+    ("log", "acknowledged", "dead_lettered"),
     [
         (vitals(0), {"app": 0}, {}),
         (vitals(5, 5, app=3, version=2), {"app": 3, "version": 2}, {}),
@@ -41,12 +41,12 @@ def vitals(seq, signed=0, **taken):
         (vitals(3, app=3), {"app": 5}, {"app": 2}),
     ],
 )
-def test_an_intact_log_is_accepted(log, sent, dead_lettered):
-    assert find_truncations(log, sent, dead_lettered) == []
+def test_an_intact_log_is_accepted(log, acknowledged, dead_lettered):
+    assert find_truncations(log, acknowledged, dead_lettered) == []
 
 
 @pytest.mark.parametrize(
-    ("log", "sent", "dead_lettered", "message"),
+    ("log", "acknowledged", "dead_lettered", "message"),
     [
         (vitals(4, app=3, version=2), {}, {}, "4 entries present, 5 recorded"),
         (vitals(4, 5, app=4), {}, {}, "ends at 4 but signed up to 5"),
@@ -54,8 +54,8 @@ def test_an_intact_log_is_accepted(log, sent, dead_lettered):
         (vitals(0), {"app": 5}, {"app": 1}, "4 of 5 events from app are missing"),
     ],
 )
-def test_a_truncated_log_is_reported(log, sent, dead_lettered, message):
-    assert find_truncations(log, sent, dead_lettered) == [message]
+def test_a_truncated_log_is_reported(log, acknowledged, dead_lettered, message):
+    assert find_truncations(log, acknowledged, dead_lettered) == [message]
 
 
 def watched(directory, scenario):

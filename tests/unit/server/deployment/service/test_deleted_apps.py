@@ -13,7 +13,7 @@ from support.services.service_fixtures import call
 OLD, NEW = version(1, app_id=1, app="shop"), version(2, app_id=3, app="shop")
 
 
-async def replaced(world):
+async def replace_app(world):
     """Delete an app, create another one of its name, and return a deployment of each."""
     await world.deliver(world.app_event("AppCreated", 1, "shop"))
     old = await world.deploy_successfully(OLD.id)
@@ -30,16 +30,16 @@ def attempts(world, caller, deployment):
     yield world.service.delete(caller, deployment.id)
 
 
-async def listed(world, caller, **filters):
+async def list_ids(world, caller, **filters):
     return [item.id for item in (await world.service.list(caller, PageRequest(filters=filters))).items]
 
 
 def test_a_credential_for_an_app_cannot_access_deployments_of_a_deleted_namesake(tmp_path):
     async def scenario(world):
-        old, new = await replaced(world)
+        old, new = await replace_app(world)
         theirs = call(apps={NEW.app_id})
-        assert await listed(world, theirs) == await listed(world, theirs, app_id=3) == [new.id]
-        assert await listed(world, theirs, app_id=1) == []
+        assert await list_ids(world, theirs) == await list_ids(world, theirs, app_id=3) == [new.id]
+        assert await list_ids(world, theirs, app_id=1) == []
         for attempt in attempts(world, theirs, old):
             with pytest.raises(NotFound, match=f"deployment {old.id} not found"):
                 await attempt
@@ -52,7 +52,7 @@ def test_a_credential_for_an_app_cannot_access_deployments_of_a_deleted_namesake
 
 def test_a_credential_for_a_namesake_does_not_learn_the_owner(tmp_path):
     async def scenario(world):
-        old, new = await replaced(world)
+        old, new = await replace_app(world)
         others = call(apps={2})
         for hidden in (old.id, new.id):
             with pytest.raises(NotFound, match=f"^deployment {hidden} not found$"):
@@ -63,9 +63,9 @@ def test_a_credential_for_a_namesake_does_not_learn_the_owner(tmp_path):
 
 def test_a_caller_for_all_apps_can_read_deployments_of_deleted_apps(tmp_path):
     async def scenario(world):
-        old, new = await replaced(world)
-        assert await listed(world, call()) == [new.id, old.id]
-        assert await listed(world, call(), app_id=1) == [old.id]
+        old, new = await replace_app(world)
+        assert await list_ids(world, call()) == [new.id, old.id]
+        assert await list_ids(world, call(), app_id=1) == [old.id]
         assert (await world.service.get(call(), old.id)).status == "superseded"
         assert (await world.history(old))[-1][:2] == ("superseded", "app shop deleted")
 
@@ -76,12 +76,12 @@ def test_deployments_belong_to_their_app_before_events_arrive_and_after_a_rename
     async def scenario(world):
         theirs = call(apps={OLD.app_id})
         made = await world.deploy(OLD.id, by=theirs)
-        assert await listed(world, theirs) == [made.id]
+        assert await list_ids(world, theirs) == [made.id]
         assert await world.service.get(theirs, made.id) == made
         matrix = await world.service.matrix(theirs, None)
         assert [(app.id, app.name) for app in matrix.apps] == [(1, "shop")]
         await world.deliver(world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store"))
-        assert await listed(world, theirs) == [made.id]
+        assert await list_ids(world, theirs) == [made.id]
         assert (await world.service.get(theirs, made.id)).app == "store"
 
     run(tmp_path, scenario, KnownVersions(OLD))
@@ -91,14 +91,14 @@ def test_an_app_with_a_deletion_hold_is_hidden_from_limited_callers(tmp_path):
     async def scenario(world):
         theirs, made = call(apps={OLD.app_id}), await world.deploy(OLD.id)
         leave = await world.service.begin_deletion(call(), app_id=1, force=True)
-        assert await listed(world, theirs) == []
+        assert await list_ids(world, theirs) == []
         assert (await world.service.matrix(theirs, None)).placements == ()
         for attempt in attempts(world, theirs, made):
             with pytest.raises(NotFound):
                 await attempt
-        assert await listed(world, call()) == [made.id]
+        assert await list_ids(world, call()) == [made.id]
         await world.service.cancel_deletion(call(), leave)
-        assert await listed(world, theirs) == [made.id]
+        assert await list_ids(world, theirs) == [made.id]
         assert await world.service.get(theirs, made.id) == made
 
     run(tmp_path, scenario, KnownVersions(OLD))

@@ -125,8 +125,8 @@ def test_an_environment_is_created_on_first_use_with_a_tier_for_its_name(tmp_pat
     async def scenario(world):
         await world.deploy(1, name)
         await world.deploy(1000, name)
-        made = await world.service.get_environment(call(), name)
-        assert (made.name, made.tier, made.sort_order) == (name, tier, order)
+        environment_ = await world.service.get_environment(call(), name)
+        assert (environment_.name, environment_.tier, environment_.sort_order) == (name, tier, order)
         assert [event.type for event in await world.emitted_events()] == [
             "EnvironmentCreated",
             "DeploymentCreated",
@@ -449,12 +449,12 @@ def test_requests_with_one_idempotency_key_create_one_deployment_and_one_status(
         answers = [await world.service.create(call(key="a"), new) for _ in range(3)]
         assert [answer.replayed for answer in answers] == [False, True, True]
         assert len({answer.value for answer in answers}) == 1
-        made, ahead = answers[0].value, StatusCreate(status="in_progress")
-        steps = [await world.service.add_status(call(key="b"), made.id, ahead) for _ in range(3)]
+        deployment, ahead = answers[0].value, StatusCreate(status="in_progress")
+        steps = [await world.service.add_status(call(key="b"), deployment.id, ahead) for _ in range(3)]
         assert [step.replayed for step in steps] == [False, True, True]
-        assert [status for status, _, _ in await world.history(made)] == ["pending", "in_progress"]
+        assert [status for status, _, _ in await world.history(deployment)] == ["pending", "in_progress"]
         with pytest.raises(IdempotencyKeyReused):
-            await world.service.add_status(call(key="b", fingerprint="other"), made.id, ahead)
+            await world.service.add_status(call(key="b", fingerprint="other"), deployment.id, ahead)
 
     run(tmp_path, scenario)
 

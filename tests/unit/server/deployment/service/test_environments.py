@@ -59,11 +59,11 @@ def test_requests_with_one_idempotency_key_create_one_environment(tmp_path):
 def test_a_put_creates_or_replaces_an_environment(tmp_path):
     async def scenario(world):
         put = world.service.replace_environment
-        made = await put(call(), "prod", EnvironmentPut(rules=RULES))
+        creation = await put(call(), "prod", EnvironmentPut(rules=RULES))
         same = await put(call(), "prod", EnvironmentPut(rules=RULES))
         less = await put(call(if_match="1.1"), "prod", EnvironmentPut(tier="production"))
-        assert [answer.created for answer in (made, same, less)] == [True, False, False]
-        assert same.value == made.value
+        assert [answer.created for answer in (creation, same, less)] == [True, False, False]
+        assert same.value == creation.value
         assert (less.value.rules, less.value.tier, less.value.rev) == (Rules(), "production", 2)
         with pytest.raises(PreconditionFailed):
             await put(call(if_match="1.1"), "prod", EnvironmentPut())

@@ -102,13 +102,13 @@ def test_a_version_of_a_deleted_app_is_not_deployed_before_the_event_arrives(tmp
 
 
 @reads_sqlite_file
-@pytest.mark.parametrize("gone", ["app", "version"])
-def test_the_deletion_event_removes_the_hold(tmp_path, gone):
+@pytest.mark.parametrize("kind", ["app", "version"])
+def test_the_deletion_event_removes_the_hold(tmp_path, kind):
     async def scenario(world):
-        thing = {"app": {"app_id": 1}, "version": {"version_id": 7}}[gone]
+        thing = {"app": {"app_id": 1}, "version": {"version_id": 7}}[kind]
         await world.service.begin_deletion(call(), **thing)
         await world.deliver(
-            world.app_event("AppDeleted") if gone == "app" else world.version_event("VersionDeleted", 7)
+            world.app_event("AppDeleted") if kind == "app" else world.version_event("VersionDeleted", 7)
         )
         assert notes(world) == []
         with pytest.raises(NotFound):

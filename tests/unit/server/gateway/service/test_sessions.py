@@ -61,10 +61,10 @@ def test_an_unknown_username_is_not_recorded_unless_it_is_valid(tmp_path):
         for typed in ("my secret typed too early", "admin"):
             with pytest.raises(InvalidCredentials):
                 await gate.login(typed, "not the password at all")
-        stranger, known = await gate.emitted_events("LoginFailed")
-        assert stranger.data["username"] == ""
-        assert known.data["username"] == "admin"
-        for event in (stranger, known):
+        invalid, valid = await gate.emitted_events("LoginFailed")
+        assert invalid.data["username"] == ""
+        assert valid.data["username"] == "admin"
+        for event in (invalid, valid):
             assert event.actor == "anonymous"
             assert "secret" not in str(event)
             assert "not the password" not in str(event)

@@ -39,12 +39,12 @@ def first_start(directory, *passwords):
 
 @reads_sqlite_file
 def test_the_password_of_the_first_admin_is_printed_once(tmp_path):
-    (chosen, again), events = first_start(tmp_path, "", "")
-    assert len(chosen) >= 20
+    (password, again), events = first_start(tmp_path, "", "")
+    assert len(password) >= 20
     assert again is None
     assert [(event.type, event.actor) for event in events] == [("UserCreated", "system:bootstrap")]
-    assert chosen not in str(events)
-    assert chosen.encode() not in (tmp_path / "gateway.db").read_bytes()
+    assert password not in str(events)
+    assert password.encode() not in (tmp_path / "gateway.db").read_bytes()
 
 
 def test_a_configured_password_is_used_on_the_first_start(tmp_path):

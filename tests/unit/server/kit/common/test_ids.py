@@ -45,8 +45,8 @@ def test_every_random_bit_varies(monkeypatch):
 
 @pytest.mark.parametrize("moment", [0, 1, 1_700_000_000_000, 2**48 - 2])
 def test_ids_sort_by_millisecond(monkeypatch, moment):
-    def made(at):
-        monkeypatch.setattr(ids, "now_ms", lambda: at)
+    def made(milliseconds):
+        monkeypatch.setattr(ids, "now_ms", lambda: milliseconds)
         return [uuid7() for _ in range(100)]
 
     assert max(made(moment)) < min(made(moment + 1))

@@ -75,7 +75,7 @@ def test_unset_options_do_not_override_variables():
 
 
 @pytest.mark.parametrize(
-    ("chosen", "directory"),
+    ("option", "directory"),
     [
         ("here", "/place/here"),
         ("../there", "/there"),
@@ -83,8 +83,8 @@ def test_unset_options_do_not_override_variables():
         ("/data/", "/data"),
     ],
 )
-def test_a_relative_directory_is_resolved_against_the_working_directory(chosen, directory):
-    assert settings(data_dir=chosen).data_dir == directory
+def test_a_relative_directory_is_resolved_against_the_working_directory(option, directory):
+    assert settings(data_dir=option).data_dir == directory
 
 
 @pytest.mark.parametrize("flags", ["", " "])

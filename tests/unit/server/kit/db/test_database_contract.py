@@ -79,7 +79,7 @@ async def events(database):
     return [event.data["number"] for event in await Outbox(database, "app").pending(1000)]
 
 
-def over(runner, directory, module, work):
+def run_with_database(runner, directory, module, work):
     """Run a function with a new database of a service."""
 
     async def main():
@@ -98,7 +98,7 @@ def test_a_unit_returns_its_result_and_commits_its_rows_and_events(tmp_path, run
         await database.write(add("last"))
         assert (await names(database))[5:] == (await events(database))[5:] == ["last"]
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_a_failed_unit_is_rolled_back_without_effect_on_others(tmp_path, runner):
@@ -111,7 +111,7 @@ def test_a_failed_unit_is_rolled_back_without_effect_on_others(tmp_path, runner)
         assert [event.sequence for event in outcome] == list(range(1, 61))
         assert await latest_sequence(database) == 60
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_units_behave_as_if_serial(tmp_path, runner):
@@ -126,7 +126,7 @@ def test_units_behave_as_if_serial(tmp_path, runner):
         result = await asyncio.gather(*(database.write(claim) for _ in range(40)))
         assert sorted(result) == list(range(40))
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_ids_are_returned_and_never_reused(tmp_path, runner):
@@ -140,7 +140,7 @@ def test_ids_are_returned_and_never_reused(tmp_path, runner):
         await database.write(lambda transaction: transaction.execute(Statement(app.delete())))
         assert await database.write(lambda transaction: transaction.insert(ADD, name="three")) > second
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_a_second_row_of_the_same_key_is_a_violation(tmp_path, runner):
@@ -153,7 +153,7 @@ def test_a_second_row_of_the_same_key_is_a_violation(tmp_path, runner):
                 )
         assert await names(database) == await events(database) == ["one"]
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_insert_or_find_reports_whether_it_inserted_and_the_unit_continues(tmp_path, runner):
@@ -165,7 +165,7 @@ def test_insert_or_find_reports_whether_it_inserted_and_the_unit_continues(tmp_p
         assert await database.write(unit) == [True, False, True]
         assert await names(database) == ["one", "two"]
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_many_rows_are_written_unchanged(tmp_path, runner):
@@ -184,7 +184,7 @@ def test_many_rows_are_written_unchanged(tmp_path, runner):
         with pytest.raises(ValueError, match="NUL"):
             await database.write(lambda transaction: transaction.execute_many(ADD_TOKENS, [("b\0c", 1, 1)]))
 
-    over(runner, tmp_path, gateway_module, work)
+    run_with_database(runner, tmp_path, gateway_module, work)
 
 
 def test_an_upsert_of_many_rows_counts_those_that_it_changed(tmp_path, runner):
@@ -199,7 +199,7 @@ def test_an_upsert_of_many_rows_counts_those_that_it_changed(tmp_path, runner):
         assert await database.write(unit) == [2, 0, 2]
         assert await database.read(lambda reader: reader.all(COUNTS)) == [("a", 1), ("b", 2**40), ("c", 1)]
 
-    over(runner, tmp_path, worker_module, work)
+    run_with_database(runner, tmp_path, worker_module, work)
 
 
 def test_booleans_are_read_as_booleans(tmp_path, runner):
@@ -209,7 +209,7 @@ def test_booleans_are_read_as_booleans(tmp_path, runner):
         await database.write(lambda transaction: transaction.execute_many(ADD_APPS, rows))
         assert await database.read(lambda reader: reader.all(DELETED)) == [(1,)]
 
-    over(runner, tmp_path, deployment_module, work)
+    run_with_database(runner, tmp_path, deployment_module, work)
 
 
 def test_texts_are_sorted_by_their_bytes(tmp_path, runner):
@@ -221,7 +221,7 @@ def test_texts_are_sorted_by_their_bytes(tmp_path, runner):
         result = await database.read(lambda reader: [name for (name,) in reader.all(SORTED_NAMES)])
         assert result == sorted(words, key=str.encode)
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_only_commits_with_events_call_the_listeners(tmp_path, runner):
@@ -236,7 +236,7 @@ def test_only_commits_with_events_call_the_listeners(tmp_path, runner):
         await asyncio.sleep(0)
         assert called == ["one", "two"]
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_a_unit_reads_its_own_database_however_many_units_run(tmp_path, runner):
@@ -250,7 +250,7 @@ def test_a_unit_reads_its_own_database_however_many_units_run(tmp_path, runner):
         await database.write(add("one"))
         assert await asyncio.gather(*(database.write(unit) for _ in range(40))) == [(1, 1)] * 40
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_a_unit_of_a_cancelled_caller_is_completed_or_not_started(tmp_path, runner):
@@ -271,8 +271,8 @@ def test_a_unit_of_a_cancelled_caller_is_completed_or_not_started(tmp_path, runn
         assert set(outcome) >= {*completed, "last"}
         assert sorted(outcome) == sorted(await events(database))
 
-    over(runner, tmp_path, app_module, cancel)
-    over(runner, tmp_path, app_module, check)
+    run_with_database(runner, tmp_path, app_module, cancel)
+    run_with_database(runner, tmp_path, app_module, check)
 
 
 def test_an_error_of_a_reader_reaches_its_caller_and_the_next_read_works(tmp_path, runner):
@@ -287,7 +287,7 @@ def test_an_error_of_a_reader_reaches_its_caller_and_the_next_read_works(tmp_pat
                     await read(fail)
             assert await read(lambda reader: reader.all(NAMES)) == []
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_events_are_numbered_without_gaps_in_the_order_of_each_resource(tmp_path, runner):
@@ -314,7 +314,7 @@ def test_events_are_numbered_without_gaps_in_the_order_of_each_resource(tmp_path
             assert numbers == [number for number in range(2, 14) for _ in range(2)]
         assert await Outbox(database, "app").backlog() == await latest_sequence(database) == 120
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_a_process_has_the_role_of_relaying_until_it_releases_it(tmp_path, runner):
@@ -325,7 +325,7 @@ def test_a_process_has_the_role_of_relaying_until_it_releases_it(tmp_path, runne
         await role.release()
         await role.wait()
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_a_shared_value_is_of_one_commit(tmp_path, runner):
@@ -388,4 +388,4 @@ def test_closing_finishes_pending_units_and_accepts_no_more(tmp_path, runner):
                 await call(lambda _reader: None)
         await database.close()
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)

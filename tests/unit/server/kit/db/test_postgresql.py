@@ -37,7 +37,7 @@ LOCK_APPS = Statement(text("LOCK TABLE app IN ACCESS EXCLUSIVE MODE"))
 SESSIONS = "SELECT state FROM pg_stat_activity WHERE datname = '{}' AND application_name LIKE 'envmgr-alm %'"
 
 
-def over(directory, work):
+def run_with_database(directory, work):
     async def main():
         async with open_postgres(directory, module) as database:
             return await work(database)
@@ -54,7 +54,7 @@ async def session_states(directory):
     return [state for (state,) in await postgres_databases()._run(SESSIONS.format(name), "postgres")]
 
 
-async def until(condition):
+async def wait_until(condition):
     deadline = time.monotonic() + 60
     while not await condition():
         assert time.monotonic() < deadline
@@ -83,7 +83,7 @@ def test_units_of_several_processes_on_one_row_all_complete(tmp_path):
             units = [runner.write(increment) for runner in (database, other) for _ in range(15)]
             assert sorted(await asyncio.gather(*units)) == list(range(1, 31))
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_a_unit_that_conflicts_at_each_attempt_is_refused_for_now(tmp_path, monkeypatch):
@@ -106,7 +106,7 @@ def test_a_unit_that_conflicts_at_each_attempt_is_refused_for_now(tmp_path, monk
         assert caught.value.headers["retry-after"]
         assert attempts == [(1,), (2,), (3,), (4,)]
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_what_a_unit_did_not_see_it_sees_when_it_runs_again(tmp_path):
@@ -131,7 +131,7 @@ def test_what_a_unit_did_not_see_it_sees_when_it_runs_again(tmp_path):
                 await database.write(unit)
             assert [row is None for row in attempts] == [True, False]
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_a_violation_that_stays_is_raised_after_the_second_run(tmp_path):
@@ -147,7 +147,7 @@ def test_a_violation_that_stays_is_raised_after_the_second_run(tmp_path):
             await database.write(unit)
         assert len(attempts) == 2
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_a_unit_that_hides_a_violation_is_a_bug_and_not_a_success(tmp_path):
@@ -163,7 +163,7 @@ def test_a_unit_that_hides_a_violation_is_a_bug_and_not_a_success(tmp_path):
             await database.write(unit)
         assert await database.read(lambda reader: reader.one(COUNT)) == (0,)
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 @pytest.mark.parametrize("act", ["write", "read", "read_inline"])
@@ -183,11 +183,11 @@ def test_cancelled_callers_leave_no_session_in_a_transaction(tmp_path, act):
         async def is_idle():
             return set(await session_states(tmp_path)) <= {"idle"}
 
-        await until(is_idle)
+        await wait_until(is_idle)
         assert len(await session_states(tmp_path)) <= runner.MAX_WRITERS + runner.MAX_READERS
         assert await getattr(database, act)(lambda access: access.one(COUNT)) == (0,)
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_a_statement_that_takes_too_long_is_ended(tmp_path, monkeypatch):
@@ -200,7 +200,7 @@ def test_a_statement_that_takes_too_long_is_ended(tmp_path, monkeypatch):
             assert caught.value.headers["retry-after"]
         await database.write(add("later"))
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_a_lock_that_is_not_released_is_not_awaited_for_ever(tmp_path, monkeypatch):
@@ -221,7 +221,7 @@ def test_a_lock_that_is_not_released_is_not_awaited_for_ever(tmp_path, monkeypat
         await holding
         await database.write(add("shop"))
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_a_transaction_that_idles_is_ended(tmp_path, monkeypatch):
@@ -238,7 +238,7 @@ def test_a_transaction_that_idles_is_ended(tmp_path, monkeypatch):
             await database.write(unit)
         assert await database.read(lambda reader: reader.one(COUNT)) == (0,)
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_more_units_than_connections_wait_for_a_bounded_time(tmp_path, monkeypatch):
@@ -250,7 +250,7 @@ def test_more_units_than_connections_wait_for_a_bounded_time(tmp_path, monkeypat
             asyncio.ensure_future(database.write(lambda _transaction: runner.await_(release.wait())))
             for _ in range(runner.MAX_WRITERS)
         ]
-        await until(lambda: async_value(len(database._units) == runner.MAX_WRITERS))
+        await wait_until(lambda: async_value(len(database._units) == runner.MAX_WRITERS))
         with pytest.raises(ServiceUnavailable, match="all 6 database connections are in use") as caught:
             await database.write(add("shop"))
         assert caught.value.headers["retry-after"]
@@ -258,7 +258,7 @@ def test_more_units_than_connections_wait_for_a_bounded_time(tmp_path, monkeypat
         await asyncio.gather(*holding)
         await database.write(add("shop"))
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_sessions_that_the_server_ended_are_replaced(tmp_path):
@@ -272,7 +272,7 @@ def test_sessions_that_the_server_ended_are_replaced(tmp_path):
         assert await database.read(lambda reader: reader.one(COUNT)) == (20,)
         await asyncio.gather(*(database.write(add(f"more-{n}")) for n in range(20)))
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_a_server_that_went_away_and_came_back_needs_no_restart():
@@ -337,7 +337,7 @@ def test_an_event_that_is_committed_late_gets_a_number_after_those_before_it(tmp
         assert [(event.sequence, event.data["number"]) for event in await box.pending(10)] == [(3, 0)]
         await slow.close()
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_more_events_than_a_batch_are_numbered_at_once(tmp_path):
@@ -347,7 +347,7 @@ def test_more_events_than_a_batch_are_numbered_at_once(tmp_path):
         events = await Outbox(database, "app").pending(2000)
         assert [event.data["number"] for event in events] == list(range(1200))
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_one_process_leads_and_another_takes_over(tmp_path):
@@ -362,7 +362,7 @@ def test_one_process_leads_and_another_takes_over(tmp_path):
             assert other.leadership().is_leader
             assert not database.leadership().is_leader
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_a_leader_with_an_ended_session_is_not_the_leader(tmp_path):
@@ -378,7 +378,7 @@ def test_a_leader_with_an_ended_session_is_not_the_leader(tmp_path):
                 await asyncio.wait_for(database.leadership().wait(), 1.5)
             assert not database.leadership().is_leader
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)
 
 
 def test_commits_of_other_processes_wake_the_leader(tmp_path):
@@ -392,7 +392,7 @@ def test_commits_of_other_processes_wake_the_leader(tmp_path):
             async def is_woken():
                 return bool(woken)
 
-            await until(is_woken)
+            await wait_until(is_woken)
             assert len(woken) < 20  # at an interval, not for each commit
 
-    over(tmp_path, work)
+    run_with_database(tmp_path, work)

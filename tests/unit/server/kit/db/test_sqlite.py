@@ -102,7 +102,7 @@ def run(work):
 def test_a_group_is_committed_together_and_each_unit_has_its_result(tmp_path):
     runs = []
 
-    def counted(unit):
+    def count_after(unit):
         def once(transaction):
             runs.append(1)
             unit(transaction)
@@ -112,7 +112,7 @@ def test_a_group_is_committed_together_and_each_unit_has_its_result(tmp_path):
 
     async def work():
         async with opened(tmp_path, app_module) as database:
-            results = await BlockedWrite().gather(database, *(counted(add(f"app-{n}")) for n in range(5)))
+            results = await BlockedWrite().gather(database, *(count_after(add(f"app-{n}")) for n in range(5)))
             assert results == [1, 2, 3, 4, 5]
             assert await names(database) == await emitted_events(database) == [f"app-{n}" for n in range(5)]
 
@@ -137,13 +137,13 @@ def test_a_unit_that_is_rejected_before_a_change_does_not_affect_its_group(tmp_p
     def refuse(_transaction):
         raise LookupError("no")
 
-    def counted(transaction):
+    def count_rows(transaction):
         runs.append(1)
         add("one")(transaction)
 
     async def work():
         async with opened(tmp_path, app_module) as database:
-            results = await BlockedWrite().gather(database, counted, refuse, add("two"))
+            results = await BlockedWrite().gather(database, count_rows, refuse, add("two"))
             assert isinstance(results[1], LookupError)
             assert await names(database) == await emitted_events(database) == ["one", "two"]
             assert runs == [1]

@@ -27,9 +27,9 @@ async def stuck():
     return "never"
 
 
-def ready(*checks, **named):
+def ready(*checks, **components):
     return asyncio.run(
-        Health(Metrics(), checks=[Check(name, look) for name, look in checks], **named).ready()
+        Health(Metrics(), checks=[Check(name, look) for name, look in checks], **components).ready()
     )
 
 

@@ -141,7 +141,7 @@ def test_an_incomplete_body_is_not_reported_as_an_encoding_error():
         decode(b'{"name": "a', AppCreate)
 
 
-def brought(*messages):
+def read_body(*messages):
     """Read the body of a request that arrives in these messages; return it and the number of messages."""
     chunks = iter(messages)
     count = 0
@@ -178,10 +178,10 @@ def piece(body, more=False):
     ids=repr,
 )
 def test_a_body_is_read_completely_and_once(messages, body):
-    assert brought(*messages) == (body, len(messages))
+    assert read_body(*messages) == (body, len(messages))
 
 
 @pytest.mark.parametrize("before", [[], [piece(b"half", more=True)]], ids=len)
 def test_a_body_cut_off_by_a_disconnect_is_malformed(before):
     with pytest.raises(BadRequest, match="connection closed"):
-        brought(*before, {"type": "http.disconnect"})
+        read_body(*before, {"type": "http.disconnect"})

@@ -23,7 +23,7 @@ def event(number):
     )
 
 
-def taken(directory, *batches):
+def consume(directory, *batches):
     """Deliver batches of events to a consumer in turn; return the numbers that it acted on."""
 
     async def whole():
@@ -55,7 +55,7 @@ def taken(directory, *batches):
     ],
 )
 def test_a_consumer_receives_each_event_once_in_order(tmp_path, batches, expected):
-    assert taken(tmp_path, *batches) == expected
+    assert consume(tmp_path, *batches) == expected
 
 
 def test_an_event_is_new_for_each_consumer(tmp_path):

@@ -16,7 +16,7 @@ from support.services.service_fixtures import opened
 pytestmark = pytest.mark.timeout(60)
 
 
-def over(directory, scenario):
+def run_with_outbox(directory, scenario):
     async def whole():
         async with opened(directory, module) as database:
             await scenario(database, Outbox(database, "app"))
@@ -41,14 +41,14 @@ def test_a_stored_event_has_its_data_a_sequence_and_its_source(tmp_path):
         assert (event.data, event.source, event.sequence) == (domain_event.data, "alm/app", 1)
         assert event.time.endswith("Z")
 
-    over(tmp_path, scenario)
+    run_with_outbox(tmp_path, scenario)
 
 
 def test_an_empty_outbox_has_no_pending_events(tmp_path):
     async def scenario(_, box):
         assert await box.pending(10) == []
 
-    over(tmp_path, scenario)
+    run_with_outbox(tmp_path, scenario)
 
 
 def test_pending_events_are_in_order_from_the_first_unacknowledged_one(tmp_path):
@@ -60,7 +60,7 @@ def test_pending_events_are_in_order_from_the_first_unacknowledged_one(tmp_path)
         assert [event.sequence for event in events] == list(range(3, 293))
         assert [event.data["number"] for event in events] == list(range(2, 292))
 
-    over(tmp_path, scenario)
+    run_with_outbox(tmp_path, scenario)
 
 
 def test_large_events_are_split_into_small_batches(tmp_path):
@@ -76,7 +76,7 @@ def test_large_events_are_split_into_small_batches(tmp_path):
             await box.acknowledge(events[-1].sequence)
         assert batches == [[0, 1, 2], [3, 4]]
 
-    over(tmp_path, scenario)
+    run_with_outbox(tmp_path, scenario)
 
 
 def test_an_event_too_large_for_a_batch_is_a_batch_of_its_own(tmp_path):
@@ -89,4 +89,4 @@ def test_an_event_too_large_for_a_batch_is_a_batch_of_its_own(tmp_path):
         await box.acknowledge(1)
         assert [event.sequence for event in await box.pending(500)] == [2]
 
-    over(tmp_path, scenario)
+    run_with_outbox(tmp_path, scenario)

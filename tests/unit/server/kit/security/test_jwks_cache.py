@@ -22,7 +22,7 @@ def issuer():
         yield result
 
 
-def found(issuer, *kids, issuers=None):
+def find_keys(issuer, *kids, issuers=None):
     async def whole():
         own = issuers or JwksCache()
         return [await own.key(issuer.url, kid) for kid in kids]
@@ -31,7 +31,7 @@ def found(issuer, *kids, issuers=None):
 
 
 def test_keys_are_found_by_id_and_requested_once(issuer):
-    first, second, none = found(issuer, "RS256", "EdDSA", "unknown")
+    first, second, none = find_keys(issuer, "RS256", "EdDSA", "unknown")
     assert (first["kid"], second["kid"], none) == ("RS256", "EdDSA", None)
     assert issuer.requests == ["/.well-known/openid-configuration", "/keys"]
 
@@ -113,7 +113,7 @@ def test_cached_keys_of_an_unreachable_issuer_are_valid_for_a_day(issuer):
 def test_an_invalid_response_of_an_issuer_yields_no_keys(issuer, path, answer):
     issuer.answers[path] = answer
     with pytest.raises(IssuerUnavailable):
-        found(issuer, "RS256")
+        find_keys(issuer, "RS256")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_an_invalid_response_of_an_issuer_yields_no_keys(issuer, path, answer):
 def test_keys_are_not_fetched_over_insecure_urls(issuer, url):
     issuer.discovery["jwks_uri"] = url
     with pytest.raises(IssuerUnavailable):
-        found(issuer, "RS256")
+        find_keys(issuer, "RS256")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_slow_issuer_times_out(issuer, monkeypatch):
     issuer.answer = lambda path: go.wait(5) and answer(path)
     try:
         with pytest.raises(IssuerUnavailable):
-            found(issuer, "RS256")
+            find_keys(issuer, "RS256")
     finally:
         go.set()
 

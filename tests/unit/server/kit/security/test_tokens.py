@@ -53,7 +53,7 @@ def ring(request):
     return ring_of(**SETTINGS[request.param])
 
 
-def signed(ring, payload=None, *, key=None, algorithm=None, header=()):
+def sign(ring, payload=None, *, key=None, algorithm=None, header=()):
     """Sign a token as the ring does, with changes."""
     own = ring.keys[0]
     base = {"sub": "user:ada", "sid": "7", "jti": "j", "iss": "alm", "aud": "alm"}
@@ -70,13 +70,13 @@ def signed(ring, payload=None, *, key=None, algorithm=None, header=()):
 def test_a_token_contains_its_claims(ring):
     payload = claims()
     assert ring.verify(ring.sign(payload)) == payload
-    assert ring.verify(signed(ring)).sub == "user:ada"
+    assert ring.verify(sign(ring)).sub == "user:ada"
 
 
 @pytest.mark.parametrize("missing", ["exp", "iat", "nbf", "iss", "aud", "sub", "sid", "jti"])
 def test_a_token_without_a_claim_is_rejected(ring, missing):
     with pytest.raises(InvalidToken):
-        ring.verify(signed(ring, {missing: None}))
+        ring.verify(sign(ring, {missing: None}))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_token_without_a_claim_is_rejected(ring, missing):
 )
 def test_a_token_with_another_claim_is_rejected(ring, changed):
     with pytest.raises(InvalidToken):
-        ring.verify(signed(ring, changed))
+        ring.verify(sign(ring, changed))
 
 
 def test_an_expired_token_is_reported_as_expired(ring):
@@ -121,7 +121,7 @@ def test_an_expired_token_is_reported_as_expired(ring):
 )
 def test_a_token_with_another_header_is_rejected(ring, header):
     with pytest.raises(InvalidToken):
-        ring.verify(signed(ring, header=header.items()))
+        ring.verify(sign(ring, header=header.items()))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_the_algorithm_comes_from_the_key_not_the_token(ring, algorithm):
     own = ring.keys[0]
     if algorithm == own.algorithm:
         algorithm = "RS512"
-    _, body, signature = signed(ring).split(".")
+    _, body, signature = sign(ring).split(".")
     header = part({"alg": algorithm, "typ": "at+jwt", "kid": own.kid})
     for end in (signature, ""):
         with pytest.raises(InvalidToken):
@@ -145,10 +145,10 @@ def test_a_public_key_is_not_accepted_as_a_shared_secret(private):
     import hmac
 
     ring = ring_of(private_key=pem(private))
-    known = public_pem(private)
+    public_text = public_pem(private)
     header = part({"alg": "HS256", "typ": "at+jwt", "kid": ring.keys[0].kid})
-    body = signed(ring).split(".")[1]
-    for secret in (known, known.strip(), json.dumps(ring.jwks()["keys"][0])):
+    body = sign(ring).split(".")[1]
+    for secret in (public_text, public_text.strip(), json.dumps(ring.jwks()["keys"][0])):
         mac = hmac.new(secret.encode(), f"{header}.{body}".encode(), hashlib.sha256).digest()
         with pytest.raises(InvalidToken):
             ring.verify(f"{header}.{body}.{urlsafe_b64encode(mac).decode().rstrip('=')}")
@@ -157,16 +157,16 @@ def test_a_public_key_is_not_accepted_as_a_shared_secret(private):
 def test_a_token_is_verified_only_with_the_key_that_it_names():
     both = ring_of(private_key=pem(RSA), secret=SECRET)
     rsa_key, hmac_key = both.keys
-    token = signed(both, header={"kid": hmac_key.kid}.items())
+    token = sign(both, header={"kid": hmac_key.kid}.items())
     with pytest.raises(InvalidToken):
         both.verify(token)
-    swapped = signed(both, key=hmac_key.signing, algorithm="HS256", header={"kid": rsa_key.kid}.items())
+    swapped = sign(both, key=hmac_key.signing, algorithm="HS256", header={"kid": rsa_key.kid}.items())
     with pytest.raises(InvalidToken):
         both.verify(swapped)
 
 
 def test_any_change_of_a_token_is_detected(ring):
-    header, body, signature = signed(ring).split(".")
+    header, body, signature = sign(ring).split(".")
     payload = json.loads(urlsafe_b64decode(body + "=="))
     other = part({**payload, "sub": "user:admin"})
     for token in (

@@ -156,10 +156,10 @@ def test_spans_use_the_configured_name_of_a_consumer():
     assert bus.subscriptions[0].handle.__qualname__ == "Listener.handle"
 
 
-def traced_request(tracing, *headers, method="GET", status=200, **seen):
+def traced_request(tracing, *headers, method="GET", status=200, **info):
     scope = {"type": "http", "method": method, "scheme": "http", "path": "/apps", "headers": list(headers)}
     span = tracing.request(scope)
-    span.end(RequestInfo(method=method, path="/apps", client="", request_id="r", **seen), status)
+    span.end(RequestInfo(method=method, path="/apps", client="", request_id="r", **info), status)
     return span.scope
 
 

@@ -239,9 +239,9 @@ def test_an_event_contains_the_version_with_its_toolchain(tmp_path):
 def test_a_lock_is_returned_byte_for_byte_and_stored_once(tmp_path):
     async def scenario(versions, database):
         text = lock("go@1.22.0") + "\n\n"
-        sent = VersionPut(toolchain=ToolchainInput(lock=text, dotfile="go = 1.22\n"))
-        first = (await versions.create(call(), "shop", "1.0", sent)).value
-        second = (await versions.create(call(), "blog", "1.0", sent)).value
+        submission = VersionPut(toolchain=ToolchainInput(lock=text, dotfile="go = 1.22\n"))
+        first = (await versions.create(call(), "shop", "1.0", submission)).value
+        second = (await versions.create(call(), "blog", "1.0", submission)).value
         expected = LockFile(digest=digest_of(text), lock=text, dotfile="go = 1.22\n")
         assert await versions.lock(call(), first.id) == await versions.lock(call(), second.id) == expected
         assert await rows(database, "toolchain") == await rows(database, "toolchain_tool") == 1

@@ -32,9 +32,9 @@ NO_CONSUMERS = ConsumerLag([], [])
 
 
 @asynccontextmanager
-async def carried(database, bus, *, wakes=True, **named):
+async def relaying(database, bus, *, wakes=True, **options):
     """Relay the events of a database inside of `with`."""
-    relay = Relay(Outbox(database, "app"), bus, NO_CONSUMERS, RecordingLog(), batch_window=0.005, **named)
+    relay = Relay(Outbox(database, "app"), bus, NO_CONSUMERS, RecordingLog(), batch_window=0.005, **options)
     task = asyncio.create_task(relay.run())
     if wakes:
         database.on_events(relay.wake)
@@ -69,7 +69,7 @@ def test_events_reach_every_consumer_in_order_and_are_acknowledged(tmp_path):
         item, other = Listener(), Listener()
         async with (
             opened(tmp_path, app_module) as database,
-            carried(database, bus_with(item, other)) as relay,
+            relaying(database, bus_with(item, other)) as relay,
         ):
             for number in range(20):
                 await database.write(emit(number))
@@ -86,7 +86,7 @@ def test_events_from_before_the_start_are_relayed(tmp_path):
         listener = Listener()
         async with opened(tmp_path, app_module) as database:
             await database.write(emit(1, 2, 3))
-            async with carried(database, bus_with(listener)):
+            async with relaying(database, bus_with(listener)):
                 await wait_until(lambda: listener.numbers == [1, 2, 3])
 
     run(work)
@@ -99,7 +99,7 @@ def test_events_of_another_process_are_found_by_polling(tmp_path, monkeypatch):
         listener = Listener()
         async with (
             opened(tmp_path, app_module) as database,
-            carried(database, bus_with(listener), wakes=False),
+            relaying(database, bus_with(listener), wakes=False),
         ):
             await database.write(emit(1))
             await wait_until(lambda: listener.numbers == [1])
@@ -110,7 +110,7 @@ def test_events_of_another_process_are_found_by_polling(tmp_path, monkeypatch):
 def test_simultaneous_events_are_relayed_in_one_batch(tmp_path):
     async def work():
         listener = Listener()
-        async with opened(tmp_path, app_module) as database, carried(database, bus_with(listener)):
+        async with opened(tmp_path, app_module) as database, relaying(database, bus_with(listener)):
             await asyncio.sleep(0.02)
             await asyncio.gather(*(database.write(emit(number)) for number in range(100)))
             await wait_until(lambda: len(listener.numbers) == 100)
@@ -127,7 +127,7 @@ def test_several_batches_are_relayed_after_one_notification(tmp_path, monkeypatc
         listener = Listener()
         async with opened(tmp_path, app_module) as database:
             await database.write(emit(*range(35)))
-            async with carried(database, bus_with(listener)):
+            async with relaying(database, bus_with(listener)):
                 await wait_until(lambda: len(listener.numbers) == 35)
                 assert [len(batch) for batch in listener.batches] == [10, 10, 10, 5]
 
@@ -146,7 +146,7 @@ def test_an_unavailable_consumer_is_retried_and_misses_nothing(tmp_path, monkeyp
         listener = Listener(fails)
         async with (
             opened(tmp_path, app_module) as database,
-            carried(database, bus_with(listener)) as relay,
+            relaying(database, bus_with(listener)) as relay,
         ):
             await database.write(emit(1, 2))
             await wait_until(lambda: relay.failures)
@@ -166,7 +166,7 @@ def test_a_failing_event_is_dead_lettered_and_the_others_are_relayed(tmp_path):
 
     async def work():
         picky, other = Listener(fails), Listener()
-        async with opened(tmp_path, app_module) as database, carried(database, bus_with(picky, other)):
+        async with opened(tmp_path, app_module) as database, relaying(database, bus_with(picky, other)):
             await database.write(emit(1, 2, 3))
             await wait_until(lambda: len(picky.numbers) == 2)
             await wait_until(lambda: other.numbers == [1, 2, 3])
@@ -196,7 +196,7 @@ def test_a_crash_causes_redelivery_and_an_inbox_consumes_once(tmp_path, dies_at)
             await database.write(emit(1, 2))
             await cut_short(database, bus, dies_at)
             assert await Outbox(database, "app").backlog() == 2
-            async with carried(database, bus) as relay:
+            async with relaying(database, bus) as relay:
                 await relay.drain()
             assert taken == [1, 2]
 
