@@ -342,7 +342,7 @@ def test_a_shared_value_is_of_one_commit(tmp_path, runner):
         second = await database.write(read_twice)
         assert (first, second) == ((0, 0), (1, 1))
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_a_shared_value_that_cannot_be_created_is_tried_again(tmp_path, runner):
@@ -362,7 +362,7 @@ def test_a_shared_value_that_cannot_be_created_is_tried_again(tmp_path, runner):
 
         assert await database.write(unit) == "value"
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_the_commit_version_changes_with_each_commit_or_is_not_known(tmp_path, runner):
@@ -374,7 +374,7 @@ def test_the_commit_version_changes_with_each_commit_or_is_not_known(tmp_path, r
         assert earlier == same
         assert later is None or later != earlier
 
-    over(runner, tmp_path, app_module, work)
+    run_with_database(runner, tmp_path, app_module, work)
 
 
 def test_closing_finishes_pending_units_and_accepts_no_more(tmp_path, runner):
