@@ -71,7 +71,7 @@ def test_a_failing_server_is_queried_once_for_each_cached_list(installed_tools, 
 
 
 @pytest.mark.parametrize("args", [["install"], ["use", "alpha", "^1.0"], ["current"]], ids=" ".join)
-def test_what_is_locked_and_installed_needs_no_request(installed_tools, args):
+def test_a_locked_and_installed_tool_causes_no_request(installed_tools, args):
     installed_tools.server.requests.clear()
     installed_tools.ok(*args)
     assert installed_tools.server.requests == []

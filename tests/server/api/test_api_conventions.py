@@ -232,7 +232,7 @@ def test_an_unsupported_method_is_rejected_with_the_allowed_ones(wire, target):
     assert (head.status, head.body) == (200, b"")
 
 
-def test_the_root_leads_everybody_to_the_reference(daemon):
+def test_the_root_links_to_the_api_reference(daemon):
     with daemon.wire() as visitor:
         response = visitor.ask("GET", "/")
         assert (response.status, response.header("location")) == (307, "/docs")

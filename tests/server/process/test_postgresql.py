@@ -104,7 +104,7 @@ def test_replicas_that_migrate_at_once_all_succeed(tmp_path, url):
     assert [process.wait(120) for process in processes] == [0, 0, 0]
 
 
-def test_what_was_answered_survives_a_kill_and_is_audited(daemon):
+def test_acknowledged_writes_survive_a_kill_and_are_audited(daemon):
     daemon.start()
     token = daemon.login()["access_token"]
     with daemon.wire(token) as wire:
@@ -136,7 +136,7 @@ def test_a_server_with_pending_migrations_is_not_ready(daemon, databases, url):
         assert ("version is at revision 0000, expected 0001" in str(reply.json)) == (revision == "0000")
 
 
-def test_while_postgresql_is_away_the_server_answers_503_and_then_goes_on(daemon, databases):
+def test_the_server_answers_503_while_postgresql_is_unavailable(daemon, databases):
     daemon.start()
     token = daemon.login()["access_token"]
     with daemon.wire(token) as wire:

@@ -103,8 +103,8 @@ def test_a_program_for_one_processor_is_better_than_a_universal_one() -> None:
     ("key", "tag"), [("macos-arm64", "macosx_10_12_x86_64"), ("windows-arm64", "win_amd64")]
 )
 def test_a_wheel_for_x64_is_not_for_arm64_as_with_pip(key: str, tag: str) -> None:
-    assert chosen(key, tag) is None
-    assert chosen(key.replace("arm64", "x64"), tag) == tag
+    assert best_platforms(key, tag) is None
+    assert best_platforms(key.replace("arm64", "x64"), tag) == tag
 
 
 def test_a_rebuilt_wheel_is_better_than_the_first() -> None:

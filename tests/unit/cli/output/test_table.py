@@ -43,7 +43,7 @@ def test_shortening_never_exceeds_the_width(text, width):
     assert table.display_width(table.truncate_start(text, width)) <= width
 
 
-def test_no_rows_are_no_lines():
+def test_no_rows_yield_no_lines():
     assert table.render([], 80, PLAIN) == []
 
 

@@ -47,7 +47,7 @@ def test_one_long_cell_does_not_widen_the_column_of_others():
     ]
 
 
-def test_no_rows_are_no_lines():
+def test_no_rows_yield_no_lines():
     assert wrapped_table.render([], 80, PLAIN) == []
 
 

@@ -50,7 +50,7 @@ def record_of_another_machine(path, age):
     os.utime(path, (time.time() - age,) * 2)
 
 
-def test_one_thread_holds_it_at_a_time(path):
+def test_one_thread_holds_the_lock_at_a_time(path):
     first, second = OwnerLock(path), OwnerLock(path)
     assert first.try_acquire()
     assert not second.try_acquire()

@@ -89,7 +89,7 @@ def test_a_repeated_creation_returns_the_first_result(run):
     run(scenario)
 
 
-def test_a_completed_creation_is_what_a_repetition_returns(run):
+def test_a_repeated_creation_returns_the_completed_one(run):
     async def scenario(apps, principals, _database):
         context = principals.context(key="key-1")
         app = (await apps.create(context, AppCreate(name="shop", version="1.0.0"))).value

@@ -109,7 +109,7 @@ def test_a_unit_that_conflicts_at_each_attempt_is_refused_for_now(tmp_path, monk
     run_with_database(tmp_path, work)
 
 
-def test_what_a_unit_did_not_see_it_sees_when_it_runs_again(tmp_path):
+def test_a_repeated_unit_reads_the_row_of_the_other(tmp_path):
     """Of two units that find or insert a row, the second finds that of the first."""
 
     async def work(database):
