@@ -371,8 +371,8 @@ def test_a_forgotten_password_can_be_reset_on_the_host(new_daemon):
     assert refused.status == 401
 
 
-def test_a_reset_on_the_host_reports_api_keys_and_revokes_them_on_request(fresh):
-    daemon = fresh().start()
+def test_a_reset_on_the_host_reports_api_keys_and_revokes_them_on_request(new_daemon):
+    daemon = new_daemon().start()
     with daemon.wire(daemon.login()["access_token"]) as wire:
         created = wire.ask("POST", "/auth/keys", {"name": "ci", "scopes": ["apps:read"]}).json
     daemon.stop()
