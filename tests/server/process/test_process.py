@@ -415,6 +415,10 @@ def test_a_dead_letter_is_listed_and_processed_after_a_fix(new_daemon):
         assert 'alm_dead_letters{service="audit"} 1.0' in metrics
         assert 'alm_audit_missing_events{service="app"} 1.0' in metrics
         assert "dead letters of the audit log: 1" in wire.ask("GET", "/readyz").json["detail"]
+    retries = [line for line in json_lines(daemon.output) if line["event"] == "event_delivery_retry"]
+    assert [(line["consumer"], line["attempt"]) for line in retries] == [
+        ("audit-log", attempt) for attempt in (1, 2, 3, 4)
+    ]
     assert "Weighed" in command("dead-letters", "show", "audit:1", *data).stdout
     refused = command("dead-letters", "retry", "audit:1", *data)
     assert refused.returncode == 1
@@ -426,6 +430,11 @@ def test_a_dead_letter_is_listed_and_processed_after_a_fix(new_daemon):
     assert command("dead-letters", "list", *data).stdout == "no dead letters\n"
     with daemon.wire(daemon.login()["access_token"]) as wire:
         assert len(wire.ask("GET", "/audits?resource=app/1").json) == 2
+
+
+def json_lines(output: str) -> list[dict]:
+    """Return the lines of a log that are JSON."""
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
 
 
 def await_entries(wire):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 
 from envmgr.kit.audit_log import ed25519
-from envmgr.kit.errors import EnvmgrError
+from envmgr.kit.errors import EnvmgrError, StorageError
 from envmgr.kit.fs import read_bytes, write_atomic
 
 
@@ -18,7 +18,10 @@ def private_key(path: str) -> bytes:
 
     The caller must own the directory: two processes that create the key at once may use different keys.
     """
-    text = read_bytes(path)
+    try:
+        text = read_bytes(path)
+    except StorageError as error:
+        raise SigningKeyError(error.message, "check its ownership, or restore it from a backup") from error
     if text is not None:
         return _decoded(text, path)
     key = ed25519.generate()
