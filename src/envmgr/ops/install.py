@@ -20,7 +20,7 @@ from envmgr.kit.http import urls
 from envmgr.kit.thread_pool import POLL_INTERVAL_SECONDS, await_result
 from envmgr.ops import reshim
 from envmgr.project import lockfile, lockfile_io
-from envmgr.resolve import command_clashes, install_plan, lock_update, requirements
+from envmgr.resolve import command_clashes, install_plan, lock_manifests, lock_update, requirements
 from envmgr.resolve.install_plan import Options, Step
 
 if TYPE_CHECKING:
@@ -233,6 +233,7 @@ def _record(context: Context, steps: Sequence[Step], outcomes: Outcomes) -> list
         ]
         if pins and lock_update.write(context, dotfile, pins):
             changed.append(lockfile_io.path_beside(dotfile.path))
+            lock_manifests.warn_of_own_manifests(context, dotfile, pins)
     return changed
 
 

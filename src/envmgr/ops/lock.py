@@ -9,7 +9,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.lockformat.model import EMPTY
 from envmgr.lockformat.writer import render
 from envmgr.project import lockfile, lockfile_io
-from envmgr.resolve import canonical_names, known_tools, lock_consistency, lock_update
+from envmgr.resolve import canonical_names, known_tools, lock_consistency, lock_manifests, lock_update
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +37,9 @@ def lock(context: Context, tools: Sequence[str] = (), platforms: Sequence[str] =
     known_tools.require_known(context, dotfile.entries)
     names = frozenset(_requested_name(context, dotfile, tool) for tool in tools)
     pins = _pins(context, dotfile, names, platforms)
-    return LockResult(
-        lockfile_io.path_beside(dotfile.path), lock_update.write(context, dotfile, pins), tuple(pins)
-    )
+    is_changed = lock_update.write(context, dotfile, pins)
+    lock_manifests.warn_of_own_manifests(context, dotfile, pins)
+    return LockResult(lockfile_io.path_beside(dotfile.path), is_changed, tuple(pins))
 
 
 def check(context: Context) -> LockResult:

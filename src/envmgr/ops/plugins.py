@@ -11,6 +11,7 @@ from envmgr.catalog import registry
 from envmgr.kit.config import settings
 from envmgr.kit.errors import CatalogError, StorageError, UnknownTool, UntrustedScript, UsageError
 from envmgr.kit.file_locks import file_lock
+from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text, storage_errors, write_atomic
 from envmgr.kit.paths import file_name
 from envmgr.shells import plan
@@ -52,24 +53,51 @@ def never_confirm(_question: str) -> bool:
     return False
 
 
-def add(context: Context, name: str, source: str, may_trust: Confirm = never_confirm) -> Manifest:
-    """Add a manifest from a file or URL; `may_trust` confirms one with an install script."""
+def user_directory(context: Context) -> str:
+    """Return the directory of the user's own manifests."""
+    return context.paths.plugins
+
+
+def project_directory(context: Context) -> str:
+    """Return the directory of manifests beside the nearest dotfile, else in the working directory."""
+    return os.path.join(context.project.directory or context.environment.cwd, registry.PROJECT_DIRECTORY)
+
+
+@frozen
+class AddedManifest:
+    """A manifest and its file, and which others of its name it replaces here, or which one replaces it."""
+
+    manifest: Manifest
+    shadows: str | None
+    shadowed_by: str | None
+
+
+def add(
+    context: Context, name: str, source: str, directory: str, may_trust: Confirm = never_confirm
+) -> AddedManifest:
+    """Add a manifest from a file or URL to a directory; `may_trust` confirms one with an install script."""
     if source.endswith(".git") or source.startswith(("git@", "git://", "git+", "ssh://")):
         raise UsageError(
             f"{source} is a git repository; plugins are single JSON files",
             "pass the path or URL of a manifest",
         )
-    return _add_text(context, name, _fetch(context, source), source, may_trust)
+    return _add_text(context, name, _fetch(context, source), source, directory, may_trust)
 
 
 def add_parts(
-    context: Context, name: str, versions_url: str, bin_template: str, download_template: str | None
-) -> Manifest:
-    """Add a manifest made from its parts."""
+    context: Context,
+    name: str,
+    versions_url: str,
+    bin_template: str,
+    download_template: str | None,
+    directory: str,
+) -> AddedManifest:
+    """Add a manifest made from its parts to a directory."""
     fields = {"name": name, "versions_url": versions_url, "bin_path_template": bin_template}
     if download_template:
         fields["download_url_template"] = download_template
-    return _add_text(context, name, json.dumps(fields, indent=2) + "\n", "the command line", never_confirm)
+    text = json.dumps(fields, indent=2) + "\n"
+    return _add_text(context, name, text, "the command line", directory, never_confirm)
 
 
 def _fetch(context: Context, source: str) -> str:
@@ -86,7 +114,9 @@ def _absolute(context: Context, path: str) -> str:
     return os.path.normpath(os.path.join(context.environment.cwd, os.path.expanduser(path)))
 
 
-def _add_text(context: Context, name: str, text: str, origin: str, may_trust: Confirm) -> Manifest:
+def _add_text(
+    context: Context, name: str, text: str, origin: str, directory: str, may_trust: Confirm
+) -> AddedManifest:
     linting.check(text, origin)
     manifest = linting.read(text, origin)
     if manifest.name != name:
@@ -95,10 +125,31 @@ def _add_text(context: Context, name: str, text: str, origin: str, may_trust: Co
             f"run `envmgr plugin add {manifest.name} {origin}`",
         )
     _check_trust(context, manifest, may_trust)
-    path = _path(context, name)
+    path = _path(directory, name)
+    before = _other_manifest(context, name, path)
     write_atomic(path, text)
     plan.invalidate_all(context.paths)  # which installed version is best may depend on the manifest
-    return linting.read(text, path)
+    context.forget_manifests()
+    after = _other_manifest(context, name, path)
+    return AddedManifest(
+        linting.read(text, path),
+        shadows=None if after or before is None else _label(context, before),
+        shadowed_by=_label(context, after) if after else None,
+    )
+
+
+def _other_manifest(context: Context, name: str, path: str) -> Manifest | None:
+    """Return the manifest of a name or alias, unless it is in this file or invalid."""
+    try:
+        manifest = context.registry.get(name)
+    except (CatalogError, StorageError):
+        return None
+    return manifest if manifest.origin != path else None
+
+
+def _label(context: Context, manifest: Manifest) -> str:
+    scope = context.registry.scope(manifest)
+    return f"the {scope} manifest {manifest.origin if scope in {'project', 'user'} else manifest.name}"
 
 
 def _check_trust(context: Context, manifest: Manifest, may_trust: Confirm) -> None:
@@ -112,13 +163,13 @@ def _check_trust(context: Context, manifest: Manifest, may_trust: Confirm) -> No
         settings.set_value(context.paths.config_file, "trusted", " ".join(trusted))
 
 
-def remove(context: Context, name: str) -> str:
-    """Remove a manifest the user added and return its path."""
-    path = _path(context, name)
+def remove(context: Context, name: str, directory: str) -> str:
+    """Remove a manifest that was added to a directory and return its path."""
+    path = _path(directory, name)
     if not os.path.isfile(path):
         manifest = context.registry.checked(name)
         raise UnknownTool(
-            f"{name} is not a user manifest (it comes from {manifest.origin})",
+            f"{name} is not in {directory} (it comes from {manifest.origin})",
             "run `envmgr plugin list` to see the origin of each",
         )
     with storage_errors(path):
@@ -147,5 +198,5 @@ def lint(context: Context, target: str) -> Report:
     return linting.lint(text_of(context.registry.get(target)), target, is_tool)
 
 
-def _path(context: Context, name: str) -> str:
-    return os.path.join(context.paths.plugins, f"{file_name(name)}.json")
+def _path(directory: str, name: str) -> str:
+    return os.path.join(directory, f"{file_name(name)}.json")

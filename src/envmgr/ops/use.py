@@ -16,7 +16,7 @@ from envmgr.lockformat.model import EMPTY, Artifact
 from envmgr.ops import install, reshim
 from envmgr.project import dotfile as dotfiles
 from envmgr.project import lockfile_io
-from envmgr.resolve import canonical_names, command_clashes, known_tools, lock_update
+from envmgr.resolve import canonical_names, command_clashes, known_tools, lock_manifests, lock_update
 from envmgr.resolve.lock_update import Pin
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def use(
     changes = _requested(context, items, pin=pin)
     _check_file(context, path, {change.tool for change in changes})
     resolved = [_resolved(context, path, change) for change in changes]
+    for change in resolved:
+        if change.pin:
+            lock_manifests.require_fitting(context, lockfile_io.path_beside(path), change.pin)
     others = _pin(context, path, _other_requests(context, path, changes))
     result = install.install_versions(context, [change.pin for change in resolved if change.pin])
     written = [_pinned(change) if pin else change for change in resolved]
@@ -200,6 +203,7 @@ def _write(context: Context, path: str, changes: Sequence[_Change], pins: Sequen
     try:
         dotfile = next(file for file in context.project.files if file.path == path)
         lock_update.write(context, dotfile, pins)
+        lock_manifests.warn_of_own_manifests(context, dotfile, pins)
     except BaseException:
         if edit is not None:
             _restore(context, path, edit)

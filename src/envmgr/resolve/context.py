@@ -140,6 +140,10 @@ class Context:
         """Read the dotfiles again on next use: one of them was written."""
         self._project = None
 
+    def forget_manifests(self) -> None:
+        """Read the manifests again on next use: one of them was written."""
+        self._registry = self._catalog = None
+
     def close(self) -> None:
         """Close the connections."""
         if self._http is not None:

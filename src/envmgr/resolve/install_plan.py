@@ -11,13 +11,14 @@ from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.http import urls
 from envmgr.lockformat.model import EMPTY, Artifact
 from envmgr.lockformat.names import key
-from envmgr.project import lockfile, lockfile_io
+from envmgr.project import lockfile_io
 from envmgr.resolve import (
     active,
     canonical_names,
     command_clashes,
     known_tools,
     lock_consistency,
+    lock_manifests,
     lock_update,
 )
 from envmgr.resolve.lock_update import Pin
@@ -142,13 +143,16 @@ def _pins_of_file(
     if options.locked:
         _check_locked(context, path, lock, wanted)
     lock = lock or EMPTY
-    return lock_update.pin(
+    pins = lock_update.pin(
         context,
         wanted,
         lock,
         lock_update.platforms_for(context, lock),
         is_good=lambda known: context.platform.key in known.artifacts,
     )
+    for pin in pins:
+        lock_manifests.require_fitting(context, path, pin)
+    return pins
 
 
 def _check_locked(
@@ -157,7 +161,7 @@ def _check_locked(
     """Raise LockOutOfDate with everything that the lock lacks for this platform."""
     if lock is None:
         raise LockOutOfDate(f"{path} not found", "run `envmgr lock` and commit the file")
-    gaps = [gap for tool, spec in wanted for gap in _gaps(lock, tool, spec, context.platform.key)]
+    gaps = [gap for tool, spec in wanted for gap in _gaps(context, lock, tool, spec)]
     if gaps:
         messages, hints = zip(*gaps, strict=True)
         separator = "\n  " if len(gaps) > 1 else " "
@@ -169,11 +173,12 @@ def _check_locked(
         )
 
 
-def _gaps(lock: Lockfile, tool: str, spec: str, platform: str) -> Iterator[tuple[str, str]]:
+def _gaps(context: Context, lock: Lockfile, tool: str, spec: str) -> Iterator[tuple[str, str]]:
     """Yield what a lock lacks for a request, and the remedy."""
+    platform = context.platform.key
     version = lock.version_of(key(tool, spec))
     known = lock.locked(tool, version) if version else None
-    if known is None:
+    if version is None or known is None:
         yield f"does not lock {tool}={spec}", "run `envmgr lock` and commit the file"
     elif platform not in known.artifacts:
         yield (
@@ -185,6 +190,8 @@ def _gaps(lock: Lockfile, tool: str, spec: str, platform: str) -> Iterator[tuple
             f"has no digest of {tool} {version} for {platform}: upstream publishes none",
             "run `envmgr install` once on such a machine, and commit the file",
         )
+    else:
+        yield from lock_manifests.mismatches(context, tool, version, known)
 
 
 def job_of(context: Context, pin: Pin) -> InstallJob:
@@ -203,12 +210,7 @@ def job_of(context: Context, pin: Pin) -> InstallJob:
             f"{pin.tool} {pin.version} is not available for {platform}",
             f"available for {', '.join(sorted(pin.locked.artifacts))}",
         )
-    signature = context.catalog.signature(pin.tool, pin.version, context.platform, artifact.url)
-    lockfile.check_signature(
-        pin.locked.signatures.get(platform),
-        signature.lock_fields if signature else None,
-        f"{pin.tool} {pin.version} for {platform}",
-    )
+    signature = lock_manifests.check_signature(context, pin.tool, pin.version, pin.locked)
     plugin = context.catalog.manifest(pin.tool).digest
     return InstallJob(pin.tool, pin.version, context.platform, artifact, layout, plugin, signature)
 

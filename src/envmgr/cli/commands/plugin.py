@@ -5,41 +5,72 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from envmgr.cli.console import confirm_with, open_context, print_outcome, print_result, print_status
+from envmgr.cli.console import (
+    confirm_with,
+    display_path,
+    open_context,
+    print_outcome,
+    print_result,
+    print_status,
+)
 from envmgr.cli.output import progress, wrapped_table
 from envmgr.kit.errors import ManifestError, UsageError
 from envmgr.ops import plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from envmgr.catalog.manifest import Manifest
     from envmgr.cli.options import Options
     from envmgr.cli.output.table import Cell
+    from envmgr.ops.plugins import AddedManifest
     from envmgr.resolve.context import Context
 
 
-def run_add(options: Options, args: Sequence[str], *, trust: bool) -> int:
+def run_add(options: Options, args: Sequence[str], *, trust: bool, project: bool) -> int:
     """Add a manifest: NAME SOURCE, or NAME VERSIONS_URL BIN_TEMPLATE [DOWNLOAD_TEMPLATE]."""
     with progress.show_progress(options) as display:
         context = open_context(options, display)
         may_trust = (lambda _: True) if trust else confirm_with(options, "n")
-        manifest = _add(context, args, may_trust)
-    print_status(
-        options, f"added {manifest.name}; run `envmgr list --remote {manifest.name}` to list versions"
+        added = _add(context, args, _directory(context, project=project), may_trust)
+    for message in _messages(context, added, f"plugin remove {'--project ' if project else ''}"):
+        print_status(options, message)
+    return print_result(
+        options,
+        "plugin-add",
+        lambda: {
+            **_to_json(context, added.manifest),
+            "shadows": added.shadows,
+            "shadowed_by": added.shadowed_by,
+        },
+        lambda _style, _width: [],
     )
-    return print_result(options, "plugin-add", lambda: _to_json(context, manifest), lambda _style, _width: [])
 
 
-def _add(context: Context, args: Sequence[str], may_trust: Callable[[str], bool]) -> Manifest:
+def _directory(context: Context, *, project: bool) -> str:
+    return plugins.project_directory(context) if project else plugins.user_directory(context)
+
+
+def _messages(context: Context, added: AddedManifest, removal: str) -> Iterator[str]:
+    name, path = added.manifest.name, display_path(added.manifest.origin, context.environment.cwd)
+    yield f"added {name} to {path}; run `envmgr list --remote {name}` to list versions"
+    if added.shadows:
+        yield f"warning: it shadows {added.shadows}; `envmgr {removal}{name}` restores that"
+    if added.shadowed_by:
+        yield f"warning: it is not used here: {added.shadowed_by} takes precedence"
+
+
+def _add(
+    context: Context, args: Sequence[str], directory: str, may_trust: Callable[[str], bool]
+) -> AddedManifest:
     name, *parts = args
     match parts:
         case [source]:
-            return plugins.add(context, name, source, may_trust)
+            return plugins.add(context, name, source, directory, may_trust)
         case [versions_url, bin_template]:
-            return plugins.add_parts(context, name, versions_url, bin_template, None)
+            return plugins.add_parts(context, name, versions_url, bin_template, None, directory)
         case [versions_url, bin_template, download_template]:
-            return plugins.add_parts(context, name, versions_url, bin_template, download_template)
+            return plugins.add_parts(context, name, versions_url, bin_template, download_template, directory)
     raise UsageError(
         "usage: plugin add NAME SOURCE | NAME VERSIONS_URL BIN_TEMPLATE [DOWNLOAD_TEMPLATE]",
         "for example: envmgr plugin add nodejs ./nodejs.json",
@@ -82,9 +113,10 @@ def run_show(options: Options, name: str) -> int:
     )
 
 
-def run_remove(options: Options, name: str) -> int:
-    """Remove a manifest the user added."""
-    path = plugins.remove(open_context(options), name)
+def run_remove(options: Options, name: str, *, project: bool) -> int:
+    """Remove a manifest that was added."""
+    context = open_context(options)
+    path = plugins.remove(context, name, _directory(context, project=project))
     print_status(options, f"removed {path}")
     return print_result(
         options, "plugin-remove", lambda: {"name": name, "path": path}, lambda _style, _width: []

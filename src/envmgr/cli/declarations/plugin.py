@@ -29,6 +29,9 @@ def add(
         ),
     ],
     trust: Annotated[bool, typer.Option("--trust", help="Trust its install script.")] = False,
+    project: Annotated[
+        bool, typer.Option("--project", help="Add it to the project (.envmgr.plugins).")
+    ] = False,
 ) -> int:
     """Add a manifest from a path or URL, or from its parts.
 
@@ -36,7 +39,7 @@ def add(
     """
     from envmgr.cli.commands import plugin as command
 
-    return command.run_add(options_of(ctx), args, trust=trust)
+    return command.run_add(options_of(ctx), args, trust=trust, project=project)
 
 
 @app.command("list", epilog="Example: envmgr plugin list")
@@ -56,11 +59,17 @@ def show(ctx: typer.Context, name: Tool) -> int:
 
 
 @app.command(epilog="Example: envmgr plugin remove nodejs")
-def remove(ctx: typer.Context, name: Tool) -> int:
+def remove(
+    ctx: typer.Context,
+    name: Tool,
+    project: Annotated[
+        bool, typer.Option("--project", help="Remove it from the project (.envmgr.plugins).")
+    ] = False,
+) -> int:
     """Remove a manifest you added."""
     from envmgr.cli.commands import plugin as command
 
-    return command.run_remove(options_of(ctx), name)
+    return command.run_remove(options_of(ctx), name, project=project)
 
 
 @app.command(epilog="Example: envmgr plugin lint ./nodejs.json")
