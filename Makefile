@@ -12,7 +12,8 @@ DEPENDENCY_TESTS := tests/unit tests/functional tests/contract tests/server \
   --ignore=tests/server/api/test_schemathesis.py -m "not slow and not registries"
 
 DATABASE_TESTS := tests/unit/server/kit/db
-SERVICE_TESTS := tests/unit/server --ignore=tests/unit/server/kit/http --ignore=tests/unit/server/audit/test_store.py
+SERVICE_TESTS := tests/unit/server --ignore=tests/unit/server/kit/http --ignore=tests/unit/server/audit/test_store.py \
+  tests/server --ignore=tests/server/process --ignore=tests/server/api/test_schemathesis.py
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -33,7 +34,7 @@ test-all: $(READY) coverage
 
 # The services on the pinned PostgreSQL, and the tests of databases on every other that the system has.
 test-postgresql: $(READY)
-	ENVMGR_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) $(SERVICE_TESTS)
+	ENVMGR_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(SERVICE_TESTS)
 	@for directory in /usr/lib/postgresql/*/bin; do \
 	  test -x $$directory/initdb || continue; \
 	  ENVMGR_TEST_POSTGRESQL=$$directory $(BIN)/python -m pytest -n $(WORKERS) -k postgresql $(DATABASE_TESTS) || exit 1; \

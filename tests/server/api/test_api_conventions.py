@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import time
-from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -152,9 +150,8 @@ def test_a_lock_is_stored_once_for_all_versions_with_it(wire, daemon):
     result = wire.ask("GET", f"/versions?lock_digest={quote(digest)}").json
     assert {item["id"] for item in result} == {item["id"] for item in several}
     assert [wire.ask("GET", f"/versions/{item['id']}/lock").json["lock"] for item in several] == [text] * 3
-    with closing(sqlite3.connect(f"file:{daemon.data}/version.db?mode=ro", uri=True)) as database:
-        rows = database.execute("SELECT lock FROM toolchain WHERE lock_digest = ?", [digest]).fetchall()
-    assert rows == [(text,)]
+    query = f"SELECT lock FROM toolchain WHERE lock_digest = '{digest}'"
+    assert daemon.execute("version", query) == [(text,)]
 
 
 # Deployments.

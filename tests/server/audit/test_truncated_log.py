@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 from support.server.server_process import Daemon
+from support.services.database_runners import reads_sqlite_file
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def cut(path, entries):
     connection.close()
 
 
+@reads_sqlite_file
 def test_a_truncated_log_is_reported_and_the_server_continues(daemon):
     with daemon.wire(daemon.login()["access_token"]) as wire:
         for n in range(3):

@@ -14,6 +14,7 @@ from envmgr.kit.audit_log import checkpoint as checkpoints
 from envmgr.server.kit.common.pages import PageRequest
 from support.programs.write_audit_events import SIZE
 from support.services.audit_fixtures import KEY, all_entries, event, run, verified
+from support.services.database_runners import reads_sqlite_file
 from support.services.service_fixtures import call
 
 KILLS = 8
@@ -33,6 +34,7 @@ def deliver_until_killed(directory, first, batches):
     return [*acknowledged, *(int(line) for line in rest[:-1])]
 
 
+@reads_sqlite_file
 def test_a_log_has_every_event_once_though_its_writer_is_killed_repeatedly(tmp_path):
     chance = random.Random(20)
     acknowledged: list[int] = []

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from support.server.accounts import Accounts
 from support.server.concurrent_writers import pages
 from support.server.server_process import Daemon
+from support.services.database_runners import reads_sqlite_file
 
 SECRET = "a-shared-secret-that-is-long-enough-for-this-test-and-for-every-hash"
 KINDS = ("hmac", "rsa", "eddsa")
@@ -279,6 +280,7 @@ def test_a_key_requires_its_id_and_its_secret(mint):
     assert [key for key in wrong if mint.status(key) != 401] == []
 
 
+@reads_sqlite_file
 def test_secrets_are_stored_nowhere(mint):
     key = mint.people.key(["apps:read"])
     assert mint.status(key) == 200

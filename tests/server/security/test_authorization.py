@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections import Counter
-from contextlib import closing
 from itertools import count
 
 import pytest
@@ -188,9 +186,8 @@ def expired_key(people):
     """Create a key and let it expire."""
     key = people.key(SCOPES, expires_in=60)
     people.daemon.kill()
-    with closing(sqlite3.connect(people.daemon.data / "gateway.db")) as database, database:
-        over = "UPDATE api_key SET expires_at = created_at + 1 WHERE expires_at IS NOT NULL"
-        assert database.execute(over).rowcount >= 1
+    over = "UPDATE api_key SET expires_at = created_at + 1 WHERE expires_at IS NOT NULL RETURNING id"
+    assert people.daemon.execute("gateway", over)
     people.daemon.start()
     return key
 

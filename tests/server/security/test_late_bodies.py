@@ -10,6 +10,7 @@ import uuid
 import pytest
 
 from support.server.accounts import PASSWORD
+from support.services.database_runners import reads_sqlite_file
 
 WITHOUT_CREDENTIAL = {"POST /auth/login", "POST /auth/refresh", "POST /auth/token"}
 SCOPES = ["users:admin", "apps:read", "versions:read", "deployments:read", "audit:read"]
@@ -103,6 +104,7 @@ def test_a_user_is_not_created_by_a_caller_who_lost_the_scope(accounts, admin_wi
     assert admin_wire.ask("GET", f"/users/{name}").status == 404
 
 
+@reads_sqlite_file
 def test_a_loss_by_another_process_is_seen_by_the_write(accounts, admin_wire):
     """The writer checked these callers before, and read no rows since: it reads them again."""
     senders = {loss: accounts.new_user("user") for loss in LOSSES}

@@ -8,6 +8,7 @@ import pytest
 
 from support.http.oidc_issuer import AUDIENCE, running
 from support.server.server_process import ADMIN_PASSWORD, Daemon
+from support.services.database_runners import reads_sqlite_file
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 NEW_PASSWORD = "a password that is quite new"
@@ -103,6 +104,7 @@ def story(tmp_path):
             daemon.end()
 
 
+@reads_sqlite_file
 def test_no_secret_is_stored_returned_or_logged(story):
     admin = story.people()
     story.sessions()

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 from support.http.raw_client import HOST, ConnectionClosed, Wire
-from support.services.database_runners import DATABASE, postgres_server_url
+from support.services.database_runners import DATABASE, postgres_databases, postgres_server_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -181,6 +183,17 @@ class Daemon:
     def wire(self, token: str = "", *, timeout: float = 15) -> Wire:
         """Connect to the server."""
         return Wire(self.port, token=token, timeout=timeout)
+
+    def execute(self, service: str, statement: str) -> list[tuple[object, ...]]:
+        """Run a statement in a service's database, beside the server; return its rows."""
+        if DATABASE == "postgresql":
+            prefix = self._environment["DB_URL"].rpartition("/")[2]
+            return postgres_databases().run(statement, f"{prefix}_{service}")
+        with (
+            closing(sqlite3.connect(self.data / f"{service}.db", timeout=START_SECONDS)) as connection,
+            connection,
+        ):
+            return connection.execute(statement).fetchall()
 
     def settle(self, token: str) -> None:
         """Wait until the audit has stopped growing, when all events have arrived."""

@@ -54,6 +54,8 @@ class Statement:
 
     def __init__(self, expression: ClauseElement) -> None:
         self.expression = expression
+        self.is_query = bool(getattr(expression, "is_select", False))
+        """Whether it only reads."""
         self._compiled: dict[Dialect, CompiledStatement] = {}
 
     def compiled(self, dialect: Dialect) -> CompiledStatement:
@@ -72,7 +74,10 @@ class Statement:
 
 
 class Reader(Protocol):
-    """A consistent view of the database."""
+    """A consistent view of the database.
+
+    A text with NUL equals no stored text.
+    """
 
     def one(self, statement: Statement, **values: object) -> Row | None:
         """Return the first row, or None."""

@@ -38,6 +38,7 @@ SORTED_NAMES = Statement(select(app.c.name).order_by(app.c.name))
 NEXT_REVISION = Statement(
     update(app).values(rev=app.c.rev + 1).where(app.c.folded == bindparam("name")).returning(app.c.rev)
 )
+BY_NAME = Statement(select(app.c.name).where(app.c.folded == bindparam("name")))
 BY_ID = Statement(select(app.c.name).where(app.c.id == bindparam("id")))
 ADD_TOKENS = Statement(insert_rows(refresh, rows_of(refresh, "hash", "session_id", "used_at")))
 TOKENS = Statement(select(refresh.c.hash, refresh.c.session_id, refresh.c.used_at).order_by(refresh.c.hash))
@@ -373,6 +374,22 @@ def test_the_commit_version_changes_with_each_commit_or_is_not_known(tmp_path, r
         later = database.commit_version()
         assert earlier == same
         assert later is None or later != earlier
+
+    run_with_database(runner, tmp_path, app_module, work)
+
+
+@pytest.mark.parametrize("act", ["write", "read", "read_inline"])
+def test_a_text_with_nul_matches_nothing_and_the_unit_continues(tmp_path, runner, act):
+    def unit(access):
+        return (
+            access.one(BY_NAME, name="o\0e"),
+            access.all(BY_NAME, name="one\0"),
+            access.one(BY_NAME, name="one"),
+        )
+
+    async def work(database):
+        await database.write(add("one"))
+        assert await getattr(database, act)(unit) == (None, [], ("one",))
 
     run_with_database(runner, tmp_path, app_module, work)
 

@@ -396,3 +396,12 @@ def test_commits_of_other_processes_wake_the_leader(tmp_path):
             assert len(woken) < 20  # at an interval, not for each commit
 
     run_with_database(tmp_path, work)
+
+
+def test_a_text_with_nul_is_not_stored(tmp_path):
+    async def work(database):
+        with pytest.raises(ValueError, match="NUL"):
+            await database.write(lambda transaction: transaction.execute(ADD, name="a\0b"))
+        await database.write(add("ab"))
+
+    run_with_database(tmp_path, work)
