@@ -59,10 +59,10 @@ def unpack(path, kind, to, strip=0):
 def compressed(path, kind):
     with open(path, "rb") as file:
         content = file.read()
-    packed = f"{path}.{kind}"
-    with open(packed, "wb") as file:
+    archive = f"{path}.{kind}"
+    with open(archive, "wb") as file:
         file.write(COMPRESS[kind](content))
-    return packed
+    return archive
 
 
 @pytest.mark.parametrize("packer", PACKERS)
@@ -116,11 +116,11 @@ def test_any_sparse_file_is_unpacked_from_tar(pieces, tail, options):
 )
 def test_any_file_is_unpacked_from_zip_with_each_method_and_separator(content, method, separator):
     with tempfile.TemporaryDirectory() as work:
-        with zipfile.ZipFile(f"{work}/a.zip", "w", method) as packed:
+        with zipfile.ZipFile(f"{work}/a.zip", "w", method) as archive:
             info = zipfile.ZipInfo("placeholder")
             info.filename = info.orig_filename = separator.join(("top", "bin", "tool"))
             info.compress_type = method
-            packed.writestr(info, content)
+            archive.writestr(info, content)
         root = unpack(f"{work}/a.zip", "zip", f"{work}/out")
         with open(f"{root}/top/bin/tool", "rb") as file:
             assert file.read() == content
@@ -158,10 +158,10 @@ def test_a_truncated_archive_is_rejected(tree, kind, share):
     with tempfile.TemporaryDirectory() as work:
         random_trees.build(tree, f"{work}/tree")
         random_trees.pack_tarfile(f"{work}/tree", f"{work}/a.tar", tarfile.PAX_FORMAT)
-        packed = compressed(f"{work}/a.tar", kind)
-        os.truncate(packed, int(os.path.getsize(packed) * share))
+        archive = compressed(f"{work}/a.tar", kind)
+        os.truncate(archive, int(os.path.getsize(archive) * share))
         with pytest.raises(BadArchive):
-            unpack(packed, f"tar.{kind}", f"{work}/out")
+            unpack(archive, f"tar.{kind}", f"{work}/out")
 
 
 @settings(max_examples=40)
@@ -231,16 +231,16 @@ def _samples():
 
 
 def _zip_sample(method):
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", method) as archive:
+    archive_file = io.BytesIO()
+    with zipfile.ZipFile(archive_file, "w", method) as archive:
         archive.writestr("bin/tool", b"hello" * 100)
         archive.writestr("lib/é", b"")
-    return packed.getvalue()
+    return archive_file.getvalue()
 
 
 def _sparse_sample():
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for version, content in (("0", b"abcd"), ("1", b"2\n2\n1\n10\n3\n".ljust(512, b"\0") + b"abcd")):
             info = tarfile.TarInfo(f"s{version}")
             info.size = len(content)
@@ -251,7 +251,7 @@ def _sparse_sample():
             }
             info.pax_headers |= {"GNU.sparse.map": "2,1,10,3"} if version == "0" else {}
             tar.addfile(info, io.BytesIO(content))
-    return packed.getvalue()
+    return archive.getvalue()
 
 
 SAMPLES = _samples()

@@ -37,9 +37,9 @@ def _copy_as_package(box):
     """Install a version of `github:o/t`, a tool with a colon in its name."""
     from envmgr.kit.paths import file_name
 
-    known = box.home / "installs" / "alpha" / "1.1.0"
+    installed_version = box.home / "installs" / "alpha" / "1.1.0"
     copy = box.home / "installs" / file_name("github:o/t") / "3.0.0"
-    shutil.copytree(known, copy)
+    shutil.copytree(installed_version, copy)
     receipt = copy / ".envmgr-receipt.json"
     receipt.write_text(receipt.read_text().replace('"alpha"', '"github:o/t"').replace("1.1.0", "3.0.0"))
 
@@ -66,13 +66,13 @@ class Terminal:
 
     def read_until(self, pattern, seconds=30):
         """Return the output up to a pattern."""
-        seen, limit = "", time.monotonic() + seconds
-        while not re.search(pattern, seen):
+        output, limit = "", time.monotonic() + seconds
+        while not re.search(pattern, output):
             left = limit - time.monotonic()
-            assert left > 0, f"no {pattern!r} in {seen!r}"
+            assert left > 0, f"no {pattern!r} in {output!r}"
             if select.select([self.master], [], [], min(left, 0.2))[0]:
-                seen += os.read(self.master, 1 << 16).decode(errors="replace")
-        return seen
+                output += os.read(self.master, 1 << 16).decode(errors="replace")
+        return output
 
     def close(self):
         os.killpg(self.process.pid, signal.SIGKILL)

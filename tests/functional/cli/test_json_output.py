@@ -81,9 +81,9 @@ def test_changing_commands_report_their_changes(sandbox):
     assert dry["dry_run"] is True
     assert [item["version"] for item in dry["installed"]] == ["1.1.0"]
     assert not (sandbox.home / "installs").exists()
-    done = document(sandbox.ok("use", "alpha", "1", "--json"), "use")
-    assert done["installed"][0].keys() == INSTALLED
-    assert done["file"] == str(sandbox.project / ".envmgr")
+    result = document(sandbox.ok("use", "alpha", "1", "--json"), "use")
+    assert result["installed"][0].keys() == INSTALLED
+    assert result["file"] == str(sandbox.project / ".envmgr")
     removed = document(sandbox.ok("uninstall", "alpha@1.1.0", "--json"), "uninstall")
     assert removed == {
         "dry_run": False,
@@ -92,8 +92,8 @@ def test_changing_commands_report_their_changes(sandbox):
         ],
     }
     assert document(sandbox.ok("cache", "clear", "--json"), "cache-clear")["bytes"] > 0
-    gone = document(sandbox.ok("plugin", "remove", "alpha", "--json"), "plugin-remove")
-    assert gone["name"] == "alpha"
+    removal = document(sandbox.ok("plugin", "remove", "alpha", "--json"), "plugin-remove")
+    assert removal["name"] == "alpha"
 
 
 def test_list_has_each_version_and_the_origin_of_the_active_one(box):
@@ -308,12 +308,12 @@ def test_undecodable_names_and_ascii_locales_are_supported(box, tmp_path, locale
     with open(os.path.join(place, b".envmgr"), "w") as file:
         file.write("alpha=^1.0\n")
     environment = {**box.environment, "LANG": locale, "LC_ALL": locale, "PYTHONCOERCECLOCALE": "0"}
-    ran = subprocess.run(
+    result = subprocess.run(
         [ENVMGR, "why", "alpha"], cwd=place, env=environment, capture_output=True, check=False
     )
-    assert ran.returncode == 0, ran
-    ran = subprocess.run(
+    assert result.returncode == 0, result
+    result = subprocess.run(
         [ENVMGR, "current", "--json"], cwd=place, env=environment, capture_output=True, check=False
     )
-    assert ran.returncode == 0, ran
-    assert json.loads(ran.stdout)["tools"][0]["tool"] == "alpha"
+    assert result.returncode == 0, result
+    assert json.loads(result.stdout)["tools"][0]["tool"] == "alpha"

@@ -107,7 +107,7 @@ def test_the_set_up_installs_pinned_files_despite_newer_releases(version, index,
     venv = tmp_path / "venv"
     python = python_with_pip(tmp_path, pip_wheel(download, version))
     before = len(server.requests)
-    done = subprocess.run(
+    result = subprocess.run(
         ["make", f"VENV={venv}", f"PYTHON={python}", f"{venv}/.ready"],
         cwd=CHECKOUT,
         env=settings_of_pip(url),
@@ -116,12 +116,12 @@ def test_the_set_up_installs_pinned_files_despite_newer_releases(version, index,
         check=False,
         timeout=540,
     )
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
     fetched = [path for path in server.paths[before:] if path.startswith("/files/")]
     assert not [path for path in fetched if NEWER in path]
     assert len(fetched) >= len(pinned_versions()) - 1  # pip itself may be there already
-    listed = json.loads(pip_of(venv, "list", "--format=json").stdout)
-    installed = {canonicalize_name(entry["name"]): entry["version"] for entry in listed}
+    listing = json.loads(pip_of(venv, "list", "--format=json").stdout)
+    installed = {canonicalize_name(entry["name"]): entry["version"] for entry in listing}
     assert {name: installed.get(name) for name in pinned_versions()} == pinned_versions()
 
 
@@ -130,8 +130,8 @@ def test_a_set_up_that_resolves_fails_against_this_index(index, download, tmp_pa
     venv = tmp_path / "venv"
     python = python_with_pip(tmp_path, pip_wheel(download, OLD_PIP))
     subprocess.run([str(python), "-m", "venv", str(venv)], check=True, env=settings_of_pip(index[1]))
-    done = pip_of(
+    result = pip_of(
         venv, "install", "--dry-run", "--require-hashes", "-r", str(PINS), env=settings_of_pip(index[1])
     )
-    assert done.returncode != 0
-    assert "coverage[toml]" in done.stderr
+    assert result.returncode != 0
+    assert "coverage[toml]" in result.stderr

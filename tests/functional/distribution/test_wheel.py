@@ -21,8 +21,8 @@ def dist(tmp_path_factory):
     """Build and check the sdist and the wheel of the checkout, as a release does."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, str(CHECKOUT / "scripts" / "build_dist.py"), "--output", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     return folder
 
 
@@ -38,8 +38,8 @@ def unpacked_wheel(dist, tmp_path_factory):
 
 def committed_files(*places: str) -> set[str]:
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *places]
-    listed = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
-    return {name for name in listed.split("\0") if name and (CHECKOUT / name).is_file()}
+    listing = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    return {name for name in listing.split("\0") if name and (CHECKOUT / name).is_file()}
 
 
 def test_the_wheel_contains_only_the_package_and_its_data(dist):
@@ -67,15 +67,15 @@ def run(site: Path, *arguments: str) -> str:
     program = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); from envmgr.cli.main import main; sys.exit(main())"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-I", "-c", program, str(site), *arguments],
         cwd=site,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def test_the_built_in_manifests_are_in_the_wheel(unpacked_wheel):

@@ -38,15 +38,15 @@ def target(tmp_path):
 
 
 def tar(*members, opened=gzip.compress):
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive:
+    archive_file = io.BytesIO()
+    with tarfile.open(fileobj=archive_file, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, options in (GOOD, *members):
             info = tarfile.TarInfo(name)
             content = options.get("content", b"")
             info.size, info.mode = len(content), options.get("mode", 0o644)
             info.type, info.linkname = options.get("kind", tarfile.REGTYPE), options.get("to", "")
             archive.addfile(info, io.BytesIO(content))
-    return opened(packed.getvalue())
+    return opened(archive_file.getvalue())
 
 
 def link(to, kind=tarfile.SYMTYPE):
@@ -61,10 +61,10 @@ def damaged(content):
 
 
 def zipped():
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    archive_file = io.BytesIO()
+    with zipfile.ZipFile(archive_file, "w") as archive:
         archive.writestr("top/bin/alpha", b"#!/bin/sh\n")
-    return packed.getvalue()
+    return archive_file.getvalue()
 
 
 HOSTILE = {

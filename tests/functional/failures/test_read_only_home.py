@@ -35,13 +35,13 @@ def run(two_tools, tmp_path):
     ids=" ".join,
 )
 def test_commands_without_writes_need_no_lock(run, words):
-    done = run(*words)
-    assert done.code == 0, done.err
+    result = run(*words)
+    assert result.code == 0, result.err
 
 
 def test_a_project_is_changed_and_locked(run, two_tools):
-    done = run("use", "alpha", "1.1.0")
-    assert done.code == 0, done.err
+    result = run("use", "alpha", "1.1.0")
+    assert result.code == 0, result.err
     assert (two_tools.project / ".envmgr").read_text() == "alpha=1.1.0\nbeta=latest  # the newest\n"
     assert sorted(two_tools.lock["resolved"]) == ["alpha@1.1.0", "beta@latest"]
 

@@ -33,12 +33,12 @@ FREE = ["--version", "config list", "config set jobs 2", "cache dir", "reshim", 
 
 
 def run_in_removed_directory(machine, words):
-    gone = machine.project / "gone"
-    gone.mkdir()
-    script = f"rmdir {shlex.quote(str(gone))} && exec {ENVMGR} {words}"
+    removed_directory = machine.project / "gone"
+    removed_directory.mkdir()
+    script = f"rmdir {shlex.quote(str(removed_directory))} && exec {ENVMGR} {words}"
     return subprocess.run(
         ["sh", "-c", script],
-        cwd=gone,
+        cwd=removed_directory,
         env={**machine.environment, "ENVMGR_ALM_URL": "http://127.0.0.1:9", "ENVMGR_ALM_TOKEN": "x"},
         capture_output=True,
         text=True,
@@ -48,19 +48,19 @@ def run_in_removed_directory(machine, words):
 
 @pytest.mark.parametrize("words", NEEDING)
 def test_a_command_that_needs_the_directory_fails(two_tools, words):
-    done = run_in_removed_directory(two_tools, words)
-    assert (done.returncode, done.stdout) == (1, ""), done.stderr
-    assert "error: the working directory was removed\nhint: change to another directory" in done.stderr
+    result = run_in_removed_directory(two_tools, words)
+    assert (result.returncode, result.stdout) == (1, ""), result.stderr
+    assert "error: the working directory was removed\nhint: change to another directory" in result.stderr
     assert not (two_tools.home / "global.envmgr").exists()
 
 
 @pytest.mark.parametrize("words", FREE)
 def test_a_command_that_does_not_need_it_works(two_tools, words):
-    done = run_in_removed_directory(two_tools, words)
-    assert (done.returncode, done.stderr.count("error")) == (0, 0), done.stderr
+    result = run_in_removed_directory(two_tools, words)
+    assert (result.returncode, result.stderr.count("error")) == (0, 0), result.stderr
 
 
 def test_another_directory_can_be_named(two_tools):
-    done = run_in_removed_directory(two_tools, f"-C {shlex.quote(str(two_tools.project))} current")
-    assert done.returncode == 0, done.stderr
-    assert "alpha" in done.stdout
+    result = run_in_removed_directory(two_tools, f"-C {shlex.quote(str(two_tools.project))} current")
+    assert result.returncode == 0, result.stderr
+    assert "alpha" in result.stdout

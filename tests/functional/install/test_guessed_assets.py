@@ -71,13 +71,13 @@ def test_the_x64_archive_is_locked_for_emulators_with_a_warning(sandbox, publish
 
 
 def zip_of(files, mode):
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    archive_file = io.BytesIO()
+    with zipfile.ZipFile(archive_file, "w") as archive:
         for name, content in files.items():
             info = zipfile.ZipInfo(name)
             info.external_attr = (0o100000 | mode) << 16
             archive.writestr(info, content)
-    return packed.getvalue()
+    return archive_file.getvalue()
 
 
 def test_the_bare_program_is_the_command(sandbox, publish):

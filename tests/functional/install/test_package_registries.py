@@ -68,9 +68,9 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    mine = Machine(tmp_path)
-    yield mine
-    mine.http.close()
+    new_machine = Machine(tmp_path)
+    yield new_machine
+    new_machine.http.close()
 
 
 def test_the_lock_has_the_tools_of_this_repository_for_every_platform() -> None:
@@ -87,10 +87,10 @@ def test_every_tool_of_this_repository_matches_its_lock(machine: Machine, tool: 
     assert LOCK is not None
     catalog = machine.catalog()
     assert version in catalog.listing(tool).versions
-    matches = {where.key: catalog.artifact(tool, version, where) for where in platform.DEFAULT_PLATFORMS}
+    matches = {target.key: catalog.artifact(tool, version, target) for target in platform.DEFAULT_PLATFORMS}
     assert matches == LOCK.tools[tool][version].artifacts
-    for where in platform.DEFAULT_PLATFORMS:
-        layout = catalog.layout(tool, version, where)
+    for target in platform.DEFAULT_PLATFORMS:
+        layout = catalog.layout(tool, version, target)
         assert layout is not None
         assert layout.bin or layout.links
 
@@ -98,7 +98,7 @@ def test_every_tool_of_this_repository_matches_its_lock(machine: Machine, tool: 
 def test_a_program_of_npm_has_a_package_for_every_platform(machine: Machine) -> None:
     catalog = machine.catalog()
     matches = {
-        where.key: catalog.artifact("npm:esbuild", "0.25.0", where) for where in platform.DEFAULT_PLATFORMS
+        target.key: catalog.artifact("npm:esbuild", "0.25.0", target) for target in platform.DEFAULT_PLATFORMS
     }
     assert {key: item.url if item else None for key, item in matches.items()} == {
         "linux-x64": "npm:@esbuild/linux-x64/0.25.0",

@@ -39,11 +39,11 @@ def test_manifests_are_found_without_a_dotfile(box):
 def test_the_nearest_manifest_of_a_tool_is_used(box):
     nested = box.project / "web"
     add(box, nested, description="the nearest")
-    listed = {
+    listing = {
         cwd: box.ok("plugin", "show", "gamma", cwd=cwd).out.count("the nearest")
         for cwd in (nested, box.project)
     }
-    assert listed == {nested: 1, box.project: 0}
+    assert listing == {nested: 1, box.project: 0}
 
 
 def test_the_search_for_manifests_ends_at_the_ceiling(box):

@@ -90,8 +90,8 @@ def registry(sandbox):
     for package, fields in packages.items():
         url = sandbox.server.add(f"/{package}.tgz", content)
         dist = {"tarball": url, "integrity": integrity}
-        where = packument(sandbox.server, package, {"version": "1.0.0", "dist": dist, **fields})
-        sandbox.variables["NPM_CONFIG_REGISTRY"] = where
+        registry_url = packument(sandbox.server, package, {"version": "1.0.0", "dist": dist, **fields})
+        sandbox.variables["NPM_CONFIG_REGISTRY"] = registry_url
     return sandbox
 
 
@@ -103,8 +103,8 @@ def test_a_package_that_may_need_nodejs_reports_it_with_a_hint(registry):
     registry.write("npm:script=1.0.0")
     result = registry.ok("install", env=without_node(registry))
     assert "npm:script needs nodejs: run `envmgr use nodejs latest`" in result.err
-    done = registry.command([str(registry.shims / "script")], env=without_node(registry))
-    assert (done.code, "npm:script requires nodejs, but node is not on PATH" in done.err) == (127, True)
+    outcome = registry.command([str(registry.shims / "script")], env=without_node(registry))
+    assert (outcome.code, "npm:script requires nodejs, but node is not on PATH" in outcome.err) == (127, True)
     again = registry.ok("install", env=without_node(registry))
     assert ("already installed" in again.out, "needs nodejs" in again.err) == (True, False)
 
@@ -171,13 +171,13 @@ def test_a_package_with_its_own_program_requires_nothing(registry):
 
 @pytest.fixture
 def box(tmp_path):
-    made = Toolbox(tmp_path)
+    toolbox = Toolbox(tmp_path)
     for version in ("9.0.0", "20.1.0"):
-        made.install("nodejs", version, {"node": NODE}, env={"NODE_HOME": "{home}"})
-    made.install("npm:prettier", "3.0.0", {"prettier": SCRIPT}, requires=["nodejs"])
-    made.request("npm:prettier=3.0.0\n")
-    made.reshim()
-    return made
+        toolbox.install("nodejs", version, {"node": NODE}, env={"NODE_HOME": "{home}"})
+    toolbox.install("npm:prettier", "3.0.0", {"prettier": SCRIPT}, requires=["nodejs"])
+    toolbox.request("npm:prettier=3.0.0\n")
+    toolbox.reshim()
+    return toolbox
 
 
 def runs_on(box, version):
@@ -193,8 +193,8 @@ def test_a_tool_runs_on_the_newest_installed_version_of_what_it_requires(box):
 @pytest.mark.parametrize("shell", SHELLS)
 def test_plans_add_the_required_tool_to_path_with_each_sh(box, shell):
     box.output("prettier")
-    done = box.run(*SHELLS[shell], box.shim("prettier"))
-    assert (done.stdout.strip(), box.slow_runs()) == (runs_on(box, "20.1.0"), 1)
+    result = box.run(*SHELLS[shell], box.shim("prettier"))
+    assert (result.stdout.strip(), box.slow_runs()) == (runs_on(box, "20.1.0"), 1)
 
 
 def test_path_is_the_same_with_and_without_a_plan(box):
@@ -229,18 +229,18 @@ def test_removal_of_the_required_tool_is_detected(box):
 
 
 def test_exec_adds_the_required_tool_to_path_after_the_projects_tools(box):
-    done = box.run(ENVMGR, "exec", "--", "prettier", PATH="/usr/bin:/bin", ENVMGR_HOME=str(box.root))
-    assert done.stdout.strip() == runs_on(box, "20.1.0"), done.stderr
+    result = box.run(ENVMGR, "exec", "--", "prettier", PATH="/usr/bin:/bin", ENVMGR_HOME=str(box.root))
+    assert result.stdout.strip() == runs_on(box, "20.1.0"), result.stderr
 
 
 def test_without_the_required_tool_the_error_names_it(box, tmp_path):
     for version in ("9.0.0", "20.1.0"):
         box.uninstall("nodejs", version)
     box.reshim()
-    done = box.run(box.shim("prettier"), PATH=str(tmp_path))
-    assert done.returncode == 127
-    assert "npm:prettier requires nodejs, but node is not on PATH" in done.stderr
-    assert "`envmgr use nodejs latest`" in done.stderr
+    result = box.run(box.shim("prettier"), PATH=str(tmp_path))
+    assert result.returncode == 127
+    assert "npm:prettier requires nodejs, but node is not on PATH" in result.stderr
+    assert "`envmgr use nodejs latest`" in result.stderr
 
 
 def test_the_program_of_the_system_is_used_without_an_installed_tool(box, tmp_path):

@@ -89,15 +89,15 @@ def test_a_built_in_tool_is_locked_for_all_platforms_installed_and_run(tool, mac
     sizes = {len(upstreams.archives[entry["url"]]) for entry in locked.values() if "size" in entry}
     assert sizes == {entry["size"] for entry in locked.values() if "size" in entry}
     before = (sandbox.project / ".envmgr.lock").read_bytes()
-    (done,) = sandbox.ok("install", f"{tool}@{spec}", "--json").json["installed"]
-    assert (done["version"], done["url"], done["sha256"]) == (version, *entries[HERE])
+    (outcome,) = sandbox.ok("install", f"{tool}@{spec}", "--json").json["installed"]
+    assert (outcome["version"], outcome["url"], outcome["sha256"]) == (version, *entries[HERE])
     assert (sandbox.project / ".envmgr.lock").read_bytes() == before
     for command, output in runs.items():
         result = sandbox.command(command.split())
         assert (result.code, result.out) == (0, f"{output}\n"), (command, result)
     if tool in HOMES:
         home = sandbox.command([next(iter(runs)).split()[0], "printenv", HOMES[tool]]).out.strip()
-        assert home == os.path.join(done["path"], ARCHIVES[tool][version][HERE].home).rstrip("/")
+        assert home == os.path.join(outcome["path"], ARCHIVES[tool][version][HERE].home).rstrip("/")
 
 
 @pytest.mark.parametrize("words", [("zig@0.15",), ("zig", "^0.15"), ("ziglang", "latest"), ("zig",)])

@@ -60,8 +60,8 @@ class Team:
             home.mkdir()
             (home / "plugins").symlink_to(self.machine.home / "plugins")
         command = [PYTHON, run_as_platform.__file__, platform, *words]
-        done = self.machine.command(command, env={"ENVMGR_HOME": str(home), **variables})
-        assert done.code == 0, done
+        result = self.machine.command(command, env={"ENVMGR_HOME": str(home), **variables})
+        assert result.code == 0, result
         return self.lock()
 
     def lock(self):
@@ -112,13 +112,13 @@ def test_a_second_machine_does_not_change_the_lock(team, locked):
 
 
 def test_learned_digests_are_independent_of_the_order_of_installations(team):
-    learned = set()
+    digests = set()
     for seed in (1, 2):
         team.project(["unsigned=1", "alpha=1"])
         for platform in random.Random(seed).sample(PLATFORMS, len(PLATFORMS)):
             team.on(platform, "install")
-        learned.add(team.lock())
-    (content,) = learned
+        digests.add(team.lock())
+    (content,) = digests
     entries = json.loads(content)["tools"]["unsigned"]["1.0.0"]["artifacts"]
     assert sorted(entries) == sorted(PLATFORMS)
     assert all(set(entry) == {"url", "sha256", "size"} for entry in entries.values())

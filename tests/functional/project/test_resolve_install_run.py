@@ -12,8 +12,8 @@ def test_a_project_is_installed_locked_and_run_through_shims(two_tools):
     assert "installed alpha 1.1.0" in result.out
     assert two_tools.lock["resolved"] == {"alpha@^1.0": "1.1.0", "beta@latest": "1.2.0"}
     assert len(two_tools.lock["tools"]["alpha"]["1.1.0"]["artifacts"]) == 8
-    ran = two_tools.command(["alpha", "one argument", "", "*"])
-    assert (ran.code, ran.out) == (0, "alpha 1.1.0 <one argument> <> <*>\n")
+    process = two_tools.command(["alpha", "one argument", "", "*"])
+    assert (process.code, process.out) == (0, "alpha 1.1.0 <one argument> <> <*>\n")
     assert two_tools.command(["beta"]).out == "beta 1.2.0\n"
 
 
@@ -180,12 +180,12 @@ def test_a_digest_that_upstream_does_not_publish_is_recorded_and_enforced(sandbo
     artifacts = sandbox.lock["tools"]["alpha"]["1.0.0"]["artifacts"]
     assert not any("sha256" in entry for entry in artifacts.values())
     installed = sandbox.ok("install", "--json").json["installed"][0]
-    learned = [
+    digests = [
         entry["sha256"]
         for entry in sandbox.lock["tools"]["alpha"]["1.0.0"]["artifacts"].values()
         if "sha256" in entry
     ]
-    assert learned == [installed["sha256"]]
+    assert digests == [installed["sha256"]]
     sandbox.publish("alpha", ("1.0.0",), sums=False, ballast=1)
     sandbox.ok("uninstall", "alpha@1.0.0")
     sandbox.ok("cache", "clear")

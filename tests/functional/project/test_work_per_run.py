@@ -69,8 +69,8 @@ def test_installing_reads_the_lock_once_and_creates_the_shims_once(project):
 
 @pytest.mark.parametrize("command", [["lock"], ["lock", "--check"], ["install", "--dry-run"]], ids=" ".join)
 def test_a_command_reads_and_parses_a_lock_once(project, command):
-    done = counts(project, *command)
-    assert (done["read_bytes"], done["parse"]) == (1, 1)
+    result = counts(project, *command)
+    assert (result["read_bytes"], result["parse"]) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -80,16 +80,16 @@ def test_a_command_reads_and_parses_a_lock_once(project, command):
 )
 def test_a_fast_command_resolves_once(project, command):
     project.ok("install")
-    done = counts(project, *command)
-    assert (done["read_bytes"], done["parse"]) == (1, 1)
-    assert done.get("resolve", 1) == 1
+    result = counts(project, *command)
+    assert (result["read_bytes"], result["parse"]) == (1, 1)
+    assert result.get("resolve", 1) == 1
 
 
 @pytest.mark.parametrize("options", [[], ["--pin"]], ids=["as asked", "pinned"])
 def test_use_resolves_once_and_creates_the_shims_once(project, options):
     project.ok("install")
-    done = counts(project, "use", "beta", "^1.2", *options)
-    assert (done["read_bytes"], done["parse"]) == (1, 1)
-    assert (done["select_candidates"], done["reshim"], done["_layout"]) == (1, 1, 1)
+    result = counts(project, "use", "beta", "^1.2", *options)
+    assert (result["read_bytes"], result["parse"]) == (1, 1)
+    assert (result["select_candidates"], result["reshim"], result["_layout"]) == (1, 1, 1)
     assert project.lock["resolved"]["beta@1.2.0" if options else "beta@^1.2"] == "1.2.0"
     assert len(project.lock["tools"]["beta"]["1.2.0"]["artifacts"]) > 1

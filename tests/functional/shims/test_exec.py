@@ -18,13 +18,13 @@ EXEC = (sys.executable, "-m", "envmgr", "exec")
 
 @pytest.fixture
 def box(tmp_path):
-    made = Toolbox(tmp_path)
-    made.variables["ENVMGR_HOME"] = str(made.root)
+    toolbox = Toolbox(tmp_path)
+    toolbox.variables["ENVMGR_HOME"] = str(toolbox.root)
     for version in ("18.0.0", "20.1.0"):
-        made.install("nodejs", version, ["node"], env={"NODE_ROOT": "{home}"})
-    made.install("java", "21", ["java"], env={"JAVA_HOME": "{home}"})
-    made.request("nodejs=20.1.0\njava=21\n")
-    return made
+        toolbox.install("nodejs", version, ["node"], env={"NODE_ROOT": "{home}"})
+    toolbox.install("java", "21", ["java"], env={"JAVA_HOME": "{home}"})
+    toolbox.request("nodejs=20.1.0\njava=21\n")
+    return toolbox
 
 
 def test_a_command_runs_the_version_of_the_project(box):
@@ -58,22 +58,22 @@ def test_any_other_command_is_found_on_path(box):
 
 
 def test_options_and_separators_after_the_command_are_passed_to_it(box):
-    done = box.run(*EXEC, "--", "printf", "%s|", "--json", "-v", "--", "--offline", "-C")
-    assert done.stdout == "--json|-v|--|--offline|-C|"
+    result = box.run(*EXEC, "--", "printf", "%s|", "--json", "-v", "--", "--offline", "-C")
+    assert result.stdout == "--json|-v|--|--offline|-C|"
 
 
 def test_undecodable_arguments_are_passed_unchanged(box):
     for locale in ("C", "C.UTF-8"):
-        done = box.run(*EXEC, "--", "printf", "%s", b"\xff\xe9", LC_ALL=locale)
-        assert os.fsencode(done.stdout) == b"\xff\xe9"
+        result = box.run(*EXEC, "--", "printf", "%s", b"\xff\xe9", LC_ALL=locale)
+        assert os.fsencode(result.stdout) == b"\xff\xe9"
 
 
 @pytest.mark.parametrize("extra", [{}, {"LC_CTYPE": "C"}, {"LC_CTYPE": "C.UTF-8"}, {"LANG": "C"}])
 def test_only_variables_of_the_tools_change(box, extra):
     if not os.path.exists("/proc/self/environ"):
         pytest.skip("a locale that Python chose cannot be detected on this system")
-    done = box.run(*EXEC, "--", "env", clean=True, **extra)
-    result = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    outcome = box.run(*EXEC, "--", "env", clean=True, **extra)
+    result = dict(line.split("=", 1) for line in outcome.stdout.splitlines())
     tools = {name: result.pop(name) for name in ("NODE_ROOT", "JAVA_HOME", "PATH")}
     expected = {**box.variables, "PWD": str(box.project), **extra}
     del expected["PATH"]
@@ -98,10 +98,10 @@ def test_signals_reach_the_command(box):
 
 def test_a_missing_tool_of_the_project_is_an_error(box):
     box.request("nodejs=22\njava=21\n")
-    done = box.run(*EXEC, "--", "java")
-    assert done.returncode == 127
-    assert "nodejs 22 is not installed" in done.stderr
-    assert "envmgr install" in done.stderr
+    result = box.run(*EXEC, "--", "java")
+    assert result.returncode == 127
+    assert "nodejs 22 is not installed" in result.stderr
+    assert "envmgr install" in result.stderr
 
 
 def test_a_missing_tool_of_the_project_is_ignored_if_others_are_named(box):
@@ -110,29 +110,29 @@ def test_a_missing_tool_of_the_project_is_ignored_if_others_are_named(box):
 
 
 def test_a_named_tool_that_is_missing_names_the_command_that_installs_it(box):
-    done = box.run(*EXEC, "nodejs@19", "--", "node")
-    assert done.returncode == 127
-    assert "nodejs@19" in done.stderr
+    result = box.run(*EXEC, "nodejs@19", "--", "node")
+    assert result.returncode == 127
+    assert "nodejs@19" in result.stderr
 
 
 def test_an_unknown_command_is_not_found(box):
-    done = box.run(*EXEC, "--", "no-such-command")
-    assert done.returncode == 127
-    assert "no-such-command" in done.stderr
+    result = box.run(*EXEC, "--", "no-such-command")
+    assert result.returncode == 127
+    assert "no-such-command" in result.stderr
 
 
 def test_a_command_without_a_version_is_an_error(box):
     box.install("gadget", "1.0.0", ["run-gadget"])
-    done = box.run(*EXEC, "--", "run-gadget")
-    assert done.returncode == 126
-    assert "no version of run-gadget is set" in done.stderr
+    result = box.run(*EXEC, "--", "run-gadget")
+    assert result.returncode == 126
+    assert "no version of run-gadget is set" in result.stderr
 
 
 def test_a_file_that_cannot_be_run_is_an_error_with_the_cause(box):
     (box.project / "data").write_text("x")
-    done = box.run(*EXEC, "--", "./data")
-    assert done.returncode == 126
-    assert "Permission denied" in done.stderr
+    result = box.run(*EXEC, "--", "./data")
+    assert result.returncode == 126
+    assert "Permission denied" in result.stderr
 
 
 def test_the_directory_option_is_the_working_directory_of_the_command(box, tmp_path):

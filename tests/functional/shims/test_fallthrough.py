@@ -13,22 +13,22 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="runs POSIX shells")
 
 @pytest.fixture
 def box(tmp_path):
-    made = Toolbox(tmp_path)
-    made.install("nodejs", "20.1.0", ["node"])
-    made.install("extra", "1.0.0", ["zig"])
+    toolbox = Toolbox(tmp_path)
+    toolbox.install("nodejs", "20.1.0", ["node"])
+    toolbox.install("extra", "1.0.0", ["zig"])
     (tmp_path / "system").mkdir()
     for name in ("node", "zig"):
         program(tmp_path / "system" / name, '#!/bin/sh\necho system "$@"\n')
-    made.variables["PATH"] = f"{made.paths.shims}:{tmp_path}/system:/usr/bin:/bin"
-    del made.variables["ENVMGR_FALLTHROUGH"]
-    made.reshim()
-    made.wait_for_clock()
-    return made
+    toolbox.variables["PATH"] = f"{toolbox.paths.shims}:{tmp_path}/system:/usr/bin:/bin"
+    del toolbox.variables["ENVMGR_FALLTHROUGH"]
+    toolbox.reshim()
+    toolbox.wait_for_clock()
+    return toolbox
 
 
 def test_the_next_program_on_path_runs_with_a_plan(box):
-    done = box.run(box.shim("node"), "a b")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "system a b\n", "")
+    result = box.run(box.shim("node"), "a b")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "system a b\n", "")
     assert box.is_fast("node")
 
 
@@ -39,23 +39,23 @@ def test_a_dotfile_of_another_tool_does_not_stop_it(box):
 
 def test_a_requested_version_that_is_missing_is_an_error(box):
     box.request("nodejs=22.0.0\n")
-    done = box.run(box.shim("node"))
-    assert (done.returncode, done.stdout) == (127, "")
-    assert "nodejs 22.0.0 is not installed" in done.stderr
+    result = box.run(box.shim("node"))
+    assert (result.returncode, result.stdout) == (127, "")
+    assert "nodejs 22.0.0 is not installed" in result.stderr
 
 
 def test_the_first_version_of_a_requested_tool_is_required(box):
     box.request("zig=0.12.0\n")  # its command has a shim because of another tool
-    done = box.run(box.shim("zig"))
-    assert (done.returncode, done.stdout) == (127, "")
-    assert "zig 0.12.0 is not installed" in done.stderr
+    result = box.run(box.shim("zig"))
+    assert (result.returncode, result.stdout) == (127, "")
+    assert "zig 0.12.0 is not installed" in result.stderr
 
 
 def test_a_package_requires_its_version_by_its_short_name(box):
     box.request("npm:zig=1.0.0\n")  # its command has a shim because of another tool
-    done = box.run(box.shim("zig"))
-    assert (done.returncode, done.stdout) == (127, "")
-    assert "npm:zig 1.0.0 is not installed" in done.stderr
+    result = box.run(box.shim("zig"))
+    assert (result.returncode, result.stdout) == (127, "")
+    assert "npm:zig 1.0.0 is not installed" in result.stderr
 
 
 def test_a_request_takes_effect_at_once_after_a_plan(box):
@@ -66,13 +66,13 @@ def test_a_request_takes_effect_at_once_after_a_plan(box):
 
 def test_the_setting_disables_the_fallthrough(box):
     assert box.output("node") == "system"
-    done = box.run(box.shim("node"), ENVMGR_FALLTHROUGH="false")
-    assert (done.returncode, done.stdout) == (126, "")
+    result = box.run(box.shim("node"), ENVMGR_FALLTHROUGH="false")
+    assert (result.returncode, result.stdout) == (126, "")
     (box.root / "config.toml").write_text("fallthrough = false\n")
     assert box.run(box.shim("node")).returncode == 126
 
 
 def test_without_another_program_the_shim_fails(box):
-    done = box.run(box.shim("node"), PATH=box.paths.shims)
-    assert done.returncode == 126
-    assert "no version of node is set" in done.stderr
+    result = box.run(box.shim("node"), PATH=box.paths.shims)
+    assert result.returncode == 126
+    assert "no version of node is set" in result.stderr

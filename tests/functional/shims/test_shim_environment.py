@@ -76,9 +76,9 @@ def box(tmp_path):
 
 
 def environment_through(box, shell, variables):
-    done = box.run(*ALL_SHELLS[shell], box.shim("node"), clean=True, **variables)
-    assert (done.returncode, done.stderr) == (0, "")
-    variables = dict(item.split("=", 1) for item in done.stdout.strip("\0").split("\0"))
+    result = box.run(*ALL_SHELLS[shell], box.shim("node"), clean=True, **variables)
+    assert (result.returncode, result.stderr) == (0, "")
+    variables = dict(item.split("=", 1) for item in result.stdout.strip("\0").split("\0"))
     variables.pop("_", None)  # each shell sets it for each program it runs
     return variables
 
@@ -120,8 +120,8 @@ def test_a_root_with_an_equals_sign_keeps_all_variables(tmp_path, name):
 def test_exported_shell_options_do_not_affect_the_shim(box, option):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/dash\nprintf '<%s>' \"$@\"\n")
     for _ in range(2):  # without a plan, and with it
-        done = box.run(box.shim("node"), "a=b", "*", SHELLOPTS=option, BASHOPTS="failglob:nocasematch")
-        assert (done.returncode, done.stdout, done.stderr) == (0, "<a=b><*>", "")
+        result = box.run(box.shim("node"), "a=b", "*", SHELLOPTS=option, BASHOPTS="failglob:nocasematch")
+        assert (result.returncode, result.stdout, result.stderr) == (0, "<a=b><*>", "")
 
 
 @pytest.mark.parametrize("options", ["errexit", "nounset", "noglob", "noclobber", "errexit:nounset"])
@@ -130,8 +130,8 @@ def test_a_stale_plan_runs_the_tool_with_any_inherited_bash_options(box, options
     box.run(box.shim("node"))
     box.request("nodejs=20.1.0\n# changed\n")
     box.slow_runs()
-    done = box.run("bash", "--posix", box.shim("node"), SHELLOPTS=options)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "ran\n", "")
+    result = box.run("bash", "--posix", box.shim("node"), SHELLOPTS=options)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "ran\n", "")
     assert box.slow_runs() == 1
 
 
@@ -140,15 +140,15 @@ def test_a_shell_start_file_is_not_read(box, variable, tmp_path):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/dash\necho ran\n")
     program(tmp_path / "start", "echo read; exit 4\n")
     for _ in range(2):
-        done = box.run(box.shim("node"), **{variable: str(tmp_path / "start")})
-        assert (done.returncode, done.stdout) == (0, "ran\n")
+        result = box.run(box.shim("node"), **{variable: str(tmp_path / "start")})
+        assert (result.returncode, result.stdout) == (0, "ran\n")
 
 
 def test_exported_shell_functions_do_not_affect_the_shim(box):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/dash\necho ran\n")
     script = "command() { echo hijacked; }; test() { false; }; export -f command test; node"
     for _ in range(2):
-        done = subprocess.run(
+        result = subprocess.run(
             ["bash", "-c", script],
             cwd=box.project,
             env=box.variables,
@@ -156,4 +156,4 @@ def test_exported_shell_functions_do_not_affect_the_shim(box):
             text=True,
             check=False,
         )
-        assert (done.returncode, done.stdout, done.stderr) == (0, "ran\n", "")
+        assert (result.returncode, result.stdout, result.stderr) == (0, "ran\n", "")

@@ -16,29 +16,29 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="runs POSIX shells")
 
 @pytest.fixture
 def box(tmp_path):
-    made = Toolbox(tmp_path)
-    made.install("nodejs", "20.1.0", ["node", "corepack"])
-    made.install("nodejs", "25.0.0", ["node"])
-    made.install("python", "3.12.1", ["python"])
-    made.reshim()
-    return made
+    toolbox = Toolbox(tmp_path)
+    toolbox.install("nodejs", "20.1.0", ["node", "corepack"])
+    toolbox.install("nodejs", "25.0.0", ["node"])
+    toolbox.install("python", "3.12.1", ["python"])
+    toolbox.reshim()
+    return toolbox
 
 
 def test_a_command_without_a_version_names_the_tools_that_have_it(box):
-    done = box.run(box.shim("node"))
-    assert done.returncode == 126
-    assert "no version of node is set" in done.stderr
-    assert "nodejs 20.1.0, 25.0.0" in done.stderr
-    assert "envmgr use nodejs 25.0.0" in done.stderr
-    assert done.stdout == ""
+    result = box.run(box.shim("node"))
+    assert result.returncode == 126
+    assert "no version of node is set" in result.stderr
+    assert "nodejs 20.1.0, 25.0.0" in result.stderr
+    assert "envmgr use nodejs 25.0.0" in result.stderr
+    assert result.stdout == ""
 
 
 def test_a_version_that_is_not_installed_names_the_command_that_installs_it(box):
     box.request("nodejs=22.3.0\n")
-    done = box.run(box.shim("node"))
-    assert done.returncode == 127
-    assert "nodejs 22.3.0 is not installed" in done.stderr
-    assert "envmgr install" in done.stderr
+    result = box.run(box.shim("node"))
+    assert result.returncode == 127
+    assert "nodejs 22.3.0 is not installed" in result.stderr
+    assert "envmgr install" in result.stderr
 
 
 def test_another_tool_that_is_missing_does_not_stop_a_command(box):
@@ -48,29 +48,29 @@ def test_another_tool_that_is_missing_does_not_stop_a_command(box):
 
 def test_a_command_missing_in_the_version_names_versions_that_have_it(box):
     box.request("nodejs=25.0.0\n")
-    done = box.run(box.shim("corepack"))
-    assert done.returncode == 127
-    assert "nodejs=25.0.0" in done.stderr
-    assert "20.1.0" in done.stderr
+    result = box.run(box.shim("corepack"))
+    assert result.returncode == 127
+    assert "nodejs=25.0.0" in result.stderr
+    assert "20.1.0" in result.stderr
 
 
 def test_a_dotfile_with_a_bad_line_is_named_with_the_line(box):
     box.request("nodejs=20.1.0\n=\n")
-    done = box.run(box.shim("node"))
-    assert done.returncode == 1
-    assert f"{box.project}/.envmgr:2:" in done.stderr
+    result = box.run(box.shim("node"))
+    assert result.returncode == 1
+    assert f"{box.project}/.envmgr:2:" in result.stderr
 
 
 def test_a_json_option_of_the_command_is_passed_to_it(box):
-    done = box.run(box.shim("node"), "--json")
-    assert (done.returncode, done.stdout) == (126, "")
+    result = box.run(box.shim("node"), "--json")
+    assert (result.returncode, result.stdout) == (126, "")
 
 
 def test_a_path_back_to_the_shims_is_an_error_and_not_a_loop(box):
     box.request(f"nodejs=path:{box.paths.shims}\n")
-    done = box.run(box.shim("node"))
-    assert done.returncode == 127
-    assert "which is an envmgr shim" in done.stderr
+    result = box.run(box.shim("node"))
+    assert result.returncode == 127
+    assert "which is an envmgr shim" in result.stderr
 
 
 def test_a_tool_linked_to_a_shim_is_an_error_not_a_loop(box):
@@ -81,8 +81,8 @@ def test_a_tool_linked_to_a_shim_is_an_error_not_a_loop(box):
 
 
 def without_its_envmgr(box, **changes):
-    baked = replace(shim.shim_context(box.paths), **changes)
-    shim.rewrite(box.paths.shims, shim.files(baked, ["node", "envmgr"], windows=False))
+    changed_context = replace(shim.shim_context(box.paths), **changes)
+    shim.rewrite(box.paths.shims, shim.files(changed_context, ["node", "envmgr"], windows=False))
 
 
 @pytest.mark.parametrize("changes", [{"python": "/gone/python"}, {"site": "/gone/site-packages"}])
@@ -91,24 +91,24 @@ def test_shims_without_their_envmgr_use_the_one_on_path(box, changes):
     (box.root / "shims/envmgr").unlink()
     (box.directory / "bin").mkdir()
     program(box.directory / "bin/envmgr", '#!/bin/sh\necho "$@"\n')
-    done = box.run(box.shim("node"), "a b", PATH=f"{box.directory}/bin:{box.variables['PATH']}")
-    assert done.stdout == "exec --shim node -- a b\n"
+    result = box.run(box.shim("node"), "a b", PATH=f"{box.directory}/bin:{box.variables['PATH']}")
+    assert result.stdout == "exec --shim node -- a b\n"
 
 
 def test_shims_without_any_envmgr_are_an_error(box):
     without_its_envmgr(box, python="/gone/python")
     (box.root / "shims/envmgr").unlink()
-    done = box.run("/bin/sh", box.shim("node"), PATH=box.paths.shims)
-    assert done.returncode == 127
-    assert "envmgr not found" in done.stderr
-    assert "envmgr reshim" in done.stderr
+    result = box.run("/bin/sh", box.shim("node"), PATH=box.paths.shims)
+    assert result.returncode == 127
+    assert "envmgr not found" in result.stderr
+    assert "envmgr reshim" in result.stderr
 
 
 def test_an_envmgr_that_is_itself_a_shim_is_an_error_not_a_loop(box):
     without_its_envmgr(box, python="/gone/python")
-    done = box.run("/bin/sh", box.shim("node"), PATH=box.paths.shims)
-    assert done.returncode == 127
-    assert "its shim calls itself" in done.stderr
+    result = box.run("/bin/sh", box.shim("node"), PATH=box.paths.shims)
+    assert result.returncode == 127
+    assert "its shim calls itself" in result.stderr
 
 
 def test_system_runs_the_next_program_on_path_that_is_not_a_shim(box, tmp_path):
@@ -125,9 +125,9 @@ def test_system_runs_the_next_program_on_path_that_is_not_a_shim(box, tmp_path):
     assert box.is_fast("node", PATH=f"{path}:/usr/bin:/bin")
     program(tmp_path / "empty/node", "#!/bin/sh\necho earlier\n")
     assert box.output("node", PATH=f"{path}:/usr/bin:/bin") == "earlier"
-    done = box.run(box.shim("node"), PATH=f"{box.paths.shims}:{tmp_path}/other")
-    assert done.returncode == 127
-    assert "no other node on PATH" in done.stderr
+    result = box.run(box.shim("node"), PATH=f"{box.paths.shims}:{tmp_path}/other")
+    assert result.returncode == 127
+    assert "no other node on PATH" in result.stderr
 
 
 def test_path_uses_an_external_installation_relative_to_the_file(box):
@@ -148,14 +148,14 @@ def test_the_first_of_several_versions_that_has_a_command_runs(box):
 def test_missing_tools_are_installed_only_if_the_settings_allow(box):
     box.request("nodejs=22.3.0\n")
     for policy in ("never", "ask"):
-        done = box.run(box.shim("node"), ENVMGR_AUTO_INSTALL=policy)
-        assert done.returncode == 127, policy
-        assert "is not installed" in done.stderr
+        result = box.run(box.shim("node"), ENVMGR_AUTO_INSTALL=policy)
+        assert result.returncode == 127, policy
+        assert "is not installed" in result.stderr
 
 
 def test_without_a_terminal_there_is_no_prompt(box):
     box.request("nodejs=22.3.0\n")
-    done = subprocess.run(
+    result = subprocess.run(
         [box.shim("node")],
         cwd=box.project,
         env={**box.variables, "ENVMGR_AUTO_INSTALL": "ask"},
@@ -164,4 +164,4 @@ def test_without_a_terminal_there_is_no_prompt(box):
         check=False,
         timeout=30,
     )
-    assert done.returncode == 127
+    assert result.returncode == 127

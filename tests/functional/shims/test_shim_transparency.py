@@ -19,11 +19,11 @@ ECHO = "#!/bin/sh\nfor word; do printf '<%s>' \"$word\"; done\n"
 
 @pytest.fixture
 def box(tmp_path):
-    made = Toolbox(tmp_path)
-    made.install("nodejs", "20.1.0", {"node": ECHO})
-    made.request("nodejs=20.1.0\n")
-    made.reshim()
-    return made
+    toolbox = Toolbox(tmp_path)
+    toolbox.install("nodejs", "20.1.0", {"node": ECHO})
+    toolbox.request("nodejs=20.1.0\n")
+    toolbox.reshim()
+    return toolbox
 
 
 def both_ways(box, *words, **variables):
@@ -38,36 +38,36 @@ def both_ways(box, *words, **variables):
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_arguments_are_passed_unchanged_with_each_sh(box, shell):
-    for done in both_ways(box, *SHELLS[shell], box.shim("node"), *ARGUMENTS):
-        assert done.returncode == 0
-        assert done.stderr == ""
-        assert done.stdout == "".join(f"<{word}>" for word in ARGUMENTS)
+    for result in both_ways(box, *SHELLS[shell], box.shim("node"), *ARGUMENTS):
+        assert result.returncode == 0
+        assert result.stderr == ""
+        assert result.stdout == "".join(f"<{word}>" for word in ARGUMENTS)
 
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8", "POSIX"])
 def test_undecodable_arguments_are_passed_unchanged(box, locale):
-    for done in both_ways(box, box.shim("node"), b"caf\xe9", b"\xff\xfe", LC_ALL=locale):
-        assert os.fsencode(done.stdout) == b"<caf\xe9><\xff\xfe>"
+    for result in both_ways(box, box.shim("node"), b"caf\xe9", b"\xff\xfe", LC_ALL=locale):
+        assert os.fsencode(result.stdout) == b"<caf\xe9><\xff\xfe>"
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "zsh", "fish", "busybox"])
 def test_every_shell_can_call_a_shim(box, shell):
     calling = ["busybox", "sh"] if shell == "busybox" else [shell]
-    for done in both_ways(box, *calling, "-c", "node 'a  b' '*' ''"):
-        assert (done.returncode, done.stdout, done.stderr) == (0, "<a  b><*><>", "")
+    for result in both_ways(box, *calling, "-c", "node 'a  b' '*' ''"):
+        assert (result.returncode, result.stdout, result.stderr) == (0, "<a  b><*><>", "")
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 126, 127, 255])
 def test_exit_codes_are_those_of_the_program(box, code):
     program(box.root / "installs/nodejs/20.1.0/bin/node", f"#!/bin/sh\nexit {code}\n")
-    for done in both_ways(box, box.shim("node")):
-        assert done.returncode == code
+    for result in both_ways(box, box.shim("node")):
+        assert result.returncode == code
 
 
 def test_standard_streams_are_those_of_the_program(box):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/sh\ncat\necho oops >&2\n")
     for _ in range(2):
-        done = subprocess.run(
+        result = subprocess.run(
             [box.shim("node")],
             cwd=box.project,
             env=box.variables,
@@ -75,7 +75,7 @@ def test_standard_streams_are_those_of_the_program(box):
             capture_output=True,
             check=False,
         )
-        assert (done.stdout, done.stderr) == (b"a\0b\xff", b"oops\n")
+        assert (result.stdout, result.stderr) == (b"a\0b\xff", b"oops\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
@@ -94,14 +94,14 @@ def test_signals_reach_the_program(box, number):
 
 def test_a_program_killed_by_a_signal_is_reported_as_killed(box):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/sh\nkill -KILL $$\n")
-    for done in both_ways(box, box.shim("node")):
-        assert done.returncode == -signal.SIGKILL
+    for result in both_ways(box, box.shim("node")):
+        assert result.returncode == -signal.SIGKILL
 
 
 def test_a_program_is_killed_by_a_broken_pipe_with_and_without_a_plan(box):
     program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/sh\nkill -PIPE $$\n")
-    for done in both_ways(box, box.shim("node")):
-        assert done.returncode == -signal.SIGPIPE
+    for result in both_ways(box, box.shim("node")):
+        assert result.returncode == -signal.SIGPIPE
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_the_environment_of_the_program_is_the_callers_plus_the_tools(box, extra
     box.reshim()
     expected = {**box.variables, "PWD": str(box.project), **extra, "JAVA_HOME": str(home)}
     expected = {name: value for name, value in expected.items() if not name.startswith("__")}
-    for done in both_ways(box, box.shim("java"), clean=True, **extra):
-        result = dict(line.split("=", 1) for line in done.stdout.strip("\n\0").split("\0") if line)
+    for outcome in both_ways(box, box.shim("java"), clean=True, **extra):
+        result = dict(line.split("=", 1) for line in outcome.stdout.strip("\n\0").split("\0") if line)
         assert result == expected
 
 
@@ -133,8 +133,8 @@ def test_shims_are_added_to_path_if_missing(box):
     box.install("java", "21", {"java": '#!/bin/sh\necho "$PATH"\n'})
     box.request("java=21\n")
     box.reshim()
-    for done in both_ways(box, box.shim("java"), PATH="/usr/bin:/bin"):
-        assert done.stdout.strip() == f"{box.paths.shims}:/usr/bin:/bin"
+    for result in both_ways(box, box.shim("java"), PATH="/usr/bin:/bin"):
+        assert result.stdout.strip() == f"{box.paths.shims}:/usr/bin:/bin"
 
 
 def test_a_program_that_runs_another_command_uses_the_projects_version(box):
@@ -142,8 +142,8 @@ def test_a_program_that_runs_another_command_uses_the_projects_version(box):
     box.request("nodejs=20.1.0\nnpm=10.0.0\n")
     box.reshim()
     for _ in range(2):
-        done = box.run(box.shim("npm"), "x y")
-        assert done.stdout == f"<{box.root}/installs/npm/10.0.0/bin/npm><x y>"
+        result = box.run(box.shim("npm"), "x y")
+        assert result.stdout == f"<{box.root}/installs/npm/10.0.0/bin/npm><x y>"
 
 
 @pytest.mark.parametrize(
@@ -165,12 +165,12 @@ def test_undecodable_directories_are_supported(tmp_path):
     box.install("nodejs", "20.1.0", {"node": ECHO})
     box.request("nodejs=20.1.0\n")
     box.reshim()
-    for done in both_ways(box, box.shim("node"), "x"):
-        assert done.stdout == "<x>"
+    for result in both_ways(box, box.shim("node"), "x"):
+        assert result.stdout == "<x>"
 
 
 def test_a_python_in_the_project_or_the_environment_of_the_user_is_not_run(box):
     for name in ("json.py", "envmgr.py", "sitecustomize.py", "os.py"):
         (box.project / name).write_text("raise SystemExit('hijacked')\n")
-    done = box.run(box.shim("node"), "x", PYTHONPATH=str(box.project), PYTHONHOME="/nowhere")
-    assert (done.stdout, done.stderr) == ("<x>", "")
+    result = box.run(box.shim("node"), "x", PYTHONPATH=str(box.project), PYTHONHOME="/nowhere")
+    assert (result.stdout, result.stderr) == ("<x>", "")

@@ -39,9 +39,9 @@ def deploy(wire, version, environment):
 def wait_until(look, expected):
     """Query until the events have arrived."""
     end = time.monotonic() + PATIENCE
-    while (seen := look()) != expected and time.monotonic() < end:
+    while (current := look()) != expected and time.monotonic() < end:
         time.sleep(0.02)
-    assert seen == expected
+    assert current == expected
 
 
 def test_usage_follows_deployments_updates_renames_and_deletions(wire):

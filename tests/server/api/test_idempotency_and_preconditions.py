@@ -21,16 +21,19 @@ if TYPE_CHECKING:
 
 def posts(wire: Wire) -> dict[str, tuple[str, dict]]:
     """Return a POST of every kind that creates a resource, with a unique body."""
-    of = app(wire)
+    new_app = app(wire)
     going = deployment(wire, unique_name("env"))
     return {
         "app": ("/apps", {"name": unique_name()}),
         "app with version": ("/apps", {"name": unique_name(), "version": "1.0.0"}),
-        "version": ("/versions", {"app_id": of["id"], "tag": "1.0.0"}),
-        "version of app": (f"/apps/{of['name']}/versions", {"tag": "1.1.0", "toolchain": {"lock": lock()}}),
+        "version": ("/versions", {"app_id": new_app["id"], "tag": "1.0.0"}),
+        "version of app": (
+            f"/apps/{new_app['name']}/versions",
+            {"tag": "1.1.0", "toolchain": {"lock": lock()}},
+        ),
         "deployment": (
             "/deployments",
-            {"version_id": version(wire, of, "2.0.0")["id"], "environment": unique_name("env")},
+            {"version_id": version(wire, new_app, "2.0.0")["id"], "environment": unique_name("env")},
         ),
         "status": (f"/deployments/{going['id']}/statuses", {"status": "in_progress"}),
         "environment": ("/environments", {"name": unique_name("env")}),
@@ -67,23 +70,25 @@ def test_a_repeated_post_with_an_idempotency_key_has_one_effect_and_response(wir
     for name in ("location", "etag"):
         assert again.header(name) == first.header(name)
     changed = {**body, "reason": "another"} if kind in {"deployment", "status"} else {**body, **other(body)}
-    refused = wire.ask("POST", target, changed, headers)
-    assert refused.status == 422, refused.text
-    assert refused.json["type"] == "/problems/idempotency-key-reused"
-    assert f"Idempotency-Key was used for POST {target} with a different body at 20" in refused.json["detail"]
-    assert refused.json["differences"] == [{"field": "body"}]
+    rejection = wire.ask("POST", target, changed, headers)
+    assert rejection.status == 422, rejection.text
+    assert rejection.json["type"] == "/problems/idempotency-key-reused"
+    assert (
+        f"Idempotency-Key was used for POST {target} with a different body at 20" in rejection.json["detail"]
+    )
+    assert rejection.json["differences"] == [{"field": "body"}]
 
 
 def test_a_key_of_another_request_is_refused_with_both_requests(wire):
-    of, headers = app(wire), {"Idempotency-Key": unique_name("key")}
-    target = f"/apps/{of['name']}/versions"
-    assert wire.ask("POST", "/versions", {"app_id": of["id"], "tag": "1.0.0"}, headers).status == 201
-    refused = wire.ask("POST", target, {"tag": "1.0.0"}, headers)
-    assert refused.status == 422
-    assert refused.json["differences"] == [
+    new_app, headers = app(wire), {"Idempotency-Key": unique_name("key")}
+    target = f"/apps/{new_app['name']}/versions"
+    assert wire.ask("POST", "/versions", {"app_id": new_app["id"], "tag": "1.0.0"}, headers).status == 201
+    rejection = wire.ask("POST", target, {"tag": "1.0.0"}, headers)
+    assert rejection.status == 422
+    assert rejection.json["differences"] == [
         {"field": "request", "existing": "POST /versions", "submitted": f"POST {target}"}
     ]
-    assert "was used for POST /versions at 20" in refused.json["detail"]
+    assert "was used for POST /versions at 20" in rejection.json["detail"]
 
 
 def other(body: dict) -> dict:
@@ -96,12 +101,12 @@ def other(body: dict) -> dict:
 def test_a_replayed_creation_of_an_app_ignores_later_changes(wire, change):
     body, headers = {"name": unique_name(), "version": "1.0.0"}, {"Idempotency-Key": unique_name("key")}
     first = wire.ask("POST", "/apps", body, headers)
-    of, made_with = f"/apps/{first.json['id']}", f"/versions/{first.json['version']['id']}"
+    app_url, made_with = f"/apps/{first.json['id']}", f"/versions/{first.json['version']['id']}"
     method, target, json_body = {
         "version deleted": ("DELETE", made_with, None),
         "version changed": ("PATCH", made_with, {"changelog": "changed"}),
-        "app changed": ("PATCH", of, {"description": "changed"}),
-        "app deleted": ("DELETE", of, None),
+        "app changed": ("PATCH", app_url, {"description": "changed"}),
+        "app deleted": ("DELETE", app_url, None),
     }[change]
     assert wire.ask(method, target, json_body).status in {200, 204}
     state = wire.ask("GET", target).body
@@ -110,7 +115,7 @@ def test_a_replayed_creation_of_an_app_ignores_later_changes(wire, change):
     assert again.header("idempotent-replayed") == "true"
     assert wire.ask("GET", target).body == state
     if change == "version deleted":
-        assert wire.ask("GET", f"{of}/versions").json == []
+        assert wire.ask("GET", f"{app_url}/versions").json == []
 
 
 def test_a_checkpoint_with_an_idempotency_key_is_signed_once(wire):
@@ -174,22 +179,22 @@ def resources(wire: Wire) -> dict[str, tuple[str, str, dict | None]]:
 @pytest.mark.parametrize("kind", ["app", "version", "deployment", "environment", "user", "key", "binding"])
 def test_a_resource_has_an_etag_and_rejects_changes_with_a_stale_one(wire, kind):
     target, method, change = resources(wire)[kind]
-    seen = wire.ask("GET", target).header("etag")
-    assert re.fullmatch(r'"(\d+\.)?1"', seen)
-    for same in (seen, f'"x", {seen}', f"W/{seen}", "*"):
+    etag = wire.ask("GET", target).header("etag")
+    assert re.fullmatch(r'"(\d+\.)?1"', etag)
+    for same in (etag, f'"x", {etag}', f"W/{etag}", "*"):
         unchanged = wire.ask("GET", target, None, {"If-None-Match": same})
-        assert (unchanged.status, unchanged.body, unchanged.header("etag")) == (304, b"", seen)
+        assert (unchanged.status, unchanged.body, unchanged.header("etag")) == (304, b"", etag)
     assert wire.ask("GET", target, None, {"If-None-Match": '"999"'}).status == 200
-    for stale in ('"999"', f"W/{seen}", "nonsense", f"x{seen}", f'"998", W/{seen}'):
+    for stale in ('"999"', f"W/{etag}", "nonsense", f"x{etag}", f'"998", W/{etag}'):
         assert wire.ask(method, target, change, {"If-Match": stale}).status == 412, stale
-    assert wire.ask("GET", target).header("etag") == seen
-    changed = wire.ask(method, target, change, {"If-Match": f'"999", {seen}'})
+    assert wire.ask("GET", target).header("etag") == etag
+    changed = wire.ask(method, target, change, {"If-Match": f'"999", {etag}'})
     assert changed.status in {200, 204}, changed.text
     if changed.status == 200:
-        assert changed.header("etag") == wire.ask("GET", target).header("etag") != seen
-        refused = wire.ask("DELETE", target, None, {"If-Match": seen})
-        assert refused.status == 412
-        assert f"If-Match has {seen}" in refused.json["detail"]
+        assert changed.header("etag") == wire.ask("GET", target).header("etag") != etag
+        rejection = wire.ask("DELETE", target, None, {"If-Match": etag})
+        assert rejection.status == 412
+        assert f"If-Match has {etag}" in rejection.json["detail"]
 
 
 @pytest.mark.parametrize("kind", ["app", "version", "environment"])
@@ -202,14 +207,14 @@ def test_a_resource_that_reuses_a_name_has_another_etag(wire, kind):
     }
     collection, body, target = targets[kind]
     created_resource(wire.ask("POST", collection, body))
-    seen = wire.ask("GET", target).header("etag")
+    etag = wire.ask("GET", target).header("etag")
     address = f"/versions/{wire.ask('GET', target).json['id']}" if kind == "version" else target
-    assert wire.ask("DELETE", address, None, {"If-Match": seen}).status == 204
+    assert wire.ask("DELETE", address, None, {"If-Match": etag}).status == 204
     created_resource(wire.ask("POST", collection, body))
-    other = wire.ask("GET", target, None, {"If-None-Match": seen})
-    assert (other.status, other.header("etag") != seen) == (200, True)
+    other = wire.ask("GET", target, None, {"If-None-Match": etag})
+    assert (other.status, other.header("etag") != etag) == (200, True)
     method, change = ("PUT", {"commit": "abc1234"}) if kind == "version" else ("PATCH", {})
-    assert wire.ask(method, target, change, {"If-Match": seen}).status == 412
+    assert wire.ask(method, target, change, {"If-Match": etag}).status == 412
 
 
 def test_a_lock_has_an_etag_and_supports_not_modified(wire):
@@ -232,12 +237,12 @@ def test_a_strict_server_rejects_changes_without_a_precondition(strict_server):
     with strict_server.wire(strict_server.login()["access_token"]) as wire:
         new = app(wire)
         for method, body in (("PUT", {"name": new["name"]}), ("PATCH", {}), ("DELETE", None)):
-            refused = wire.ask(method, f"/apps/{new['id']}", body)
-            assert refused.status == 428, refused.text
-            assert "If-Match" in refused.json["detail"]
+            rejection = wire.ask(method, f"/apps/{new['id']}", body)
+            assert rejection.status == 428, rejection.text
+            assert "If-Match" in rejection.json["detail"]
         target = f"/apps/{new['id']}/versions/1.0.0"
         first = wire.ask("PUT", target, {}, {"If-Match": "*"})
         assert first.status == 201
         assert wire.ask("PUT", target, {}, {"If-Match": first.header("etag")}).status == 200
-        seen = wire.ask("GET", f"/apps/{new['id']}").header("etag")
-        assert wire.ask("DELETE", f"/apps/{new['id']}", None, {"If-Match": seen}).status == 204
+        etag = wire.ask("GET", f"/apps/{new['id']}").header("etag")
+        assert wire.ask("DELETE", f"/apps/{new['id']}", None, {"If-Match": etag}).status == 204

@@ -50,13 +50,13 @@ def own_server(tmp_path_factory):
 
 def fill(wire):
     """Create an app with a deployed version, and another user."""
-    done = [
+    result = [
         wire.ask("POST", "/users", {"username": "ada", "password": "a password of good length"}),
         wire.ask("POST", "/apps", {"name": "shop"}),
         wire.ask("PUT", "/apps/shop/versions/1.4.0", {"toolchain": {"lock": lock()}}),
         wire.ask("POST", "/deployments", {"version_id": 1, "environment": "prod"}),
     ]
-    assert [reply.status for reply in done] == [201] * len(done)
+    assert [reply.status for reply in result] == [201] * len(result)
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ def test_responses_conform_to_the_openapi_document(own_server, tmp_path):
     command += [f"--header=Authorization: Bearer {token}", "--checks=all", "--max-examples=12"]
     command += ["--phases=examples,coverage,fuzzing,stateful", "--seed=3", "--generation-deterministic"]
     command += ["--no-color", "--continue-on-failure"]
-    ran = subprocess.run(
+    result = subprocess.run(
         command,
         cwd=tmp_path,
         env={**os.environ, "COLUMNS": "200"},
@@ -78,8 +78,8 @@ def test_responses_conform_to_the_openapi_document(own_server, tmp_path):
         text=True,
         check=False,
     )
-    assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-2_000:]
-    assert "Stateful" in ran.stdout
+    assert result.returncode == 0, result.stdout[-20_000:] + result.stderr[-2_000:]
+    assert "Stateful" in result.stdout
     with daemon.wire(token) as wire:
         assert wire.ask("GET", "/auth/me").status == 200, (
             "the session ended underway: its answers say nothing"

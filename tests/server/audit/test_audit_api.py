@@ -175,12 +175,12 @@ def test_only_administrators_can_create_checkpoints(server, token, status):
 def test_checkpoints_are_signed_on_request(tmp_path):
     with serving(tmp_path) as server, server.client("admin") as client:
         server.append(events(3))
-        made = client.post("/audit/checkpoints")
-        assert (made.status_code, made.headers["location"]) == (201, "/audit/checkpoints")
-        assert checkpoints.verify_error(made.json(), checkpoints.public_key(KEY)) is None
-        assert verified(client.get("/audits?sort=seq").json(), [made.json()]) == []
+        reply = client.post("/audit/checkpoints")
+        assert (reply.status_code, reply.headers["location"]) == (201, "/audit/checkpoints")
+        assert checkpoints.verify_error(reply.json(), checkpoints.public_key(KEY)) is None
+        assert verified(client.get("/audits?sort=seq").json(), [reply.json()]) == []
         again = client.post("/audit/checkpoints", headers={"idempotency-key": "k"})
-        assert (again.status_code, again.json()) == (200, made.json())
+        assert (again.status_code, again.json()) == (200, reply.json())
         server.append(events(4))
         repeated = client.post("/audit/checkpoints", headers={"idempotency-key": "k"})
         assert (repeated.status_code, repeated.headers["idempotent-replayed"]) == (200, "true")

@@ -59,7 +59,7 @@ def test_a_log_has_every_event_once_though_its_writer_is_killed_repeatedly(tmp_p
             await audit.append([event(number) for number in range(start, min(start + 200, last + 1))])
         return await all_entries(audit)
 
-    whole = run(tmp_path, deliver_all_again)
-    assert whole[: len(entries)] == entries
-    assert sorted(entry["source_sequence"] for entry in whole) == list(range(1, max(numbers) + 1))
-    assert verified(whole, signed) == []
+    log = run(tmp_path, deliver_all_again)
+    assert log[: len(entries)] == entries
+    assert sorted(entry["source_sequence"] for entry in log) == list(range(1, max(numbers) + 1))
+    assert verified(log, signed) == []

@@ -29,12 +29,12 @@ NEVER_CLOSED = b"[" * DEPTH
 def pour(wire, head, pieces):
     """Send a head and pieces of a body until the server reads no more; return the number of bytes read."""
     wire.send(head)
-    poured = 0
+    sent_bytes = 0
     with suppress(ConnectionClosed, TimeoutError):
         for piece in pieces:
             wire.send(piece)
-            poured += len(piece)
-    return poured
+            sent_bytes += len(piece)
+    return sent_bytes
 
 
 def head_of(token, target, *headers, method="POST"):

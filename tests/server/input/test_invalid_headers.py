@@ -121,8 +121,8 @@ def test_pipelined_requests_are_answered_in_order(daemon, admin):
     gets = [raw(admin, f"GET /apps/{name} HTTP/1.1") for name in names]
     with Wire(daemon.port) as wire:
         wire.send(b"".join(requests + gets))
-        made = [wire.reply() for _ in names]
-        assert [reply.status for reply in made] == [201] * len(names)
+        replies = [wire.reply() for _ in names]
+        assert [reply.status for reply in replies] == [201] * len(names)
         assert [wire.reply().json["name"] for _ in names] == names
 
 

@@ -96,9 +96,9 @@ def test_a_chunk_with_an_endless_extension_is_not_buffered(daemon, admin):
     assert daemon.resident - resident < 32 * 2**20
 
 
-@pytest.mark.parametrize("refused", ["/apps", "/nowhere", "/auth/login"])
-def test_bytes_after_a_rejected_body_are_not_a_request(daemon, admin, refused):
-    request = raw(admin, f"POST {refused} HTTP/1.1", JSON, f"Content-Length: {100 * 2**20}", body=SMUGGLED)
+@pytest.mark.parametrize("rejection", ["/apps", "/nowhere", "/auth/login"])
+def test_bytes_after_a_rejected_body_are_not_a_request(daemon, admin, rejection):
+    request = raw(admin, f"POST {rejection} HTTP/1.1", JSON, f"Content-Length: {100 * 2**20}", body=SMUGGLED)
     with Wire(daemon.port) as wire:
         wire.send(request)
         check_refused(daemon, wire.reply(), {413})

@@ -95,12 +95,12 @@ def test_a_thousand_silent_connections_do_not_block_others(daemon, admin):
     resident = daemon.resident
     with ExitStack() as stack:
         silent = [stack.enter_context(socket.create_connection((HOST, daemon.port), 10)) for _ in range(IDLE)]
-        begun = time.monotonic()
+        start = time.monotonic()
         for _ in range(20):
             check_lives(daemon)
         with daemon.wire(admin) as wire:
             assert wire.ask("GET", "/apps").status == 200
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - start < 10
         assert len(silent) == IDLE
         assert daemon.resident - resident < SPARE
     check_lives(daemon)

@@ -24,19 +24,19 @@ def app(wire):
 @pytest.mark.parametrize("encoded", ENCODED_TAGS)
 def test_every_encoding_of_a_tag_is_the_same_version(daemon, wire, app, encoded):
     body = {"toolchain": {"lock": lock("go@1.22.0")}}
-    made = wire.ask("PUT", f"/apps/{app}/versions/{encoded}", body)
-    assert (made.status, made.json["tag"]) == (201, TAG)
-    assert made.header("location") == f"/versions/{made.json['id']}"
+    reply = wire.ask("PUT", f"/apps/{app}/versions/{encoded}", body)
+    assert (reply.status, reply.json["tag"]) == (201, TAG)
+    assert reply.header("location") == f"/versions/{reply.json['id']}"
     for other in ENCODED_TAGS:
         path = f"/apps/{app}/versions/{other}"
-        assert wire.ask("GET", path).json == made.json
+        assert wire.ask("GET", path).json == reply.json
         assert wire.ask("HEAD", path).status == 200
         assert wire.ask("PUT", path, body).status == 200
         check_refused(daemon, wire.ask("PUT", path, {"commit": "abcdef0"}), {409})
         assert wire.ask("GET", f"{path}/lock").json["lock"] == body["toolchain"]["lock"]
     assert [item["tag"] for item in wire.ask("GET", f"/apps/{app}/versions").json] == [TAG]
-    assert wire.ask("GET", f"/versions?app={app}&tag=sub/v1.0.0").json == [made.json]
-    assert wire.ask("GET", f"/versions?app={app}&tag=sub%2Fv1.0.0").json == [made.json]
+    assert wire.ask("GET", f"/versions?app={app}&tag=sub/v1.0.0").json == [reply.json]
+    assert wire.ask("GET", f"/versions?app={app}&tag=sub%2Fv1.0.0").json == [reply.json]
 
 
 @pytest.mark.parametrize(

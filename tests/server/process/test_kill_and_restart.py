@@ -46,8 +46,8 @@ def daemon(tmp_path):
 def test_writes_are_neither_lost_nor_repeated_despite_kills(daemon):
     token = daemon.login()["access_token"]
     with daemon.wire(token) as wire:
-        made = wire.ask("POST", "/environments", {"name": AUTO, "rules": {"auto_deploy": [{"app": "*"}]}})
-        assert made.status == 201, made.text
+        reply = wire.ask("POST", "/environments", {"name": AUTO, "rules": {"auto_deploy": [{"app": "*"}]}})
+        assert reply.status == 201, reply.text
     dice = random.Random(3)
     with WriterPool(daemon.port, token, life_of_an_app, CLIENTS) as crew:
         for _ in range(KILLS):
@@ -105,8 +105,8 @@ def check_every_write_has_one_event(crew, audits):
     counts = Counter((entry["event_type"], mark) for entry in audits for mark in marks(entry["payload"]))
     once = [write for write, _ in crew.answered if counts[write.event, frozenset(write.mark.items())] != 1]
     assert once == []
-    twice = [write for write in crew.abandoned if counts[write.event, frozenset(write.mark.items())] > 1]
-    assert twice == []
+    duplicates = [write for write in crew.abandoned if counts[write.event, frozenset(write.mark.items())] > 1]
+    assert duplicates == []
 
 
 def marks(payload):

@@ -154,14 +154,14 @@ def test_traces_contain_no_secrets(collector, daemon):
     trace, headers = traced(8)
     session = daemon.login()
     with daemon.wire(session["access_token"]) as wire:
-        made = wire.ask("POST", "/auth/keys", {"name": "robot", "scopes": ["apps:read"]})
-        wire.ask("GET", f"/apps/{made.json['key']}")
+        reply = wire.ask("POST", "/auth/keys", {"name": "robot", "scopes": ["apps:read"]})
+        wire.ask("GET", f"/apps/{reply.json['key']}")
         wire.ask("GET", "/apps?name=topsecret", headers={**headers, "X-Secret": "topsecret"})
     collector.await_spans(trace, "GET /apps")
-    sent = b"".join(collector.bodies)
-    for secret in (ADMIN_PASSWORD, session["access_token"], session["refresh_token"], made.json["key"]):
-        assert secret.encode() not in sent
-    assert b"topsecret" not in sent
+    exported = b"".join(collector.bodies)
+    for secret in (ADMIN_PASSWORD, session["access_token"], session["refresh_token"], reply.json["key"]):
+        assert secret.encode() not in exported
+    assert b"topsecret" not in exported
 
 
 def test_pending_spans_are_exported_on_shutdown(tmp_path):
@@ -217,7 +217,7 @@ def test_without_the_setting_no_exporter_is_imported_and_traces_are_propagated(t
 def test_without_the_extra_the_start_shows_how_to_install_it(tmp_path):
     script = "import sys; sys.modules['opentelemetry.exporter'] = None; "
     script += "from envmgr.server.main import main; sys.exit(main(sys.argv[1:]))"
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script, "serve", "all", "--port", "0", "--data-dir", str(tmp_path / "data")],
         capture_output=True,
         text=True,
@@ -225,7 +225,7 @@ def test_without_the_extra_the_start_shows_how_to_install_it(tmp_path):
         check=False,
         env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"},
     )
-    assert (done.returncode, done.stderr.count("\n")) == (1, 2)
-    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in done.stderr
-    assert "pipx install --force 'envmgr-toolchain[server,otel]" in done.stderr
+    assert (result.returncode, result.stderr.count("\n")) == (1, 2)
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in result.stderr
+    assert "pipx install --force 'envmgr-toolchain[server,otel]" in result.stderr
     assert not (tmp_path / "data").exists()

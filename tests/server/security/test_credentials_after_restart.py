@@ -100,7 +100,7 @@ def test_a_secret_is_rotated_without_ending_sessions(tmp_path):
 def test_an_insecure_setting_stops_the_server(tmp_path, setting):
     command = [sys.executable, "-m", "envmgr.server", "serve", "all", "--host", HOST]
     command += ["--port", str(free_port()), "--data-dir", str(tmp_path / "data")]
-    done = subprocess.run(
+    result = subprocess.run(
         command,
         env={"PATH": "/usr/bin:/bin", **setting},
         capture_output=True,
@@ -108,7 +108,7 @@ def test_an_insecure_setting_stops_the_server(tmp_path, setting):
         timeout=60,
         check=False,
     )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "tooshort" not in done.stderr
-    assert next(iter(setting)) in done.stderr or "password" in done.stderr
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "tooshort" not in result.stderr
+    assert next(iter(setting)) in result.stderr or "password" in result.stderr

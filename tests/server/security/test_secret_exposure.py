@@ -112,13 +112,13 @@ def test_no_secret_is_stored_returned_or_logged(story):
     story.jobs(admin)
     story.daemon.settle(admin)
     assert story.daemon.stop() == 0
-    written = {path.name: path.read_bytes() for path in story.daemon.data.rglob("*") if path.is_file()}
-    written["log"] = story.daemon.log.read_bytes()
-    assert {"gateway.db", "audit.db", "log"} <= set(written)
-    assert b"LoginFailed" in written["audit.db"]
+    files = {path.name: path.read_bytes() for path in story.daemon.data.rglob("*") if path.is_file()}
+    files["log"] = story.daemon.log.read_bytes()
+    assert {"gateway.db", "audit.db", "log"} <= set(files)
+    assert b"LoginFailed" in files["audit.db"]
     matches = [
         (name, secret[:12])
-        for name, content in written.items()
+        for name, content in files.items()
         for secret in story.secrets
         for encoded in {secret, quote(secret), secret.rpartition(".")[2]}
         if len(encoded) > 10 and encoded.encode() in content

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 
 def cell(
-    deployment: int, version: int, tag: str, *, status: str = "successful", at: str = "2026-03-01T10:00:00Z"
+    deployment: int,
+    version: int,
+    tag: str,
+    *,
+    status: str = "successful",
+    timestamp: str = "2026-03-01T10:00:00Z",
 ) -> dict[str, object]:
     return {
         "deployment_id": deployment,
@@ -12,7 +17,7 @@ def cell(
         "tag": tag,
         "status": status,
         "actor": "user:ada",
-        "updated_at": at,
+        "updated_at": timestamp,
     }
 
 

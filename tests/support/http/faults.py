@@ -125,8 +125,8 @@ def slow(block: int, pause: float, times: int | None = None) -> Fault:
 
     def act(exchange: Exchange) -> None:
         start, stop = _begin(exchange)
-        for at in range(start, stop, block):
-            _write(exchange, at, min(at + block, stop))
+        for offset in range(start, stop, block):
+            _write(exchange, offset, min(offset + block, stop))
             exchange.wait(pause)
 
     return fault(act, times)

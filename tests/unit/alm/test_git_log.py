@@ -27,7 +27,7 @@ class Tree:
         self.git("init", "--quiet", "--initial-branch=main")
 
     def git(self, *args):
-        done = subprocess.run(
+        result = subprocess.run(
             ["git", *args],
             cwd=self.environment.cwd,
             env=dict(self.environment.variables),
@@ -35,7 +35,7 @@ class Tree:
             text=True,
             check=True,
         )
-        return done.stdout.strip()
+        return result.stdout.strip()
 
     def commit(self, subject):
         self.git("commit", "--quiet", "--allow-empty", f"--message={subject}")
@@ -62,10 +62,10 @@ def test_abbreviated_commits_are_resolved(tree):
 
 def test_commits_missing_in_the_second_version_are_counted(tree):
     base = tree.commit("base")
-    theirs = tree.commit("theirs")
+    their_commit = tree.commit("theirs")
     tree.git("checkout", "--quiet", "-b", "other", base)
-    ours = tree.commit("ours")
-    result = Repository(tree.environment).between(theirs, ours)
+    our_commit = tree.commit("ours")
+    result = Repository(tree.environment).between(their_commit, our_commit)
     assert (result.added, result.dropped) == (1, 1)
     assert [subject for _, subject in result.listed] == ["ours"]
 

@@ -16,5 +16,5 @@ if TYPE_CHECKING:
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     """Return a machine in a directory of its own."""
-    with Machine(tmp_path) as mine:
-        yield mine
+    with Machine(tmp_path) as new_machine:
+        yield new_machine

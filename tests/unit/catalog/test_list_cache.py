@@ -252,19 +252,19 @@ def test_a_list_beyond_the_size_limit_is_rejected(server: Server, machine: Machi
 
 def test_concurrent_threads_compute_a_value_once(machine: Machine) -> None:
     lists = machine.run().lists
-    made: list[int] = []
+    calls: list[int] = []
     start = threading.Barrier(8)
 
     def ask() -> None:
         start.wait()
-        lists.memoize("thing", lambda: made.append(1))
+        lists.memoize("thing", lambda: calls.append(1))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert made == [1]
+    assert calls == [1]
 
 
 def test_a_failed_computation_is_repeated(server: Server, machine: Machine) -> None:

@@ -52,9 +52,9 @@ def test_every_error_code_is_listed():
 
 @pytest.mark.parametrize("text", [README, COMMANDS, FILES], ids=["README", "commands", "files"])
 def test_every_documented_command_exists(text):
-    known = {*app.tree().commands, "help"}
+    commands = {*app.tree().commands, "help"}
     for output in re.findall(r"(?:^\$ |`)envmgr ([a-z]+)\b", text, re.MULTILINE):
-        assert output in known
+        assert output in commands
 
 
 def test_links_have_a_target():

@@ -91,8 +91,10 @@ def test_a_path_outside_the_tree_is_rejected(tree, place):
 @unix
 def test_a_link_leads_to_the_first_existing_program(tree):
     root = tree("lib/cli.js")
-    made = executables.prepare_executables(root, layout(links={"tool": ("bin/cli", "lib/cli.js")}), "linux")
-    assert made == (LINKS,)
+    commands = executables.prepare_executables(
+        root, layout(links={"tool": ("bin/cli", "lib/cli.js")}), "linux"
+    )
+    assert commands == (LINKS,)
     assert os.readlink(f"{root}/{LINKS}/tool") == "../lib/cli.js"
     assert subprocess.run([f"{root}/{LINKS}/tool"], capture_output=True, check=True).stdout == b"ran\n"
 

@@ -112,8 +112,8 @@ def test_a_tool_is_installed_and_runs(install, paths):
     assert sorted(os.listdir(result.path)) == [".envmgr-files", ".envmgr-receipt.json", "README", "bin"]
     assert result.env == {"TOOL_HOME": result.path}
     assert result.platform == "linux-x64"
-    ran = subprocess.run([result.find("tool"), "--version"], capture_output=True, text=True, check=True)
-    assert ran.stdout == "tool 1\n"
+    process = subprocess.run([result.find("tool"), "--version"], capture_output=True, text=True, check=True)
+    assert process.stdout == "tool 1\n"
     assert store.check(paths, "tool", "1.0.0") == ()
     assert os.listdir(paths.staging) == []
 
@@ -384,11 +384,11 @@ def test_written_files_are_flushed_incrementally(tmp_path, monkeypatch):
 
 
 def test_sync_is_called_without_syncfs(tmp_path, monkeypatch):
-    called = []
+    calls = []
     monkeypatch.setattr(fsync.sys, "platform", "darwin")
-    monkeypatch.setattr(fsync.os, "sync", lambda: called.append("sync"), raising=False)
+    monkeypatch.setattr(fsync.os, "sync", lambda: calls.append("sync"), raising=False)
     fsync.sync(str(tmp_path))
-    assert called == ["sync"]
+    assert calls == ["sync"]
 
 
 def test_flushing_works_on_this_system(tmp_path):

@@ -54,8 +54,10 @@ def put(paths):
                 file.write(content)
             os.chmod(path, 0o755)
         total = integrity.write_file_list(directory)
-        made = replace(RECEIPT, tool=tool, version=version, files=total.count, files_digest=total.digest)
-        receipt.write(directory, made)
+        new_receipt = replace(
+            RECEIPT, tool=tool, version=version, files=total.count, files_digest=total.digest
+        )
+        receipt.write(directory, new_receipt)
         return directory
 
     return make
@@ -176,10 +178,10 @@ def test_staging_of_dead_processes_is_swept_and_of_living_ones_preserved(paths):
     )
     subprocess.run([sys.executable, "-c", program, paths.data], check=False)
     assert len([name for name in os.listdir(paths.staging) if not name.endswith(".lock")]) == 1
-    with staging.directory(paths) as mine:
+    with staging.directory(paths) as own_staging:
         assert store.remove_stale(paths, NullProgress()) == 1
         assert [name for name in os.listdir(paths.staging) if not name.endswith(".lock")] == [
-            os.path.basename(mine)
+            os.path.basename(own_staging)
         ]
     assert os.listdir(paths.staging) == []
 

@@ -36,9 +36,9 @@ def test_overrides_are_upper_case_with_underscores(tool, name):
 
 def test_the_snapshot_does_not_change_with_the_process(monkeypatch):
     monkeypatch.setenv("SOME_VARIABLE", "before")
-    taken = environment.current()
+    snapshot = environment.current()
     monkeypatch.setenv("SOME_VARIABLE", "after")
-    assert taken.get("SOME_VARIABLE") == "before"
+    assert snapshot.get("SOME_VARIABLE") == "before"
 
 
 def test_the_working_directory_comes_from_pwd(tmp_path, monkeypatch):
@@ -59,18 +59,18 @@ def test_an_incorrect_pwd_is_ignored(tmp_path, monkeypatch, claimed):
 
 def test_another_directory_may_be_passed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    here = os.path.realpath(tmp_path)
-    assert environment.current("a/../b").cwd == os.path.join(here, "b")
+    directory = os.path.realpath(tmp_path)
+    assert environment.current("a/../b").cwd == os.path.join(directory, "b")
     assert environment.current(os.path.abspath("/x")).cwd == os.path.abspath("/x")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let a working directory be removed")
 def test_a_removed_working_directory_is_an_error_on_use(tmp_path, monkeypatch):
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
+    removed_directory = tmp_path / "gone"
+    removed_directory.mkdir()
+    monkeypatch.chdir(removed_directory)
     monkeypatch.delenv("PWD", raising=False)
-    gone.rmdir()
+    removed_directory.rmdir()
     with pytest.raises(WorkingDirectoryMissing):
         _ = environment.current().cwd
     assert environment.current("/other").cwd == "/other"

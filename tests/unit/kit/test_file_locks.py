@@ -65,21 +65,21 @@ def test_a_lock_is_released_after_an_error(tmp_path):
 
 @pytest.mark.parametrize("end", ["kill", "finish"])
 def test_other_processes_wait_until_the_holder_ends(tmp_path, end):
-    paths, got = single_root(str(tmp_path)), threading.Event()
+    paths, acquired = single_root(str(tmp_path)), threading.Event()
 
     def work():
         with file_lock(paths, "a"):
-            got.set()
+            acquired.set()
 
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline().strip() == b"held"
         waiting = threading.Thread(target=work)
         waiting.start()
-        assert not got.wait(0.2)
+        assert not acquired.wait(0.2)
         holder.kill() if end == "kill" else holder.stdin.close()
         waiting.join(20)
-        assert got.is_set()
+        assert acquired.is_set()
         holder.wait(20)
 
 

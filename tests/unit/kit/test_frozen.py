@@ -165,13 +165,13 @@ def test_threads_may_create_the_first_values_concurrently():
     class Fresh:
         number: int
 
-    made = []
-    threads = [threading.Thread(target=lambda n=n: made.append(Fresh(n).number)) for n in range(16)]
+    created_items = []
+    threads = [threading.Thread(target=lambda n=n: created_items.append(Fresh(n).number)) for n in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(made) == list(range(16))
+    assert sorted(created_items) == list(range(16))
 
 
 def test_declaring_values_imports_nothing_slow():

@@ -33,9 +33,9 @@ def run_unprivileged(code: str) -> str:
     """Run code in a process subject to permissions, even if the tests run as root."""
     source = f"import sys; sys.path[:0] = {sys.path!r}\n{DROP_PRIVILEGES}{textwrap.dedent(code)}"
     command = [sys.executable, "-I", "-c", source]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_other_exceptions_are_not_translated():
 
 
 def test_directories_are_created_with_their_parents(tmp_path):
-    made = fs.make_dir(str(tmp_path / "a" / "b"))
-    assert os.path.isdir(made)
-    assert fs.make_dir(made) == made
+    directory = fs.make_dir(str(tmp_path / "a" / "b"))
+    assert os.path.isdir(directory)
+    assert fs.make_dir(directory) == directory
 
 
 def test_a_directory_that_cannot_be_created_is_named(tmp_path):

@@ -52,10 +52,10 @@ def test_locks_are_written_for_eight_platforms_by_default():
 
 
 def test_the_platform_of_this_machine_is_detected():
-    here = current()
-    assert here.os in OPERATING_SYSTEMS
-    assert here.arch in ARCHITECTURES
-    assert parse(here.key) == here
+    this_platform = current()
+    assert this_platform.os in OPERATING_SYSTEMS
+    assert this_platform.arch in ARCHITECTURES
+    assert parse(this_platform.key) == this_platform
 
 
 def test_only_windows_is_windows():

@@ -13,11 +13,11 @@ from support.machine.installed_tools import Toolbox
 
 @pytest.fixture
 def box(tmp_path):
-    made = Toolbox(tmp_path)
-    made.install("nodejs", "20.1.0", ["node"])
-    made.install("python", "3.12.1", ["python"])
-    made.request("nodejs=22.3.0\npython=3.13.0\n")
-    return made
+    toolbox = Toolbox(tmp_path)
+    toolbox.install("nodejs", "20.1.0", ["node"])
+    toolbox.install("python", "3.12.1", ["python"])
+    toolbox.request("nodejs=22.3.0\npython=3.13.0\n")
+    return toolbox
 
 
 @pytest.mark.parametrize(("policy", "prompts"), [("never", 0), ("ask", 1)])

@@ -27,23 +27,23 @@ for _ in range(3):
 
 @pytest.fixture
 def box(tmp_path):
-    made = Toolbox(tmp_path)
-    made.install("nodejs", "18.0.0", ["node", "npm"])
-    made.install("nodejs", "20.1.0", ["node", "corepack"])
-    return made
+    toolbox = Toolbox(tmp_path)
+    toolbox.install("nodejs", "18.0.0", ["node", "npm"])
+    toolbox.install("nodejs", "20.1.0", ["node", "corepack"])
+    return toolbox
 
 
 def test_every_command_of_every_version_has_a_shim(box):
-    done = reshim.reshim(box.context())
-    assert done.commands == ("corepack", "node", "npm")
-    assert done.written == done.commands
+    report = reshim.reshim(box.context())
+    assert report.commands == ("corepack", "node", "npm")
+    assert report.written == report.commands
     assert sorted(os.listdir(box.paths.shims)) == ["corepack", "node", "npm"]
 
 
 def test_unchanged_shims_are_not_rewritten(box):
     reshim.reshim(box.context())
-    done = reshim.reshim(box.context())
-    assert (done.written, done.removed, done.foreign) == ((), (), ())
+    report = reshim.reshim(box.context())
+    assert (report.written, report.removed, report.foreign) == ((), (), ())
 
 
 def test_shims_of_removed_versions_are_deleted(box):

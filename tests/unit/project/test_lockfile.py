@@ -242,11 +242,11 @@ def test_pruning_keeps_the_versions_of_present_requests():
 
 def test_a_learned_digest_is_recorded_once():
     lock = lock_of(locked(linux_x64=artifact(None, None), macos_x64=artifact(None, None)))
-    learned = record_digest(lock, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7)
-    assert artifacts_of(learned) == {"linux-x64": artifact(A, 7), "macos-x64": artifact(A, 7)}
-    assert record_digest(learned, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7) == learned
+    updated = record_digest(lock, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7)
+    assert artifacts_of(updated) == {"linux-x64": artifact(A, 7), "macos-x64": artifact(A, 7)}
+    assert record_digest(updated, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7) == updated
     with pytest.raises(DigestMismatch):
-        record_digest(learned, "x", "1.0.0", "linux-x64", Digest("sha256", B), 7)
+        record_digest(updated, "x", "1.0.0", "linux-x64", Digest("sha256", B), 7)
 
 
 def test_a_url_has_one_digest_in_a_lock():

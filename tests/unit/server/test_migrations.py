@@ -90,8 +90,8 @@ def test_concurrent_upgrades_run_once(tmp_path):
     service = registry.SERVICES[0]
     path = str(tmp_path / "one.db")
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        for done in [pool.submit(upgrade, path, service.MIGRATIONS, service.HEAD) for _ in range(2)]:
-            done.result(timeout=60)
+        for result in [pool.submit(upgrade, path, service.MIGRATIONS, service.HEAD) for _ in range(2)]:
+            result.result(timeout=60)
     upgrade(str(tmp_path / "alone.db"), service.MIGRATIONS, service.HEAD)
     assert dump(path) == dump(str(tmp_path / "alone.db"))
 
@@ -295,5 +295,5 @@ def test_migrations_create_the_same_tables_and_indexes_on_postgresql(service):
     created = {text for text in migrated if re.match(r"CREATE (TABLE|UNIQUE INDEX|INDEX)", text)}
     assert created == expected
     assert all('COLLATE "C"' in text for text in created if " TEXT" in text)
-    refused = {"audit": 3, "deployment": 1}.get(service.NAME, 0)
-    assert len([text for text in migrated if "BEFORE UPDATE OR DELETE OR TRUNCATE" in text]) == refused
+    rejection = {"audit": 3, "deployment": 1}.get(service.NAME, 0)
+    assert len([text for text in migrated if "BEFORE UPDATE OR DELETE OR TRUNCATE" in text]) == rejection

@@ -68,17 +68,19 @@ def test_an_operation_documents_its_summary_and_errors(called):
 @entry
 def test_writes_document_idempotency_keys_and_preconditions(called):
     method, path, operation = called
-    named = {parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.get("parameters", [])}
+    parameters = {
+        parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.get("parameters", [])
+    }
     if method == "post" and path not in registry.REQUEST_POLICY.public_paths | ENDING:
-        assert "IdempotencyKey" in named
+        assert "IdempotencyKey" in parameters
     if "412" in operation["responses"]:
-        assert "IfMatch" in named
+        assert "IfMatch" in parameters
 
 
 @entry
 def test_creations_document_the_location_header(called):
-    made = called[2]["responses"].get("201")
-    assert made is None or "Location" in made["headers"]
+    creation = called[2]["responses"].get("201")
+    assert creation is None or "Location" in creation["headers"]
 
 
 def test_bodies_allow_no_unknown_fields():

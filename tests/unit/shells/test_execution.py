@@ -48,15 +48,15 @@ def test_directories_are_prepended_once():
 
 
 def test_shims_are_added_to_path_once():
-    there = os.pathsep.join(["/usr/bin", "/shims"])
-    assert execution.with_shims("/shims", there) == there
+    path = os.pathsep.join(["/usr/bin", "/shims"])
+    assert execution.with_shims("/shims", path) == path
     assert execution.with_shims("/shims", "/usr/bin") == os.pathsep.join(["/shims", "/usr/bin"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_a_program_dies_of_a_broken_pipe_as_usual():
-    done = become("/bin/sh", "-c", "kill -PIPE $$; exit 5")
-    assert done.returncode == -13
+    result = become("/bin/sh", "-c", "kill -PIPE $$; exit 5")
+    assert result.returncode == -13
 
 
 @pytest.mark.skipif(os.name == "nt", reason="runs sh")
@@ -64,8 +64,8 @@ def test_a_script_without_a_shebang_is_run_by_sh(tmp_path):
     script = tmp_path / "script"
     script.write_text('echo "got $1"; exit 3\n')
     script.chmod(0o755)
-    done = become(str(script), "a b")
-    assert (done.returncode, done.stdout) == (3, "got a b\n")
+    result = become(str(script), "a b")
+    assert (result.returncode, result.stdout) == (3, "got a b\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
@@ -82,9 +82,9 @@ def test_a_program_that_cannot_run_is_an_error_with_the_cause(tmp_path, content,
     if content is not None:
         script.write_text(content)
         script.chmod(mode)
-    done = become(str(script))
-    assert kind in done.stderr
-    assert message in done.stderr
+    result = become(str(script))
+    assert kind in result.stderr
+    assert message in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ def test_plans_with_and_without_a_project_are_separate(paths):
 def test_the_time_of_a_plan_is_before_its_inputs_were_read(paths, dotfile):
     draft = plan.start(paths)
     assert plan.commit(paths, draft, str(dotfile.parent), "node", make(dotfile))
-    written = plan.path_of(paths, str(dotfile.parent), "node")
-    assert os.stat(written).st_mtime_ns == draft.moment
+    plan_path = plan.path_of(paths, str(dotfile.parent), "node")
+    assert os.stat(plan_path).st_mtime_ns == draft.moment
     assert not os.path.exists(draft.path)
 
 
@@ -142,7 +142,7 @@ def test_leading_path_directories_are_prepended_once(tmp_path):
     text = plan.render(Plan("/bin/sh", {}, (), {}, path=(*front, front[0])), {})
     script = tmp_path / "plan"
     script.write_text(f'{text}{text}echo "$PATH"\n')
-    done = subprocess.run(
+    result = subprocess.run(
         ["/bin/sh", script], env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True
     )
-    assert done.stdout == f"{front[0]}:{front[1]}:/usr/bin:/bin\n"
+    assert result.stdout == f"{front[0]}:{front[1]}:/usr/bin:/bin\n"

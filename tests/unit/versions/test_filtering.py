@@ -41,10 +41,10 @@ def test_ambiguous_vendors_are_listed(default):
 
 
 def judge(spec, *texts, vendor="", variants=(), include_prerelease=False):
-    taken, refused = filter_versions(
+    accepted, rejection = filter_versions(
         only(spec, variants), vendor, pool(*texts, variants=variants), include_prerelease
     )
-    return [version.text for version in taken], [(version.text, why) for version, why in refused]
+    return [version.text for version in accepted], [(version.text, why) for version, why in rejection]
 
 
 def test_a_rejected_version_within_the_range_has_a_reason():

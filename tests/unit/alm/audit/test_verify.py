@@ -32,10 +32,10 @@ def test_an_empty_log_is_not_intact_and_has_no_key():
 
 
 def test_a_checkpoint_can_sign_an_empty_log():
-    nothing = {"origin": "alm/test", "seq": 0, "hash": "00" * 32, "timestamp": 1, "previous": ""}
-    assert verify([], [], [sign(KEY, nothing)]).is_intact
-    assert kinds(verify([], [], [sign(KEY, {**nothing, "hash": "11" * 32})])) == {"rewritten"}
-    assert kinds(verify([], [], [{**sign(KEY, nothing), "timestamp": 2}])) == {"forged"}
+    empty_checkpoint = {"origin": "alm/test", "seq": 0, "hash": "00" * 32, "timestamp": 1, "previous": ""}
+    assert verify([], [], [sign(KEY, empty_checkpoint)]).is_intact
+    assert kinds(verify([], [], [sign(KEY, {**empty_checkpoint, "hash": "11" * 32})])) == {"rewritten"}
+    assert kinds(verify([], [], [{**sign(KEY, empty_checkpoint), "timestamp": 2}])) == {"forged"}
     assert kinds(verify([], [], SIGNED[:1])) == {"truncated"}
 
 

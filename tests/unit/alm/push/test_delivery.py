@@ -73,11 +73,11 @@ def test_an_app_registered_concurrently_is_used(http):
         ]
     )
     with Scripted(lambda _: next(answers), ALM) as server:
-        done = push_version(
+        result = push_version(
             Api(Transport(server.url, http, retries=0), tokens.StaticToken(KEY)),
             SpooledPush(server.url, "a", "v1", BODY),
         )
-    assert (done.is_new, done.is_new_app) == (True, False)
+    assert (result.is_new, result.is_new_app) == (True, False)
     assert server.lines == ["PUT /apps/a/versions/v1", "POST /apps", "PUT /apps/a/versions/v1"]
 
 
@@ -151,10 +151,10 @@ class TestFlush:
             SpooledPush("https://other.example", "shop", "v1", BODY),
             spooled_push(api, "v2"),
         )
-        done = flush(context, api)
-        assert [item.tag for item in done.rejected] == ["v1"]
-        assert [item.tag for item in done.delivered] == ["v2"]
-        assert [(item.is_for_other, item.reason) for item in done.pending] == [
+        result = flush(context, api)
+        assert [item.tag for item in result.rejected] == ["v1"]
+        assert [item.tag for item in result.delivered] == ["v2"]
+        assert [(item.is_for_other, item.reason) for item in result.pending] == [
             (
                 False,
                 f"permission denied by {api.url.removeprefix('http://')}: your credential is not for secret",

@@ -32,15 +32,15 @@ def manifest(package: str = "tool", **fields: object) -> Manifest:
 
 
 def artifact(
-    manifest_: Manifest, where: platform.Platform, context: Context, version: str = "1.0.0"
+    manifest_: Manifest, target: platform.Platform, context: Context, version: str = "1.0.0"
 ) -> Artifact | None:
     release = npm.listing(manifest_, context).release(version)
     assert release is not None
-    return npm.artifact(manifest_, release, where, context)
+    return npm.artifact(manifest_, release, target, context)
 
 
-def layout(manifest_: Manifest, where: platform.Platform, context: Context) -> Layout:
-    result = npm.layout(manifest_, "1.0.0", where, context)
+def layout(manifest_: Manifest, target: platform.Platform, context: Context) -> Layout:
+    result = npm.layout(manifest_, "1.0.0", target, context)
     assert result is not None
     return result
 
@@ -95,7 +95,7 @@ def test_a_package_without_platform_packages_has_one_archive_for_all(
 ) -> None:
     context = machine.with_npm(packument(server, "@team/tool", CLI))
     manifest_ = manifest("@team/tool")
-    assert {artifact(manifest_, where, context) for where in platform.DEFAULT_PLATFORMS} == {
+    assert {artifact(manifest_, target, context) for target in platform.DEFAULT_PLATFORMS} == {
         locked("@team/tool")
     }
     assert server.paths == ["/npm/@team%2ftool"]
@@ -127,7 +127,7 @@ def test_old_packages_have_only_a_sha1(server: Server, machine: Machine) -> None
 
 def test_a_package_for_some_systems_is_not_published_for_others(server: Server, machine: Machine) -> None:
     context = machine.with_npm(packument(server, "tool", {**CLI, "os": ["darwin", "linux"], "cpu": ["x64"]}))
-    served = [where.key for where in platform.DEFAULT_PLATFORMS if artifact(manifest(), where, context)]
+    served = [target.key for target in platform.DEFAULT_PLATFORMS if artifact(manifest(), target, context)]
     assert served == ["linux-x64", "linux-x64-musl", "macos-x64"]
 
 

@@ -64,9 +64,9 @@ def test_an_explicit_file_overrides_all_others_and_replaces_the_users(tmp_path: 
         "user": "[global]\nindex-url = https://user.example/simple\n",
         "site": "[global]\ncert = /site.pem\n",
     }
-    own = tmp_path / "own.conf"
-    own.write_text("[global]\nfind-links = https://links.example\n")
-    config = load(tmp_path, files, PIP_CONFIG_FILE=str(own))
+    config_file = tmp_path / "own.conf"
+    config_file.write_text("[global]\nfind-links = https://links.example\n")
+    config = load(tmp_path, files, PIP_CONFIG_FILE=str(config_file))
     assert config == pip_config.PipConfig((DEFAULT,), ("https://links.example",), "/site.pem")
 
 

@@ -16,10 +16,10 @@ def test_the_modules_and_the_command_line_of_pip_report_the_same() -> None:
 
 
 def test_pip_has_files_of_every_kind_and_a_default_index() -> None:
-    known = pip_query.query_pip(os.environ)
-    assert [kind for kind, _ in known.files][-1] == "site"
-    assert {kind for kind, _ in known.files} == {"global", "user", "site"}
-    assert urlsplit(known.default_index).scheme == "https"
+    config = pip_query.query_pip(os.environ)
+    assert [kind for kind, _ in config.files][-1] == "site"
+    assert {kind for kind, _ in config.files} == {"global", "user", "site"}
+    assert urlsplit(config.default_index).scheme == "https"
 
 
 def test_the_command_line_is_used_without_the_modules_of_pip(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,12 +35,12 @@ def manifest(package: str = "My.Tool", **fields: object) -> Manifest:
 
 
 def artifact(
-    context: Context, version: str, where: platform.Platform, manifest_: Manifest | None = None
+    context: Context, version: str, target: platform.Platform, manifest_: Manifest | None = None
 ) -> Artifact | None:
     manifest_ = manifest_ or manifest()
     release = pypi.listing(manifest_, context).release(version)
     assert release is not None
-    return pypi.artifact(manifest_, release, where, context)
+    return pypi.artifact(manifest_, release, target, context)
 
 
 def test_versions_are_those_with_a_program_for_any_platform(server: Server, machine: Machine) -> None:

@@ -72,9 +72,9 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path):
-    made = Bench(tmp_path / "root")
-    with made.http:
-        yield made
+    new_bench = Bench(tmp_path / "root")
+    with new_bench.http:
+        yield new_bench
 
 
 def content(result):
@@ -410,13 +410,13 @@ def test_headers_are_sent_and_credentials_are_redacted(bench, server):
     result = bench.get("npm:tool/1.0", sha(), at=secret + "?token=hidden", headers={"X-Colour": "blue"})
     assert result.url == "npm:tool/1.0"
     assert [request.headers["x-colour"] for request in server.requests] == ["blue", "blue"]
-    everything = "".join(bench.watcher.notes)
+    all_notes = "".join(bench.watcher.notes)
     for folder, _, names in os.walk(bench.paths.cache):
         for name in names:
             with open(os.path.join(folder, name), "rb") as file:
-                everything += file.read().decode("latin-1") if "sha256" not in folder else ""
-    assert "secret" not in everything
-    assert "hidden" not in everything
+                all_notes += file.read().decode("latin-1") if "sha256" not in folder else ""
+    assert "secret" not in all_notes
+    assert "hidden" not in all_notes
     assert bench.get(secret, sha()).url == url
 
 

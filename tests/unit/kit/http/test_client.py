@@ -50,14 +50,14 @@ class Client:
 @pytest.fixture
 def client():
     """Yield a function that creates clients, and close them."""
-    made = []
+    created_items = []
 
     def make(*arguments, **settings):
-        made.append(Client(*arguments, **settings))
-        return made[-1]
+        created_items.append(Client(*arguments, **settings))
+        return created_items[-1]
 
     yield make
-    for item in made:
+    for item in created_items:
         item.http.close()
 
 
@@ -259,8 +259,8 @@ class TestBrokenAnswers:
 
 class TestUnreachable:
     def test_a_refused_connection_is_reported(self, client):
-        with Server() as gone:
-            port = gone.port
+        with Server() as closed_server:
+            port = closed_server.port
         with pytest.raises(
             NetworkError, match=rf"cannot reach 127\.0\.0\.1:{port}: connection refused"
         ) as caught:
@@ -526,8 +526,8 @@ class TestProxies:
         assert server.tunnels == ["far.invalid:443"]
 
     def test_an_unreachable_proxy_is_named(self, client):
-        with Server() as gone:
-            port = gone.port
+        with Server() as closed_server:
+            port = closed_server.port
         with pytest.raises(NetworkError, match=rf"the proxy 127\.0\.0\.1:{port}: connection refused"):
             client({"HTTPS_PROXY": f"127.0.0.1:{port}"}).get("https://far.invalid/a")
 

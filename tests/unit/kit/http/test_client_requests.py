@@ -19,7 +19,7 @@ from support.http.scripted_server import Scripted, ScriptedResponse
 @pytest.fixture
 def http_parts():
     """Create an Http with a fast clock; return it, its progress and its clock."""
-    made = []
+    created_items = []
 
     def make(variables=None, **settings):
         watcher, time = RecordingProgress(), FakeClock()
@@ -29,11 +29,11 @@ def http_parts():
             watcher,
             clock=time.clock,
         )
-        made.append(http)
+        created_items.append(http)
         return http, watcher, time
 
     yield make
-    for item in made:
+    for item in created_items:
         item.close()
 
 

@@ -35,9 +35,9 @@ def test_ssl_cert_dir_may_name_several_directories(tmp_path):
 
 
 def test_bundles_are_trusted_in_addition_and_relative_to_the_working_directory(tmp_path, authority):
-    here = Environment({"SSL_CERT_FILE": authority.pem}, os.path.dirname(authority.pem))
-    assert len(trusted(tls.context(here, ca_bundle="authority.pem", extra_ca=authority.pem))) == 1
-    tls.context(here, ca_bundle=str(tmp_path))
+    environment = Environment({"SSL_CERT_FILE": authority.pem}, os.path.dirname(authority.pem))
+    assert len(trusted(tls.context(environment, ca_bundle="authority.pem", extra_ca=authority.pem))) == 1
+    tls.context(environment, ca_bundle=str(tmp_path))
 
 
 @pytest.mark.parametrize("content", [None, "nothing"])

@@ -40,10 +40,10 @@ def server(lock=LOCK, dotfile=DOTFILE, *, digest=None, sent_requests=None):
 
 
 def test_both_files_are_written_as_pushed(tmp_path):
-    done = checkout(server(), SHOP, str(tmp_path), force=False)
+    result = checkout(server(), SHOP, str(tmp_path), force=False)
     assert (tmp_path / ".envmgr").read_bytes() == DOTFILE.encode()
     assert (tmp_path / ".envmgr.lock").read_bytes() == LOCK.encode()
-    assert done.files == done.changed == (str(tmp_path / ".envmgr"), str(tmp_path / ".envmgr.lock"))
+    assert result.files == result.changed == (str(tmp_path / ".envmgr"), str(tmp_path / ".envmgr.lock"))
 
 
 def test_identical_files_are_not_rewritten(tmp_path):
@@ -93,9 +93,9 @@ def test_many_changes_are_counted(tmp_path):
 
 def test_force_overwrites(tmp_path):
     (tmp_path / ".envmgr").write_text("nodejs=18\n")
-    done = checkout(server(), SHOP, str(tmp_path), force=True)
+    result = checkout(server(), SHOP, str(tmp_path), force=True)
     assert (tmp_path / ".envmgr").read_text() == DOTFILE
-    assert len(done.changed) == 2
+    assert len(result.changed) == 2
 
 
 def test_a_lock_with_another_digest_is_not_written(tmp_path):
@@ -133,8 +133,8 @@ def test_a_version_without_a_lock_is_an_error(tmp_path):
 
 def test_a_lock_without_a_dotfile_is_written_alone(tmp_path):
     (tmp_path / ".envmgr").write_text("nodejs=^20\n")
-    done = checkout(server(dotfile=""), SHOP, str(tmp_path), force=False)
-    assert done.files == (str(tmp_path / ".envmgr.lock"),)
+    result = checkout(server(dotfile=""), SHOP, str(tmp_path), force=False)
+    assert result.files == (str(tmp_path / ".envmgr.lock"),)
     assert (tmp_path / ".envmgr").read_text() == "nodejs=^20\n"
 
 

@@ -18,15 +18,15 @@ from support.http.scripted_server import ALM, Scripted, ScriptedResponse, proble
 
 @pytest.fixture
 def context(tmp_path):
-    made = []
+    created_items = []
 
     def make(**variables):
         environment = Environment({"HOME": str(tmp_path), **variables}, str(tmp_path))
-        made.append(Context(environment, single_root(str(tmp_path)), parse("linux-x64")))
-        return made[-1]
+        created_items.append(Context(environment, single_root(str(tmp_path)), parse("linux-x64")))
+        return created_items[-1]
 
     yield make
-    for item in made:
+    for item in created_items:
         item.close()
 
 

@@ -202,9 +202,9 @@ def deploying(**answers):
 
 def test_a_deployment_is_advanced_to_the_requested_status():
     api = deploying()
-    done = deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", "successful", "because")
-    assert done.steps == ("in_progress", "successful")
-    assert done.deployment["status"] == "successful"
+    result = deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", "successful", "because")
+    assert result.steps == ("in_progress", "successful")
+    assert result.deployment["status"] == "successful"
     assert [requested for requested in api.requests if requested[0] == "POST"] == [
         ("POST", "/deployments", {"version_id": 42, "environment": "prod", "reason": "because"}),
         ("POST", "/deployments/9/statuses", {"status": "in_progress", "reason": ""}),
@@ -236,8 +236,8 @@ def test_an_environment_differing_in_case_is_not_created_without_an_option():
         deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "")
     assert caught.value.hint == "use `--env prod`, or pass `--new-env` to create PROD"
     assert not [requested for requested in api.requests if requested[0] == "POST"]
-    made = deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "", new_environment=True)
-    assert made.is_new_environment
+    deployment = deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "", new_environment=True)
+    assert deployment.is_new_environment
 
 
 def test_an_environment_is_matched_with_case_first():
@@ -313,9 +313,9 @@ def in_the_way(active):
 
 
 def test_the_callers_deployment_of_the_same_version_is_continued():
-    done = deployments.deploy(in_the_way(ACTIVE), TagRef("shop", "1.4.0"), "prod", "successful", "")
-    assert done.resumed
-    assert done.steps == ("successful",)
+    result = deployments.deploy(in_the_way(ACTIVE), TagRef("shop", "1.4.0"), "prod", "successful", "")
+    assert result.resumed
+    assert result.steps == ("successful",)
 
 
 @pytest.mark.parametrize(

@@ -32,11 +32,11 @@ from support.services.service_fixtures import (
 
 
 def run(directory, scenario, **ports):
-    async def whole():
+    async def main():
         async with opened(directory, module) as database:
             return await scenario(app_service(database, **ports), database)
 
-    return asyncio.run(whole())
+    return asyncio.run(main())
 
 
 def test_an_app_is_found_by_its_id_and_by_its_name(tmp_path):
@@ -101,15 +101,15 @@ def test_a_no_op_change_emits_no_event(tmp_path):
 def test_an_update_with_a_stale_etag_is_rejected(tmp_path):
     async def scenario(apps, _):
         app = (await apps.create(call(), AppCreate(name="shop"))).value
-        seen = call(if_match=etag_of(app))
+        caller = call(if_match=etag_of(app))
         answers = await asyncio.gather(
-            *(apps.update(seen, "shop", AppPatch(description=f"by {n}")) for n in range(8)),
+            *(apps.update(caller, "shop", AppPatch(description=f"by {n}")) for n in range(8)),
             return_exceptions=True,
         )
         assert sum(not isinstance(answer, Exception) for answer in answers) == 1
         assert sum(isinstance(answer, PreconditionFailed) for answer in answers) == 7
         with pytest.raises(PreconditionFailed):
-            await apps.delete(seen, "shop", force=True)
+            await apps.delete(caller, "shop", force=True)
 
     run(tmp_path, scenario)
 
@@ -215,7 +215,7 @@ class _AwayOnce(NoVersions):
 
 def version(app, tag):
     """Return a version as its service returns it."""
-    at = "2026-01-02T03:04:05.678Z"
+    timestamp = "2026-01-02T03:04:05.678Z"
     return Version(
         id=5,
         app_id=int(app),
@@ -228,8 +228,8 @@ def version(app, tag):
         build=Build(),
         toolchain=Toolchain(lock_digest=None, tools=()),
         digest="sha256:" + "0" * 64,
-        created_at=at,
-        updated_at=at,
+        created_at=timestamp,
+        updated_at=timestamp,
         rev=1,
     )
 
@@ -266,21 +266,21 @@ def test_a_credential_for_one_app_cannot_read_or_change_others(tmp_path):
     async def scenario(apps, _):
         for name in ("shop", "blog"):
             await apps.create(call(), AppCreate(name=name))
-        mine = call(apps={1})
-        assert [app.name for app in (await apps.list(mine, PageRequest())).items] == ["shop"]
+        limited_caller = call(apps={1})
+        assert [app.name for app in (await apps.list(limited_caller, PageRequest())).items] == ["shop"]
         for attempt in (
-            apps.get(mine, "blog"),
-            apps.get(mine, "2"),
-            apps.update(mine, "blog", AppPatch(description="x")),
-            apps.delete(mine, "blog", force=True),
+            apps.get(limited_caller, "blog"),
+            apps.get(limited_caller, "2"),
+            apps.update(limited_caller, "blog", AppPatch(description="x")),
+            apps.delete(limited_caller, "blog", force=True),
         ):
             with pytest.raises(NotFound, match=r"^app '(blog|2)' not found$"):
                 await attempt
         for attempt in (
-            apps.create(mine, AppCreate(name="new")),
-            apps.create(mine, AppCreate(name="blog")),
-            apps.replace(mine, "shop", AppPut(name="mine-now")),
-            apps.replace(mine, "shop", AppPut(name="blog")),
+            apps.create(limited_caller, AppCreate(name="new")),
+            apps.create(limited_caller, AppCreate(name="blog")),
+            apps.replace(limited_caller, "shop", AppPut(name="mine-now")),
+            apps.replace(limited_caller, "shop", AppPut(name="blog")),
         ):
             with pytest.raises(Forbidden, match="limited to some apps"):
                 await attempt
@@ -296,16 +296,16 @@ def test_pages_list_every_app_once_in_order_during_inserts(tmp_path, sort, expec
     async def scenario(apps, _):
         for name in "abc":
             await apps.create(call(), AppCreate(name=name))
-        seen, cursor = [], None
+        items, cursor = [], None
         while True:
             page = await apps.list(call(), PageRequest(limit=1, cursor=cursor, sort=sort))
-            seen += [app.name for app in page.items]
+            items += [app.name for app in page.items]
             if page.next is None:
                 break
             cursor = page.next
             if sort is None:
-                await apps.create(call(), AppCreate(name=f"late-{len(seen)}"))
-        assert "".join(seen) == expected
+                await apps.create(call(), AppCreate(name=f"late-{len(items)}"))
+        assert "".join(items) == expected
 
     run(tmp_path, scenario)
 

@@ -10,14 +10,14 @@ from support.services.queued_bus import FAST_DELIVERY
 def on_the_bus(directory, scenario):
     """Run a scenario with the audit subscribed to a bus: `scenario(audit, bus, dead_letters)`."""
 
-    async def whole(audit, database):
+    async def main(audit, database):
         bus = InProcessBus(FAST_DELIVERY)
         parts = module.module(database, audit)
         for subscription in parts.subscriptions:
             bus.subscribe(subscription)
         await scenario(audit, bus, parts.dead_letters)
 
-    run(directory, whole)
+    run(directory, main)
 
 
 def test_every_type_of_event_is_recorded_in_order(tmp_path):

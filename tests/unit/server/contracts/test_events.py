@@ -188,8 +188,8 @@ def test_another_schema_version_is_rejected():
     event = msgspec.structs.replace(envelope("AppCreated", APP), dataschema="/events/AppCreated/2")
     with pytest.raises(msgspec.ValidationError, match="/events/AppCreated/2"):
         decode(event)
-    known = msgspec.structs.replace(event, dataschema="/events/AppCreated/1")
-    assert decode(known) == decode(envelope("AppCreated", APP))
+    known_version = msgspec.structs.replace(event, dataschema="/events/AppCreated/1")
+    assert decode(known_version) == decode(envelope("AppCreated", APP))
 
 
 def test_nested_values_are_typed():

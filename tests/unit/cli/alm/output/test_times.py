@@ -48,8 +48,8 @@ def test_a_past_time_is_formatted_as_its_age():
     ],
 )
 def test_an_approaching_expiry_is_formatted_as_remaining_time(seconds, formatted):
-    at = datetime.fromtimestamp(1_000 + seconds, UTC).isoformat()
-    assert times.end(at, 1_000) == formatted
+    expiry = datetime.fromtimestamp(1_000 + seconds, UTC).isoformat()
+    assert times.end(expiry, 1_000) == formatted
 
 
 def test_an_invalid_time_has_no_expiry():

@@ -20,11 +20,11 @@ HOUR = 3600 * 1000
 
 
 def test_a_chain_continues_from_its_head():
-    whole = build_entries(Head(), events(5))
+    log = build_entries(Head(), events(5))
     first = build_entries(Head(), events(2))
     rest = build_entries(Head(2, bytes.fromhex(first[-1].hash)), events(5)[2:])
-    assert [*first, *rest] == whole
-    assert verified([msgspec.to_builtins(entry) for entry in whole]) == []
+    assert [*first, *rest] == log
+    assert verified([msgspec.to_builtins(entry) for entry in log]) == []
 
 
 def test_an_entry_links_to_the_one_before_it():

@@ -264,15 +264,15 @@ def test_a_checkpoint_signs_the_head_of_the_chain(tmp_path):
 
 def test_checkpoints_form_a_chain_of_their_own(tmp_path):
     async def scenario(audit, _):
-        made = []
+        created_items = []
         for number in (1, 2, 3):
             await audit.append(events(number))
-            made.append(msgspec.to_builtins((await audit.checkpoint(call())).value))
-        assert [item["previous"] for item in made[1:]] == [
-            checkpoints.fingerprint(item) for item in made[:-1]
+            created_items.append(msgspec.to_builtins((await audit.checkpoint(call())).value))
+        assert [item["previous"] for item in created_items[1:]] == [
+            checkpoints.fingerprint(item) for item in created_items[:-1]
         ]
         page = await audit.checkpoints(call("viewer"), PageRequest())
-        assert [msgspec.to_builtins(item) for item in page.items] == made[::-1]
+        assert [msgspec.to_builtins(item) for item in page.items] == created_items[::-1]
 
     run(tmp_path, scenario)
 

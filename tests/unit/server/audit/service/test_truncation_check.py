@@ -59,13 +59,13 @@ def test_a_truncated_log_is_reported(log, acknowledged, dead_lettered, message):
 
 
 def watched(directory, scenario):
-    async def whole():
+    async def main():
         async with opened(directory, audit_module) as database:
             audit = audit_module.make(database, KEY)
             letters = audit_module.module(database, audit)
             return await scenario(audit, letters)
 
-    return asyncio.run(whole())
+    return asyncio.run(main())
 
 
 def test_a_dead_letter_is_not_reported_as_truncation(tmp_path):

@@ -50,22 +50,22 @@ async def client(world, token="user", **options):
         RequestMiddleware(application, Tokens(), NullObserver(), policy=REQUEST_POLICY, **options)
     )
     headers = {"authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://alm", headers=headers) as made:
-        yield made
+    async with httpx.AsyncClient(transport=transport, base_url="http://alm", headers=headers) as new_client:
+        yield new_client
 
 
 def test_a_deployment_passes_its_statuses_over_http(tmp_path):
     async def scenario(world):
         async with client(world) as http:
-            made = await http.post("/deployments", json={"version_id": 1, "environment": "prod"})
-            assert (made.status_code, made.headers["etag"]) == (201, '"1.1"')
-            url = made.headers["location"]
-            assert url == f"/deployments/{made.json()['id']}"
+            reply = await http.post("/deployments", json={"version_id": 1, "environment": "prod"})
+            assert (reply.status_code, reply.headers["etag"]) == (201, '"1.1"')
+            url = reply.headers["location"]
+            assert url == f"/deployments/{reply.json()['id']}"
             step = await http.post(f"{url}/statuses", json={"status": "in_progress", "reason": "go"})
             assert (step.status_code, step.json()["status"]) == (201, "in_progress")
-            done = await http.put(url, json={"status": "successful"}, headers={"if-match": '"1.2"'})
-            assert (done.status_code, done.headers["etag"]) == (200, '"1.3"')
-            assert (await http.get(url)).json() == done.json()
+            result = await http.put(url, json={"status": "successful"}, headers={"if-match": '"1.2"'})
+            assert (result.status_code, result.headers["etag"]) == (200, '"1.3"')
+            assert (await http.get(url)).json() == result.json()
             assert (await http.get(url, headers={"if-none-match": '"1.3"'})).status_code == 304
             history = await http.get(f"{url}/statuses", params={"limit": 2})
             assert [entry["status"] for entry in history.json()] == ["successful", "in_progress"]
@@ -99,10 +99,10 @@ def test_conflicts_name_the_blocking_deployment(tmp_path):
 def test_environments_are_created_changed_and_deleted_over_http(tmp_path):
     async def scenario(world):
         async with client(world, "admin") as http:
-            made = await http.put("/environments/prod", json={"tier": "production"})
-            assert (made.status_code, made.headers["location"]) == (201, "/environments/prod")
+            reply = await http.put("/environments/prod", json={"tier": "production"})
+            assert (reply.status_code, reply.headers["location"]) == (201, "/environments/prod")
             again = await http.put("/environments/prod", json={"tier": "production"})
-            assert (again.status_code, again.json()) == (200, made.json())
+            assert (again.status_code, again.json()) == (200, reply.json())
             rules = {"auto_deploy": [{"app": "shop", "tag_range": "late"}]}
             wrong = await http.patch("/environments/prod", json={"rules": rules})
             assert wrong.status_code == 400
@@ -151,7 +151,7 @@ def test_invalid_input_is_rejected_with_a_pointer(tmp_path):
 
 def test_scopes_and_apps_limit_a_credential(tmp_path):
     async def scenario(world):
-        theirs = await world.deploy(1)
+        other_deployment = await world.deploy(1)
         async with client(world, "viewer") as http:
             assert (await http.get("/deployments")).status_code == 200
             for method, url in (
@@ -167,15 +167,15 @@ def test_scopes_and_apps_limit_a_credential(tmp_path):
                 ("PATCH", "/environments/prod"),
                 ("DELETE", "/environments/prod"),
             ):
-                refused = await http.request(method, url, json={"name": "x"})
-                assert (refused.status_code, "environments:write" in refused.text) == (403, True)
+                rejection = await http.request(method, url, json={"name": "x"})
+                assert (rejection.status_code, "environments:write" in rejection.text) == (403, True)
             assert (await http.get("/environments/prod")).status_code == 200
         async with client(world, "ci") as http:
             for url in ("/deployments", "/environments", "/matrix"):
                 assert (await http.get(url)).status_code == 403
         async with client(world, "blog") as http:
             assert (await http.get("/deployments")).json() == []
-            assert (await http.get(f"/deployments/{theirs.id}")).status_code == 404
+            assert (await http.get(f"/deployments/{other_deployment.id}")).status_code == 404
             assert (await http.put("/environments/prod", json={})).status_code == 403
 
     run(tmp_path, scenario)

@@ -28,23 +28,28 @@ def asking(**rules):
 
 def test_a_new_deployment_is_pending_and_can_be_read(tmp_path):
     async def scenario(world):
-        made = await world.deploy(7, "prod", reason="release")
-        assert made == await world.service.get(call(), made.id)
-        assert (made.app, made.tag, made.status, made.reason) == ("shop", "7.0.0", "pending", "release")
-        assert (made.actor, made.finished_at, made.rev) == ("user:ada", None, 1)
-        assert await world.history(made) == [("pending", "release", "user:ada")]
+        deployment = await world.deploy(7, "prod", reason="release")
+        assert deployment == await world.service.get(call(), deployment.id)
+        assert (deployment.app, deployment.tag, deployment.status, deployment.reason) == (
+            "shop",
+            "7.0.0",
+            "pending",
+            "release",
+        )
+        assert (deployment.actor, deployment.finished_at, deployment.rev) == ("user:ada", None, 1)
+        assert await world.history(deployment) == [("pending", "release", "user:ada")]
 
     run(tmp_path, scenario)
 
 
 def test_a_deployment_has_its_latest_reason_and_the_history_has_all(tmp_path):
     async def scenario(world):
-        made = await world.deploy(reason="release")
-        started = await world.step(made, "in_progress")
+        deployment = await world.deploy(reason="release")
+        started = await world.step(deployment, "in_progress")
         assert started.reason == ""
-        failed = await world.step(made, "failed", reason="no disk")
+        failed = await world.step(deployment, "failed", reason="no disk")
         assert failed.reason == "no disk"
-        assert [reason for _, reason, _ in await world.history(made)] == ["release", "", "no disk"]
+        assert [reason for _, reason, _ in await world.history(deployment)] == ["release", "", "no disk"]
 
     run(tmp_path, scenario)
 
@@ -52,22 +57,22 @@ def test_a_deployment_has_its_latest_reason_and_the_history_has_all(tmp_path):
 def test_a_blocked_environment_requires_the_scope_for_environments_and_records_it(tmp_path):
     async def scenario(world):
         user, app_only = call("user"), call(apps={1, 2})
-        begun = await world.deploy(by=user)
+        deployment = await world.deploy(by=user)
         await world.service.replace_environment(call(), "prod", asking(blocked="freeze"))
         frozen = await world.deploy(1000, by=user)
         assert frozen.status == "blocked"
-        for item, way in ((frozen, "queued"), (frozen, "pending"), (begun, "in_progress")):
+        for item, way in ((frozen, "queued"), (frozen, "pending"), (deployment, "in_progress")):
             for caller in (user, app_only):
                 with pytest.raises(EnvironmentBlocked, match=r"prod is blocked \(freeze\)") as caught:
                     await world.service.add_status(caller, item.id, StatusCreate(status=way))
                 assert caught.value.members == {"reason": "freeze"}
         started = StatusCreate(status="in_progress", reason="hotfix")
-        updated = await world.service.set_status(call(), begun.id, started)
+        updated = await world.service.set_status(call(), deployment.id, started)
         assert updated.reason == "hotfix (though blocked: freeze)"
-        assert await world.service.set_status(call(), begun.id, started) == updated
+        assert await world.service.set_status(call(), deployment.id, started) == updated
         await world.step(frozen, "queued")
         assert (await world.history(frozen))[-1] == ("queued", "(though blocked: freeze)", "user:ada")
-        await world.step(begun, "successful", by=user)
+        await world.step(deployment, "successful", by=user)
         assert (await world.step(frozen, "cancelled", by=user)).status == "cancelled"
 
     run(tmp_path, scenario)
@@ -76,9 +81,9 @@ def test_a_blocked_environment_requires_the_scope_for_environments_and_records_i
 def test_unblocking_an_environment_allows_all_callers(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(blocked="freeze"))
-        made = await world.deploy(by=call("user"))
+        deployment = await world.deploy(by=call("user"))
         await world.service.replace_environment(call(), "prod", asking())
-        moved = await world.step(made, "queued", "in_progress", by=call("user"))
+        moved = await world.step(deployment, "queued", "in_progress", by=call("user"))
         assert (moved.status, moved.reason) == ("in_progress", "")
 
     run(tmp_path, scenario)
@@ -191,28 +196,28 @@ def test_the_database_rejects_a_second_active_or_successful_deployment(tmp_path)
 )
 def test_history_entries_are_immutable(tmp_path, statement):
     async def scenario(world):
-        made = await world.deploy()
+        deployment = await world.deploy()
         connection = sqlite3.connect(world.database.path)
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             connection.execute(statement)
         connection.close()
-        assert await world.history(made) == [("pending", "", "user:ada")]
+        assert await world.history(deployment) == [("pending", "", "user:ada")]
 
     run(tmp_path, scenario)
 
 
 def test_an_invalid_transition_lists_the_valid_ones_and_changes_nothing(tmp_path):
     async def scenario(world):
-        made = await world.deploy()
+        deployment = await world.deploy()
         with pytest.raises(InvalidTransition) as caught:
-            await world.step(made, "successful")
+            await world.step(deployment, "successful")
         steps = ["in_progress", "queued", "awaiting_approval", "blocked", "cancelled"]
         assert caught.value.members == {"allowed_statuses": steps}
         assert caught.value.slug == "invalid-transition"
-        assert await world.service.get(call(), made.id) == made
-        await world.step(made, "cancelled")
+        assert await world.service.get(call(), deployment.id) == deployment
+        await world.step(deployment, "cancelled")
         with pytest.raises(InvalidTransition) as caught:
-            await world.step(made, "in_progress")
+            await world.step(deployment, "in_progress")
         assert caught.value.members == {"allowed_statuses": []}
 
     run(tmp_path, scenario)
@@ -220,11 +225,11 @@ def test_an_invalid_transition_lists_the_valid_ones_and_changes_nothing(tmp_path
 
 def test_every_transition_is_recorded_with_its_reason_and_actor(tmp_path):
     async def scenario(world):
-        made = await world.deploy(reason="release")
-        await world.step(made, "queued")
-        await world.step(made, "in_progress", by=call(actor=ANOTHER), reason="go")
-        ended = await world.step(made, "failed", reason="exit 1")
-        assert await world.history(made) == [
+        deployment = await world.deploy(reason="release")
+        await world.step(deployment, "queued")
+        await world.step(deployment, "in_progress", by=call(actor=ANOTHER), reason="go")
+        ended = await world.step(deployment, "failed", reason="exit 1")
+        assert await world.history(deployment) == [
             ("pending", "release", "user:ada"),
             ("queued", "", "user:ada"),
             ("in_progress", "go", ANOTHER),
@@ -330,18 +335,18 @@ def test_a_current_deployment_can_be_retired_without_a_successor(tmp_path):
 def test_a_deployment_that_requires_approval_is_started_by_another_user(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
-        made = await world.deploy(reason="release")
+        deployment = await world.deploy(reason="release")
         waits = "prod requires approval by another user"
-        assert (made.status, made.reason) == ("awaiting_approval", waits)
-        assert [(status, actor) for status, _, actor in await world.history(made)] == [
+        assert (deployment.status, deployment.reason) == ("awaiting_approval", waits)
+        assert [(status, actor) for status, _, actor in await world.history(deployment)] == [
             ("pending", "user:ada"),
             ("awaiting_approval", "system:rules"),
         ]
         for ahead in ("queued", "in_progress"):
             with pytest.raises(SelfApprovalForbidden):
-                await world.step(made, ahead)
-        await world.step(made, "queued", by=call(actor=ANOTHER))
-        await world.step(made, "in_progress", "successful")
+                await world.step(deployment, ahead)
+        await world.step(deployment, "queued", by=call(actor=ANOTHER))
+        await world.step(deployment, "in_progress", "successful")
         assert await world.current() == 1
 
     run(tmp_path, scenario)
@@ -358,10 +363,10 @@ def test_a_key_of_the_requester_does_not_count_as_another_user(tmp_path):
             )
 
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
-        made = await world.deploy(by=of_user("user:ada", 3))
+        deployment = await world.deploy(by=of_user("user:ada", 3))
         with pytest.raises(SelfApprovalForbidden):
-            await world.step(made, "in_progress", by=of_user("key:9", 3))
-        await world.step(made, "in_progress", by=of_user("user:grace", 4))
+            await world.step(deployment, "in_progress", by=of_user("key:9", 3))
+        await world.step(deployment, "in_progress", by=of_user("user:grace", 4))
 
     run(tmp_path, scenario)
 
@@ -369,10 +374,10 @@ def test_a_key_of_the_requester_does_not_count_as_another_user(tmp_path):
 def test_another_job_of_the_same_binding_does_not_count_as_another_user(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
-        made = await world.deploy(by=call(actor="oidc:4/run-1"))
+        deployment = await world.deploy(by=call(actor="oidc:4/run-1"))
         with pytest.raises(SelfApprovalForbidden):
-            await world.step(made, "in_progress", by=call(actor="oidc:4/run-2"))
-        await world.step(made, "in_progress", by=call(actor="oidc:44/run-2"))
+            await world.step(deployment, "in_progress", by=call(actor="oidc:4/run-2"))
+        await world.step(deployment, "in_progress", by=call(actor="oidc:44/run-2"))
 
     run(tmp_path, scenario)
 
@@ -380,17 +385,17 @@ def test_another_job_of_the_same_binding_does_not_count_as_another_user(tmp_path
 def test_an_approval_cannot_be_bypassed(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
-        made = await world.step(await world.deploy(), "blocked", "pending")
+        deployment = await world.step(await world.deploy(), "blocked", "pending")
         with pytest.raises(SelfApprovalForbidden):
-            await world.step(made, "in_progress")
-        await world.step(made, "queued", by=call(actor=ANOTHER))
-        await world.step(made, "awaiting_approval")
+            await world.step(deployment, "in_progress")
+        await world.step(deployment, "queued", by=call(actor=ANOTHER))
+        await world.step(deployment, "awaiting_approval")
         with pytest.raises(SelfApprovalForbidden):
-            await world.step(made, "in_progress")
+            await world.step(deployment, "in_progress")
         # The rule may go, but who waits for approval still does.
         await world.service.replace_environment(call(), "prod", asking())
         with pytest.raises(SelfApprovalForbidden):
-            await world.step(made, "in_progress")
+            await world.step(deployment, "in_progress")
 
     run(tmp_path, scenario)
 
@@ -400,32 +405,32 @@ def test_a_blocked_deployment_starts_blocked_with_its_reason(tmp_path):
         await world.service.replace_environment(
             call(), "prod", asking(blocked="freeze", requires_approval=True)
         )
-        made = await world.deploy(reason="release")
-        assert (made.status, made.reason) == ("blocked", "freeze")
-        assert await world.history(made) == [
+        deployment = await world.deploy(reason="release")
+        assert (deployment.status, deployment.reason) == ("blocked", "freeze")
+        assert await world.history(deployment) == [
             ("pending", "release", "user:ada"),
             ("blocked", "freeze", "system:rules"),
         ]
         with pytest.raises(SelfApprovalForbidden):
-            await world.step(made, "queued")
+            await world.step(deployment, "queued")
 
     run(tmp_path, scenario)
 
 
 def test_a_put_adds_a_status_once(tmp_path):
     async def scenario(world):
-        made = await world.deploy()
+        deployment = await world.deploy()
         moved = await world.service.set_status(
-            call(if_match="1.1"), made.id, StatusCreate(status="in_progress", reason="go")
+            call(if_match="1.1"), deployment.id, StatusCreate(status="in_progress", reason="go")
         )
         event_count = len(await world.emitted_events())
         for reason in ("go", ""):
             again = StatusCreate(status="in_progress", reason=reason)
-            assert await world.service.set_status(call(), made.id, again) == moved
+            assert await world.service.set_status(call(), deployment.id, again) == moved
         assert len(await world.emitted_events()) == event_count
         with pytest.raises(InvalidTransition):
             await world.service.set_status(
-                call(), made.id, StatusCreate(status="in_progress", reason="other")
+                call(), deployment.id, StatusCreate(status="in_progress", reason="other")
             )
 
     run(tmp_path, scenario)
@@ -433,12 +438,14 @@ def test_a_put_adds_a_status_once(tmp_path):
 
 def test_a_stale_etag_is_rejected(tmp_path):
     async def scenario(world):
-        made = await world.deploy()
-        await world.step(made, "queued")
+        deployment = await world.deploy()
+        await world.step(deployment, "queued")
         with pytest.raises(PreconditionFailed):
-            await world.service.set_status(call(if_match="1.1"), made.id, StatusCreate(status="in_progress"))
+            await world.service.set_status(
+                call(if_match="1.1"), deployment.id, StatusCreate(status="in_progress")
+            )
         with pytest.raises(PreconditionFailed):
-            await world.service.delete(call(if_match="1.1"), made.id)
+            await world.service.delete(call(if_match="1.1"), deployment.id)
 
     run(tmp_path, scenario)
 
@@ -491,11 +498,11 @@ def test_only_finished_deployments_can_be_deleted_and_their_history_stays(tmp_pa
 
 def test_an_event_contains_its_deployment_and_the_resulting_placement(tmp_path):
     async def scenario(world):
-        made = await world.deploy(1, reason="release")
+        deployment = await world.deploy(1, reason="release")
         (event,) = await world.emitted_events("DeploymentCreated")
-        assert event.subject == f"app/1/deployment/{made.id}"
+        assert event.subject == f"app/1/deployment/{deployment.id}"
         assert event.data == {
-            "deployment_id": made.id,
+            "deployment_id": deployment.id,
             "version_id": 1,
             "app_id": 1,
             "app": "shop",
@@ -504,8 +511,8 @@ def test_an_event_contains_its_deployment_and_the_resulting_placement(tmp_path):
             "status": "pending",
             "reason": "release",
             "actor": "user:ada",
-            "created_at": made.created_at,
-            "updated_at": made.updated_at,
+            "created_at": deployment.created_at,
+            "updated_at": deployment.updated_at,
             "finished_at": None,
             "current_version_id": None,
             "current_tag": None,
@@ -522,8 +529,8 @@ def test_current_and_active_deployments_are_counted_by_placement(tmp_path):
         await world.step(await world.deploy(2, "staging"), "cancelled")
         await world.deploy(2, "dev")
         await world.deploy(1000, "prod")
-        counted = [{"app_id": 1}, {"version_id": 1}, {"version_id": 2}, {"app_id": 2}, {"app_id": 3}]
-        leaves = [await world.service.begin_deletion(call(), **of) for of in counted]
+        resources = [{"app_id": 1}, {"version_id": 1}, {"version_id": 2}, {"app_id": 2}, {"app_id": 3}]
+        leaves = [await world.service.begin_deletion(call(), **fields) for fields in resources]
         assert [leave.active_placements for leave in leaves] == [3, 2, 1, 1, 0]
         assert [leave.hold_id is None for leave in leaves] == [True, True, True, True, False]
 
@@ -551,14 +558,14 @@ def test_deployments_are_listed_newest_first_and_filtered(tmp_path, filters, exp
         await world.deploy(2, "prod")
         await world.deploy(2, "staging", by=call(actor=ANOTHER))
         await world.deploy(1000, "prod")
-        seen, cursor = [], None
+        items, cursor = [], None
         while True:
             page = await world.service.list(call(), PageRequest(limit=2, cursor=cursor, filters=filters))
-            seen += [item.id for item in page.items]
+            items += [item.id for item in page.items]
             cursor = page.next
             if cursor is None:
                 break
-        assert seen == expected
+        assert items == expected
 
     run(tmp_path, scenario)
 
@@ -570,15 +577,15 @@ def test_deployments_are_sorted_page_by_page(tmp_path, sort):
         await world.deploy(2, "staging")
         await world.deploy(2, "prod")
         await world.deploy(1000, "dev")
-        seen, cursor = [], None
+        items, cursor = [], None
         while True:
             page = await world.service.list(call(), PageRequest(limit=1, cursor=cursor, sort=sort))
-            seen += [(getattr(item, sort.removeprefix("-")), item.id) for item in page.items]
+            items += [(getattr(item, sort.removeprefix("-")), item.id) for item in page.items]
             cursor = page.next
             if cursor is None:
                 break
-        assert len(seen) == 4
-        assert seen == sorted(seen, reverse=sort.startswith("-"))
+        assert len(items) == 4
+        assert items == sorted(items, reverse=sort.startswith("-"))
 
     run(tmp_path, scenario)
 
@@ -593,23 +600,25 @@ def test_deployments_of_an_unknown_app_are_not_found(tmp_path):
 
 def test_a_credential_for_one_app_cannot_read_or_change_others(tmp_path):
     async def scenario(world):
-        theirs = await world.deploy_successfully(1)
-        mine = call(apps={2})
-        own = await world.deploy(1000, by=mine)
-        assert [item.id for item in (await world.service.list(mine, PageRequest())).items] == [own.id]
-        matrix = await world.service.matrix(mine, None)
+        other_deployment = await world.deploy_successfully(1)
+        limited_caller = call(apps={2})
+        own_deployment = await world.deploy(1000, by=limited_caller)
+        assert [item.id for item in (await world.service.list(limited_caller, PageRequest())).items] == [
+            own_deployment.id
+        ]
+        matrix = await world.service.matrix(limited_caller, None)
         assert {place.app for place in matrix.placements} == {app.name for app in matrix.apps} == {"blog"}
         for attempt in (
-            world.service.get(mine, theirs.id),
-            world.service.list_statuses(mine, theirs.id, PageRequest()),
-            world.service.add_status(mine, theirs.id, StatusCreate(status="rolled_back")),
-            world.service.set_status(mine, theirs.id, StatusCreate(status="rolled_back")),
-            world.service.delete(mine, theirs.id),
-            world.deploy(2, by=mine),
+            world.service.get(limited_caller, other_deployment.id),
+            world.service.list_statuses(limited_caller, other_deployment.id, PageRequest()),
+            world.service.add_status(limited_caller, other_deployment.id, StatusCreate(status="rolled_back")),
+            world.service.set_status(limited_caller, other_deployment.id, StatusCreate(status="rolled_back")),
+            world.service.delete(limited_caller, other_deployment.id),
+            world.deploy(2, by=limited_caller),
         ):
             with pytest.raises(NotFound, match=r"^(deployment|version) [0-9]+ not found$"):
                 await attempt
-        assert await world.status(theirs) == "successful"
+        assert await world.status(other_deployment) == "successful"
 
     run(tmp_path, scenario)
 

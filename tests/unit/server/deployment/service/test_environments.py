@@ -25,10 +25,10 @@ RULES = Rules(auto_deploy=(AutoDeploy(app="shop", tag_range="^1"), AutoDeploy(ap
 def test_an_environment_has_the_requested_fields(tmp_path):
     async def scenario(world):
         new = EnvironmentCreate(name="prod", tier="production", sort_order=7, rules=RULES)
-        made = await world.service.create_environment(call(), new)
+        environment = await world.service.create_environment(call(), new)
         result = await world.service.get_environment(call(), "prod")
-        assert made.created
-        assert made.value == result
+        assert environment.created
+        assert environment.value == result
         assert (result.tier, result.sort_order, result.rules, result.rev) == ("production", 7, RULES, 1)
 
     run(tmp_path, scenario)
@@ -164,16 +164,16 @@ def test_environments_are_listed_in_pages(tmp_path, sort, expected):
     async def scenario(world):
         for name in ("prod", "moon", "dev"):
             await world.deploy(1, name)
-        seen, cursor = [], None
+        items, cursor = [], None
         while True:
             page = await world.service.list_environments(
                 call(), PageRequest(limit=1, cursor=cursor, sort=sort)
             )
-            seen += [item.name for item in page.items]
+            items += [item.name for item in page.items]
             cursor = page.next
             if cursor is None:
                 break
-        assert seen == expected
+        assert items == expected
 
     run(tmp_path, scenario)
 
@@ -183,18 +183,18 @@ def test_a_credential_for_one_app_cannot_change_environments_or_read_rules_of_ot
         rules = Rules(auto_deploy=(AutoDeploy(app="shop"), AutoDeploy(app="blog"), AutoDeploy(app="*")))
         await world.service.replace_environment(call(), "prod", EnvironmentPut(rules=rules))
         await world.deliver(world.app_event("AppCreated", 2, "blog"))
-        mine = call(apps={2})
-        listed = [
-            await world.service.get_environment(mine, "prod"),
-            *(await world.service.list_environments(mine, PageRequest())).items,
-            *(await world.service.matrix(mine, None)).environments,
+        limited_caller = call(apps={2})
+        listing = [
+            await world.service.get_environment(limited_caller, "prod"),
+            *(await world.service.list_environments(limited_caller, PageRequest())).items,
+            *(await world.service.matrix(limited_caller, None)).environments,
         ]
-        assert [[rule.app for rule in item.rules.auto_deploy] for item in listed] == [["blog", "*"]] * 3
+        assert [[rule.app for rule in item.rules.auto_deploy] for item in listing] == [["blog", "*"]] * 3
         for attempt in (
-            world.service.replace_environment(mine, "prod", EnvironmentPut()),
-            world.service.create_environment(mine, EnvironmentCreate(name="new")),
-            world.service.update_environment(mine, "prod", EnvironmentPatch(sort_order=1)),
-            world.service.delete_environment(mine, "prod"),
+            world.service.replace_environment(limited_caller, "prod", EnvironmentPut()),
+            world.service.create_environment(limited_caller, EnvironmentCreate(name="new")),
+            world.service.update_environment(limited_caller, "prod", EnvironmentPatch(sort_order=1)),
+            world.service.delete_environment(limited_caller, "prod"),
         ):
             with pytest.raises(Forbidden):
                 await attempt
@@ -205,7 +205,7 @@ def test_a_credential_for_one_app_cannot_change_environments_or_read_rules_of_ot
 
 def test_names_are_case_insensitive_and_keep_their_first_case(tmp_path):
     async def scenario(world):
-        made = await world.deploy(1, "Prod")
+        deployment = await world.deploy(1, "Prod")
         assert (await world.service.get_environment(call(), "PROD")).name == "Prod"
         with pytest.raises(AlreadyExists):
             await world.service.create_environment(call(), EnvironmentCreate(name="prod"))
@@ -215,7 +215,7 @@ def test_names_are_case_insensitive_and_keep_their_first_case(tmp_path):
             await world.deploy(2, "prod")
         for name in ("prod", "PROD"):
             page = await world.service.list(call(), PageRequest(filters={"environment": name}))
-            assert [(item.id, item.environment) for item in page.items] == [(made.id, "Prod")]
+            assert [(item.id, item.environment) for item in page.items] == [(deployment.id, "Prod")]
             assert len((await world.service.matrix(call(), name)).placements) == 1
         with pytest.raises(EnvironmentInUse):
             await world.service.delete_environment(call(), "prod")

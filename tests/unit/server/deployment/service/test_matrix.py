@@ -141,9 +141,9 @@ def test_the_matrix_is_one_scan_of_its_projection(tmp_path):
             texts.extend(watching.texts)
 
         await world.database.read(unit)
-        seen = [plan for _, plan in plans(world.database.path, texts)]
-        assert "SCAN placement" in seen
-        assert not any("deployment" in plan or "status_entry" in plan for plan in seen)
+        query_plans = [plan for _, plan in plans(world.database.path, texts)]
+        assert "SCAN placement" in query_plans
+        assert not any("deployment" in plan or "status_entry" in plan for plan in query_plans)
 
     run(tmp_path, scenario)
 

@@ -46,17 +46,17 @@ def test_a_cancelled_deletion_hold_allows_deployments(tmp_path, thing):
 @things
 def test_current_or_active_versions_are_deleted_only_with_force(tmp_path, thing):
     async def scenario(world):
-        made = await world.deploy(7)
-        refused = await world.service.begin_deletion(call(), **thing)
-        assert (refused.active_placements, refused.hold_id) == (1, None)
-        await world.step(made, "in_progress", "successful")
+        deployment = await world.deploy(7)
+        rejection = await world.service.begin_deletion(call(), **thing)
+        assert (rejection.active_placements, rejection.hold_id) == (1, None)
+        await world.step(deployment, "in_progress", "successful")
         assert (await world.service.begin_deletion(call(), **thing)).hold_id is None
         await world.deploy(7, "dev")
         forced = await world.service.begin_deletion(call(), **thing, force=True)
         assert forced.active_placements == 2
         with pytest.raises(BeingDeleted):
             await world.deploy(7, "staging")
-        await world.service.cancel_deletion(call(), refused)
+        await world.service.cancel_deletion(call(), rejection)
         with pytest.raises(BeingDeleted):
             await world.deploy(7, "staging")
 

@@ -76,14 +76,14 @@ def test_a_checked_credential_is_cached_briefly_and_not_beyond_its_expiry(tmp_pa
         now = int(time.time())
         text = token(exp=now + 3)
         clock = Clock(now)
-        own = Authenticator(Counting(gate.database), RING, clock)
-        assert [await own.authenticate(text) for _ in range(5)]
-        assert own._database.lookups == 1
+        own_authenticator = Authenticator(Counting(gate.database), RING, clock)
+        assert [await own_authenticator.authenticate(text) for _ in range(5)]
+        assert own_authenticator._database.lookups == 1
         clock.now = now + 2.9
-        await own.authenticate(text)
-        assert own._database.lookups == 1
+        await own_authenticator.authenticate(text)
+        assert own_authenticator._database.lookups == 1
         clock.now = now + 3
-        assert own._cache.get(text, clock.now) is None
+        assert own_authenticator._cache.get(text, clock.now) is None
 
     run(tmp_path, scenario)
 
@@ -105,20 +105,20 @@ def test_a_change_by_another_process_takes_effect_within_seconds(tmp_path):
 def test_a_credential_read_before_a_change_is_not_cached(tmp_path):
     async def scenario(gate):
         tokens = await gate.login()
-        own = Authenticator(gate.database, RING)
+        own_authenticator = Authenticator(gate.database, RING)
 
         class Slow:
             async def read_inline(self, work):
                 result = await gate.database.read_inline(work)
-                await own.write_and_invalidate(lambda _: None)
+                await own_authenticator.write_and_invalidate(lambda _: None)
                 return result
 
             def write(self, work):
                 return gate.database.write(work)
 
-        own._database = Slow()
-        await own.authenticate(tokens.access_token)
-        assert own._cache.get(tokens.access_token, time.time()) is None
+        own_authenticator._database = Slow()
+        await own_authenticator.authenticate(tokens.access_token)
+        assert own_authenticator._cache.get(tokens.access_token, time.time()) is None
 
     run(tmp_path, scenario)
 
@@ -128,9 +128,9 @@ def test_the_cache_is_bounded(monkeypatch):
     memory = module.CredentialCache()
     for n in range(100):
         memory.put(str(n), object(), 10.0)
-    known = [n for n in range(100) if memory.get(str(n), 0)]
-    assert known[-1] == 99
-    assert 10 <= len(known) <= 20
+    cached_keys = [n for n in range(100) if memory.get(str(n), 0)]
+    assert cached_keys[-1] == 99
+    assert 10 <= len(cached_keys) <= 20
 
 
 class Clock:

@@ -38,8 +38,8 @@ def test_a_key_is_returned_once(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         key = await gate.key(call)
-        (listed,) = (await gate.keys.list(call, PageRequest())).items
-        assert not listed.key
+        (entry,) = (await gate.keys.list(call, PageRequest())).items
+        assert not entry.key
         (event,) = await gate.emitted_events("ApiKeyCreated")
         assert key.key not in str(event)
         assert event.subject == "key/1"
@@ -159,13 +159,16 @@ def test_users_list_and_revoke_their_own_keys_and_admins_all(tmp_path):
     async def scenario(gate):
         await gate.new_user("ada")
         admin, ada = await gate.admin(), await gate.call((await gate.login("ada")).access_token)
-        theirs, own = await gate.key(admin), await gate.key(ada)
-        assert [key.id for key in (await gate.keys.list(ada, PageRequest())).items] == [own.id]
-        assert {key.id for key in (await gate.keys.list(admin, PageRequest())).items} == {theirs.id, own.id}
-        assert (await gate.keys.list(ada, PageRequest(filters={"user_id": 1}))).items[0].id == own.id
+        other_key, own_key = await gate.key(admin), await gate.key(ada)
+        assert [key.id for key in (await gate.keys.list(ada, PageRequest())).items] == [own_key.id]
+        assert {key.id for key in (await gate.keys.list(admin, PageRequest())).items} == {
+            other_key.id,
+            own_key.id,
+        }
+        assert (await gate.keys.list(ada, PageRequest(filters={"user_id": 1}))).items[0].id == own_key.id
         with pytest.raises(NotFound):
-            await gate.keys.revoke(ada, theirs.id)
-        await gate.keys.revoke(admin, own.id)
+            await gate.keys.revoke(ada, other_key.id)
+        await gate.keys.revoke(admin, own_key.id)
 
     run(tmp_path, scenario)
 

@@ -61,8 +61,8 @@ def test_a_job_has_exactly_the_scopes_of_its_binding(tmp_path, issuer, algorithm
 def test_a_token_with_unstorable_claims_is_rejected(tmp_path, issuer):
     async def scenario(gate):
         await bound(gate, issuer)
-        refused = await refusal(gate, issuer.token(ref="refs/heads/\ud800"))
-        assert "JWT lacks" in refused.detail
+        rejection = await refusal(gate, issuer.token(ref="refs/heads/\ud800"))
+        assert "JWT lacks" in rejection.detail
 
     run(tmp_path, scenario)
 
@@ -103,8 +103,8 @@ def test_each_token_is_exchanged_once(tmp_path, issuer, jti):
 def test_a_token_with_other_claims_is_rejected_and_recorded(tmp_path, issuer, changed):
     async def scenario(gate):
         await bound(gate, issuer)
-        refused = await refusal(gate, issuer.token(**changed))
-        assert refused.document("")["error"] == "invalid_request"
+        rejection = await refusal(gate, issuer.token(**changed))
+        assert rejection.document("")["error"] == "invalid_request"
         (event,) = await gate.emitted_events("AccessDenied")
         assert event.data["issuer"] == issuer.url
         assert await exchange(gate, issuer.token(aud=[AUDIENCE, "other"], repository_id=123))
@@ -185,8 +185,8 @@ def test_a_job_may_request_fewer_scopes_but_not_more(tmp_path, issuer):
         await bound(gate, issuer)
         fields = await exchange(gate, issuer.token(), scope="apps:read")
         assert (await gate.principal_of(fields.access_token)).scopes == {"apps:read"}
-        refused = await refusal(gate, issuer.token(), scope="apps:read users:admin")
-        assert refused.document("")["error"] == "invalid_scope"
+        rejection = await refusal(gate, issuer.token(), scope="apps:read users:admin")
+        assert rejection.document("")["error"] == "invalid_scope"
 
     run(tmp_path, scenario)
 

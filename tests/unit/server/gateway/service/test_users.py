@@ -26,7 +26,7 @@ from support.services.version_fixtures import FewApps
 
 
 def first_start(directory, *passwords):
-    async def whole():
+    async def main():
         async with opened(directory, module) as database:
             gateway = module.make(database, RING, FewApps())
             matches = [await gateway.create_initial_admin(password) for password in passwords]
@@ -34,7 +34,7 @@ def first_start(directory, *passwords):
             await gateway.close()
             return matches, events
 
-    return asyncio.run(whole())
+    return asyncio.run(main())
 
 
 @reads_sqlite_file
@@ -67,7 +67,7 @@ def test_a_weak_configured_password_stops_the_first_start(tmp_path, password):
 
 
 def test_concurrent_first_starts_create_one_admin(tmp_path):
-    async def whole():
+    async def main():
         async with opened(tmp_path, module) as database:
             gateway = module.make(database, RING, FewApps())
             result = await asyncio.gather(*(gateway.create_initial_admin() for _ in range(4)))
@@ -75,7 +75,7 @@ def test_concurrent_first_starts_create_one_admin(tmp_path):
             await gateway.close()
             return result, events
 
-    result, events = asyncio.run(whole())
+    result, events = asyncio.run(main())
     assert sum(password is not None for password in result) == 1
     assert len(events) == 1
 

@@ -226,16 +226,16 @@ def test_texts_are_sorted_by_their_bytes(tmp_path, runner):
 
 
 def test_only_commits_with_events_call_the_listeners(tmp_path, runner):
-    called = []
+    calls = []
 
     async def work(database):
-        database.on_events(lambda: called.append("one"))
-        database.on_events(lambda: called.append("two"))
+        database.on_events(lambda: calls.append("one"))
+        database.on_events(lambda: calls.append("two"))
         await database.write(lambda _transaction: None)
-        assert called == []
+        assert calls == []
         await database.write(add("one"))
         await asyncio.sleep(0)
-        assert called == ["one", "two"]
+        assert calls == ["one", "two"]
 
     run_with_database(runner, tmp_path, app_module, work)
 

@@ -136,7 +136,7 @@ def test_a_statement_is_compiled_once_per_dialect():
 def test_only_the_database_layer_names_a_dialect():
     root = os.path.dirname(envmgr.server.__file__)
     allowed = (os.path.join("kit", "db"), os.path.join("kit", "config"), "bootstrap", "main")
-    named = []
+    modules = []
     for directory, _, files in os.walk(root):
         inner = os.path.relpath(directory, root)
         if inner.startswith(allowed) or os.path.basename(directory) == "migrations":
@@ -145,5 +145,5 @@ def test_only_the_database_layer_names_a_dialect():
             if file.endswith(".py") and not file.startswith("bootstrap"):
                 with open(os.path.join(directory, file), encoding="utf-8") as source:
                     if re.search(r"sqlite|postgres", source.read(), re.IGNORECASE):
-                        named.append(os.path.join(inner, file))
-    assert named == []
+                        modules.append(os.path.join(inner, file))
+    assert modules == []

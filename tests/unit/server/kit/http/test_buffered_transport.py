@@ -24,11 +24,11 @@ class _Transport:
 
 
 def run(scenario):
-    async def whole():
+    async def main():
         transport = _Transport()
         await scenario(BufferedTransport(transport, asyncio.get_running_loop()), transport)
 
-    asyncio.run(whole())
+    asyncio.run(main())
 
 
 def test_writes_of_one_loop_iteration_are_sent_together():

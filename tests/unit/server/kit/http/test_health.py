@@ -42,18 +42,18 @@ def test_a_healthy_server_is_ready_and_lists_its_components():
 
 
 def test_one_failing_component_makes_the_server_unready_and_is_named():
-    with pytest.raises(NotReady) as raised:
+    with pytest.raises(NotReady) as caught:
         ready(("bus", well), ("disk", ill))
-    assert raised.value.status == 503
-    assert raised.value.headers["retry-after"]
-    assert raised.value.detail == "disk: the disk is full"
-    assert [finding.ok for finding in raised.value.members["checks"]] == [True, False]
+    assert caught.value.status == 503
+    assert caught.value.headers["retry-after"]
+    assert caught.value.detail == "disk: the disk is full"
+    assert [finding.ok for finding in caught.value.members["checks"]] == [True, False]
 
 
 def test_internal_error_messages_are_not_exposed():
-    with pytest.raises(NotReady) as raised:
+    with pytest.raises(NotReady) as caught:
         ready(("disk", broken))
-    assert raised.value.detail == "disk: ZeroDivisionError"
+    assert caught.value.detail == "disk: ZeroDivisionError"
 
 
 def test_an_unresponsive_component_times_out(monkeypatch):

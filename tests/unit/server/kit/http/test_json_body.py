@@ -153,12 +153,12 @@ def read_body(*messages):
 
     request = StrictRequest({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
 
-    async def twice():
+    async def messages_in_parts():
         first = await request.body()
         assert await request.body() is first
         return first
 
-    return asyncio.run(twice()), count
+    return asyncio.run(messages_in_parts()), count
 
 
 def piece(body, more=False):

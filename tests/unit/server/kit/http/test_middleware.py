@@ -247,17 +247,17 @@ def test_a_body_must_be_json_in_utf8(media, method, path, status):
 
 
 def test_a_credential_in_a_path_is_redacted_and_routed_unchanged():
-    seen = []
+    paths = []
 
     class Curious(RecordingObserver):
         def on_response(self, info, status, seconds):
-            seen.append(info.path)
+            paths.append(info.path)
 
     application = Application()
     for path in ("/apps/evm_1_secret", "/apps/eyJhbGciOiJ.eyJzdWIi.c2ln/x", "/apps/shop"):
         assert visit(GOOD, path=path, application=application, observer=Curious()).status == 200
     assert application.scopes[0]["path"] == "/apps/evm_1_secret"
-    assert seen == ["/apps/…", "/apps/…/x", "/apps/shop"]
+    assert paths == ["/apps/…", "/apps/…/x", "/apps/shop"]
 
 
 def test_head_is_get_without_the_body():
@@ -355,8 +355,8 @@ def test_an_internal_error_is_logged_and_hidden_from_the_caller():
 
 
 def test_the_connection_is_closed_after_an_unread_body():
-    refused = visit(JSON, (b"content-length", b"4"), method="POST", body=b"true")
-    assert refused.headers[b"connection"] == b"close"
+    rejection = visit(JSON, (b"content-length", b"4"), method="POST", body=b"true")
+    assert rejection.headers[b"connection"] == b"close"
     assert b"connection" not in visit().headers
 
 

@@ -55,16 +55,16 @@ async def serving(served=None, **limits):
     """Serve an application inside of `with`."""
     application, started = Application(), asyncio.Event()
     listener = bind("127.0.0.1", 0)
-    made = create_server(served or application, ConnectionLimits(**limits), started.set, lambda: None)
-    task = asyncio.create_task(made.serve(sockets=[listener]))
+    server = create_server(served or application, ConnectionLimits(**limits), started.set, lambda: None)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
     await started.wait()
     application.port = listener.getsockname()[1] if listener.fileno() >= 0 else 0
-    application.server = made
+    application.server = server
     try:
         yield application
     finally:
         application.go.set()
-        made.should_exit = True
+        server.should_exit = True
         await task
 
 
@@ -93,10 +93,10 @@ async def ask(application, request=ASK):
         with suppress(OSError):
             writer.write(request)
             await writer.drain()
-        got = await answer(reader)
-        if got[0] != 200:
+        response = await answer(reader)
+        if response[0] != 200:
             assert await reader.read() == b""
-        return got
+        return response
 
 
 def run(work):
@@ -349,8 +349,8 @@ def test_shutdown_finishes_running_requests_and_closes_idle_connections():
 
 
 def test_an_unavailable_address_is_named():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         with pytest.raises(AddressError, match=rf"127\.0\.0\.1:{port}"):
             bind("127.0.0.1", port)
     with pytest.raises(AddressError, match=r"127\.0\.0\.999"):

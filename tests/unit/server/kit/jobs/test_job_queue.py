@@ -223,8 +223,8 @@ def test_finished_jobs_are_deleted_after_their_retention_and_dead_ones_kept(runn
     async def work(database):
         for number in range(3):
             await database.write(enqueue(number))
-        done, dead, waiting = await claim(database)
-        await database.write(partial(job_queue.complete, job=done))
+        result, dead, waiting = await claim(database)
+        await database.write(partial(job_queue.complete, job=result))
         await database.write(partial(job_queue.mark_dead, job=dead, error="no"))
         await database.write(partial(job_queue.retry_later, job=waiting, error="no", run_at=0))
         assert await database.write(job_queue.purge_expired) == 0

@@ -36,10 +36,15 @@ def subscription(listener, *types):
 
 
 def test_a_consumer_receives_its_types_in_order_and_in_one_batch():
-    item, all_of_them, none = Listener(), Listener(), Listener()
+    item, all_of_them, without_types = Listener(), Listener(), Listener()
     events = [event(1), event(2, "Other"), event(3)]
-    published(events, subscription(item, "Tested"), subscription(all_of_them, "*"), subscription(none, "No"))
-    assert (item.batches, all_of_them.batches, none.batches) == ([[1, 3]], [[1, 2, 3]], [])
+    published(
+        events,
+        subscription(item, "Tested"),
+        subscription(all_of_them, "*"),
+        subscription(without_types, "No"),
+    )
+    assert (item.batches, all_of_them.batches, without_types.batches) == ([[1, 3]], [[1, 2, 3]], [])
 
 
 def test_a_transient_failure_is_retried_without_a_dead_letter():
@@ -77,7 +82,7 @@ def test_an_unavailable_consumer_does_not_dead_letter():
         raise ServiceUnavailable("away")
 
     listener = Listener(fails)
-    with pytest.raises(ExceptionGroup) as raised:
+    with pytest.raises(ExceptionGroup) as caught:
         published([event(1)], subscription(listener, "*"))
-    assert isinstance(raised.value.exceptions[0], ServiceUnavailable)
+    assert isinstance(caught.value.exceptions[0], ServiceUnavailable)
     assert listener.dead_lettered == []

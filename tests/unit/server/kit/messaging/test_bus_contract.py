@@ -52,7 +52,7 @@ def subscription(listener, *types, name="listener"):
 
 
 def run(make_bus, scenario, *listeners):
-    async def whole():
+    async def main():
         bus = make_bus()
         for number, listener in enumerate(listeners):
             bus.subscribe(subscription(listener, name=f"listener-{number}"))
@@ -61,7 +61,7 @@ def run(make_bus, scenario, *listeners):
             await scenario(bus)
         await bus.stop()
 
-    asyncio.run(whole())
+    asyncio.run(main())
 
 
 def test_events_of_a_source_arrive_in_order_at_every_consumer(make_bus):
@@ -211,7 +211,7 @@ async def until_caught_up(lag):
 def test_offsets_follow_consumers_and_reach_the_outbox(tmp_path, make_bus):
     """Lag and the outbox use the consumer's offset, not acknowledgement."""
 
-    async def whole():
+    async def main():
         async with opened(tmp_path, module) as database:
             dead_letters, outbox = DeadLetters(database, "app"), Outbox(database, "app")
 
@@ -237,11 +237,11 @@ def test_offsets_follow_consumers_and_reach_the_outbox(tmp_path, make_bus):
             assert await dead_letters.count() == 1
             await bus.stop()
 
-    asyncio.run(whole())
+    asyncio.run(main())
 
 
 def test_events_in_a_lagging_broker_are_acknowledged_but_not_consumed(tmp_path):
-    async def whole():
+    async def main():
         async with opened(tmp_path, module) as database:
             dead_letters, outbox = DeadLetters(database, "app"), Outbox(database, "app")
 
@@ -265,11 +265,11 @@ def test_events_in_a_lagging_broker_are_acknowledged_but_not_consumed(tmp_path):
             assert await outbox.consumed_sequence("reader") == 2
             await bus.stop()
 
-    asyncio.run(whole())
+    asyncio.run(main())
 
 
 def test_events_of_other_types_do_not_count_as_lag(tmp_path):
-    async def whole():
+    async def main():
         async with opened(tmp_path, module) as database:
             dead_letters, outbox = DeadLetters(database, "app"), Outbox(database, "app")
 
@@ -282,11 +282,11 @@ def test_events_of_other_types_do_not_count_as_lag(tmp_path):
                 await database.write(emit(1, 2))
                 assert await lag.by_consumer() == {"reader": 0}
 
-    asyncio.run(whole())
+    asyncio.run(main())
 
 
 def test_a_service_has_offsets_of_its_present_consumers_only(tmp_path):
-    async def whole():
+    async def main():
         async with opened(tmp_path, module) as database:
             dead_letters = DeadLetters(database, "test")
             lag = ConsumerLag([], [DeadLetters(database, "idle"), dead_letters])
@@ -300,4 +300,4 @@ def test_a_service_has_offsets_of_its_present_consumers_only(tmp_path):
             assert await lag.offsets("other") == {"second": 7}
             assert await lag.offsets("unknown") == {}
 
-    asyncio.run(whole())
+    asyncio.run(main())

@@ -26,7 +26,7 @@ def event(number):
 def consume(directory, *batches):
     """Deliver batches of events to a consumer in turn; return the numbers that it acted on."""
 
-    async def whole():
+    async def main():
         async with opened(directory, module) as database:
             return [
                 await database.write(
@@ -40,7 +40,7 @@ def consume(directory, *batches):
                 for numbers in batches
             ]
 
-    return asyncio.run(whole())
+    return asyncio.run(main())
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_consumer_receives_each_event_once_in_order(tmp_path, batches, expecte
 
 
 def test_an_event_is_new_for_each_consumer(tmp_path):
-    async def whole():
+    async def main():
         async with opened(tmp_path, module) as database:
             for consumer in ("reader", "writer"):
                 result = await database.write(
@@ -69,4 +69,4 @@ def test_an_event_is_new_for_each_consumer(tmp_path):
                 )
                 assert [item.sequence for item in result] == [1]
 
-    asyncio.run(whole())
+    asyncio.run(main())

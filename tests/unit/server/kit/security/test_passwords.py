@@ -11,14 +11,14 @@ from envmgr.server.kit.security.passwords import Argon2PasswordHasher
 
 
 def run(scenario):
-    async def whole():
+    async def main():
         hasher = Argon2PasswordHasher()
         try:
             return await scenario(hasher)
         finally:
             hasher.close()
 
-    return asyncio.run(whole())
+    return asyncio.run(main())
 
 
 def test_only_the_correct_password_is_verified():

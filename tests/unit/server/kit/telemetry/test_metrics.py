@@ -30,8 +30,8 @@ def test_unknown_paths_and_methods_create_no_new_series():
     metrics = Metrics()
     for number in range(50):
         metrics.record_request(f"METHOD{number}", "", 405, 0.001)
-    counted = {key: value for key, value in samples(metrics).items() if key[0] == "alm_http_requests_total"}
-    assert counted == {("alm_http_requests_total", "other", "none", "405"): 50}
+    counters = {key: value for key, value in samples(metrics).items() if key[0] == "alm_http_requests_total"}
+    assert counters == {("alm_http_requests_total", "other", "none", "405"): 50}
 
 
 def test_a_gauge_has_the_current_value():

@@ -67,10 +67,10 @@ def test_rendering_does_not_change_or_block_counting():
     requests = RequestCollector()
     requests.record_request("GET", "/apps", 200, 0.5)
     assert rendered_metrics(requests) == rendered_metrics(requests)
-    counted, timed = requests.collect()
+    counts, timed = requests.collect()
     requests.record_request("GET", "/apps", 200, 0.5)
     requests.record_request("GET", "/new", 200, 0.5)
-    assert [sample.value for sample in counted.samples] == [1]
+    assert [sample.value for sample in counts.samples] == [1]
     assert {sample.labels["route"] for sample in timed.samples} == {"/apps"}
     assert 'alm_http_requests_total{method="GET",route="/apps",status="200"} 2.0' in rendered_metrics(
         requests

@@ -79,14 +79,14 @@ def test_a_few_events_have_spans_in_their_own_traces():
     listeners = Listener(), Listener()
     spans = published([event(1), event(2)], *listeners)
     assert [listener.numbers for listener in listeners] == [[1, 2], [1, 2]]
-    sent, taken = of_kind(spans, SpanKind.PRODUCER), of_kind(spans, SpanKind.CONSUMER)
-    assert sorted(map(trace, sent)) == [trace_of(1), trace_of(2)]
-    assert {parent(span) for span in sent} == {ORIGIN}
-    of_trace = {trace(span): format_span_id(span.context.span_id) for span in sent}
-    assert sorted((span.name, trace(span)) for span in taken) == [
+    producer_spans, consumer_spans = of_kind(spans, SpanKind.PRODUCER), of_kind(spans, SpanKind.CONSUMER)
+    assert sorted(map(trace, producer_spans)) == [trace_of(1), trace_of(2)]
+    assert {parent(span) for span in producer_spans} == {ORIGIN}
+    of_trace = {trace(span): format_span_id(span.context.span_id) for span in producer_spans}
+    assert sorted((span.name, trace(span)) for span in consumer_spans) == [
         (f"process c{consumer}", trace_of(number)) for consumer in (0, 1) for number in (1, 2)
     ]
-    assert all(parent(span) == of_trace[trace(span)] for span in taken)
+    assert all(parent(span) == of_trace[trace(span)] for span in consumer_spans)
     assert not any(span.links for span in spans)
 
 
@@ -95,9 +95,15 @@ def test_many_events_share_a_span_with_links_to_their_traces():
     listener = Listener()
     spans = published([event(number) for number in numbers], listener)
     assert listener.batches == [list(numbers)]
-    (sent,), (taken,) = of_kind(spans, SpanKind.PRODUCER), of_kind(spans, SpanKind.CONSUMER)
-    assert (sent.parent, parent(taken)) == (None, format_span_id(sent.context.span_id))
-    for span in (sent, taken):
+    (producer_spans,), (consumer_spans,) = (
+        of_kind(spans, SpanKind.PRODUCER),
+        of_kind(spans, SpanKind.CONSUMER),
+    )
+    assert (producer_spans.parent, parent(consumer_spans)) == (
+        None,
+        format_span_id(producer_spans.context.span_id),
+    )
+    for span in (producer_spans, consumer_spans):
         assert links(span) == [trace_of(number) for number in numbers]
         assert span.attributes["messaging.batch.message_count"] == len(numbers)
 
@@ -105,8 +111,8 @@ def test_many_events_share_a_span_with_links_to_their_traces():
 def test_a_relay_batch_has_one_link_per_request():
     events = [event(number) for number in range(1, 499)]
     events += [event(number, traceparent=events[0].traceparent) for number in (499, 500)]
-    (sent,) = published(events)
-    assert (len(sent.links), sent.dropped_links) == (498, 0)
+    (producer_spans,) = published(events)
+    assert (len(producer_spans.links), producer_spans.dropped_links) == (498, 0)
 
 
 def test_a_few_selected_events_have_spans_in_their_own_traces():
@@ -116,8 +122,8 @@ def test_a_few_selected_events_have_spans_in_their_own_traces():
         bus.subscribe(Subscription("picky", frozenset({"Rare"}), listener.handle, listener.dead_letter))
         events = [event(number) for number in range(1, MAX_SPANS_PER_BATCH + 1)]
         asyncio.run(bus.publish([*events, event(99, type="Rare")]))
-    (taken,) = of_kind(spans, SpanKind.CONSUMER)
-    assert (listener.numbers, trace(taken), parent(taken)) == ([99], trace_of(99), ORIGIN)
+    (consumer_spans,) = of_kind(spans, SpanKind.CONSUMER)
+    assert (listener.numbers, trace(consumer_spans), parent(consumer_spans)) == ([99], trace_of(99), ORIGIN)
 
 
 def test_a_failure_is_recorded_by_its_kind_for_each_attempt():
@@ -129,15 +135,19 @@ def test_a_failure_is_recorded_by_its_kind_for_each_attempt():
             raise ValueError("topsecret")
 
     listener = Listener(fails)
-    taken = of_kind(published([event(1)], listener), SpanKind.CONSUMER)
+    consumer_spans = of_kind(published([event(1)], listener), SpanKind.CONSUMER)
     assert listener.numbers == [1]
-    assert [span.status.status_code for span in taken] == [
+    assert [span.status.status_code for span in consumer_spans] == [
         StatusCode.ERROR,
         StatusCode.ERROR,
         StatusCode.UNSET,
     ]
-    assert [span.attributes.get("error.type") for span in taken] == ["ValueError", "ValueError", None]
-    assert not any("topsecret" in span.to_json() for span in taken)
+    assert [span.attributes.get("error.type") for span in consumer_spans] == [
+        "ValueError",
+        "ValueError",
+        None,
+    ]
+    assert not any("topsecret" in span.to_json() for span in consumer_spans)
 
 
 @pytest.mark.parametrize("traceparent", ["", "garbage", f"00-{'0' * 32}-{ORIGIN}-01", "00-ü-1-01"])
@@ -168,8 +178,8 @@ def test_a_request_continues_its_trace_with_a_new_span_id():
     with emitted_log() as (tracing, spans):
         scope = traced_request(tracing, (b"host", b"x"), header, route="/apps")
     (span,) = spans
-    own = f"00-{trace_of(1)}-{format_span_id(span.context.span_id)}-01".encode()
-    assert scope["headers"] == [(b"host", b"x"), (b"traceparent", own)]
+    own_traceparent = f"00-{trace_of(1)}-{format_span_id(span.context.span_id)}-01".encode()
+    assert scope["headers"] == [(b"host", b"x"), (b"traceparent", own_traceparent)]
     assert (trace(span), parent(span), span.name) == (trace_of(1), ORIGIN, "GET /apps")
 
 
@@ -218,8 +228,10 @@ def test_an_unreachable_collector_is_logged_once_until_it_recovers():
     exporter = LoggingExporter(flaky, "collector:4318", diary)
     while flaky.results:
         exporter.export([])
-    away, back = "trace_export_failed", "trace_export_recovered"
-    assert diary.lines == [(line, {"collector": "collector:4318"}) for line in (away, back, away)]
+    failure_event, back = "trace_export_failed", "trace_export_recovered"
+    assert diary.lines == [
+        (line, {"collector": "collector:4318"}) for line in (failure_event, back, failure_event)
+    ]
     exporter.shutdown()
     assert flaky.is_over
 

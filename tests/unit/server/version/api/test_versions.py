@@ -61,11 +61,11 @@ async def served(directory, **stand_ins):
 
 
 def run(directory, scenario, **stand_ins):
-    async def whole():
+    async def main():
         async with served(directory, **stand_ins) as (client, versions, module):
             return await scenario(client, versions, module)
 
-    return asyncio.run(whole())
+    return asyncio.run(main())
 
 
 def test_a_push_creates_a_version_once(tmp_path):
@@ -88,8 +88,8 @@ def test_a_version_is_registered_below_its_app_or_at_the_top_level(tmp_path):
         beside = await client.post("/versions", json={"app_id": 1, "tag": "1.0"})
         below = await client.post("/apps/shop/versions", json={"tag": "1.1", "ref": "refs/heads/main"})
         assert (beside.status_code, below.status_code) == (201, 201)
-        taken = await client.post("/apps/shop/versions", json={"tag": "1.0"})
-        assert (taken.status_code, taken.json()["tag"]) == (409, "1.0")
+        conflict = await client.post("/apps/shop/versions", json={"tag": "1.0"})
+        assert (conflict.status_code, conflict.json()["tag"]) == (409, "1.0")
         for address in ("/versions?app=shop", "/versions?app_id=1", "/apps/1/versions"):
             assert [item["tag"] for item in (await client.get(address)).json()] == ["1.1", "1.0"]
         page = await client.get("/apps/shop/versions?limit=1&sort=tag")
@@ -113,14 +113,14 @@ def test_an_idempotency_key_repeats_the_response(tmp_path):
 def test_a_version_has_an_etag_and_is_changed_with_it(tmp_path):
     async def scenario(client, *_):
         url = (await client.post("/versions", json={"app_id": 1, "tag": "1.0"})).headers["location"]
-        seen = {"if-match": (await client.get(url)).headers["etag"]}
-        changed = await client.patch(url, json={"changelog": "c"}, headers=seen)
+        etag = {"if-match": (await client.get(url)).headers["etag"]}
+        changed = await client.patch(url, json={"changelog": "c"}, headers=etag)
         assert (changed.status_code, changed.headers["etag"]) == (200, '"1.2"')
         assert (await client.get(url, headers={"if-none-match": '"1.2"'})).status_code == 304
-        assert (await client.patch(url, json={"changelog": "d"}, headers=seen)).status_code == 412
+        assert (await client.patch(url, json={"changelog": "d"}, headers=etag)).status_code == 412
         replaced = await client.put(url, json={"ref": "r"})
         assert (replaced.json()["changelog"], replaced.json()["ref"]) == ("", "r")
-        assert (await client.delete(url, headers=seen)).status_code == 412
+        assert (await client.delete(url, headers=etag)).status_code == 412
         assert (await client.delete(url)).status_code == 204
         assert (await client.get(url)).status_code == 404
 
@@ -130,8 +130,8 @@ def test_a_version_has_an_etag_and_is_changed_with_it(tmp_path):
 def test_a_deployed_version_cannot_be_deleted(tmp_path):
     async def scenario(client, *_):
         url = (await client.post("/versions", json={"app_id": 1, "tag": "1.0"})).headers["location"]
-        refused = await client.delete(url)
-        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/version-in-use")
+        rejection = await client.delete(url)
+        assert (rejection.status_code, rejection.json()["type"]) == (409, "/problems/version-in-use")
 
     run(tmp_path, scenario, deployments=FakeDeployments(1))
 
@@ -153,17 +153,17 @@ def test_a_tag_with_slashes_is_found_in_each_encoding(tmp_path, tag, write):
     async def scenario(client, *_):
         url, body = f"/apps/shop/versions/{write(tag)}", {"toolchain": TOOLCHAIN}
         assert (await client.get(url)).status_code == 404
-        made = await client.put(url, json=body)
-        assert (made.status_code, made.json()["tag"]) == (201, tag)
-        assert made.headers["location"] == f"/versions/{made.json()['id']}"
+        reply = await client.put(url, json=body)
+        assert (reply.status_code, reply.json()["tag"]) == (201, tag)
+        assert reply.headers["location"] == f"/versions/{reply.json()['id']}"
         assert (await client.put(url, json=body)).status_code == 200
         assert (await client.put(url, json={**body, "commit": "abcdef1"})).status_code == 409
         for other in (tag, quote(tag, safe="")):
             response = await client.get(f"/apps/shop/versions/{other}")
-            assert (response.json(), response.headers["etag"]) == (made.json(), made.headers["etag"])
+            assert (response.json(), response.headers["etag"]) == (reply.json(), reply.headers["etag"])
             assert (await client.get(f"/apps/shop/versions/{other}/lock")).json()["lock"] == TOOLCHAIN["lock"]
         (result,) = (await client.get("/versions", params={"tag": tag})).json()
-        assert result == made.json()
+        assert result == reply.json()
 
     run(tmp_path, scenario)
 
@@ -171,10 +171,10 @@ def test_a_tag_with_slashes_is_found_in_each_encoding(tmp_path, tag, write):
 def test_a_tag_with_slashes_has_the_same_subresources(tmp_path):
     async def scenario(client, *_):
         for tag in ("1.0", "a%2Fb", "a/lock/b"):
-            refused = await client.delete(f"/apps/shop/versions/{tag}")
-            assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS, PUT")
-            refused = await client.put(f"/apps/shop/versions/{tag}/lock", json={})
-            assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+            rejection = await client.delete(f"/apps/shop/versions/{tag}")
+            assert (rejection.status_code, rejection.headers["allow"]) == (405, "GET, HEAD, OPTIONS, PUT")
+            rejection = await client.put(f"/apps/shop/versions/{tag}/lock", json={})
+            assert (rejection.status_code, rejection.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 
     run(tmp_path, scenario)
 

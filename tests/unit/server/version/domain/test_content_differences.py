@@ -21,11 +21,11 @@ GO = lock("go@1.22.0")
 
 def submission(text=GO, commit="abcdef0", artifacts=(ZIP,), dotfile="go=1.22.0\n"):
     put = VersionPut(commit=commit, artifacts=artifacts)
-    made = build_submission(put, digest_of(text) if text else None, read(text) if text else ())
-    content = type(made.content)(
-        made.content.commit, made.content.artifacts, made.content.lock_digest, dotfile
+    version = build_submission(put, digest_of(text) if text else None, read(text) if text else ())
+    content = type(version.content)(
+        version.content.commit, version.content.artifacts, version.content.lock_digest, dotfile
     )
-    return type(made)(content, made.metadata, text, made.tools)
+    return type(version)(content, version.metadata, text, version.tools)
 
 
 def differences(other, text=GO):

@@ -81,10 +81,13 @@ def test_a_submitted_digest_must_match_the_lock(algorithm):
     text = lock("go@1.22.0")
     check_digest(text, None)
     check_digest(text, digest_of(text, algorithm))
-    sent = digest_of("other", algorithm)
+    submitted_digest = digest_of("other", algorithm)
     with pytest.raises(LockDigestMismatch) as caught:
-        check_digest(text, sent)
-    assert caught.value.members == {"submitted_digest": sent, "computed": digest_of(text, algorithm)}
+        check_digest(text, submitted_digest)
+    assert caught.value.members == {
+        "submitted_digest": submitted_digest,
+        "computed": digest_of(text, algorithm),
+    }
     assert caught.value.status == 422
 
 

@@ -15,12 +15,12 @@ from support.services.version_fixtures import built_with, deliver, deployment_ev
 
 
 def run(directory, scenario, published):
-    async def whole():
+    async def main():
         deployments = FakeDeployments(events=published)
         async with versions_of(directory, "shop", deployments=deployments) as (versions, database, module):
             return await scenario(versions, database, module)
 
-    return asyncio.run(whole())
+    return asyncio.run(main())
 
 
 async def used_tags(versions):

@@ -24,12 +24,12 @@ APPS = ("shop", "blog", "docs", "pay")
 def run(directory, scenario):
     """Run a scenario with shop, blog, docs and pay deployed to dev and prod."""
 
-    async def whole():
+    async def main():
         async with versions_of(directory, *APPS) as (versions, _, module):
             await _deploy(versions, module)
             return await scenario(versions)
 
-    return asyncio.run(whole())
+    return asyncio.run(main())
 
 
 async def _deploy(versions, module):
@@ -126,13 +126,15 @@ def test_an_unused_tool_affects_only_versions_without_a_lock(tmp_path):
 @pytest.mark.parametrize("environment", [None, "prod"])
 def test_a_credential_for_some_apps_reads_usage_of_these_only(tmp_path, apps, environment):
     async def scenario(versions):
-        whole = await versions.usage(call(), "nodejs", "<20.11.1", environment, PageRequest())
+        full_usage = await versions.usage(call(), "nodejs", "<20.11.1", environment, PageRequest())
         ids = {APPS.index(name) + 1 if name in APPS else 99 for name in apps}
-        mine = await versions.usage(call(apps=ids), "nodejs", "<20.11.1", environment, PageRequest())
+        limited_caller = await versions.usage(
+            call(apps=ids), "nodejs", "<20.11.1", environment, PageRequest()
+        )
         for name in ("matches", "unknown", "without_lock"):
-            expected = tuple(use for use in getattr(whole, name) if use.app in apps)
-            assert getattr(mine, name) == expected
-            assert getattr(mine.counts, name) == len(expected)
+            expected = tuple(use for use in getattr(full_usage, name) if use.app in apps)
+            assert getattr(limited_caller, name) == expected
+            assert getattr(limited_caller.counts, name) == len(expected)
 
     run(tmp_path, scenario)
 
@@ -141,20 +143,20 @@ def test_a_credential_for_some_apps_reads_usage_of_these_only(tmp_path, apps, en
 @pytest.mark.parametrize("spec", ["*", "<20.11.1", "20"])
 def test_pages_list_every_use_once_with_the_total(tmp_path, limit, spec):
     async def scenario(versions):
-        whole = await versions.usage(call(), "nodejs", spec, None, PageRequest())
-        seen = {"matches": [], "unknown": [], "without_lock": []}
+        full_usage = await versions.usage(call(), "nodejs", spec, None, PageRequest())
+        listed_items = {"matches": [], "unknown": [], "without_lock": []}
         cursor = None
         while True:
             page = await versions.usage(call(), "nodejs", spec, None, PageRequest(limit=limit, cursor=cursor))
-            assert page.counts == whole.counts
-            for name, uses in seen.items():
+            assert page.counts == full_usage.counts
+            for name, uses in listed_items.items():
                 assert len(getattr(page, name)) <= limit
                 uses.extend(getattr(page, name))
             if page.next is UNSET:
                 break
             cursor = page.next
-        assert {name: tuple(uses) for name, uses in seen.items()} == {
-            name: getattr(whole, name) for name in seen
+        assert {name: tuple(uses) for name, uses in listed_items.items()} == {
+            name: getattr(full_usage, name) for name in listed_items
         }
 
     run(tmp_path, scenario)

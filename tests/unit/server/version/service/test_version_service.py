@@ -32,11 +32,11 @@ IMAGE = Artifact(name="shop", digest=f"sha256:{'2' * 64}", type="oci")
 
 
 def run(directory, scenario, **stand_ins):
-    async def whole():
+    async def main():
         async with versions_of(directory, "shop", "blog", **stand_ins) as (versions, database, _):
             return await scenario(versions, database)
 
-    return asyncio.run(whole())
+    return asyncio.run(main())
 
 
 async def rows(database, table):
@@ -159,7 +159,7 @@ def test_other_content_under_the_same_tag_is_refused_with_the_differences_and_bo
     async def scenario(versions, database):
         push = built_with("go@1.22.0", commit="abcdef0", artifacts=(ZIP,))
         have = (await versions.upsert(call(), "shop", "1.0", push)).value
-        sent = (await versions.upsert(call(), "blog", "1.0", other)).value
+        version = (await versions.upsert(call(), "blog", "1.0", other)).value
         for attempt in (
             versions.upsert(call(), "shop", "1.0", other),
             versions.replace(call(), have.id, other),
@@ -167,7 +167,10 @@ def test_other_content_under_the_same_tag_is_refused_with_the_differences_and_bo
             with pytest.raises(VersionContentMismatch) as caught:
                 await attempt
             differences = caught.value.members.pop("differences")
-            assert caught.value.members == {"existing_digest": have.digest, "submitted_digest": sent.digest}
+            assert caught.value.members == {
+                "existing_digest": have.digest,
+                "submitted_digest": version.digest,
+            }
             assert caught.value.slug == "version-content-mismatch"
             assert all(item["existing"] != item["submitted"] for item in differences)
             assert (
@@ -184,8 +187,8 @@ def test_metadata_of_a_version_may_change_but_not_its_build(tmp_path):
     async def scenario(versions, database):
         push = built_with("go@1.22.0", artifacts=(ZIP,))
         first = (await versions.upsert(call(), "shop", "1.0", push)).value
-        noted = await versions.update(call(), first.id, VersionPatch(changelog="faster"))
-        assert (noted.changelog, noted.ref, noted.rev) == ("faster", "", 2)
+        updated = await versions.update(call(), first.id, VersionPatch(changelog="faster"))
+        assert (updated.changelog, updated.ref, updated.rev) == ("faster", "", 2)
         request = built_with("go@1.22.0", artifacts=(ZIP,), ref="refs/tags/1.0", build=Build(run_id="9"))
         replaced = await versions.replace(call(), first.id, request)
         assert (replaced.changelog, replaced.ref, replaced.build, replaced.rev) == (
@@ -333,18 +336,18 @@ def test_the_id_of_a_deleted_version_is_never_reused(tmp_path):
 def test_an_update_with_a_stale_etag_is_rejected(tmp_path):
     async def scenario(versions, _):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
-        seen = call(if_match="1.1")
+        caller = call(if_match="1.1")
         answers = await asyncio.gather(
-            *(versions.update(seen, version.id, VersionPatch(changelog=f"by {n}")) for n in range(8)),
+            *(versions.update(caller, version.id, VersionPatch(changelog=f"by {n}")) for n in range(8)),
             return_exceptions=True,
         )
         assert sum(not isinstance(answer, Exception) for answer in answers) == 1
         assert sum(isinstance(answer, PreconditionFailed) for answer in answers) == 7
         for attempt in (
-            versions.delete(seen, version.id),
-            versions.replace(seen, version.id, VersionPut()),
-            versions.upsert(seen, "shop", "1.0", VersionPut()),
-            versions.upsert(seen, "shop", "2.0", VersionPut()),
+            versions.delete(caller, version.id),
+            versions.replace(caller, version.id, VersionPut()),
+            versions.upsert(caller, "shop", "1.0", VersionPut()),
+            versions.upsert(caller, "shop", "2.0", VersionPut()),
         ):
             with pytest.raises(PreconditionFailed):
                 await attempt
@@ -369,20 +372,20 @@ def test_a_credential_for_one_app_cannot_read_or_change_others(tmp_path):
     async def scenario(versions, _):
         for app in ("shop", "blog"):
             await versions.create(call(), app, "1.0", built_with("go@1.22.0"))
-        mine = call(apps={1})
-        assert [v.app for v in (await versions.list(mine, PageRequest())).items] == ["shop"]
-        assert (await versions.list(mine, PageRequest(filters={"app_id": 2}))).items == []
+        limited_caller = call(apps={1})
+        assert [v.app for v in (await versions.list(limited_caller, PageRequest())).items] == ["shop"]
+        assert (await versions.list(limited_caller, PageRequest(filters={"app_id": 2}))).items == []
         blog = (await versions.find(call(), "blog", "1.0")).id
         for attempt in (
-            versions.get(mine, blog),
-            versions.find(mine, "blog", "1.0"),
-            versions.lock(mine, blog),
-            versions.create(mine, "blog", "1.1", VersionPut()),
-            versions.upsert(mine, "2", "1.1", VersionPut()),
-            versions.list(mine, PageRequest(filters={"app": "blog"})),
-            versions.replace(mine, blog, VersionPut()),
-            versions.update(mine, blog, VersionPatch(ref="x")),
-            versions.delete(mine, blog),
+            versions.get(limited_caller, blog),
+            versions.find(limited_caller, "blog", "1.0"),
+            versions.lock(limited_caller, blog),
+            versions.create(limited_caller, "blog", "1.1", VersionPut()),
+            versions.upsert(limited_caller, "2", "1.1", VersionPut()),
+            versions.list(limited_caller, PageRequest(filters={"app": "blog"})),
+            versions.replace(limited_caller, blog, VersionPut()),
+            versions.update(limited_caller, blog, VersionPatch(ref="x")),
+            versions.delete(limited_caller, blog),
         ):
             with pytest.raises(NotFound, match=r"^(app|version) [^ ]+ not found$"):
                 await attempt
@@ -409,15 +412,15 @@ def test_versions_are_listed_newest_first_and_filtered(tmp_path, filters, expect
         await versions.create(call(), "shop", "1.0", VersionPut(commit="abcdef0"))
         await versions.create(call(), "shop", "1.1", built_with("go@1.22.0"))
         await versions.create(call(), "blog", "2.0", VersionPut(commit="abcdef0"))
-        seen, cursor = [], None
+        items, cursor = [], None
         while True:
             page = await versions.list(call(), PageRequest(limit=1, cursor=cursor, filters=filters))
-            seen += page.items
+            items += page.items
             cursor = page.next
             if cursor is None:
                 break
-        assert [version.tag for version in seen] == expected
-        for version in seen:
+        assert [version.tag for version in items] == expected
+        for version in items:
             assert version == await versions.get(call(), version.id)
 
     run(tmp_path, scenario)

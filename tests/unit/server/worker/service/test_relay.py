@@ -136,10 +136,10 @@ def test_several_batches_are_relayed_after_one_notification(tmp_path, monkeypatc
 
 def test_an_unavailable_consumer_is_retried_and_misses_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(relay_file, "BACKOFF", Backoff(0.01, 15.0))
-    away = [True]
+    is_away = [True]
 
     def fails(_events):
-        if away[0]:
+        if is_away[0]:
             raise ServiceUnavailable("away")
 
     async def work():
@@ -152,7 +152,7 @@ def test_an_unavailable_consumer_is_retried_and_misses_nothing(tmp_path, monkeyp
             await wait_until(lambda: relay.failures)
             assert (listener.numbers, listener.dead_lettered) == ([], [])
             assert await Outbox(database, "app").backlog() == 2
-            away[0] = False
+            is_away[0] = False
             await wait_until(lambda: listener.numbers == [1, 2])
             await wait_until(lambda: not relay.failures)
 
@@ -178,7 +178,7 @@ def test_a_failing_event_is_dead_lettered_and_the_others_are_relayed(tmp_path):
 
 @pytest.mark.parametrize("dies_at", ["publish", "mark"])
 def test_a_crash_causes_redelivery_and_an_inbox_consumes_once(tmp_path, dies_at):
-    taken = []
+    consumed_numbers = []
 
     async def work():
         async with opened(tmp_path, app_module) as database:
@@ -189,7 +189,7 @@ def test_a_crash_causes_redelivery_and_an_inbox_consumes_once(tmp_path, dies_at)
                         event.data["number"] for event in events if mark_processed(transaction, "c", event)
                     ]
 
-                taken.extend(await database.write(unit))
+                consumed_numbers.extend(await database.write(unit))
 
             bus = InProcessBus()
             bus.subscribe(DeadLetters(database, "app").subscription("c", ["*"], handle))
@@ -198,7 +198,7 @@ def test_a_crash_causes_redelivery_and_an_inbox_consumes_once(tmp_path, dies_at)
             assert await Outbox(database, "app").backlog() == 2
             async with relaying(database, bus) as relay:
                 await relay.drain()
-            assert taken == [1, 2]
+            assert consumed_numbers == [1, 2]
 
     run(work)
 
@@ -217,8 +217,8 @@ async def cut_short(database, bus, dies_at):
         async def publish(self, _events):
             raise Dies
 
-    chosen = Broken() if dies_at == "publish" else bus
-    relay = Relay(Outlet(database, "app"), chosen, NO_CONSUMERS, RecordingLog())
+    used_bus = Broken() if dies_at == "publish" else bus
+    relay = Relay(Outlet(database, "app"), used_bus, NO_CONSUMERS, RecordingLog())
     with pytest.raises(Dies):
         await relay._relay_batch()
 
@@ -263,11 +263,11 @@ def test_the_worker_drains_events_that_consumers_emit(tmp_path):
 
 
 def only_from(source, handle):
-    async def chosen(events):
+    async def publish_some(events):
         if matches := [event for event in events if event.source == source]:
             await handle(matches)
 
-    return chosen
+    return publish_some
 
 
 def test_a_drain_times_out(tmp_path):
