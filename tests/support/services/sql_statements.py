@@ -26,6 +26,8 @@ def statements():
     """Yield (name, statement) for every statement of the server."""
     names = set()
     for module in modules():
+        if module.__name__.endswith("_pb2"):  # generated code, whose namespace contains itself
+            continue
         for name, value in vars(module).items():
             for suffix, statement in _statements_in(value):
                 if id(statement) not in names:

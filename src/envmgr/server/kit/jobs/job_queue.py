@@ -157,7 +157,7 @@ _PURGE_EXPIRED = Statement(
 )
 
 
-class LeaseLost(Conflict):
+class LeaseLost(Exception):
     """Another run of the job began, or the job was cancelled."""
 
 

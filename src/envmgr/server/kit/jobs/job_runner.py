@@ -140,7 +140,7 @@ class JobRunner:
         try:
             await self._handle(job)
         except LeaseLost as error:
-            self._log.warning("job_lease_lost", job=job.kind, id=job.id, error=error.detail)
+            self._log.warning("job_lease_lost", job=job.kind, id=job.id, error=str(error))
         except Exception as error:  # noqa: BLE001 - a job that fails stops neither the others nor itself
             await self._record_failure(job, _describe(error))
         else:
