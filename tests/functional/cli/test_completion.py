@@ -141,7 +141,7 @@ FISH = {
     "envmgr ins": ["install"],
     "envmgr uninstall al": ["alpha@1.1.0"],
     "envmgr install alpha@": ["alpha@latest", "alpha@2.0.0", "alpha@1.1.0", "alpha@1.0.0"],
-    "envmgr use alpha ": ["latest", "2.0.0", "1.1.0", "1.0.0"],
+    "envmgr use alpha 1": ["1.1.0", "1.0.0"],
     "envmgr plugin l": ["list", "lint"],
     "envmgr config get http": ["http_timeout", "http_retries"],
     "envmgr lock --c": ["--check", "--cwd"],
