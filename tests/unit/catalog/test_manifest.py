@@ -328,6 +328,12 @@ def test_a_platform_without_archives_expands_no_template():
     assert manifest.fill("{version}", "1.0", None, MAC) is None
     assert manifest.asset("1.0", None, MAC) is None
     assert manifest.values("1.0", None, MAC) is None
+    assert not manifest.has_template("1.0", MAC)
+
+
+def test_a_template_gives_the_url_of_an_archive():
+    assert make_manifest(download_url_template="https://s/{version}.zip").has_template("1.0", MUSL)
+    assert not make_manifest(download_url_template="").has_template("1.0", MUSL)
 
 
 def test_a_source_with_platform_data_is_queried_for_all_platforms():

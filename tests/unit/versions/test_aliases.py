@@ -63,6 +63,12 @@ def test_an_invalid_text_is_rejected(spec):
         classify(spec)
 
 
+@pytest.mark.parametrize("spec", ["20x", "v3.0x", "3.0.0X"])
+def test_a_word_that_is_a_wildcard_without_its_dot_is_rejected(spec):
+    with pytest.raises(SpecError, match="wildcard without a dot"):
+        classify(spec)
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
