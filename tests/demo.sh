@@ -1,14 +1,14 @@
 #!/bin/sh
-# What `make demo` does: the tools this repository is developed with, installed and run through their shims; then a
-# server of its own that is told what was built with them, and asked.
+# `make demo`: install the tools this repository is developed with, run them through their shims, then start a server,
+# register what was built with them, and query it.
 set -eu
 root=$PWD
 ENVMGR_HOME=$root/.demo
 PATH=$ENVMGR_HOME/shims:$PATH
 export ENVMGR_HOME PATH
 
-say() { printf '\n$ %s\n' "$*"; }
-run() { say "$@"; "$@"; }
+print_command() { printf '\n$ %s\n' "$*"; }
+run() { print_command "$@"; "$@"; }
 
 run envmgr install
 run envmgr current
@@ -29,7 +29,7 @@ mkdir -p "$data"
 ALM_ADMIN_PASSWORD='only for this demonstration'
 LOG_LEVEL=warning
 export ALM_ADMIN_PASSWORD LOG_LEVEL
-say "envmgr alm serve &"
+print_command "envmgr alm serve &"
 envmgr alm serve --port 0 --data-dir "$data/data" >"$data/served" 2>"$data/log" &
 server=$!
 trap 'kill "$server"; wait "$server" || true' EXIT
@@ -41,7 +41,7 @@ done
 ENVMGR_ALM_URL=$(sed -n 's/.* listening on \(http[^ ]*[^. ]\)[. ].*/\1/p' "$data/served")
 export ENVMGR_ALM_URL
 sed -n 1p "$data/served"
-say "envmgr alm login --username admin --password-stdin"
+print_command "envmgr alm login --username admin --password-stdin"
 printf '%s\n' "$ALM_ADMIN_PASSWORD" | envmgr alm login "$ENVMGR_ALM_URL" --username admin --password-stdin
 run envmgr alm push --app envmgr --tag demo
 run envmgr alm deploy envmgr@demo --env prod --status successful

@@ -13,9 +13,13 @@ from envmgr.kit.distribution import DISTRIBUTION
 
 CHECKOUT = Path(__file__).parents[2]
 INSTALL = re.compile(
-    r"\b(?:pipx?|uv|uvx|poetry|pdm)\b(?: tool| pip)? (?!uninstall\b)(?:install|add|run|upgrade|inject)?\b([^\n`]*)"
+    r"\b(?:pip[x3]?|pip3\.\d+|uv|uvx|poetry|pdm|conda|mamba|easy_install)\b"
+    r"(?: +(?:tool|pip|self))? +(?!uninstall\b|remove\b)(?:(?:install|add|run|upgrade|inject)\b)?([^\n`]*)"
 )
-FROM_INDEX = re.compile(r"(?:envmgr|envmgr-cli|envmgr-toolchain)(?:\[[a-z,]*\])?(?:[=<>~!].*)?")
+FROM_INDEX = re.compile(
+    r"(?:--(?:from|with|spec)=)?(?:envmgr|envmgr-cli|envmgr-toolchain)(?:\[[a-z,]*\])?(?:[=<>~!@].*)?"
+)
+PUNCTUATION = "\"'.,;:!?()"
 
 
 def installs_from_an_index(text: str) -> list[str]:
@@ -23,7 +27,8 @@ def installs_from_an_index(text: str) -> list[str]:
     return [
         match[0].strip()
         for match in INSTALL.finditer(text)
-        if " @ " not in match[1] and any(FROM_INDEX.fullmatch(word.strip("\"'")) for word in match[1].split())
+        if " @ " not in match[1]
+        and any(FROM_INDEX.fullmatch(word.strip(PUNCTUATION)) for word in match[1].split())
     ]
 
 
@@ -40,6 +45,9 @@ def texts() -> list[Path]:
         ".github",
         ".ci",
         "Makefile",
+        "benchmarks",
+        "pyproject.toml",
+        "requirements",
         "tests/demo.sh",
     ]
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *places]
@@ -59,6 +67,14 @@ def texts() -> list[Path]:
         "uvx envmgr install",
         "pipx run envmgr",
         "uv add 'envmgr[server,otel]'",
+        "pip3 install envmgr",
+        "uvx envmgr@latest",
+        "uvx --from envmgr envmgr",
+        "uvx --from=envmgr-cli envmgr",
+        "pipx   install   envmgr",
+        "To start, run pipx install envmgr.",
+        "pipx install envmgr, then restart",
+        "conda install envmgr",
     ],
 )
 def test_an_install_from_an_index_is_recognized(line):

@@ -1,4 +1,4 @@
-"""Crash logs: one file a bug."""
+"""Crash logs: one file for each internal error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def log(error: Exception) -> str | None:
     now = datetime.now(UTC)
     try:
         directory = paths.resolve_paths(environment.current()).logs
-        path = os.path.join(directory, f"bug-{now:%Y%m%dT%H%M%S}-{os.getpid()}.log")
+        path = os.path.join(directory, f"crash-{now:%Y%m%dT%H%M%S}-{os.getpid()}.log")
         report = _report(error, now).encode(
             errors="backslashreplace"
         )  # it may quote bytes that are not UTF-8

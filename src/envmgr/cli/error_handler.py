@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from envmgr.cli.options import Options
 
-BUG_EXIT_CODE = 3
+INTERNAL_ERROR_EXIT_CODE = 3
 SIGINT = 2
 SIGNAL_EXIT_CODE_BASE = 128
 
@@ -91,7 +91,7 @@ def _run_to_exit_code(work: Callable[[], int], options: Options) -> int:
     except (BrokenPipeError, OutputError):
         raise
     except Exception as error:  # noqa: BLE001 - any other error is a bug, logged with its traceback
-        return _print_bug(error, options)
+        return _print_internal_error(error, options)
 
 
 def _flush(code: int) -> int:
@@ -183,14 +183,14 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _print_bug(error: Exception, options: Options) -> int:
+def _print_internal_error(error: Exception, options: Options) -> int:
     from envmgr.cli.crash_log import log
 
     path = log(error)
     message = f"internal error: {type(error).__name__}: {error}"
     hint = f"report this bug; details: {path}" if path else "report this bug"
     if options.json:
-        _print_json("bug", message, hint)
+        _print_json("internal-error", message, hint)
     else:
         print_error(message, hint)
-    return BUG_EXIT_CODE
+    return INTERNAL_ERROR_EXIT_CODE

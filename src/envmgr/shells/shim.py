@@ -75,7 +75,7 @@ def files(context: ShimContext, commands: Iterable[str], *, windows: bool) -> di
 
 
 def _render(
-    template: str, context: ShimContext, commands: Iterable[str], spell: Callable[[str], str]
+    template: str, context: ShimContext, commands: Iterable[str], quote: Callable[[str], str]
 ) -> dict[str, str]:
     import re
 
@@ -88,7 +88,7 @@ def _render(
     rendered = {}
     for command in commands:
         values["COMMAND"] = command
-        filled = [spell(values[piece]) if index % 2 else piece for index, piece in enumerate(pieces)]
+        filled = [quote(values[piece]) if index % 2 else piece for index, piece in enumerate(pieces)]
         rendered[command] = "".join(filled)
     return rendered
 

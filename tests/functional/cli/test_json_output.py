@@ -225,7 +225,7 @@ def test_an_internal_error_is_a_document_with_a_log(box):
     result = box.command([sys.executable, "-c", program])
     assert result.code == 3
     outcome = document(result, "error")
-    assert outcome["code"] == "bug"
+    assert outcome["code"] == "internal-error"
     log = outcome["hint"].removeprefix("report this bug; details: ")
     with open(log, encoding="utf-8") as file:
         assert "Traceback" in file.read()

@@ -246,14 +246,14 @@ def stats(reader: Reader) -> LogStats:
     """Return the statistics of the log."""
     last = last_checkpoint(reader)
     sources = reader.all(_SOURCES)
-    recorded = {name: taken for name, _, taken in sources}
+    recorded = {name: count for name, _, count in sources}
     offsets = consumer_offsets.get_all(reader, CONSUMER)
     # An offset also covers events that became dead letters after the newest entry.
-    expected = {**offsets, **{name: max(upto, offsets.get(name, 0)) for name, upto, _ in sources}}
+    expected = {**offsets, **{name: max(latest, offsets.get(name, 0)) for name, latest, _ in sources}}
     return LogStats(
         head(reader).seq,
         last.seq if last else 0,
-        missing={name: upto - recorded.get(name, 0) for name, upto in expected.items()},
+        missing={name: latest - recorded.get(name, 0) for name, latest in expected.items()},
         recorded=recorded,
     )
 

@@ -36,7 +36,7 @@ def print_internal_error(error: Exception) -> int:
 
 def _write_crash_log(error: Exception) -> str | None:
     try:
-        path = os.path.join(paths.resolve_paths(environment.current()).logs, f"bug-alm-{os.getpid()}.log")
+        path = os.path.join(paths.resolve_paths(environment.current()).logs, f"crash-alm-{os.getpid()}.log")
         write_atomic(path, "".join(traceback.format_exception(error)), mode=0o600)
     except EnvmgrError:
         return None

@@ -4,11 +4,10 @@ A unit of work is a plain synchronous function over a `Transaction`, or a `Reade
 
 - A unit may run again: its first run may be rolled back, for example after a conflict. All its effects are in its
   transaction, and it reads the state that it depends on inside the unit.
-- Units behave as if they ran one after the other. SQLite has a single writer; on PostgreSQL, units run SERIALIZABLE
-  and the runner runs those again that fail with 40001 or 40P01.
-- After UniqueViolation, the transaction accepts no more statements on some databases: so the unit must raise it. To
-  insert
-  or find, use `constructs.insert_if_absent`.
+- Units behave as if they ran one after the other: the runner has a single writer, or serializable transactions, and
+  runs those again that are in conflict.
+- After UniqueViolation, the transaction accepts no more statements on some databases, so the unit must raise it. To
+  insert or find, use `constructs.insert_if_absent`.
 - Statements name no dialect. Dialect-specific SQL is in `constructs` and `schema`.
 """
 

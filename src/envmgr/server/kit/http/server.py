@@ -102,8 +102,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's signature
         """Start the connection and the deadline of the first request head."""
-        corked = BufferedTransport(transport, self.loop, lambda: self._peer_still_sending)
-        super().connection_made(cast("asyncio.Transport", corked))
+        buffered = BufferedTransport(transport, self.loop, lambda: self._peer_still_sending)
+        super().connection_made(cast("asyncio.Transport", buffered))
         if len(self.connections) > self.limits.connections and not self._evict_idle():
             self._reject(ServiceUnavailable("connection limit reached"))
             return

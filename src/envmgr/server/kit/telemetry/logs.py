@@ -88,9 +88,9 @@ class _StdlibHandler(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        say = self._log.error if record.levelno >= logging.ERROR else self._log.warning
+        write = self._log.error if record.levelno >= logging.ERROR else self._log.warning
         extra = {"exc_info": record.exc_info} if record.exc_info else {}
-        say(redacted(record.getMessage()), library=record.name, **extra)
+        write(redacted(record.getMessage()), library=record.name, **extra)
 
 
 def _as_json(_logger: object, _name: str, event: MutableMapping[str, Any]) -> bytes:

@@ -32,13 +32,13 @@ def run(scenario):
 
 
 def test_writes_of_one_loop_iteration_are_sent_together():
-    async def scenario(corked, transport):
-        corked.write(b"head")
-        corked.write(b"body")
+    async def scenario(buffered, transport):
+        buffered.write(b"head")
+        buffered.write(b"body")
         assert transport.sent == []
         await asyncio.sleep(0)
         assert transport.sent == [b"headbody"]
-        corked.write(b"more")
+        buffered.write(b"more")
         await asyncio.sleep(0)
         assert transport.sent == [b"headbody", b"more"]
 
@@ -46,11 +46,11 @@ def test_writes_of_one_loop_iteration_are_sent_together():
 
 
 def test_buffered_data_is_sent_before_close():
-    async def scenario(corked, transport):
-        corked.write(b"last words")
-        corked.close()
+    async def scenario(buffered, transport):
+        buffered.write(b"last words")
+        buffered.close()
         assert transport.sent == [b"last words"]
-        assert corked.is_closing()
+        assert buffered.is_closing()
         await asyncio.sleep(0)
         assert transport.sent == [b"last words"]
 
@@ -58,8 +58,8 @@ def test_buffered_data_is_sent_before_close():
 
 
 def test_buffered_data_for_a_closed_connection_is_dropped():
-    async def scenario(corked, transport):
-        corked.write(b"too late")
+    async def scenario(buffered, transport):
+        buffered.write(b"too late")
         transport.close()
         await asyncio.sleep(0)
         assert transport.sent == []
@@ -68,7 +68,7 @@ def test_buffered_data_for_a_closed_connection_is_dropped():
 
 
 def test_other_methods_are_delegated_to_the_transport():
-    async def scenario(corked, _):
-        assert corked.get_extra_info("peername") == "peername"
+    async def scenario(buffered, _):
+        assert buffered.get_extra_info("peername") == "peername"
 
     run(scenario)

@@ -52,7 +52,7 @@ def divide(secret):
 def test_a_logged_exception_has_a_traceback_without_values(read):
     with pytest.raises(ZeroDivisionError) as caught:
         divide("hunter" + str(2))
-    (line,) = read("info", lambda log: log.error("bug", exc_info=caught.value))
+    (line,) = read("info", lambda log: log.error("unhandled_exception", exc_info=caught.value))
     assert "ZeroDivisionError: division by zero" in json.loads(line)["exception"]
     assert "hunter2" not in line
 
