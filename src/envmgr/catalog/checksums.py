@@ -10,7 +10,7 @@ from envmgr.catalog.manifest import file_of
 from envmgr.kit import digest
 from envmgr.kit.errors import HttpError, SourceError
 from envmgr.kit.frozen import replace
-from envmgr.kit.fs import decode_text
+from envmgr.kit.text_encoding import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

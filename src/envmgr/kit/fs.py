@@ -6,9 +6,9 @@ import errno
 import os
 import stat
 import sys
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 
 from envmgr.kit.errors import EnvmgrError, StorageError
+from envmgr.kit.text_encoding import decode_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,11 +96,6 @@ def read_text(path: str) -> str | None:
         raise StorageError(f"cannot read {path}: invalid UTF-8 at byte {error.start + 1}") from None
 
 
-def decode_text(content: bytes, errors: str = "strict") -> str:
-    """Decode UTF-8, or UTF-16 with a BOM, as PowerShell's `>` writes; `errors` as in `bytes.decode`."""
-    return content.decode("utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8", errors)
-
-
 def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:
     """Replace a file atomically and durably: readers see the old or the new content."""
     directory = make_dir(os.path.dirname(path))
@@ -122,7 +117,7 @@ def write_if_changed(path: str, text: str | bytes, mode: int = 0o644) -> bool:
     return True
 
 
-def write_in_place(path: str, text: str) -> bool:
+def write_in_place(path: str, text: str | bytes) -> bool:
     """Replace a user's file unless its content is the same; return whether it changed."""
     if os.path.isfile(path) and read_bytes(path) == _encode(text):
         return False

@@ -78,7 +78,7 @@ def run(context: Context, steps: Sequence[Step], options: Options) -> InstallRes
         reshim.reshim(context)  # also after a run that was killed between installing and this
     locks = [] if options.locked else _record(context, steps, outcomes)
     if failures:
-        raise _combined(failures)
+        raise _combined(failures, outcomes)
     return _result(outcomes.values(), locks)
 
 
@@ -86,7 +86,7 @@ def install_versions(context: Context, pins: Iterable[Pin]) -> InstallResult:
     """Install versions; the caller updates lock and shims."""
     outcomes, failures = _run_steps(context, [Step(pin) for pin in pins], Options())
     if failures:
-        raise _combined(failures)
+        raise _combined(failures, outcomes)
     return _result(outcomes.values())
 
 
@@ -247,13 +247,14 @@ def with_recorded_digest(pin: Pin, outcome: Outcome, platform: str) -> Pin:
     return replace(pin, locked=replace(pin.locked, artifacts=lockfile.with_shared_digests(artifacts)))
 
 
-def _combined(failures: Failures) -> EnvmgrError:
+def _combined(failures: Failures, outcomes: Outcomes) -> EnvmgrError:
     if len(failures) == 1:
         return next(iter(failures.values()))
     lines = [f"failed to install {len(failures)} tools"]
     for name, failure in failures.items():
         lines += [f"  {name}: {failure.message}", *([f"    {failure.hint}"] if failure.hint else [])]
-    return InstallError("\n".join(lines), "the others were installed; retry for the rest")
+    hint = "the others were installed; retry for the rest" if outcomes else "fix the causes, then retry"
+    return InstallError("\n".join(lines), hint)
 
 
 def preview(context: Context, steps: Sequence[Step], options: Options) -> InstallResult:

@@ -247,5 +247,5 @@ def _restore(context: Context, path: str, edit: _Edit) -> None:
         if edit.before is None:
             os.unlink(path)
         else:
-            write_in_place(path, edit.before.decode())
+            write_in_place(path, edit.before)
     context.forget_project()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from envmgr import versions
 from envmgr.kit.errors import DotfileError
 from envmgr.kit.frozen import frozen
+from envmgr.kit.text_encoding import UTF16_BOMS, decode_text
 from envmgr.lockformat.names import is_tool
 from envmgr.project.request import Origin, Request
 
@@ -55,9 +56,14 @@ class _LineError(Exception):
 
 
 def decode(content: bytes, path: str) -> str:
-    """Return the text of a file's content; raise DotfileError if it is not UTF-8 text or too long."""
+    """Return the text of a file's content; raise DotfileError if it is not text or too long.
+
+    The text is UTF-8, or UTF-16 with a BOM.
+    """
     if len(content) > LIMIT:
         raise DotfileError([f"{path}: exceeds {LIMIT // 2**20} MB"], _HINT)
+    if content.startswith(UTF16_BOMS):
+        return _decode_utf16(content, path)
     if b"\0" in content:
         raise DotfileError([f"{_place(content, content.index(0), path)}: NUL byte"], _HINT)
     try:
@@ -65,6 +71,15 @@ def decode(content: bytes, path: str) -> str:
     except UnicodeDecodeError as error:
         issue = f"{_place(content, error.start, path)}: not UTF-8 (byte 0x{content[error.start]:02x})"
         raise DotfileError([issue], "save the file as UTF-8") from None
+
+
+def _decode_utf16(content: bytes, path: str) -> str:
+    try:
+        text = decode_text(content)
+    except UnicodeDecodeError as error:
+        issue = f"{path}: invalid UTF-16 at byte {error.start + 1}"
+        raise DotfileError([issue], "save the file as UTF-8") from None
+    return decode(text.encode(), path)
 
 
 def _place(content: bytes, offset: int, path: str) -> str:

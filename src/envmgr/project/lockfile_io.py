@@ -6,6 +6,7 @@ import os
 
 from envmgr.kit.errors import LockfileError
 from envmgr.kit.fs import read_bytes, write_in_place
+from envmgr.kit.text_encoding import decode_text
 from envmgr.lockformat.limits import MAX_BYTES, check_bytes, check_releases
 
 TYPE_CHECKING = False
@@ -96,7 +97,7 @@ def _decode(content: bytes, path: str) -> str:
 
     try:
         check_bytes(len(content))
-        return content.decode().replace("\r\n", "\n")
+        return decode_text(content).replace("\r\n", "\n")
     except LockFormatError as error:
         raise _lockfile_error(error, path) from None
     except UnicodeDecodeError:

@@ -30,16 +30,24 @@ def newest_available(
 ) -> AvailableRelease:
     """Return the newest candidate with an archive for all required platforms, else the newest.
 
-    Candidates come newest first. A platform that none of the next ones supports does not exclude a release.
+    Candidates come newest first; `MAX_RELEASES_CHECKED` of them are checked. A platform that none of them supports
+    does not exclude a release.
     """
-    newest = candidates[0]
+    newest, checked = candidates[0], candidates[:MAX_RELEASES_CHECKED]
     missing = [platform for platform in required if not _has_archive(context, tool, newest, platform)]
-    if not missing:
+    unsupported = [
+        platform
+        for platform in missing
+        if not any(_has_archive(context, tool, version, platform) for version in checked[1:])
+    ]
+    decisive = [platform for platform in missing if platform not in unsupported]
+    if not decisive:
         return AvailableRelease(newest)
-    for platforms in _requirements(required, [item for item in missing if item == context.platform]):
-        for count, version in enumerate(candidates[1:MAX_RELEASES_CHECKED], start=1):
+    supported = [platform for platform in required if platform not in unsupported]
+    for platforms in _requirements(supported, [item for item in decisive if item == context.platform]):
+        for count, version in enumerate(checked[1:], start=1):
             if all(_has_archive(context, tool, version, platform) for platform in platforms):
-                keys = tuple(platform.key for platform in missing)
+                keys = tuple(platform.key for platform in decisive)
                 return AvailableRelease(version, tuple(candidates[:count]), keys)
     return AvailableRelease(newest)
 

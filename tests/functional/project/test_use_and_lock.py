@@ -231,3 +231,28 @@ class TestSeveralTools:
     def test_another_name_of_the_same_tool_is_its_version(self, box):
         box.add_manifest(box.manifest("beta", ("beta",)) | {"aliases": ["b"]})
         assert "beta@b: b: no such version" in box.run("use", "beta", "b").err
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_dotfile_and_a_lock_in_utf_16_are_read_and_written_as_utf_8(two_tools, encoding):
+    """PowerShell's `>` writes UTF-16 with a BOM and CRLF."""
+    dotfile, lock = two_tools.project / ".envmgr", two_tools.project / ".envmgr.lock"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    dotfile.write_bytes(f"{mark}# tools\r\nalpha=1.0.0\r\n".encode(encoding))
+    two_tools.ok("install")
+    lock.write_bytes((mark + lock.read_text()).encode(encoding))
+    assert "alpha  1.0.0" in two_tools.ok("current").out
+    two_tools.ok("lock", "--check")
+    two_tools.ok("use", "beta@latest")
+    assert (
+        dotfile.read_bytes().decode().replace("\r\n", "\n").startswith("# tools\nalpha=1.0.0\nbeta=latest\n")
+    )
+    two_tools.ok("lock", "--check")
+
+
+def test_a_dotfile_in_damaged_utf_16_is_named(two_tools):
+    (two_tools.project / ".envmgr").write_bytes(b"\xff\xfea\0\xd8")
+    result = two_tools.run("current")
+    assert result.code == 1
+    assert ".envmgr: invalid UTF-16 at byte 5" in result.err
+    assert "hint: save the file as UTF-8" in result.err

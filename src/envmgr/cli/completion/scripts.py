@@ -6,7 +6,8 @@ import os
 
 from envmgr.cli.console import open_context, print_result
 from envmgr.kit.errors import UsageError
-from envmgr.kit.fs import decode_text, read_bytes, write_in_place
+from envmgr.kit.fs import read_bytes, write_in_place
+from envmgr.kit.text_encoding import decode_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
