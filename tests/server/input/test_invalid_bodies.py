@@ -154,3 +154,43 @@ UNREADABLE = {
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_an_undecodable_body_is_rejected(daemon, wire, name):
     check_refused(daemon, wire.ask("POST", "/apps", UNREADABLE[name]), {400})
+
+
+KEY = "evm_1_" + "s3cr3tS3cr3tS3cr3tS3cr3t"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    "credential", [KEY, KEY.replace("evm", "evr"), JWT], ids=["key", "refresh token", "token"]
+)
+@pytest.mark.parametrize(
+    ("method", "target", "body"),
+    [
+        ("POST", "/apps", {"name": "x", "description": "see {}"}),
+        ("PATCH", "/apps/{app}", {"description": "{}"}),
+        ("PUT", "/apps/{app}/versions/1", {"changelog": "curl -H {}"}),
+        ("PUT", "/apps/{app}/versions/1", {"build": {"url": "https://ci/?token={}"}}),
+        ("POST", "/deployments/{deployment}/statuses", {"status": "failed", "reason": "{}"}),
+        ("POST", "/auth/keys", {"name": "{}", "scopes": ["apps:read"]}),
+    ],
+    ids=["app", "changed app", "changelog", "build", "reason", "key name"],
+)
+def test_a_credential_in_a_body_is_refused_and_not_kept(daemon, wire, method, target, body, credential):
+    app = wire.ask("POST", "/apps", {"name": unique_name(), "version": "0"}).json
+    version = wire.ask("GET", f"/apps/{app['id']}/versions").json[0]
+    deployment = wire.ask(
+        "POST", "/deployments", {"version_id": version["id"], "environment": unique_name()}
+    ).json
+    text = json.dumps(body).replace("{}", credential)
+    reply = wire.ask(method, target.format(app=app["id"], deployment=deployment["id"]), json.loads(text))
+    check_refused(daemon, reply, {400})
+    assert "contains an API key or a token" in reply.json["detail"]
+    assert credential not in reply.text
+    assert credential not in daemon.output
+    assert credential not in wire.ask("GET", "/audits?limit=200").text
+
+
+def test_what_only_begins_like_a_credential_is_kept(wire):
+    text = "rename evm_config to evr_config, decode eyJ by hand, sha512-abc/eyJhbGciOiJIUzI1NiJ9+x=="
+    reply = wire.ask("POST", "/apps", {"name": unique_name(), "description": text})
+    assert (reply.status, reply.json["description"]) == (201, text)

@@ -83,7 +83,16 @@ def test_a_header_number_in_another_notation_is_rejected(daemon, wire):
 
 
 @pytest.mark.parametrize(
-    "path", ["/apps/{id}//", "//apps/{id}", "/apps//{id}", "/apps/0{id}", "/apps/+{id}", "/apps/{id}.0"]
+    "path",
+    [
+        "/apps/{id}/",
+        "/apps/{id}//",
+        "//apps/{id}",
+        "/apps//{id}",
+        "/apps/0{id}",
+        "/apps/+{id}",
+        "/apps/{id}.0",
+    ],
 )
 def test_an_app_has_one_path(daemon, wire, path):
     app = wire.ask("POST", "/apps", {"name": unique_name()}).json

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from envmgr.server.contracts.ports.identity import Sessions
 
-_AUTH_OPTIONS: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
+_AUTH_OPTIONS: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None, "takes_credentials": True}}
 
 _NO_REPLAY_NOTE = "`Idempotency-Key` is ignored because the response contains credentials."
 _SESSION_END_NOTE = "`Idempotency-Key` is ignored because this ends the caller's session."

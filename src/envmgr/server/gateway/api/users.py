@@ -37,7 +37,7 @@ Ref = Annotated[
     ),
 ]
 Sort = Annotated[str | None, sort_param("id", "username", "created_at")]
-_ADMIN: dict[str, Any] = {"tags": ["users"], "opt": {"scope": "users:admin"}}
+_ADMIN: dict[str, Any] = {"tags": ["users"], "opt": {"scope": "users:admin", "takes_credentials": True}}
 
 
 def routes(users: Users) -> list[Any]:

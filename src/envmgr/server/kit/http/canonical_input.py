@@ -22,10 +22,11 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
 def require_canonical_path(request: HttpRequest) -> None:
-    """Raise NotFound for empty segments (`/apps/1//`) and non-canonical IDs (`/versions/+1`)."""
+    """Raise NotFound for empty segments (`/apps/1//`, `/apps/1/`) and non-canonical IDs (`/versions/+1`)."""
     scope = request.scope
-    # The framework has dropped empty segments from `path` already.
-    if b"//" in scope["raw_path"] and not request.route_handler.opt.get("validates_path"):
+    raw = scope["raw_path"]  # the framework has dropped empty segments from `path` already
+    has_empty_segment = b"//" in raw or (raw.endswith(b"/") and raw != b"/")
+    if has_empty_segment and not request.route_handler.opt.get("validates_path"):
         raise NotFound("not found")
     for value in request.path_params.values():
         if isinstance(value, int) and str(value) not in scope["path"].split("/"):
