@@ -58,21 +58,27 @@ def test_a_token_is_for_one_service():
 
 
 @pytest.mark.parametrize(
-    ("token", "reason"),
+    ("create_token", "reason"),  # created by the test: they are valid for seconds
     [
-        (signed(claims(exp=now_ms() // 1000 - 1)), "expired"),
-        (signed(claims(exp=now_ms() // 1000 + LIFETIME_SECONDS * 10)), "lives too long"),
-        (signed(claims(), typ="at+jwt"), "unsupported token type"),
-        (signed(claims(), secret="another-secret-that-is-long-enough-for-a-test"), "InvalidSignatureError"),
-        (signed(claims(), kid="other"), "unknown signing key"),
-        (signed({name: value for name, value in claims().items() if name != "exp"}), "MissingRequired"),
-        ("nonsense", "unknown credential"),
+        (lambda: signed(claims(exp=now_ms() // 1000 - 1)), "expired"),
+        (lambda: signed(claims(exp=now_ms() // 1000 + LIFETIME_SECONDS * 10)), "lives too long"),
+        (lambda: signed(claims(), typ="at+jwt"), "unsupported token type"),
+        (
+            lambda: signed(claims(), secret="another-secret-that-is-long-enough-for-a-test"),
+            "InvalidSignature",
+        ),
+        (lambda: signed(claims(), kid="other"), "unknown signing key"),
+        (
+            lambda: signed({name: value for name, value in claims().items() if name != "exp"}),
+            "MissingRequired",
+        ),
+        (lambda: "nonsense", "unknown credential"),
     ],
     ids=["expired", "long-lived", "access token", "other key", "unknown key", "without expiry", "nonsense"],
 )
-def test_a_token_that_is_not_valid_is_refused(token, reason):
+def test_a_token_that_is_not_valid_is_refused(create_token, reason):
     with pytest.raises(InvalidToken, match=reason):
-        APP.verify(token)
+        APP.verify(create_token())
 
 
 def test_a_users_access_token_is_not_a_service_token():
