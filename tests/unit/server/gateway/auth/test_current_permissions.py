@@ -15,6 +15,7 @@ from envmgr.server.gateway.auth.authenticator import Authenticator
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.context import Principal
 from envmgr.server.kit.common.problems import Forbidden, Unauthenticated
+from support.services.database_runners import reads_sqlite_file
 from support.services.gateway_fixtures import RING, run
 
 SCOPES = frozenset({"apps:read", "users:admin"})
@@ -138,6 +139,7 @@ LOSSES_BY_SQL = [
 ]
 
 
+@reads_sqlite_file
 @pytest.mark.parametrize(("kind", "statement", "problem"), LOSSES_BY_SQL)
 def test_a_loss_by_another_process_is_seen_by_the_next_check(tmp_path, kind, statement, problem):
     async def scenario(gate):
@@ -153,6 +155,7 @@ def test_a_loss_by_another_process_is_seen_by_the_next_check(tmp_path, kind, sta
     run(tmp_path, scenario)
 
 
+@reads_sqlite_file  # other databases cannot tell that nothing has changed, and read the rows each time
 def test_rows_are_read_once_while_nothing_changes(tmp_path):
     async def scenario(gate):
         _, by_kind = await principals(gate)
