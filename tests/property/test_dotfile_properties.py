@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -124,11 +126,16 @@ def test_an_edit_of_any_text_is_read_back_or_rejected(text, tool, spec):
     assert tool in requests_in(edited)
 
 
-@given(st.binary(max_size=200))
+@given(
+    st.sampled_from([b"", BOM_UTF16_LE, BOM_UTF16_BE]).flatmap(
+        lambda mark: st.binary(max_size=200).map(mark.__add__)
+    )
+)
 def test_any_bytes_are_decoded_or_rejected(content):
     error = refusal(decode, content, PATH)
     if error is None:
-        assert decode(content, PATH).encode() == content
+        encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8"
+        assert decode(content, PATH) == content.decode(encoding)
     else:
         assert error.issues[0].startswith(f"{PATH}:")
 

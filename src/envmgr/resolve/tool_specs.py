@@ -44,6 +44,9 @@ def parse(text: str) -> ToolSpec:
     tool, spec = (text, None) if at < 0 else (text[:at], text[at + 1 :])
     if not tool or spec == "" or tool.startswith("-"):
         raise UsageError(f"expected TOOL@VERSION, got {text!r}", "for example: nodejs@^20")
+    if "=" in tool:  # as in a dotfile
+        name, _, version = text.partition("=")
+        raise UsageError(f"expected TOOL@VERSION, got {text!r}", f"write {name}@{version}")
     return build_tool_spec(tool, spec)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from envmgr.kit.errors import InvalidRequest, UsageError
@@ -64,3 +66,18 @@ def test_a_tool_and_its_spec_may_be_two_arguments():
     assert from_two_args("npm:@scope/name", "^1") == ToolSpec("npm:@scope/name", "^1")
     with pytest.raises(UsageError, match=r"pypi:ruff has two versions: 0\.14 and 0\.13"):
         from_two_args("pypi:ruff@0.14", "0.13")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("nodejs=20", "write nodejs@20"),
+        ("npm:prettier=^3.0", "write npm:prettier@^3.0"),
+        ("go=>=1.22", "write go@>=1.22"),
+        ("npm:@scope/name=1", "write npm:@scope/name@1"),
+    ],
+)
+def test_the_form_of_a_dotfile_is_refused_with_the_form_of_the_command_line(text, hint):
+    with pytest.raises(UsageError, match=re.escape(f"expected TOOL@VERSION, got {text!r}")) as caught:
+        parse(text)
+    assert caught.value.hint == hint
