@@ -57,7 +57,7 @@ def test_an_error_has_the_path_to_its_value():
     assert (error.path, error.line, error.column) == ((), 2, 10)
 
 
-def test_a_digest_without_its_algorithm_is_parsed():
+def test_a_digest_with_its_algorithm_is_rejected():
     rejection(with_artifact(sha512=f"sha512:{'b' * 128}"))
     rejection(with_artifact(sha256=PLUGIN))
 
@@ -83,5 +83,5 @@ def test_every_truncation_is_detected():
     ],
     ids=["many tools", "a long request", "a long platform", "a late repetition"],
 )
-def test_adversarial_locks_are_parsed_in_linear_time(text):
+def test_adversarial_locks_are_rejected_in_linear_time(text):
     rejection(text)

@@ -173,9 +173,8 @@ class JobRunner:
     async def _extend_lease(self, job: Job) -> None:
         while True:
             await asyncio.sleep(self._options.lease / 3)
-            with suppress(
-                Exception
-            ):  # the next extension, or the completion, finds out whether the lease is lost
+            # The next extension, or the completion, finds out whether the lease is lost.
+            with suppress(Exception):
                 await self._database.write(partial(job_queue.extend_lease, job=job, lease_ms=self._lease_ms))
 
     async def _record_failure(self, job: Job, error: str) -> None:

@@ -155,7 +155,7 @@ def test_a_loss_by_another_process_is_seen_by_the_next_check(tmp_path, kind, sta
     run(tmp_path, scenario)
 
 
-@reads_sqlite_file  # other databases cannot tell that nothing has changed, and read the rows each time
+@reads_sqlite_file  # other databases have no version of their content, so the rows are read each time
 def test_rows_are_read_once_while_nothing_changes(tmp_path):
     async def scenario(gate):
         _, by_kind = await principals(gate)
