@@ -245,7 +245,8 @@ def test_the_deadline_of_the_caller_is_that_of_the_calls_within():
     async def scenario(apps, principals, _channel, _log):
         with deadline_in(7):
             await apps.get(principals.context(), "1")
-        assert 0 < seconds[0] <= 7
+        # Above 7 by a little: gRPC rounds the seconds that it sends up.
+        assert 0 < seconds[0] < 8
         with deadline_in(0), pytest.raises(ServiceUnavailable, match="deadline"):
             await apps.get(principals.context(), "1")
         assert len(seconds) == 1
