@@ -90,15 +90,19 @@ proto: $(READY)
 	$(BIN)/python scripts/generate_stubs.py
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-header --no-annotate --extra server --extra otel --extra postgres --extra grpc --extra nats $(UPGRADE)
+  --no-header --no-annotate $(UPGRADE)
+EXTRAS := --extra server --extra otel --extra postgres --extra grpc --extra nats
 
-# dev.txt has the newest versions within the bounds of pyproject.toml; lowest.txt the lower bounds, and the tests' tools.
+# dev.txt has the newest versions within the bounds of pyproject.toml; server.txt those of them that a server runs on,
+# build.txt those that build the wheel; lowest.txt the lower bounds, and the tests' tools.
 requirements: $(READY)
 	$(BIN)/python -m pip install -qq uv
-	$(COMPILE) --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+	$(COMPILE) $(EXTRAS) --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+	$(COMPILE) $(EXTRAS) --constraint requirements/dev.txt --output-file requirements/server.txt pyproject.toml
+	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/build.txt requirements/build.in
 	names=$$(grep -o '^[a-z][a-z-]*' requirements/test.in | paste -sd'|') && \
 	  grep -E "^($$names)==" requirements/dev.txt | cut -d' ' -f1 > $(VENV)/test-pins.txt
-	$(COMPILE) --resolution lowest-direct --constraint $(VENV)/test-pins.txt \
+	$(COMPILE) $(EXTRAS) --resolution lowest-direct --constraint $(VENV)/test-pins.txt \
 	  --output-file requirements/lowest.txt requirements/test.in pyproject.toml
 
 upgrade:

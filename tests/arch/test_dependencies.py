@@ -29,6 +29,8 @@ def pinned_versions(name: str) -> dict[str, Version]:
 
 LOWEST = pinned_versions("lowest.txt")
 NEWEST = pinned_versions("dev.txt")
+SERVER = pinned_versions("server.txt")
+BUILD = pinned_versions("build.txt")
 
 
 def project_name(dependency: Requirement) -> str:
@@ -44,3 +46,14 @@ def test_the_lowest_environment_has_the_lower_bound(dependency):
 @pytest.mark.parametrize("dependency", DEPENDENCIES, ids=str)
 def test_the_development_environment_is_within_the_bounds(dependency):
     assert NEWEST[project_name(dependency)] in dependency.specifier
+
+
+@pytest.mark.parametrize("pins", [SERVER, BUILD], ids=["server", "build"])
+def test_an_image_has_the_versions_that_the_tests_run_on(pins):
+    assert pins
+    assert {name: version for name, version in pins.items() if NEWEST.get(name) != version} == {}
+
+
+@pytest.mark.parametrize("dependency", DEPENDENCIES, ids=str)
+def test_an_image_has_each_dependency_of_client_and_server(dependency):
+    assert project_name(dependency) in SERVER
