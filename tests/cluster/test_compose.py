@@ -1,0 +1,168 @@
+"""The Compose file: valid for both brokers, and without secrets of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from envmgr.server.bootstrap.registry import SERVICE_NAMES
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+BROKERS = ("nats", "kafka")
+DATABASE_PORTS = {
+    "app": 5432,
+    "version": 5433,
+    "deployment": 5434,
+    "audit": 5435,
+    "gateway": 5436,
+    "worker": 5437,
+}
+
+
+def program(name):
+    """Return the path of an installed program; Compose is one without a daemon here."""
+    return Path(sys.executable).with_name(name)
+
+
+def compose(*arguments, file="compose.yaml"):
+    # Variables of this machine must not stand in for those of the file.
+    return subprocess.run(
+        [program("docker-compose"), "--file", DEPLOY / file, *arguments],
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module", params=BROKERS)
+def environment_file(request, tmp_path_factory):
+    """Return the broker, and the path of a file with new secrets."""
+    path = tmp_path_factory.mktemp("compose") / "env"
+    command = [DEPLOY / "compose" / "create-env.sh", request.param]
+    path.write_text(subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout)
+    return request.param, path
+
+
+@pytest.fixture(scope="module")
+def services(environment_file):
+    _, path = environment_file
+    result = compose("--env-file", path, "config", "--format", "json")
+    assert (result.returncode, result.stderr) == (0, "")
+    return json.loads(result.stdout)["services"]
+
+
+def published(service):
+    return {(port["host_ip"], int(port["published"]), port["target"]) for port in service.get("ports", ())}
+
+
+def test_the_file_is_valid(environment_file):
+    _, path = environment_file
+    result = compose("--env-file", path, "config", "--quiet")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_one_broker_runs(environment_file, services):
+    broker, _ = environment_file
+    assert services.keys() & set(BROKERS) == {broker}
+    assert all(services[name]["environment"]["BUS_URL"].startswith(f"{broker}://") for name in SERVICE_NAMES)
+
+
+@pytest.mark.parametrize("name", SERVICE_NAMES)
+def test_a_service_starts_after_the_migration_of_its_own_database(services, name):
+    service, migration = services[name], services[f"{name}-migration"]
+    assert service["command"] == ["serve", name]
+    assert migration["command"] == ["migrate", "--service", name, "--grant-to", "alm"]
+    assert service["depends_on"][f"{name}-migration"]["condition"] == "service_completed_successfully"
+    assert migration["depends_on"][f"{name}-db"]["condition"] == "service_healthy"
+    for container in (service, migration):
+        assert f"@{name}-db:5432/alm_{name}" in container["environment"]["DB_URL"]
+    assert services[f"{name}-db"]["environment"]["POSTGRES_DB"] == f"alm_{name}"
+
+
+@pytest.mark.parametrize("name", SERVICE_NAMES)
+def test_a_database_is_reached_by_its_service_only(services, name):
+    assert published(services[f"{name}-db"]) == {("127.0.0.1", DATABASE_PORTS[name], 5432)}
+    network = f"{name}-db"
+    members = {other for other, service in services.items() if network in service["networks"]}
+    assert members == {name, f"{name}-db", f"{name}-migration"}
+
+
+@pytest.mark.parametrize("name", SERVICE_NAMES)
+def test_a_service_runs_without_rights_and_is_checked(services, name):
+    service = services[name]
+    assert service["user"] == "10001:10001"
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["healthcheck"]["test"][-1] == "/readyz"
+    assert published(service) == {("127.0.0.1", port := int(service["environment"]["PORT"]), port)}
+
+
+def test_each_container_with_a_health_check_is_waited_for(services):
+    waited = {
+        (name, condition["condition"])
+        for service in services.values()
+        for name, condition in service.get("depends_on", {}).items()
+        if name in services
+    }
+    assert all(
+        "healthcheck" in services[name] for name, condition in waited if condition == "service_healthy"
+    )
+
+
+def test_each_secret_is_required():
+    """Without the environment file nothing starts, and the error names what is missing."""
+    result = compose("config", "--quiet")
+    assert result.returncode != 0
+    for name in ("JWT_SECRET", "BUS_URL", "ALM_ADMIN_PASSWORD", "DB_PASSWORD", "DB_OWNER_PASSWORD"):
+        assert (
+            f"required variable {name} is missing a value: run deploy/compose/create-env.sh" in result.stderr
+        )
+
+
+def test_the_file_has_no_secret():
+    text = (DEPLOY / "compose.yaml").read_text()
+    for name, value in re.findall(r"(?m)^\s+(\w*(?:SECRET|PASSWORD)\w*): (.*)$", text):
+        assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), name
+
+
+def test_secrets_are_new_each_time_and_long(environment_file):
+    broker, path = environment_file
+    again = subprocess.run(
+        [DEPLOY / "compose" / "create-env.sh", broker], capture_output=True, text=True, check=True
+    )
+    secrets = re.findall(r"(?m)^\w*(?:SECRET|PASSWORD)=(.*)$", path.read_text() + again.stdout)
+    assert len(secrets) == len(set(secrets)) == 10
+    assert min(map(len, secrets)) >= 64
+
+
+def test_an_unknown_broker_is_refused():
+    command = [DEPLOY / "compose" / "create-env.sh", "rabbitmq"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "unknown broker rabbitmq" in result.stderr
+
+
+@pytest.mark.parametrize("path", ["compose/nats.conf", "k8s/components/nats/nats.conf"])
+def test_nats_accepts_its_configuration(path):
+    """With a password of digits and letters, as the script creates them."""
+    text = (DEPLOY / path).read_text()
+    assert "sync_interval: always" in text
+    assert "max_payload: 8MB" in text
+    result = subprocess.run(
+        [program("nats-server"), "-t", "-c", DEPLOY / path],
+        env={"BROKER_PASSWORD": "p" + "1e5" * 20},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (result.returncode, "is valid" in result.stderr) == (0, True), result.stderr
