@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# The services: their settings, migrations, start and readiness.
+
+# Bring each database to the current schema, side by side; the role of a service gets what it needs.
+migrate_databases() {
+  local service failed='' pids=()
+  for service in $services; do
+    migrate_database "$service" >>"$state/logs/$service.log" 2>&1 &
+    pids+=("$service=$!")
+  done
+  for service in "${pids[@]}"; do
+    wait "${service#*=}" || failed+=" ${service%%=*}"
+  done
+  for service in $failed; do
+    fail_to_start "$service" 'could not migrate its database'
+  done
+}
+
+migrate_database() {
+  (
+    unset_settings
+    DB_URL=$(database_url "$1" "$OWNER")
+    export DB_URL
+    exec "$bin/envmgr-alm" migrate --service "$1" --grant-to "alm_$1" 9>&-
+  )
+}
+
+start_services() {
+  local service
+  for service in $services; do
+    running_id "$service" >/dev/null || start_service "$service"
+  done
+}
+
+start_service() {
+  (
+    unset_settings
+    export_settings "$1"
+    start_process "$1" "$bin/envmgr-alm" serve "$1"
+  )
+}
+
+# Settings of this shell must not reach the services, which refuse those that they do not use.
+unset_settings() {
+  unset DB_URL BUS_URL NATS_URL NATS_HOST NATS_PORT KAFKA_BROKER PORT GRPC_PORT JWT_SECRET JWT_PRIVATE_KEY JWT_JWKS
+  unset ALM_HOST ALM_DATA_DIR ALM_ADMIN_PASSWORD ALM_AUDIT_KEY ALM_BUS_PREFIX ALM_BUS_REPLICAS ALM_SERVICE_KEY
+  unset ALM_SERVICE_JWKS GRPC_TLS_CERT GRPC_TLS_KEY GRPC_TLS_CA
+}
+
+export_settings() {
+  local peer
+  DB_URL=$(database_url "$1" "alm_$1")
+  BUS_URL=$(bus_url)
+  JWT_SECRET=$(secret jwt-secret)
+  PORT=$(port_of "$1")
+  GRPC_PORT=$(grpc_port_of "$1")
+  export DB_URL BUS_URL JWT_SECRET PORT GRPC_PORT
+  for peer in $services; do
+    export "$(tr '[:lower:]' '[:upper:]' <<<"$peer")_URL=grpc://127.0.0.1:$(grpc_port_of "$peer")"
+  done
+  case $1 in
+    gateway)
+      ALM_ADMIN_PASSWORD=$(secret admin-password)
+      export ALM_ADMIN_PASSWORD
+      ;;
+    audit) export ALM_DATA_DIR="$state/audit" ;;
+  esac
+}
+
+await_services() {
+  local service
+  for service in $services; do
+    await "$service" is_ready "$service"
+  done
+}
+
+is_ready() {
+  curl --silent --fail --output /dev/null --max-time 10 "http://127.0.0.1:$(port_of "$1")/readyz"
+}
+
+# state_of PROCESS: print whether a process is ready, and why not; fail unless it is.
+state_of() {
+  running_id "$1" >/dev/null || {
+    printf 'down'
+    return 1
+  }
+  case $1 in
+    postgresql | broker)
+      is_listening "$(port_of "$1")" && printf 'ready' && return
+      printf 'does not accept connections'
+      return 1
+      ;;
+  esac
+  is_ready "$1" && printf 'ready' && return
+  printf 'not ready: %s' "$(curl --silent --max-time 10 "http://127.0.0.1:$(port_of "$1")/readyz" |
+    jq --raw-output '.detail // .title' 2>/dev/null || printf 'does not respond')"
+  return 1
+}
