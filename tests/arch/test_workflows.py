@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))
+PROGRAMS = Path(sys.executable).parent
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_workflows_follow_the_schema():
+    result = run(PROGRAMS / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_workflows_have_no_known_weakness():
+    """Among them: expressions that end up in a script, and credentials that later steps can read."""
+    result = run(PROGRAMS / "zizmor", "--offline", "--quiet", *WORKFLOWS)
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.startswith("No findings to report")
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_each_script_of_a_workflow_follows_shellcheck(path, tmp_path):
+    jobs = yaml.safe_load(path.read_text())["jobs"].values()
+    scripts = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    # Expressions are replaced before the shell reads the script.
+    text = re.sub(r"\$\{\{.*?\}\}", "value", "\n".join(scripts))
+    (tmp_path / "script").write_text(f"{text}\n")
+    result = run(PROGRAMS / "shellcheck", "--shell=bash", "--exclude=SC1091", tmp_path / "script")
+    assert (result.returncode, result.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
