@@ -1,15 +1,15 @@
 """Cached signing keys of OIDC issuers (OpenID Connect Discovery 1.0).
 
-Fetched over https, or http on localhost, without redirects. Keys are cached for an hour, and refreshed earlier only for
-an unknown key ID, at a limited rate.
+Fetched over https, or http on localhost, without redirects, from addresses that were resolved once and checked. Keys
+are cached for an hour, and refreshed earlier only for an unknown key ID, at a limited rate.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,12 +18,16 @@ import msgspec
 from envmgr.kit.errors import NetworkError
 from envmgr.kit.http import urls
 from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.security import issuer_addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import ssl
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
     import httpx
+
+    from envmgr.server.kit.security.issuer_addresses import Address
 
 # httpx imports its own command line with itself, and that rich and pygments. It does without.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None: importing it raises ImportError
@@ -39,6 +43,8 @@ MAX_AGE_SECONDS, STALE_IF_ERROR_SECONDS, MIN_REFRESH_INTERVAL_SECONDS, FAILURE_B
 """Seconds until keys are refreshed, until they are unusable if a refresh fails, between two refreshes, and after a
 failed refresh."""
 _HTTP_OK = 200
+_MAX_ADDRESSES = 3
+"""Addresses of a host that a connection is tried to; they share the time."""
 
 T = TypeVar("T")
 Jwk = dict[str, Any]
@@ -104,28 +110,89 @@ class JwksCache:
                 raise
 
     async def _fetch(self, issuer: str) -> Mapping[str, Jwk]:
-        discovery = await self._json(f"{issuer.rstrip('/')}/.well-known/openid-configuration", _Discovery)
+        own = await _resolved(issuer)
+        url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+        discovery = await self._json(url, own, own, _Discovery)
         if discovery.issuer != issuer:
             raise _unavailable(issuer, f"issuer mismatch: metadata has {discovery.issuer[:100]!r}")
-        await _require_reachable(issuer, discovery.jwks_uri)
-        keys = (await self._json(discovery.jwks_uri, _Jwks)).keys
+        addresses = await _resolved(discovery.jwks_uri)
+        keys = (await self._json(discovery.jwks_uri, addresses, own, _Jwks)).keys
         return {str(key["kid"]): key for key in keys if "kid" in key and key.get("use", "sig") == "sig"}
 
-    async def _json(self, url: str, kind: type[T]) -> T:
-        if not is_secure_url(url):
-            raise _unavailable(url, "https required (http only on localhost)")
+    async def _json(
+        self, url: str, addresses: Sequence[Address], issuer: Sequence[Address], kind: type[T]
+    ) -> T:
+        """Fetch a document from those of its host's addresses that are permitted."""
         httpx = _import_httpx(url)
+        permitted = issuer_addresses.permitted(httpx.URL(url).scheme, addresses, issuer)
+        if not permitted:
+            raise _unavailable(url, "its host is on a loopback or private address, and the issuer is not")
         try:
-            async with (
-                asyncio.timeout(FETCH_TIMEOUT_SECONDS),
-                httpx.AsyncClient(trust_env=False, proxy=self._proxy(url)) as client,
-                client.stream("GET", url, headers={"accept": "application/json"}) as answer,
-            ):
-                return msgspec.json.decode(await _body(url, answer), type=kind)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
+                return msgspec.json.decode(
+                    await self._body(httpx, url, permitted[:_MAX_ADDRESSES]), type=kind
+                )
+        except (httpx.HTTPError, OSError) as error:
             raise _unavailable(url, type(error).__name__) from None
         except msgspec.MsgspecError:
             raise _unavailable(url, "unexpected response") from None
+
+    async def _body(self, httpx: ModuleType, url: str, addresses: Sequence[Address]) -> bytes:
+        """Fetch a document from the first address that accepts a connection."""
+        limits = httpx.Timeout(FETCH_TIMEOUT_SECONDS, connect=FETCH_TIMEOUT_SECONDS / len(addresses))
+        *others, last = addresses
+        for address in others:
+            with suppress(httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError):
+                return await self._body_from(httpx, url, address, limits)
+        return await self._body_from(httpx, url, last, limits)
+
+    async def _body_from(self, httpx: ModuleType, url: str, address: Address, limits: httpx.Timeout) -> bytes:
+        """Fetch from one address; Host, SNI and the certificate's name stay those of the URL."""
+        target = httpx.URL(url)
+        headers = {"accept": "application/json", "host": target.netloc.decode()}
+        async with (
+            httpx.AsyncClient(
+                trust_env=False,
+                proxy=self._proxy(url),
+                verify=_tls_context(httpx, target.raw_host.decode()),
+                timeout=limits,
+            ) as client,
+            client.stream("GET", target.copy_with(host=str(address)), headers=headers) as answer,
+        ):
+            return await _read_body(url, answer)
+
+
+def _tls_context(httpx: ModuleType, host: str) -> ssl.SSLContext:
+    """Return a context that requires a certificate of a host, whatever address is connected to.
+
+    `sni_hostname` of httpx does that for direct connections only, not through a proxy.
+    """
+    context: ssl.SSLContext = httpx.create_ssl_context(trust_env=False)
+    wrap_bio = context.wrap_bio
+
+    def wrap_bio_for_host(
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,  # noqa: ARG001 - the address
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        return wrap_bio(incoming, outgoing, server_side, host, session)
+
+    context.wrap_bio = wrap_bio_for_host  # type: ignore[method-assign] # a subclass would load no default certificates
+    return context
+
+
+async def _resolved(url: str) -> Sequence[Address]:
+    """Return the addresses of a secure URL's host. Raise IssuerUnavailable if it has none."""
+    if not is_secure_url(url):
+        raise _unavailable(url, "https required (http only on localhost)")
+    httpx = _import_httpx(url)
+    try:
+        async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
+            return await issuer_addresses.resolve(httpx.URL(url).raw_host.decode())
+    except (httpx.InvalidURL, TimeoutError, OSError, UnicodeError):
+        raise _unavailable(url, "host name cannot be resolved") from None
 
 
 def _import_httpx(url: str) -> ModuleType:
@@ -137,7 +204,7 @@ def _import_httpx(url: str) -> ModuleType:
     return httpx
 
 
-async def _body(url: str, answer: httpx.Response) -> bytes:
+async def _read_body(url: str, answer: httpx.Response) -> bytes:
     if answer.status_code != _HTTP_OK:
         raise _unavailable(url, f"HTTP {answer.status_code}")
     body = b""
@@ -146,29 +213,6 @@ async def _body(url: str, answer: httpx.Response) -> bytes:
         if len(body) > MAX_RESPONSE_BYTES:
             raise _unavailable(url, "response too large")
     return body
-
-
-async def _require_reachable(issuer: str, jwks_uri: str) -> None:
-    """Raise IssuerUnavailable for keys on a loopback or private address, unless the issuer is on one."""
-    if await _is_internal(jwks_uri) and not await _is_internal(issuer):
-        raise _unavailable(jwks_uri, "jwks_uri is on a loopback or private address, and the issuer is not")
-
-
-async def _is_internal(url: str) -> bool:
-    """Return whether a URL's host has an address that is not globally reachable."""
-    try:
-        addresses = await _addresses(urls.split(url).hostname or "")
-    except (NetworkError, OSError, UnicodeError):
-        return False  # without an address, nothing is fetched
-    return any(not ipaddress.ip_address(address.partition("%")[0]).is_global for address in addresses)
-
-
-async def _addresses(host: str) -> list[str]:
-    try:
-        return [str(ipaddress.ip_address(host))]
-    except ValueError:
-        addresses = await asyncio.get_running_loop().getaddrinfo(host, None)
-    return [str(address[4][0]) for address in addresses]
 
 
 def is_secure_url(url: str) -> bool:

@@ -157,19 +157,3 @@ def test_a_slow_issuer_times_out(issuer, monkeypatch):
             find_keys(issuer, "RS256")
     finally:
         go.set()
-
-
-@pytest.mark.parametrize(
-    "jwks_uri", ["https://127.0.0.1/keys", "https://10.0.0.8/keys", "https://[fd00::1]/keys"]
-)
-def test_keys_of_a_public_issuer_are_not_fetched_from_internal_addresses(monkeypatch, jwks_uri):
-    fetched = []
-
-    async def answer(_cache, url, kind):
-        fetched.append(url)
-        return kind(issuer="https://8.8.8.8", jwks_uri=jwks_uri)
-
-    monkeypatch.setattr(JwksCache, "_json", answer)
-    with pytest.raises(IssuerUnavailable, match="loopback or private"):
-        asyncio.run(JwksCache().key("https://8.8.8.8", "k"))
-    assert fetched == ["https://8.8.8.8/.well-known/openid-configuration"]
