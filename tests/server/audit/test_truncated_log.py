@@ -50,4 +50,5 @@ def test_a_truncated_log_is_reported_and_the_server_continues(daemon):
         (audit,) = (check for check in ready.json["checks"] if not check["ok"])
         assert audit["name"] == "audit"
         assert "entries present" in audit["detail"]
+        assert "restore the audit database from a complete copy" in audit["detail"]
         assert "\nalm_audit_truncated 1.0" in wire.ask("GET", "/metrics").body.decode()

@@ -81,7 +81,7 @@ def test_an_empty_database_is_rejected(data, service):
     assert_refused(server(data, "serve", "all", "--port", "0"), f"{service}.db")
 
 
-@pytest.mark.parametrize("service", ["app", "version", "deployment", "gateway"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_an_older_copy_of_a_database_is_rejected(copies, data, service):
     shutil.copy(copies[0] / f"{service}.db", data / f"{service}.db")
     assert_refused(server(data, "serve", "all", "--port", "0"), f"the database of {service}")
@@ -111,10 +111,24 @@ def failing_checks(daemon: Daemon) -> dict[str, str]:
 
 def test_a_database_that_is_removed_from_a_running_server_is_reported(running):
     (running.data / "app.db").unlink()
-    assert "app.db was removed or replaced" in failing_checks(running)["disk"]
+    detail = failing_checks(running)["disk"]
+    assert "app.db was removed or replaced" in detail
+    assert "restore all databases from one backup" in detail
 
 
-def test_a_database_that_loses_events_while_the_server_runs_is_reported(running):
-    with closing(sqlite3.connect(running.data / "version.db")) as connection, connection:
-        connection.execute("UPDATE outbox_head SET sequence = 1, acknowledged_sequence = 1")
-    assert "the database of version ends at event 1" in failing_checks(running)["consistency"]
+OLDER_STATES = {
+    **dict.fromkeys(
+        ("app", "version", "deployment", "gateway"),
+        "UPDATE outbox_head SET sequence = 1, acknowledged_sequence = 1",
+    ),
+    **dict.fromkeys(("audit", "worker"), "UPDATE consumer_offset SET sequence = 1"),
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_database_that_becomes_older_while_the_server_runs_is_reported(running, service):
+    with closing(sqlite3.connect(running.data / f"{service}.db", timeout=60)) as connection, connection:
+        assert connection.execute(OLDER_STATES[service]).rowcount >= 1
+    detail = failing_checks(running)["consistency"]
+    assert f"the database of {service} " in detail
+    assert "restore all databases from one backup" in detail

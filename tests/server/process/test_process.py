@@ -414,7 +414,9 @@ def test_a_dead_letter_is_listed_and_processed_after_a_fix(new_daemon):
         metrics = wire.ask("GET", "/metrics").body.decode()
         assert 'alm_dead_letters{service="audit"} 1.0' in metrics
         assert 'alm_audit_missing_events{service="app"} 1.0' in metrics
-        assert "dead letters of the audit log: 1" in wire.ask("GET", "/readyz").json["detail"]
+        not_ready = wire.ask("GET", "/readyz").json["detail"]
+        assert "dead letters of the audit log: 1" in not_ready
+        assert "run `envmgr-alm dead-letters retry --all`" in not_ready
     retries = [line for line in json_lines(daemon.output) if line["event"] == "event_delivery_retry"]
     assert [(line["consumer"], line["attempt"]) for line in retries] == [
         ("audit-log", attempt) for attempt in (1, 2, 3, 4)

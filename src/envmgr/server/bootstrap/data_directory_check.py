@@ -35,7 +35,9 @@ class DataDirectoryCheck:
                 )
         free = shutil.disk_usage(self._path).free
         if free < MIN_FREE_BYTES:
-            raise ServiceUnavailable(f"disk is full: {free // 1024} KiB free")
+            raise ServiceUnavailable(
+                f"disk is full: {free // 1024} KiB free; free at least {MIN_FREE_BYTES // 2**20} MiB"
+            )
         return f"{free // 2**20} MiB free"
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
     from envmgr.server.kit.messaging.outbox import Outbox
 
+_RESTORE_HINT = "stop the server and restore the audit database from a complete copy"
+
 
 class TruncationCheck:
     """Compare the log with its counters, its checkpoints and the services' outboxes."""
@@ -45,10 +47,11 @@ class TruncationCheck:
     async def status(self) -> str:
         """Return a summary of the log. Raise ServiceUnavailable if it was truncated or has dead letters."""
         if result := await self.find_truncations():
-            raise ServiceUnavailable("audit log truncated: " + "; ".join(result))
+            raise ServiceUnavailable(f"audit log truncated: {'; '.join(result)}; {_RESTORE_HINT}")
         if letters := await self._dead_letters.count():
             raise ServiceUnavailable(
-                f"dead letters of the audit log: {letters}; run `envmgr-alm dead-letters list`"
+                f"dead letters of the audit log: {letters}; see `envmgr-alm dead-letters list`, mend the cause, "
+                "then run `envmgr-alm dead-letters retry --all`"
             )
         stats = await self._audit.stats()
         gaps = [f"{number} from {source}" for source, number in stats.missing.items() if number]

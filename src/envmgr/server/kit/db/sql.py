@@ -13,6 +13,7 @@ A unit of work is a plain synchronous function over a `Transaction`, or a `Reade
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from envmgr.kit.errors import EnvmgrError
@@ -42,10 +43,10 @@ class DamagedDatabase(EnvmgrError):
     """The content of the database is damaged."""
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(
-            f"database {name} is damaged: {reason}",
-            "stop the server and restore the whole data directory from a backup",
-        )
+        hint = "stop the server and restore the whole data directory from a backup"
+        super().__init__(f"database {name} is damaged: {reason}", hint)
+        self.detail = f"database {os.path.basename(name)} is damaged; {hint}"
+        """For responses: without the path and the database's own words."""
 
 
 class Statement:

@@ -46,7 +46,8 @@ def migration_check(databases: Mapping[str, Database], expected_revisions: Mappi
             row = await database.read_inline(lambda reader: reader.one(_REVISION))
             if row is None or row[0] != expected_revisions[name]:
                 raise ServiceUnavailable(
-                    f"{name} is at revision {row[0] if row else 'none'}, expected {expected_revisions[name]}"
+                    f"{name} is at revision {row[0] if row else 'none'}, expected {expected_revisions[name]}; "
+                    "run `envmgr-alm migrate`, and the same version of the server everywhere"
                 )
         return "all databases at the expected revision"
 
@@ -104,4 +105,6 @@ async def _backlogs(modules: Sequence[ServiceModule]) -> dict[str, float]:
 def _prove_write(transaction: Transaction) -> None:
     """Write a row: an empty transaction commits on a full disk and on a read-only file, too."""
     if transaction.execute(_REWRITE_HEAD) != 1:
-        raise ServiceUnavailable("the row of outbox_head is missing")
+        raise ServiceUnavailable(
+            "the row of outbox_head is missing; stop the server and restore all databases from one backup"
+        )

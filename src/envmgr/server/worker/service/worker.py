@@ -83,9 +83,11 @@ class Worker:
 
     async def problems(self) -> list[str]:
         """Return what does not go as it should."""
-        dead = [f"{task.get_name()} ended" for task in self._tasks if task.done()]
+        dead = [f"{task.get_name()} ended; restart the server" for task in self._tasks if task.done()]
         failing = [
-            f"{relay.service}: {relay.failures} failed deliveries" for relay in self._relays if relay.failures
+            f"{relay.service}: {relay.failures} failed deliveries; see the server's log"
+            for relay in self._relays
+            if relay.failures
         ]
         return dead + failing
 
