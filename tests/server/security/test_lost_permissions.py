@@ -1,4 +1,4 @@
-"""Every write is refused if its sender loses the permission between the check at the door and the transaction.
+"""Permissions that are lost between the check at the door and the writing transaction.
 
 The databases are locked from outside while the requests arrive: each passes authentication and waits for its
 transaction, and finds the loss there.
@@ -40,7 +40,7 @@ EXCHANGE = {
 
 
 class Loss(NamedTuple):
-    """A statement that ends a permission of a kind of credential, and the reply to a write that then begins."""
+    """A statement that ends a permission of a kind of credential, and the status of the write."""
 
     kind: str
     statement: str
@@ -62,7 +62,7 @@ LOSSES = {
     "binding removed": Loss(JOB, "DELETE FROM binding WHERE name = :binding", 401),
     "scopes of the binding removed": Loss(JOB, "UPDATE binding SET scopes = '[]' WHERE name = :binding", 403),
 }
-KEPT = {kind: Loss(kind, "", 0) for kind in (SESSION, KEY, JOB)}
+NO_LOSS = {kind: Loss(kind, "", 0) for kind in (SESSION, KEY, JOB)}
 
 
 class Targets:
@@ -236,7 +236,7 @@ def exchange(accounts, issuer):
 
 @contextmanager
 def locked_databases(daemon):
-    """Hold the lock for writing of every database, and yield a connection to the gateway's."""
+    """Yield a connection to the gateway's database while every database is locked for writing."""
     with ExitStack() as stack:
         connections = {}
         for path in sorted(daemon.data.glob("*.db")):
@@ -249,7 +249,7 @@ def locked_databases(daemon):
 
 
 def send_while_locked(daemon, admin_wire, requests, statement, values):
-    """Send requests, each with its token, run a statement before their transactions, and return the replies."""
+    """Return the replies to requests, sent before and written after a statement has run."""
     with ExitStack() as stack:
         wires = {}
         with locked_databases(daemon) as gateway:
@@ -331,7 +331,7 @@ def test_a_write_is_refused_after_a_loss_before_its_transaction(
 @reads_sqlite_file
 @pytest.mark.parametrize("kind", [SESSION, KEY, JOB])
 def test_the_same_writes_succeed_without_a_loss(accounts, admin_wire, targets, make_sender, kind):
-    replies = replies_to_writes(accounts, admin_wire, targets, make_sender, KEPT[kind])
+    replies = replies_to_writes(accounts, admin_wire, targets, make_sender, NO_LOSS[kind])
     assert {name: reply.text for name, reply in replies.items() if reply.status >= 300} == {}
 
 
