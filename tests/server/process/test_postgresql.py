@@ -82,7 +82,7 @@ def test_a_server_starts_only_on_migrated_databases(tmp_path, url):
     assert "is at schema revision none, expected 0001" in refused.stderr
     assert "run `envmgr-alm migrate`" in refused.stderr
     for service in ("app", "version", "deployment", "audit", "gateway"):
-        assert run(tmp_path, url, "migrate", "--service", service).returncode == 0
+        assert run(tmp_path, f"{url}_{service}", "migrate", "--service", service).returncode == 0
     assert "worker" in run(tmp_path, url, "serve", "all").stderr
     assert run(tmp_path, url, "migrate").returncode == 0
     daemon = Daemon(tmp_path, environment={"DB_URL": url}).start()

@@ -65,19 +65,22 @@ class Daemon:
 
     def launch(self) -> None:
         """Start the server without waiting."""
-        command = [*self._prefix, sys.executable, "-m", "envmgr.server", "serve", "all"]
-        command += ["--port", str(self.port), "--data-dir", str(self.data), *self._arguments]
-        if DATABASE == "postgresql":
-            self._environment.setdefault("DB_URL", postgres_server_url(self.root))
-        variables = {**os.environ, "ALM_ADMIN_PASSWORD": ADMIN_PASSWORD, **self._environment}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command,
+                [*self._prefix, sys.executable, "-m", "envmgr.server", *self._command()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=variables,
+                env={**os.environ, **self._variables()},
             )
+
+    def _command(self) -> list[str]:
+        return ["serve", "all", "--port", str(self.port), "--data-dir", str(self.data), *self._arguments]
+
+    def _variables(self) -> dict[str, str]:
+        if DATABASE == "postgresql":
+            self._environment.setdefault("DB_URL", postgres_server_url(self.root))
+        return {"ALM_ADMIN_PASSWORD": ADMIN_PASSWORD, **self._environment}
 
     def await_ready(self) -> None:
         """Wait until the server is ready; raise its output if it fails."""

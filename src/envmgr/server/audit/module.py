@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.audit.api.audit_log import routes
 from envmgr.server.audit.event_handlers import subscriptions
 from envmgr.server.audit.service.audit_service import AuditService
-from envmgr.server.audit.service.signing_key import private_key
+from envmgr.server.audit.service.signing_key import configured_key, private_key
 from envmgr.server.audit.store import HEAD
 from envmgr.server.kit.http.request_policy import RequestPolicy
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
@@ -23,7 +23,7 @@ POLICY = RequestPolicy()
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
 CHECKPOINT_CHECK_INTERVAL_SECONDS = 60.0
 """Seconds between checks whether a checkpoint is due."""
-__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module", "private_key"]
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "configured_key", "make", "module", "private_key"]
 
 
 def make(database: Database, key: bytes) -> AuditService:

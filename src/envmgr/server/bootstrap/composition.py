@@ -56,6 +56,11 @@ class Services:
         return next(module.dead_letters for module in self.modules if module.name == service)
 
     @property
+    def identity(self) -> Identity:
+        """Return the identity service."""
+        return self.gateway
+
+    @property
     def truncation_check(self) -> TruncationCheck:
         """Create the truncation check of the audit log."""
         outboxes = [module.outbox for module in self.modules]
@@ -72,6 +77,11 @@ class Services:
         async with AsyncExitStack() as stack:
             for database in self.databases.values():
                 stack.push_async_callback(database.close)
+
+
+def audit_key(setting: str, path: str) -> bytes:
+    """Return the key that signs checkpoints: a setting, or generated in a file. Raise SigningKeyError."""
+    return audit_module.configured_key(setting) if setting else audit_module.private_key(path)
 
 
 @asynccontextmanager
@@ -108,7 +118,7 @@ def build_services(
         path=data.file(JWT_SECRET_FILE),
     )
     gateway = gateway_module.make(databases["gateway"], keys, apps)
-    audit = audit_module.make(databases["audit"], audit_module.private_key(data.file(AUDIT_KEY_FILE)))
+    audit = audit_module.make(databases["audit"], audit_key(settings.audit_key, data.file(AUDIT_KEY_FILE)))
     worker = worker_module.make(databases["worker"], bus, log, metrics)
     modules = [
         app_module.module(databases["app"], apps, versions, deployments),

@@ -61,15 +61,16 @@ def require_usable(backend: DatabaseBackend) -> None:
     """Raise UnusableDatabase unless all databases are at this version's revisions."""
     require_complete(backend)
     for service in SERVICES:
-        _require_current(backend.target(service.NAME), service.HEAD)
+        require_current(backend.target(service.NAME), service.HEAD)
 
 
-def _require_current(target: MigrationTarget, head: str) -> None:
+def require_current(target: MigrationTarget, head: str, arguments: str = "") -> None:
+    """Raise UnusableDatabase unless a database is at a revision; `arguments` are those of `migrate`."""
     revision = target.revision()
     if revision != head:
         raise UnusableDatabase(
             f"database {target.name} is at schema revision {revision or 'none'}, expected {head}",
-            "use the server's version of envmgr, or run `envmgr-alm migrate`",
+            f"use the server's version of envmgr, or run `envmgr-alm migrate{arguments}`",
         )
 
 

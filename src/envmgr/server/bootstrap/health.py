@@ -11,9 +11,11 @@ from envmgr.server.kit.http.health import Check, Health
 from envmgr.server.kit.runtime import health_checks
 
 if TYPE_CHECKING:
+    from envmgr.server.audit.service.truncation_check import TruncationCheck
     from envmgr.server.bootstrap.backend import DatabaseBackend
     from envmgr.server.bootstrap.composition import Services
-    from envmgr.server.contracts.ports.worker import EventWorker
+    from envmgr.server.contracts.ports.audit import Audit
+    from envmgr.server.contracts.ports.worker import WorkerState
     from envmgr.server.kit.telemetry.metrics import Metrics
 
 
@@ -33,8 +35,8 @@ def create_health(services: Services, backend: DatabaseBackend, metrics: Metrics
         ],
         gauges=[
             health_checks.backlog_gauges(metrics, modules, services.consumer_lag),
-            partial(_audit_gauges, services, metrics),
-            partial(_event_gauges, worker, metrics),
+            partial(audit_gauges, services.audit, services.truncation_check, metrics),
+            partial(event_gauges, worker, metrics),
         ],
     )
 
@@ -45,9 +47,10 @@ async def _consistency(services: Services) -> str:
     return "all databases of one time"
 
 
-async def _audit_gauges(services: Services, metrics: Metrics) -> None:
-    result = await services.audit.stats()
-    cut = bool(await services.truncation_check.find_truncations())
+async def audit_gauges(audit: Audit, truncation_check: TruncationCheck, metrics: Metrics) -> None:
+    """Set the gauges of the audit log."""
+    result = await audit.stats()
+    cut = bool(await truncation_check.find_truncations())
     metrics.set_gauge("alm_audit_truncated", "1 if the audit log has been truncated.", "", {"": int(cut)})
     metrics.set_gauge("alm_audit_entries", "Entries of the audit log.", "", {"": result.last_seq})
     metrics.set_gauge(
@@ -60,9 +63,10 @@ async def _audit_gauges(services: Services, metrics: Metrics) -> None:
         "alm_audit_missing_events",
         "Gaps in the event sequence.",
         "service",
-        await services.truncation_check.missing_events(),
+        await truncation_check.missing_events(),
     )
 
 
-async def _event_gauges(worker: EventWorker, metrics: Metrics) -> None:
+async def event_gauges(worker: WorkerState, metrics: Metrics) -> None:
+    """Set the gauge of the events that the worker has counted."""
     metrics.set_gauge("alm_events_recorded", "Distinct events recorded.", "type", await worker.event_counts())

@@ -50,6 +50,11 @@ def system_routes(health: Health) -> list[Any]:
     return [*health_kit.routes(health), *openapi.routes(described)]
 
 
+def probe_routes(health: Health) -> list[Any]:
+    """Return the routes of probes and metrics."""
+    return health_kit.routes(health)
+
+
 def service_routes(modules: Sequence[ServiceModule]) -> list[Any]:
     """Return the routes of all services."""
     return [route for module in modules for route in module.routes]

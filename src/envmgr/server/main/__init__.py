@@ -31,6 +31,20 @@ REQUIRED_MODULES = (
 )
 """Modules of the `server` extra; if one is missing, the extra is not installed."""
 
+_SERVICES = ("app", "version", "deployment", "audit", "gateway", "worker")
+_SETTINGS = """\
+A single service runs beside the others, each with its own database. Environment variables:
+
+  DB_URL                 its own database: postgresql://USER:PASSWORD@HOST:5432/NAME
+  BUS_URL                nats://HOST:4222 (or NATS_URL, or NATS_HOST and NATS_PORT), the same for all services
+  JWT_SECRET             at least 32 bytes, the same for all services
+  APP_URL, VERSION_URL, DEPLOYMENT_URL, AUDIT_URL, GATEWAY_URL, WORKER_URL
+                         gRPC addresses of the others: grpc://HOST:PORT (localhost)
+  PORT, GRPC_PORT        app 8080 9080, version 8081 9081, deployment 8082 9082, audit 8083 9083, worker 8084 9084,
+                         gateway 8000 9000
+
+All settings: docs/server.md
+"""
 _DEAD_LETTERS = """
 Events that failed permanently after several attempts. Inspect them, fix the cause, then retry. Safe while the server is
 running.
@@ -110,9 +124,19 @@ def _add_command(
 
 
 def _add_serve(command: argparse.ArgumentParser) -> None:
-    command.add_argument("services", choices=["all"], help="services to run (only `all`)")
+    command.epilog = _SETTINGS
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.add_argument(
+        "service",
+        metavar="SERVICE",
+        choices=["all", *_SERVICES],
+        help=f"all services in one process (`all`), or one of them: {', '.join(_SERVICES)}",
+    )
     command.add_argument("--host", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
-    command.add_argument("--port", metavar="N", help="port to listen on (8080; 0: any free port)")
+    command.add_argument(
+        "--port", metavar="N", help="port to listen on (8080 for `all`, else see below; 0: any free port)"
+    )
+    command.add_argument("--grpc-port", metavar="N", help="port of the gRPC API of a single service")
     command.add_argument(
         "--require-if-match",
         action="store_true",
@@ -122,9 +146,23 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
 
 
 def _add_migrate(command: argparse.ArgumentParser) -> None:
-    names = ("app", "version", "deployment", "audit", "gateway", "worker")
-    command.add_argument("--service", metavar="NAME", choices=names, help="migrate one: " + ", ".join(names))
+    command.add_argument(
+        "--service",
+        metavar="NAME",
+        choices=_SERVICES,
+        help=f"migrate one: {', '.join(_SERVICES)}; on PostgreSQL, DB_URL is then its own database",
+    )
     command.add_argument("--grant-to", metavar="ROLE", help="grant a role of PostgreSQL what servers need")
+
+
+def _add_service(command: argparse.ArgumentParser, *services: str) -> None:
+    """Add the option to use the database of a separate service."""
+    command.add_argument(
+        "--service",
+        metavar="NAME",
+        choices=services,
+        help=f"service that runs separately ({', '.join(services)}): DB_URL is its own database",
+    )
 
 
 def _add_dead_letters(commands: Commands) -> None:
@@ -133,10 +171,13 @@ def _add_dead_letters(commands: Commands) -> None:
     )
     acts = group.add_subparsers(required=True, metavar="COMMAND")
     listing = _add_command(acts, "list", "list dead letters", "dead_letters:list_all")
+    _add_service(listing, *_SERVICES)
     listing.add_argument("--json", action="store_true", help="print one JSON object per line")
     show = _add_command(acts, "show", "show a dead letter and its event", "dead_letters:show")
+    _add_service(show, *_SERVICES)
     show.add_argument("id", metavar="ID", help="SERVICE:NUMBER, as printed by `list`")
     retry = _add_command(acts, "retry", "retry one dead letter, or all", "dead_letters:retry")
+    _add_service(retry, *_SERVICES)
     target = retry.add_mutually_exclusive_group(required=True)
     target.add_argument("id", metavar="ID", nargs="?", help="SERVICE:NUMBER, as printed by `list`")
     target.add_argument("--all", action="store_true", help="retry all, oldest first")
@@ -146,6 +187,7 @@ def _add_jobs(commands: Commands) -> None:
     group = commands.add_parser("jobs", help="background jobs", description=_JOBS)
     acts = group.add_subparsers(required=True, metavar="COMMAND")
     listing = _add_command(acts, "list", "list the newest jobs of every service", "jobs:list_all")
+    _add_service(listing, *_SERVICES)
     listing.add_argument("--json", action="store_true", help="print one JSON object per line")
     listing.add_argument("--state", choices=_JOB_STATES, metavar="STATE", help=", ".join(_JOB_STATES))
     for name, summary in (
@@ -154,6 +196,7 @@ def _add_jobs(commands: Commands) -> None:
         ("cancel", "cancel a job"),
     ):
         command = _add_command(acts, name, summary, f"jobs:{name}")
+        _add_service(command, *_SERVICES)
         command.add_argument("id", metavar="ID", help="SERVICE:NUMBER, as printed by `list`")
 
 
@@ -168,6 +211,7 @@ def _add_admin(commands: Commands) -> None:
         "reset a user's password and revoke their sessions",
         "offline:reset_password",
     )
+    _add_service(reset, "gateway")
     reset.add_argument("--user", metavar="NAME", default="admin", help="username (default: admin)")
     reset.add_argument(
         "--password-stdin", action="store_true", help="read from stdin; otherwise generated and printed"

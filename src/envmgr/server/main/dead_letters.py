@@ -11,8 +11,8 @@ from envmgr.server.main.output import print_error, print_line
 if TYPE_CHECKING:
     import argparse
 
-    from envmgr.server.bootstrap.composition import Services
     from envmgr.server.kit.messaging.dead_letters import DeadLetter
+    from envmgr.server.main.offline import OfflineServices
 
 
 def list_all(options: argparse.Namespace) -> int:
@@ -50,7 +50,7 @@ def show(options: argparse.Namespace) -> int:
 def retry(options: argparse.Namespace) -> int:
     """Retry one dead letter, or all."""
 
-    async def retry_all(services: Services) -> int:
+    async def retry_all(services: OfflineServices) -> int:
         failures = 0
         letters = [pair for pair in await _all(services) if options.all or pair[0] == options.id]
         if not letters and not options.all:
@@ -75,7 +75,7 @@ def _not_found(name: str) -> EnvmgrError:
     return EnvmgrError(f"dead letter {name} not found", "run `envmgr-alm dead-letters list` to list them")
 
 
-async def _all(services: Services) -> list[tuple[str, DeadLetter]]:
+async def _all(services: OfflineServices) -> list[tuple[str, DeadLetter]]:
     return [
         (f"{module.name}:{letter.id}", letter)
         for module in services.modules

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from envmgr.server.bootstrap.composition import Services
     from envmgr.server.kit.db.sql import Database, Transaction
     from envmgr.server.kit.jobs.job import Job
+    from envmgr.server.main.offline import OfflineServices
 
 
 def list_all(options: argparse.Namespace) -> int:
@@ -80,7 +80,7 @@ def _parse(name: str) -> tuple[str, int]:
     return service, int(number)
 
 
-def _database(services: Services, service: str) -> Database:
+def _database(services: OfflineServices, service: str) -> Database:
     database = services.databases.get(service)
     if database is None:
         raise EnvmgrError(
@@ -94,7 +94,7 @@ def _not_found(name: str) -> EnvmgrError:
     return EnvmgrError(f"job {name} not found", "run `envmgr-alm jobs list` to list them")
 
 
-async def _all(services: Services) -> list[tuple[str, Job]]:
+async def _all(services: OfflineServices) -> list[tuple[str, Job]]:
     from envmgr.server.kit.jobs import job_queue
 
     return [

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from envmgr.kit import environment
 from envmgr.server.main.output import print_line
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from envmgr.server.bootstrap.composition import Services
+    from envmgr.server.contracts.identity_resources import KeyCounts
+    from envmgr.server.contracts.ports.identity import Identity
     from envmgr.server.kit.config.settings import Settings
+    from envmgr.server.kit.db.sql import Database
+    from envmgr.server.kit.messaging.dead_letters import DeadLetters
+    from envmgr.server.kit.runtime.service_module import ServiceModule
+    from envmgr.server.kit.telemetry.logs import Log
 
 T = TypeVar("T")
 
@@ -25,6 +30,14 @@ def migrate(options: argparse.Namespace) -> int:
     from envmgr.server.bootstrap import backend, databases, registry
 
     settings = _settings(options)
+    if options.service and settings.database_url:
+        from envmgr.server.bootstrap import service_database
+
+        name = service_database.migrate_service(
+            settings.database_url, registry.module_of(options.service), options.grant_to or ""
+        )
+        print_line(f"database {name} is up to date")
+        return 0
     services = [options.service] if options.service else registry.SERVICE_NAMES
     with databases.data_directory(settings.data_dir) as data:
         place = backend.database_backend(settings, data)
@@ -47,14 +60,21 @@ def reset_password(options: argparse.Namespace) -> int:
 
     password = sys.stdin.readline().rstrip("\n") if options.password_stdin else secrets.token_urlsafe(18)
     settings = _settings(options)
-    with databases.data_directory(settings.data_dir) as data:
-        databases.prepare(backend.database_backend(settings, data))
-        keys = run_offline(
+
+    def set_password() -> KeyCounts:
+        return run_offline(
             options,
-            lambda services: services.gateway.users.set_password(
+            lambda services: services.identity.users.set_password(
                 options.user, password, revoke_keys=options.revoke_keys
             ),
         )
+
+    if options.service:
+        keys = set_password()
+    else:
+        with databases.data_directory(settings.data_dir) as data:
+            databases.prepare(backend.database_backend(settings, data))
+            keys = set_password()
     display = "(as given)" if options.password_stdin else password
     print_line(f"new password for {options.user}: {display}")
     if keys.revoked_keys:
@@ -66,17 +86,59 @@ def reset_password(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_offline(options: argparse.Namespace, work: Callable[[Services], Awaitable[T]]) -> T:
-    """Run an action on the services without serving."""
-    from envmgr.server.bootstrap import backend, composition, databases
+class OfflineServices(Protocol):
+    """Services whose databases are used without serving."""
+
+    @property
+    def databases(self) -> Mapping[str, Database]:
+        """Return their databases by name."""
+        ...
+
+    @property
+    def modules(self) -> Sequence[ServiceModule]:
+        """Return their modules."""
+        ...
+
+    @property
+    def identity(self) -> Identity:
+        """Return the identity service."""
+        ...
+
+    def dead_letters(self, service: str) -> DeadLetters:
+        """Return a service's dead letters. Raise EnvmgrError for another service."""
+        ...
+
+
+def run_offline(options: argparse.Namespace, work: Callable[[OfflineServices], Awaitable[T]]) -> T:
+    """Run an action on the services, or on the one that `options.service` names, without serving."""
     from envmgr.server.kit.telemetry import logs
 
+    settings, log = _settings(options), logs.create_logger("warning")
+    if options.service:
+        return _run_on_service(options.service, settings, log, work)
+    return _run_on_all(settings, log, work)
+
+
+def _run_on_service(
+    service: str, settings: Settings, log: Log, work: Callable[[OfflineServices], Awaitable[T]]
+) -> T:
+    from envmgr.server.bootstrap import offline_service
+
     async def run() -> T:
-        log = logs.create_logger("warning")
+        async with offline_service.open_offline(service, settings, log) as services:
+            return await work(services)
+
+    offline_service.require_usable(service, settings)
+    return asyncio.run(run())
+
+
+def _run_on_all(settings: Settings, log: Log, work: Callable[[OfflineServices], Awaitable[T]]) -> T:
+    from envmgr.server.bootstrap import backend, composition, databases
+
+    async def run() -> T:
         async with composition.open_offline(settings, data, place, log) as services:
             return await work(services)
 
-    settings = _settings(options)
     data = databases.data_directory(settings.data_dir)
     place = backend.database_backend(settings, data)
     place.require_data()
@@ -88,4 +150,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     from envmgr.server.bootstrap import registry
     from envmgr.server.kit.config import settings
 
-    return settings.read(environment.current(), {"data_dir": options.data_dir}, registry.SERVICE_NAMES)
+    flags, variables = {"data_dir": options.data_dir}, environment.current()
+    if getattr(options, "service", None):
+        data_dir = settings.read_data_dir(variables, options.data_dir)
+        return settings.read_common(variables, flags, data_dir)
+    return settings.read(variables, flags, registry.SERVICE_NAMES)

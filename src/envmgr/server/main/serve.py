@@ -9,8 +9,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from envmgr import __version__
 from envmgr.kit import environment
@@ -18,13 +17,13 @@ from envmgr.server.main.output import print_line
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
     from socket import socket
-    from types import FrameType
+    from types import FrameType, ModuleType
 
-    from envmgr.server.bootstrap.backend import DatabaseBackend
-    from envmgr.server.kit.config.data_dir import DataDirectory
+    from envmgr.server.bootstrap.service import ServiceServer
     from envmgr.server.kit.config.settings import Settings
+    from envmgr.server.kit.http.asgi import Application
     from envmgr.server.kit.http.server import Server
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.tracing import Tracing
@@ -37,14 +36,49 @@ GC_THRESHOLD = 10_000
 """Allocations between garbage collections: each request leaves hundreds of objects and almost no cycle."""
 
 
+class RunningServer(Protocol):
+    """A server that has started, except that it does not listen for requests yet."""
+
+    @property
+    def application(self) -> Application:
+        """Return the ASGI application."""
+        ...
+
+    @property
+    def initial_admin_password(self) -> str | None:
+        """Return the password of the first admin, if it was created by this start."""
+        ...
+
+    def begin_shutdown(self) -> None:
+        """End streaming responses and fail readiness."""
+        ...
+
+    async def stop(self) -> None:
+        """Finish and close everything."""
+        ...
+
+
 def serve(options: argparse.Namespace) -> int:
     """Serve until a signal stops the server."""
+    if options.service == "all":
+        _serve_all(options)
+    else:
+        _serve_service(options)
+    return 0
+
+
+def _serve_all(options: argparse.Namespace) -> None:
+    """Run all services in this process."""
     from envmgr.server.bootstrap import backend, databases, embedded, registry
     from envmgr.server.kit.config import settings
     from envmgr.server.kit.http import server
     from envmgr.server.kit.telemetry import logs
 
-    read = settings.read(environment.current(), vars(options), registry.SERVICE_NAMES)
+    if options.grpc_port is not None:
+        raise settings.SettingsError(
+            "--grpc-port has no effect: `serve all` has no gRPC API", "omit it, or serve a single service"
+        )
+    read = settings.read(environment.current(), _flags(options), registry.SERVICE_NAMES)
     embedded.validate_settings(read)
     stop = _SignalHandler()
     log = logs.create_logger(read.log_level)
@@ -55,16 +89,87 @@ def serve(options: argparse.Namespace) -> int:
     ):
         place = backend.database_backend(read, data)
         databases.prepare(place)
-        connections = server.raise_file_limit(read.connections)
-        if connections < read.connections:
-            log.warning("connection_limit_lowered", connections=connections, hint="raise `ulimit -n`")
-        sys.setswitchinterval(THREAD_SWITCH_INTERVAL_SECONDS)
-        gc.set_threshold(GC_THRESHOLD)
-        with asyncio.Runner(loop_factory=server.loop_factory()) as runner:
-            runner.run(
-                _run(replace(read, connections=connections), data, place, listener, log, tracing, stop)
+
+        async def start() -> RunningServer:
+            return await embedded.start_embedded(read, data, place, log, tracing)
+
+        def banner(running: RunningServer) -> str:
+            if data.is_accessible_to_others:
+                log.warning("data_dir_permissions_too_open", path=data.path, hint=f"chmod 700 {data.path}")
+            return _startup_banner(
+                running.initial_admin_password,
+                _url(read.host, listener.getsockname()[1]),
+                place.location,
+                is_chosen=bool(read.admin_password),
             )
-    return 0
+
+        _run_loop(_run(read, start, banner, listener, log, stop, place.release))
+
+
+def _serve_service(options: argparse.Namespace) -> None:
+    """Run one service in this process."""
+    from envmgr.server.bootstrap import embedded, registry
+    from envmgr.server.kit.config import service_settings
+    from envmgr.server.kit.http import server
+    from envmgr.server.kit.telemetry import logs
+
+    read = service_settings.read_service(
+        environment.current(), _flags(options), options.service, registry.PORTS
+    )
+    common = read.common
+    embedded.validate_settings(common)
+    service = _import_service()
+    keys = service.ServiceKeys(read)
+    stop = _SignalHandler()
+    log = logs.create_logger(common.log_level)
+    with _tracing(common, log) as tracing, server.bind(common.host, common.port) as listener:
+        location = service.require_migrated(read)
+
+        async def start() -> RunningServer:
+            running: ServiceServer = service.ServiceServer(read, keys, log, tracing)
+            await running.start()
+            return running
+
+        def banner(running: RunningServer) -> str:
+            return _service_banner(
+                options.service,
+                running.initial_admin_password,
+                _url(common.host, listener.getsockname()[1]),
+                location,
+                is_chosen=bool(common.admin_password),
+            )
+
+        _run_loop(_run(common, start, banner, listener, log, stop))
+
+
+def _flags(options: argparse.Namespace) -> dict[str, str | int | bool | None]:
+    """Return the options that are settings."""
+    return {name: value for name, value in vars(options).items() if name not in {"run", "service"}}
+
+
+def _import_service() -> ModuleType:
+    """Return the module of separate services. Raise SettingsError if the extra is missing."""
+    from envmgr.kit.distribution import requirement
+    from envmgr.server.kit.config.settings import SettingsError
+
+    try:
+        from envmgr.server.bootstrap import service
+    except ImportError as error:
+        raise SettingsError(
+            "separate services call each other, but the `grpc` extra is not installed",
+            f"run `pipx install --force '{requirement('server', 'postgres', 'grpc', 'nats')}'`",
+        ) from error
+    return service
+
+
+def _run_loop(main: Coroutine[object, object, None]) -> None:
+    """Run the server to its end, on the fastest event loop installed."""
+    from envmgr.server.kit.http import server
+
+    sys.setswitchinterval(THREAD_SWITCH_INTERVAL_SECONDS)
+    gc.set_threshold(GC_THRESHOLD)
+    with asyncio.Runner(loop_factory=server.loop_factory()) as runner:
+        runner.run(main)
 
 
 @contextmanager
@@ -90,32 +195,26 @@ def _tracing(settings: Settings, log: Log) -> Iterator[Tracing | None]:
         started.stop()
 
 
+async def _release_nothing() -> None:
+    """Do nothing."""
+
+
 async def _run(
     settings: Settings,
-    data: DataDirectory,
-    backend: DatabaseBackend,
+    start: Callable[[], Awaitable[RunningServer]],
+    banner: Callable[[RunningServer], str],
     listener: socket,
     log: Log,
-    tracing: Tracing | None,
     stop: _SignalHandler,
+    release: Callable[[], Awaitable[None]] = _release_nothing,
 ) -> None:
-    from envmgr.server.bootstrap.embedded import start_embedded
+    """Serve until a signal; `release` is called last."""
     from envmgr.server.kit.http import server
 
-    embedded = await start_embedded(settings, data, backend, log, tracing)
-    url = _url(settings.host, listener.getsockname()[1])
+    running = await start()
 
     def started() -> None:
-        print_line(
-            _startup_banner(
-                embedded.initial_admin_password,
-                url,
-                backend.location,
-                is_chosen=bool(settings.admin_password),
-            )
-        )
-        if data.is_accessible_to_others:
-            log.warning("data_dir_permissions_too_open", path=data.path, hint=f"chmod 700 {data.path}")
+        print_line(banner(running))
         if not _is_loopback(settings.host):
             log.warning(
                 "listening_without_tls",
@@ -125,16 +224,19 @@ async def _run(
 
     def stopping() -> None:
         print_line("Shutting down: finishing in-flight requests. Press Ctrl-C again to stop immediately.")
-        embedded.begin_shutdown()
+        running.begin_shutdown()
 
-    limits = server.ConnectionLimits(settings.keep_alive, settings.connections)
-    uvicorn_server = server.create_server(embedded.application, limits, started, stopping)
+    connections = server.raise_file_limit(settings.connections)
+    if connections < settings.connections:
+        log.warning("connection_limit_lowered", connections=connections, hint="raise `ulimit -n`")
+    limits = server.ConnectionLimits(settings.keep_alive, connections)
+    uvicorn_server = server.create_server(running.application, limits, started, stopping)
     stop.attach(uvicorn_server)
     # Start-up objects live as long as the process: exclude them from garbage collection.
     gc.freeze()
     await uvicorn_server.serve(sockets=[listener])
-    await embedded.stop()
-    await backend.release()
+    await running.stop()
+    await release()
 
 
 class _SignalHandler:
@@ -171,6 +273,15 @@ def _is_loopback(host: str) -> bool:
 def _url(host: str, port: int) -> str:
     name = "localhost" if host in {"", "0.0.0.0", "::"} else host  # noqa: S104 - what it is called, not where to listen
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def _service_banner(service: str, password: str | None, url: str, database: str, *, is_chosen: bool) -> str:
+    """Return the banner of a single service; with the first admin's password, if it was created."""
+    line = f"envmgr-alm {__version__}: {service} listening on {url} (database: {database}). Press Ctrl-C to stop."
+    if password is None:
+        return line
+    display = "(from ALM_ADMIN_PASSWORD)" if is_chosen else f"{password}   (shown only once; save it)"
+    return f"{line}\n\n  user       admin\n  password   {display}\n"
 
 
 def _startup_banner(password: str | None, url: str, path: str, *, is_chosen: bool) -> str:

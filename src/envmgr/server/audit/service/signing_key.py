@@ -29,12 +29,38 @@ def private_key(path: str) -> bytes:
     return key
 
 
-def _decoded(text: bytes, path: str) -> bytes:
+def configured_key(setting: str) -> bytes:
+    """Return the key in a setting: the key itself, or the path of a file with it. Raise SigningKeyError."""
+    key = _parse(setting.encode())
+    if key is not None:
+        return key
+    try:
+        text = read_bytes(setting)
+    except StorageError as error:
+        raise SigningKeyError(
+            f"cannot read the file in ALM_AUDIT_KEY: {error.message}", error.hint
+        ) from error
+    key = None if text is None else _parse(text)
+    if key is None:
+        raise SigningKeyError(
+            "ALM_AUDIT_KEY is neither an Ed25519 private key nor a file with one",
+            "set it to 32 random bytes as base64: `openssl rand -base64 32`",
+        )
+    return key
+
+
+def _parse(text: bytes) -> bytes | None:
+    """Return the key in a text; None if it is none."""
     try:
         key = b64decode(text.strip(), validate=True)
     except ValueError:
-        key = b""
-    if len(key) != ed25519.PRIVATE_LENGTH:
+        return None
+    return key if len(key) == ed25519.PRIVATE_LENGTH else None
+
+
+def _decoded(text: bytes, path: str) -> bytes:
+    key = _parse(text)
+    if key is None:
         raise SigningKeyError(
             f"{path} is not an Ed25519 private key",
             "restore it from a backup, or move it away to generate a new one: later checkpoints then have another key",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.ports.audit import Audit
     from envmgr.server.contracts.resources import LogStats
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
-    from envmgr.server.kit.messaging.outbox import Outbox
+    from envmgr.server.kit.messaging.event_state import EventSource
 
 _RESTORE_HINT = "stop the server and restore the audit database from a complete copy"
 
@@ -26,15 +26,15 @@ _RESTORE_HINT = "stop the server and restore the audit database from a complete 
 class TruncationCheck:
     """Compare the log with its counters, its checkpoints and the services' outboxes."""
 
-    def __init__(self, audit: Audit, dead_letters: DeadLetters, outboxes: Sequence[Outbox]) -> None:
+    def __init__(self, audit: Audit, dead_letters: DeadLetters, sources: Sequence[EventSource]) -> None:
         self._audit = audit
         self._dead_letters = dead_letters
-        self._outboxes = outboxes
+        self._sources = sources
 
     async def find_truncations(self) -> list[str]:
         """Return what the log had once and lacks now."""
         # In this order: the log had recorded what was consumed before it is read, and only grows in between.
-        consumed = dict(zip(self._services, await self._consumed(), strict=True))
+        consumed = await self._consumed()
         stats = await self._audit.stats()
         behind = any(number > stats.recorded.get(service, 0) for service, number in consumed.items())
         return find_truncations(stats, consumed, await self._dead_lettered() if behind else {})
@@ -59,12 +59,14 @@ class TruncationCheck:
             f"; missing {', '.join(gaps)}" if gaps else ""
         )
 
-    @property
-    def _services(self) -> list[str]:
-        return [outbox.service for outbox in self._outboxes]
-
-    async def _consumed(self) -> list[int]:
-        return await asyncio.gather(*(outbox.consumed_sequence(CONSUMER) for outbox in self._outboxes))
+    async def _consumed(self) -> dict[str, int]:
+        """Return by service what the log had of its events, except for services that cannot be asked."""
+        numbers = await asyncio.gather(*(source.consumed_sequence(CONSUMER) for source in self._sources))
+        return {
+            source.service: number
+            for source, number in zip(self._sources, numbers, strict=True)
+            if number is not None
+        }
 
     async def _dead_lettered(self) -> Counter[str]:
         return Counter(letter.event.service for letter in await self._dead_letters.all())

@@ -10,11 +10,13 @@ from envmgr.server.contracts.proto import (
     audit_pb2,
     common_pb2,
     deployment_pb2,
+    event_state_pb2,
     identity_pb2,
     version_pb2,
 )
 from envmgr.server.kit.common import context
 from envmgr.server.kit.grpc.codec import Codec
+from envmgr.server.kit.messaging.event_state import EventState
 from envmgr.server.kit.telemetry.request_info import RequestInfo
 
 APP = Codec(resources.App, application_pb2.Application)
@@ -64,5 +66,7 @@ BINDING = Codec(identity_resources.Binding, identity_pb2.Binding)
 BINDING_CREATE = Codec(identity_requests.BindingCreate, identity_pb2.BindingCreate)
 TOKEN_EXCHANGE = Codec(identity_requests.TokenExchangeRequest, identity_pb2.TokenExchange)
 TOKEN_EXCHANGE_RESULT = Codec(identity_resources.TokenExchangeResponse, identity_pb2.TokenExchangeResult)
+
+EVENT_STATE = Codec(EventState, event_state_pb2.EventState)
 
 IDEMPOTENCY = Codec(context.Idempotency, common_pb2.Idempotency)

@@ -79,11 +79,16 @@ class RemotePermissions:
             raise Forbidden(f"missing scope {missing[0]}: permissions were reduced during the request")
 
 
+def _accept(_token: str) -> None:
+    """Accept a token, for the gateway to verify."""
+
+
 class RemotePrincipals:
     """Principals of the gateway's credentials.
 
     Implements `Authenticator`, `contracts.ports.Principals` and `kit.grpc.call.PrincipalDirectory`. `wait` runs a
-    coroutine from within a unit of work (`kit.db.unit_calls`).
+    coroutine from within a unit of work (`kit.db.unit_calls`). `verify` raises Unauthenticated for a token that this
+    process knows to be invalid, before the gateway is asked.
     """
 
     def __init__(
@@ -91,10 +96,12 @@ class RemotePrincipals:
         peer: PeerChannel,
         wait: Callable[[Coroutine[object, object, Principal]], Principal],
         clock: Callable[[], float] = time.monotonic,
+        verify: Callable[[str], None] = _accept,
     ) -> None:
         self._peer = peer
         self._stub = PrincipalServiceStub(peer.channel)
         self._wait = wait
+        self._verify = verify
         self._by_token: _PrincipalCache[str] = _PrincipalCache(clock)
         self._by_ref: _PrincipalCache[PrincipalRef] = _PrincipalCache(clock)
 
@@ -103,6 +110,7 @@ class RemotePrincipals:
         cached = self._by_token.get(token)
         if cached is not None:
             return cached
+        self._verify(token)
         answer = await self._peer.call(self._stub.Authenticate, lambda: pb.AuthenticateRequest(token=token))
         principal = PRINCIPAL.decode(answer.principal)
         self._by_token.put(token, principal)

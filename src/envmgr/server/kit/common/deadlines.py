@@ -26,6 +26,11 @@ def deadline_in(seconds: float) -> Iterator[None]:
         _DEADLINE.reset(token)
 
 
+def begin_deadline(seconds: float) -> None:
+    """Set the deadline of the rest of this task, in place of any other."""
+    _DEADLINE.set(time.monotonic() + seconds)
+
+
 def remaining_seconds(limit: float) -> float:
     """Return the seconds until the deadline, at most `limit`. Raise ServiceUnavailable once it has passed."""
     deadline = _DEADLINE.get()

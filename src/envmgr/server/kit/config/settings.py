@@ -23,9 +23,18 @@ HOST, PORT = "127.0.0.1", 8080
 SERVICE = "envmgr-alm"
 LEVELS = ("debug", "info", "warning", "error")
 _MAX_PORT = 65535
+SERVICE_VARIABLES = (
+    "GRPC_PORT",
+    "GRPC_TLS_CERT",
+    "GRPC_TLS_KEY",
+    "GRPC_TLS_CA",
+    "ALM_SERVICE_KEY",
+    "ALM_SERVICE_JWKS",
+)
+"""Variables of separate services only (`service_settings`)."""
 _UNSUPPORTED_VARIABLES = {
     "KAFKA_BROKER": "has no Kafka client",
-    "GRPC_PORT": "has no gRPC API",
+    **dict.fromkeys(SERVICE_VARIABLES, "calls no other process"),
 }
 """Variables of a distributed deployment, and the reason why this server refuses each."""
 _SQLITE, _POSTGRESQL = "sqlite:///", ("postgresql://", "postgres://")
@@ -67,28 +76,43 @@ class Settings:
     """Service name in traces."""
     database_url: str = ""
     """PostgreSQL server and prefix of the databases' names; empty: files in `data_dir`."""
+    audit_key: str = ""
+    """Private key that signs the audit log's checkpoints, or the path of a file with it; empty: a generated file."""
     bus: BusSettings = field(default_factory=BusSettings)
 
 
 def read(
     environment: Environment, flags: Mapping[str, str | int | bool | None], services: Iterable[str]
 ) -> Settings:
-    """Return the settings; `flags` maps field names to values or None, `services` run in this process.
+    """Return the settings of a server with all `services`; `flags` maps field names to values or None.
 
     Raise SettingsError, UsageError.
     """
     _require_embedded(environment)
     _require_no_addresses(environment, services)
+    return read_common(environment, flags, read_data_dir(environment, flags.get("data_dir")))
+
+
+def read_common(
+    environment: Environment,
+    flags: Mapping[str, str | int | bool | None],
+    data_dir: str,
+    *,
+    port: int = PORT,
+    service_name: str = SERVICE,
+) -> Settings:
+    """Return the settings that every server has. Raise SettingsError, UsageError."""
+    _require_known_database(environment)
 
     def text(flag: str, variable: str, default: str = "") -> str:
         value = flags.get(flag)
         return environment.get(variable, default) if value is None else str(value)
 
     return Settings(
-        data_dir=_data_dir(environment, flags.get("data_dir")),
+        data_dir=data_dir,
         database_url=_database_url(environment.get("DB_URL")),
         host=text("host", "ALM_HOST", HOST),
-        port=_int("PORT", text("port", "PORT", str(PORT)), range(_MAX_PORT + 1)),
+        port=read_port("PORT", text("port", "PORT", str(port))),
         log_level=_choice("LOG_LEVEL", text("log_level", "LOG_LEVEL", "info").lower(), LEVELS),
         require_if_match=bool(flags.get("require_if_match")) or _bool(environment, "ALM_REQUIRE_IF_MATCH"),
         keep_alive=_int("ALM_KEEP_ALIVE", environment.get("ALM_KEEP_ALIVE", "75"), range(1, 3601)),
@@ -100,19 +124,29 @@ def read(
         allowed_origins=_origins(environment.get("ALM_ALLOWED_ORIGINS")),
         trusted_proxies=_split(environment.get("ALM_TRUSTED_PROXIES")),
         traces_url=_traces_url(environment),
-        service_name=environment.get("OTEL_SERVICE_NAME", SERVICE),
+        service_name=environment.get("OTEL_SERVICE_NAME", service_name),
+        audit_key=environment.get("ALM_AUDIT_KEY"),
         bus=bus_settings.read(environment),
     )
 
 
-def _require_embedded(environment: Environment) -> None:
-    """Raise SettingsError for settings that this server would silently ignore."""
+def read_port(name: str, text: str) -> int:
+    """Return a port. Raise SettingsError."""
+    return _int(name, text, range(_MAX_PORT + 1))
+
+
+def _require_known_database(environment: Environment) -> None:
+    """Raise SettingsError for a database of an unsupported kind."""
     database = environment.get("DB_URL")
     if database and not database.startswith((_SQLITE, *_POSTGRESQL)):
         raise SettingsError(
             f"unsupported DB_URL scheme {_scheme(database)}: only sqlite and postgresql are supported",
             "unset DB_URL, or set it to sqlite:////absolute/directory or postgresql://USER@HOST/NAME",
         )
+
+
+def _require_embedded(environment: Environment) -> None:
+    """Raise SettingsError for settings that this server would silently ignore."""
     for name, reason in _UNSUPPORTED_VARIABLES.items():
         if environment.get(name):
             raise _unsupported(name, reason)
@@ -147,7 +181,7 @@ def _scheme(url: str) -> str:
     return url.partition(":")[0]
 
 
-def _data_dir(environment: Environment, flag: str | int | bool | None) -> str:
+def read_data_dir(environment: Environment, flag: str | int | bool | None) -> str:
     """Return the directory: the flag, ALM_DATA_DIR, DB_URL, or the default `alm`.
 
     An empty flag comes from an unset variable: it is refused, not read as the current directory.

@@ -9,12 +9,14 @@ import asyncio
 import math
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 from google.protobuf.descriptor_pb2 import MethodOptions
 from google.protobuf.message import Message
 from grpc import aio
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.deadlines import deadline_in, remaining_seconds
@@ -39,6 +41,7 @@ Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
 CALL_TIMEOUT_SECONDS = 10.0
 """Deadline of a call, where the request in progress has no earlier one."""
+HEALTH_TIMEOUT_SECONDS = 1.5
 MAX_ATTEMPTS = 3
 RETRY_BACKOFF = Backoff(0.1, 1.0)
 
@@ -96,6 +99,16 @@ class PeerChannel:
                 return await self._attempt(descriptor, method, request, context)
             except _Unreachable as error:
                 raise error.problem from None
+
+    async def check(self) -> None:
+        """Raise ServiceUnavailable unless the peer answers that it serves calls."""
+        stub: Any = HealthStub(self.channel)
+        try:
+            answer = await stub.Check(HealthCheckRequest(), timeout=HEALTH_TIMEOUT_SECONDS)
+        except aio.AioRpcError as error:
+            raise transport_problem(self.peer, error) from None
+        if answer.status != HealthCheckResponse.SERVING:
+            raise ServiceUnavailable(f"service {self.peer} is shutting down; retry")
 
     async def close(self) -> None:
         """Close the connections; calls in progress end."""

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from envmgr.server.kit.messaging.bus import Subscription
-    from envmgr.server.kit.messaging.dead_letters import DeadLetters
+    from envmgr.server.kit.messaging.event_state import Consumers, Subscriber
     from envmgr.server.kit.messaging.outbox import Outbox
 
 
 class ConsumerLag:
-    """The events in outboxes that consumers have yet to consume."""
+    """The events in outboxes of this process that consumers have yet to consume.
 
-    def __init__(self, outboxes: Sequence[Outbox], services: Sequence[DeadLetters]) -> None:
+    Consumers may be those of other processes.
+    """
+
+    def __init__(self, outboxes: Sequence[Outbox], services: Sequence[Consumers]) -> None:
         self._outboxes = outboxes
         self._services = services
         self._checked: dict[tuple[str, str], int] = {}
@@ -38,7 +40,9 @@ class ConsumerLag:
         }
 
     async def consumed_by_all(self, outbox: Outbox) -> int:
-        """Return the sequence up to which no consumer needs an event of an outbox any more."""
+        """Return the sequence up to which no consumer is known to need an event of an outbox any more."""
+        if not all(service.is_known for service in self._services):
+            return 0
         first = [
             await outbox.first_after(
                 (await service.offsets(subscription.consumer)).get(outbox.service, 0), subscription.types
@@ -49,11 +53,11 @@ class ConsumerLag:
         pending = [sequence for sequence in first if sequence is not None]
         return min(pending) - 1 if pending else await outbox.latest_sequence()
 
-    async def _lag(self, subscription: Subscription, offsets: Mapping[str, int]) -> int:
+    async def _lag(self, subscription: Subscriber, offsets: Mapping[str, int]) -> int:
         counts = [await self._pending(subscription, outbox, offsets) for outbox in self._outboxes]
         return sum(counts)
 
-    async def _pending(self, subscription: Subscription, outbox: Outbox, offsets: Mapping[str, int]) -> int:
+    async def _pending(self, subscription: Subscriber, outbox: Outbox, offsets: Mapping[str, int]) -> int:
         key = subscription.consumer, outbox.service
         after = max(offsets.get(outbox.service, 0), self._checked.get(key, 0))
         latest = await outbox.latest_sequence()

@@ -116,6 +116,11 @@ class DeadLetters:
         await self._database.write(insert)
 
     @property
+    def is_known(self) -> bool:
+        """Return True: the consumers are of this process."""
+        return True
+
+    @property
     def subscriptions(self) -> Sequence[Subscription]:
         """Return the consumers that the bus delivers to."""
         return [subscription for subscription in self._consumers.values() if subscription.types]

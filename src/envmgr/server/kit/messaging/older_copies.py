@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
+    from envmgr.server.kit.messaging.event_state import EventState
     from envmgr.server.kit.messaging.outbox import Outbox
 
 
@@ -34,6 +35,31 @@ async def find_older_copies(outboxes: Sequence[Outbox], services: Sequence[DeadL
         *_older_sources(latest, offsets),
         *_older_consumers(reported, offsets),
     ]
+
+
+async def find_older_copy(
+    outbox: Outbox, consumers: DeadLetters, peers: Mapping[str, EventState]
+) -> list[str]:
+    """Return what the database of one service lacks of what other services have recorded about it.
+
+    `peers` has what these had at some moment before the call.
+    """
+    recorded = [
+        (service, consumer.name, consumer.offsets)
+        for service, peer in peers.items()
+        for consumer in peer.consumers
+    ]
+    reported = {
+        (service, consumer): offset
+        for service, peer in peers.items()
+        for consumer, offset in peer.reported_offsets.items()
+    }
+    offsets = [
+        (consumers.service, subscription.consumer, await consumers.offsets(subscription.consumer))
+        for subscription in consumers.subscriptions
+    ]
+    latest = {outbox.service: await outbox.latest_sequence()}
+    return [*_older_sources(latest, recorded), *_older_consumers(reported, offsets)]
 
 
 def _older_sources(

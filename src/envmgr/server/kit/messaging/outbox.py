@@ -69,6 +69,7 @@ _RECORD_CONSUMED = Statement(
     )
 )
 _CONSUMED = Statement(select(_CONSUMER.c.sequence).where(_CONSUMER.c.consumer == bindparam("consumer")))
+_ALL_CONSUMED = Statement(select(_CONSUMER.c.consumer, _CONSUMER.c.sequence))
 _COUNT_AFTER = Statement(
     select(func.count())
     .select_from(_OUTBOX)
@@ -129,6 +130,11 @@ class Outbox:
         """Return the highest offset that a consumer ever reported."""
         row = await self._database.read_inline(lambda reader: reader.one(_CONSUMED, consumer=consumer))
         return int(row[0]) if row else 0
+
+    async def consumed_sequences(self) -> Mapping[str, int]:
+        """Return by consumer the highest offset that it ever reported."""
+        rows = await self._database.read_inline(lambda reader: reader.all(_ALL_CONSUMED))
+        return {str(consumer): int(sequence) for consumer, sequence in rows}
 
     async def latest_sequence(self) -> int:
         """Return the sequence of the newest event."""

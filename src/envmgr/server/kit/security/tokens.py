@@ -164,37 +164,37 @@ def keyring(*, secret: str, private_key: str, jwks: str, path: str) -> Keyring:
     JSON, PEM or a path. Raise SettingsError.
     """
     keys, material = _from_private(private_key)
-    shared = [_require_secret_length("JWT_SECRET", item.encode()) for item in secret.split()]
+    shared = [require_secret_length("JWT_SECRET", item.encode()) for item in secret.split()]
     others = _verifying(jwks)
     if not (keys or shared or others):
         shared = [
-            _require_secret_length(
+            require_secret_length(
                 path, load_or_create(path, lambda: secrets.token_urlsafe(SECRET_BYTES).encode())
             )
         ]
     material = material or (shared[0] if shared else secrets.token_bytes(SECRET_BYTES))
-    return Keyring([*keys, *map(_shared_key, shared), *others], crypto.derive_key(material, b"alm"))
+    return Keyring([*keys, *map(shared_key, shared), *others], crypto.derive_key(material, b"alm"))
 
 
 def _from_private(setting: str) -> tuple[list[Key], bytes]:
     if not setting:
         return [], b""
     try:
-        key = crypto.private_key(_read_setting("JWT_PRIVATE_KEY", setting))
+        key = crypto.private_key(read_setting("JWT_PRIVATE_KEY", setting))
     except ValueError as error:
         raise SettingsError(f"JWT_PRIVATE_KEY: {error}", _PRIVATE_HINT) from None
-    return [_public_key(key.public_key(), signing=key)], crypto.key_bytes(key)
+    return [public_key_of(key.public_key(), signing=key)], crypto.key_bytes(key)
 
 
 def _verifying(setting: str) -> list[Key]:
     if not setting:
         return []
-    text = _read_setting("JWT_JWKS", setting)
+    text = read_setting("JWT_JWKS", setting)
     try:
         if text.lstrip().startswith(b"{"):
             document = msgspec.json.decode(text, type=dict[str, list[dict[str, Any]]])
-            return [_public_key(public_key_from_jwk(jwk)) for jwk in document.get("keys", [])]
-        return [_public_key(crypto.public_key(text))]
+            return [public_key_of(public_key_from_jwk(jwk)) for jwk in document.get("keys", [])]
+        return [public_key_of(crypto.public_key(text))]
     except (ValueError, msgspec.MsgspecError) as error:
         raise SettingsError(f"JWT_JWKS: {error}", _PUBLIC_HINT) from None
 
@@ -210,7 +210,8 @@ def public_key_from_jwk(jwk: Mapping[str, Any]) -> crypto.PublicKey:
         raise ValueError(f"invalid key: {error}") from None
 
 
-def _public_key(key: crypto.PublicKey, *, signing: crypto.PrivateKey | None = None) -> Key:
+def public_key_of(key: crypto.PublicKey, *, signing: crypto.PrivateKey | None = None) -> Key:
+    """Return an asymmetric key; with `signing`, its private part, it signs, too."""
     algorithm = crypto.algorithm_of(key)
     jwk = public_jwk(key)
     kid = thumbprint(jwk)
@@ -232,12 +233,14 @@ def thumbprint(jwk: Mapping[str, str]) -> str:
     return urlsafe_b64encode(hashlib.sha256(canonical).digest()).decode().rstrip("=")
 
 
-def _shared_key(secret: bytes) -> Key:
+def shared_key(secret: bytes) -> Key:
+    """Return the key of a secret that signer and verifier share."""
     kid = hmac.new(secret, b"kid", hashlib.sha256).hexdigest()[:16]
     return Key(kid, "HS256", secret, secret)
 
 
-def _require_secret_length(where: str, secret: bytes) -> bytes:
+def require_secret_length(where: str, secret: bytes) -> bytes:
+    """Return a secret of sufficient length. Raise SettingsError."""
     if len(secret) < SECRET_BYTES:
         raise SettingsError(
             f"secret in {where} is only {len(secret)} bytes",
@@ -246,7 +249,7 @@ def _require_secret_length(where: str, secret: bytes) -> bytes:
     return secret
 
 
-def _read_setting(name: str, setting: str) -> bytes:
+def read_setting(name: str, setting: str) -> bytes:
     """Return a setting given as text or as the path of a file."""
     if setting.lstrip().startswith(("-----BEGIN", "{")):
         return setting.encode()

@@ -1,104 +1,34 @@
-"""The running worker: a relay for each outbox, and the jobs of all services."""
+"""The worker: counts events, and does the background work of its process."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from envmgr.server.kit.jobs.job_runner import JobRunner
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.worker import store
-from envmgr.server.worker.service.relay import Relay
+from envmgr.server.worker.service.background_work import BackgroundWork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from envmgr.server.kit.db.sql import Database
-    from envmgr.server.kit.jobs.job import Job
-    from envmgr.server.kit.jobs.job_runner import JobHandler
     from envmgr.server.kit.messaging.bus import Bus
-    from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
-    from envmgr.server.kit.runtime.service_module import ScheduledJob, ServiceModule
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.metrics import Metrics
 
 NAME = "worker"
-_DRAIN_POLL_SECONDS = 0.005
 
 
-class Worker:
-    """Carries events and runs jobs, in this process."""
+class Worker(BackgroundWork):
+    """The worker of a process that runs every consumer, too."""
 
     def __init__(self, database: Database, bus: Bus, log: Log, metrics: Metrics) -> None:
+        super().__init__(bus, log, metrics)
         self.dead_letters = DeadLetters(database, NAME)
         self._database = database
-        self._bus = bus
-        self._log = log
-        self._metrics = metrics
-        self._relays: list[Relay] = []
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def start(self, modules: Sequence[ServiceModule], lag: ConsumerLag) -> Mapping[str, Callable[[], None]]:
-        """Start the relays, jobs and tasks of services; return, by service, what wakes its relay."""
-        self._lag = lag
-        self._relays = [Relay(module.outbox, self._bus, lag, self._log) for module in modules]
-        self._tasks = [
-            asyncio.create_task(relay.run(), name=f"relay {relay.service}") for relay in self._relays
-        ]
-        for module in modules:
-            self._tasks += self._start_jobs(module)
-        for relay in self._relays:
-            relay.wake()
-        return {relay.service: relay.wake for relay in self._relays}
-
-    def _start_jobs(self, module: ServiceModule) -> list[asyncio.Task[None]]:
-        handlers = {job.name: _handler(job) for job in module.jobs} | dict(module.job_handlers)
-        intervals = {job.name: job.every for job in module.jobs}
-        runner = JobRunner(module.database, handlers, self._log, self._metrics, intervals=intervals)
-        return [
-            asyncio.create_task(runner.run(), name=f"jobs {module.name}"),
-            *(asyncio.create_task(task.run_forever(self._log), name=task.name) for task in module.tasks),
-        ]
-
-    async def drain(self, seconds: float) -> None:
-        """Relay pending events until every consumer's offset has reached them or the timeout expires."""
-        try:
-            async with asyncio.timeout(seconds):
-                # A consumer may emit events itself, into another outbox.
-                while await self._has_pending():
-                    await asyncio.gather(*(relay.drain() for relay in self._relays))
-                    await asyncio.sleep(_DRAIN_POLL_SECONDS)
-        except TimeoutError:
-            self._log.warning("shutdown_with_pending_events", lag=await self._lag.by_consumer())
-
-    async def stop(self) -> None:
-        """End the relays and jobs."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def event_counts(self) -> dict[str, float]:
         """Return how many events there were of each type."""
         return await self._database.read(store.counts)
 
-    async def problems(self) -> list[str]:
-        """Return what does not go as it should."""
-        dead = [f"{task.get_name()} ended; restart the server" for task in self._tasks if task.done()]
-        failing = [
-            f"{relay.service}: {relay.failures} failed deliveries; see the server's log"
-            for relay in self._relays
-            if relay.failures
-        ]
-        return dead + failing
-
     async def _has_pending(self) -> bool:
-        if any([await relay.backlog() for relay in self._relays]):
-            return True
-        return any((await self._lag.by_consumer()).values())
-
-
-def _handler(scheduled: ScheduledJob) -> JobHandler:
-    async def run(_job: Job) -> None:
-        await scheduled.run()
-
-    return run
+        """Return whether an event waits in an outbox, or has yet to reach a consumer of this process."""
+        return await super()._has_pending() or any((await self._lag.by_consumer()).values())

@@ -1,0 +1,78 @@
+"""Readiness checks and gauges of one service in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from envmgr.server.bootstrap.databases import expected_revisions
+from envmgr.server.bootstrap.health import audit_gauges, event_gauges
+from envmgr.server.kit.common.problems import Problem, ServiceUnavailable
+from envmgr.server.kit.http.health import Check, Health
+from envmgr.server.kit.messaging.older_copies import find_older_copy
+from envmgr.server.kit.runtime import health_checks
+
+if TYPE_CHECKING:
+    from envmgr.server.bootstrap.peers import Peers
+    from envmgr.server.bootstrap.service_parts import ServiceParts
+    from envmgr.server.kit.grpc.channel import PeerChannel
+    from envmgr.server.kit.messaging.bus import Bus
+    from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
+    from envmgr.server.kit.telemetry.metrics import Metrics
+
+_RESTORE_HINT = "stop the services and restore all databases from one backup"
+
+
+def create_service_health(
+    parts: ServiceParts, bus: Bus, peers: Peers, lag: ConsumerLag, metrics: Metrics
+) -> Health:
+    """Return the readiness checks and gauges of a service."""
+    module = parts.module
+    databases = {module.name: module.database}
+    health = Health(
+        metrics,
+        checks=[
+            health_checks.database_check(databases),
+            health_checks.migration_check(databases, expected_revisions()),
+            Check("bus", bus.check),
+            health_checks.event_backlog_check([module], lag, parts.background.problems),
+            Check("consistency", partial(_consistency, parts, peers)),
+            Check("peers", partial(_peers, parts, peers)),
+        ],
+        gauges=[health_checks.backlog_gauges(metrics, [module], lag)],
+    )
+    if parts.audit is not None:
+        audit, truncation_check = parts.audit
+        health.checks.append(Check("audit", truncation_check.status))
+        health.gauges.append(partial(audit_gauges, audit, truncation_check, metrics))
+    if parts.worker is not None:
+        health.gauges.append(partial(event_gauges, parts.worker, metrics))
+    return health
+
+
+async def _consistency(parts: ServiceParts, peers: Peers) -> str:
+    module, states = parts.module, peers.event_states
+    if older := await find_older_copy(module.outbox, module.dead_letters, states.known):
+        raise ServiceUnavailable("; ".join([*older, _RESTORE_HINT]))
+    if states.unknown:
+        return f"not compared yet with {', '.join(states.unknown)}"
+    return "of one time with all other databases"
+
+
+async def _peers(parts: ServiceParts, peers: Peers) -> str:
+    """Return which peers answer. Raise ServiceUnavailable if one that the service requires does not."""
+    channels = list(peers.channels.values())
+    problems = await asyncio.gather(*map(_problem_of, channels))
+    away = {channel.peer: problem for channel, problem in zip(channels, problems, strict=True) if problem}
+    if required := [problem for peer, problem in away.items() if peer in parts.required_peers]:
+        raise ServiceUnavailable("; ".join(required))
+    return "; ".join(away.values()) if away else f"{len(channels)} services reachable"
+
+
+async def _problem_of(channel: PeerChannel) -> str:
+    try:
+        await channel.check()
+    except Problem as problem:
+        return problem.detail.removesuffix("; retry")
+    return ""

@@ -1,0 +1,174 @@
+"""Settings of a service that runs in a process of its own, and calls others over gRPC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from envmgr.server.kit.config.bus_settings import IN_PROCESS, SettingsError
+from envmgr.server.kit.config.settings import read_common, read_data_dir, read_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from envmgr.kit.environment import Environment
+    from envmgr.server.kit.config.settings import Settings
+
+_SCHEMES = {"grpc": False, "grpcs": True}
+"""Schemes of peers' addresses, and whether they mean TLS."""
+_TLS_VARIABLES = ("GRPC_TLS_CERT", "GRPC_TLS_KEY", "GRPC_TLS_CA")
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePorts:
+    """The default ports of a service."""
+
+    http: int
+    grpc: int
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Paths of a service's certificate chain and key, and of the authority of its peers, as PEM."""
+
+    certificates: str
+    key: str
+    authority: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """Settings of one service."""
+
+    service: str
+    common: Settings
+    grpc_port: int
+    peers: Mapping[str, str]
+    """The gRPC address of each other service, as HOST:PORT."""
+    service_key: str = ""
+    """Private key that signs this service's calls, or the path of a file with it."""
+    service_jwks: str = ""
+    """Public keys of all services, or the path of a file with them."""
+    tls: TlsFiles | None = None
+
+
+def read_service(
+    environment: Environment,
+    flags: Mapping[str, str | int | bool | None],
+    service: str,
+    ports: Mapping[str, ServicePorts],
+) -> ServiceSettings:
+    """Return the settings of a service; `ports` has the defaults of all.
+
+    Raise SettingsError, UsageError.
+    """
+    keeps_files = service == "audit" and not environment.get("ALM_AUDIT_KEY")
+    common = read_common(
+        environment,
+        flags,
+        read_data_dir(environment, flags.get("data_dir")) if keeps_files else "",
+        port=ports[service].http,
+        service_name=f"envmgr-alm-{service}",
+    )
+    _require_effective(environment, flags, service, keeps_files=keeps_files)
+    _require_shared(common, service)
+    tls = _tls(environment)
+    grpc_port = flags.get("grpc_port")
+    return ServiceSettings(
+        service=service,
+        common=common,
+        grpc_port=read_port(
+            "GRPC_PORT",
+            environment.get("GRPC_PORT", str(ports[service].grpc)) if grpc_port is None else str(grpc_port),
+        ),
+        peers=dict(_peers(environment, service, ports, has_tls=tls is not None)),
+        service_key=environment.get("ALM_SERVICE_KEY"),
+        service_jwks=environment.get("ALM_SERVICE_JWKS"),
+        tls=tls,
+    )
+
+
+def _require_effective(
+    environment: Environment,
+    flags: Mapping[str, str | int | bool | None],
+    service: str,
+    *,
+    keeps_files: bool,
+) -> None:
+    """Raise SettingsError for settings that this service would silently ignore."""
+    owners = {"ALM_ADMIN_PASSWORD": "gateway", "ALM_AUDIT_KEY": "audit"}
+    for name, owner in owners.items():
+        if environment.get(name) and service != owner:
+            raise SettingsError(
+                f"{name} has no effect in the service {service}",
+                f"set it for {owner} only, and unset it here",
+            )
+    if not keeps_files and (flags.get("data_dir") is not None or environment.get("ALM_DATA_DIR")):
+        raise SettingsError(
+            f"the service {service} has no data directory", "omit --data-dir, and unset ALM_DATA_DIR"
+        )
+
+
+def _require_shared(common: Settings, service: str) -> None:
+    """Raise SettingsError for a database or a bus that other processes cannot reach."""
+    if not common.database_url:
+        raise SettingsError(
+            f"the service {service} requires a database of its own on PostgreSQL",
+            "set DB_URL to postgresql://USER:PASSWORD@HOST:5432/NAME, or run `envmgr-alm serve all`",
+        )
+    if common.bus.kind == IN_PROCESS:
+        raise SettingsError(
+            f"the service {service} requires a bus that other processes reach",
+            "set BUS_URL to nats://HOST:4222 or kafka://HOST:9092, or run `envmgr-alm serve all`",
+        )
+
+
+def _tls(environment: Environment) -> TlsFiles | None:
+    values = [environment.get(name) for name in _TLS_VARIABLES]
+    if not any(values):
+        return None
+    if missing := [name for name, value in zip(_TLS_VARIABLES, values, strict=True) if not value]:
+        raise SettingsError(
+            f"{' and '.join(missing)} missing: TLS between services requires all of {', '.join(_TLS_VARIABLES)}",
+            f"set {missing[0]}, or unset the others",
+        )
+    certificates, key, authority = (environment.expand(value) for value in values)
+    return TlsFiles(certificates, key, authority)
+
+
+def _peers(
+    environment: Environment, service: str, ports: Mapping[str, ServicePorts], *, has_tls: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield each other service with its address."""
+    for peer, default in ports.items():
+        name = f"{peer.upper()}_URL"
+        address = _address(
+            name, environment.get(name, f"localhost:{default.grpc}"), default.grpc, has_tls=has_tls
+        )
+        if peer != service:
+            yield peer, address
+
+
+def _address(name: str, url: str, default_port: int, *, has_tls: bool) -> str:
+    """Return HOST:PORT of `grpc://HOST:PORT`, `grpcs://HOST:PORT` or HOST:PORT. Raise SettingsError."""
+    scheme, _, rest = url.rpartition("://")
+    try:
+        parts = urlsplit(f"//{rest}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if (scheme and scheme not in _SCHEMES) or not host or port == 0 or parts.netloc != rest.rstrip("/"):
+        raise SettingsError(
+            f"invalid {name}: not the gRPC address of a service", f"set it to grpc://HOST:{default_port}"
+        )
+    if parts.username is not None:
+        raise SettingsError(
+            f"invalid {name}: an address has no credentials", f"set it to grpc://HOST:{default_port}"
+        )
+    if scheme and _SCHEMES[scheme] != has_tls:
+        hint = "set it to grpcs://HOST:PORT" if has_tls else f"set {', '.join(_TLS_VARIABLES)}"
+        raise SettingsError(
+            f"{name} is {scheme}://, but TLS is {'set up' if has_tls else 'not set up'}", hint
+        )
+    return f"[{host}]:{port or default_port}" if ":" in host else f"{host}:{port or default_port}"

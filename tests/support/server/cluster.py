@@ -1,0 +1,90 @@
+"""Services in processes of their own, on real PostgreSQL databases and a real broker."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from envmgr.server.bootstrap.registry import SERVICE_NAMES
+from support.server.server_process import ADMIN_PASSWORD, Daemon, free_port
+from support.services.database_runners import postgres_databases, postgres_server_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class ServiceDaemon(Daemon):
+    """One service on one port, for any number of starts."""
+
+    def __init__(self, root: Path, service: str, environment: Mapping[str, str]) -> None:
+        super().__init__(root, environment=environment)
+        self.service = service
+
+    def _command(self) -> list[str]:
+        return ["serve", self.service, "--port", str(self.port), *self._arguments]
+
+    def _variables(self) -> dict[str, str]:
+        return dict(self._environment)
+
+
+class Cluster:
+    """All services; requests go to the gateway."""
+
+    def __init__(self, root: Path, bus_url: str, environment: Mapping[str, str] | None = None) -> None:
+        self._root = root
+        self.database_prefix = postgres_server_url(root)
+        self._grpc_ports = {service: free_port() for service in SERVICE_NAMES}
+        self._shared = {
+            "BUS_URL": bus_url,
+            "ALM_BUS_PREFIX": f"t{secrets.token_hex(6)}",
+            "JWT_SECRET": secrets.token_urlsafe(48),
+            **{
+                f"{service.upper()}_URL": f"grpc://127.0.0.1:{port}"
+                for service, port in self._grpc_ports.items()
+            },
+            **(environment or {}),
+        }
+        self.services = {service: self.replica(service) for service in SERVICE_NAMES}
+
+    def replica(self, service: str, **variables: str) -> ServiceDaemon:
+        """Return a process of a service, not started; the first one has the port that the others call."""
+        root = self._root / f"{service}-{secrets.token_hex(4)}"
+        root.mkdir()
+        return ServiceDaemon(root, service, {**self.environment(service), **variables})
+
+    def environment(self, service: str) -> dict[str, str]:
+        """Return the variables of a service."""
+        own = {
+            "gateway": {"ALM_ADMIN_PASSWORD": ADMIN_PASSWORD},
+            "audit": {"ALM_DATA_DIR": str(self._root / "audit-key")},
+        }
+        return {
+            **self._shared,
+            "DB_URL": f"{self.database_prefix}_{service}",
+            "GRPC_PORT": str(self._grpc_ports[service]),
+            **own.get(service, {}),
+        }
+
+    @property
+    def gateway(self) -> ServiceDaemon:
+        """The gateway."""
+        return self.services["gateway"]
+
+    def start(self) -> Cluster:
+        """Start all services at once, and wait until each is ready."""
+        for service in self.services.values():
+            service.launch()
+        for service in self.services.values():
+            service.await_ready()
+        return self
+
+    def end(self) -> None:
+        """Kill the services that run."""
+        for service in self.services.values():
+            service.end()
+
+    def execute(self, service: str, statement: str) -> list[tuple[object, ...]]:
+        """Run a statement in a service's database; return its rows."""
+        prefix = self.database_prefix.rpartition("/")[2]
+        return postgres_databases().run(statement, f"{prefix}_{service}")

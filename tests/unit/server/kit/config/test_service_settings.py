@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from envmgr.kit.environment import Environment
+from envmgr.server.bootstrap.registry import PORTS, SERVICE_NAMES
+from envmgr.server.kit.config.bus_settings import NATS
+from envmgr.server.kit.config.service_settings import TlsFiles, read_service
+from envmgr.server.kit.config.settings import SettingsError
+
+REQUIRED = {"DB_URL": "postgres://alm@db:5432/app", "BUS_URL": "nats://broker"}
+
+
+def settings(service="app", variables=None, **flags):
+    environment = Environment({"HOME": "/home/ada", **REQUIRED, **(variables or {})}, "/place")
+    return read_service(environment, flags, service, PORTS)
+
+
+def test_every_service_has_default_ports():
+    assert set(PORTS) == set(SERVICE_NAMES)
+    ports = {service: (settings(service).common.port, settings(service).grpc_port) for service in PORTS}
+    assert ports == {
+        "app": (8080, 9080),
+        "version": (8081, 9081),
+        "deployment": (8082, 9082),
+        "audit": (8083, 9083),
+        "worker": (8084, 9084),
+        "gateway": (8000, 9000),
+    }
+
+
+def test_the_database_is_the_one_that_db_url_names():
+    result = settings()
+    assert result.common.database_url == "postgresql://alm@db:5432/app"
+    assert (result.common.bus.kind, result.common.service_name) == (NATS, "envmgr-alm-app")
+
+
+def test_ports_come_from_flags_then_variables():
+    assert settings(variables={"PORT": "1", "GRPC_PORT": "2"}).grpc_port == 2
+    result = settings(variables={"PORT": "1", "GRPC_PORT": "2"}, port="3", grpc_port="0")
+    assert (result.common.port, result.grpc_port) == (3, 0)
+    with pytest.raises(SettingsError, match="invalid GRPC_PORT '65536'"):
+        settings(variables={"GRPC_PORT": "65536"})
+
+
+def test_peers_are_at_the_default_ports_of_this_machine():
+    assert settings("audit").peers == {
+        "app": "localhost:9080",
+        "version": "localhost:9081",
+        "deployment": "localhost:9082",
+        "worker": "localhost:9084",
+        "gateway": "localhost:9000",
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("grpc://apps.example:90", "apps.example:90"),
+        ("apps.example:90", "apps.example:90"),
+        ("apps.example", "apps.example:9080"),
+        ("grpc://apps.example/", "apps.example:9080"),
+        ("grpc://[::1]:90", "[::1]:90"),
+    ],
+)
+def test_a_peer_has_an_address(url, address):
+    assert settings("audit", {"APP_URL": url}).peers["app"] == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://app:9080",
+        "grpc://",
+        "grpc://app:0",
+        "grpc://app:port",
+        "grpc://app:90/path",
+        "grpc://ada:secret@app:90",
+        "grpcs://app:90",
+    ],
+)
+def test_another_address_is_refused_without_its_text(url):
+    with pytest.raises(SettingsError, match="APP_URL") as caught:
+        settings("audit", {"APP_URL": url})
+    assert "secret" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_addresses_may_be_the_same_in_all_services():
+    assert "app" not in settings("app", {"APP_URL": "grpc://app:9080"}).peers
+    with pytest.raises(SettingsError, match="invalid APP_URL"):
+        settings("app", {"APP_URL": "http://app:9080"})
+
+
+@pytest.mark.parametrize(
+    ("service", "variables", "message"),
+    [
+        ("app", {"DB_URL": ""}, "requires a database of its own on PostgreSQL"),
+        ("app", {"DB_URL": "sqlite:////data"}, "requires a database of its own on PostgreSQL"),
+        ("app", {"DB_URL": "mysql://db/app"}, "unsupported DB_URL scheme mysql"),
+        ("app", {"BUS_URL": ""}, "requires a bus that other processes reach"),
+        ("app", {"BUS_URL": "inprocess://"}, "requires a bus that other processes reach"),
+        ("app", {"ALM_ADMIN_PASSWORD": "x"}, "ALM_ADMIN_PASSWORD has no effect in the service app"),
+        ("gateway", {"ALM_AUDIT_KEY": "x"}, "ALM_AUDIT_KEY has no effect in the service gateway"),
+        ("version", {"ALM_DATA_DIR": "/data"}, "the service version has no data directory"),
+        (
+            "audit",
+            {"ALM_DATA_DIR": "/data", "ALM_AUDIT_KEY": "x"},
+            "the service audit has no data directory",
+        ),
+        ("app", {"GRPC_TLS_CERT": "a", "GRPC_TLS_CA": "c"}, "GRPC_TLS_KEY missing"),
+        (
+            "app",
+            {"GRPC_TLS_CERT": "a", "GRPC_TLS_KEY": "b", "GRPC_TLS_CA": "c", "AUDIT_URL": "grpc://audit:9083"},
+            "AUDIT_URL is grpc://, but TLS is set up",
+        ),
+    ],
+)
+def test_a_setting_without_effect_is_refused(service, variables, message):
+    with pytest.raises(SettingsError, match=message) as caught:
+        settings(service, variables)
+    assert caught.value.hint
+
+
+def test_only_the_audit_has_a_data_directory():
+    assert settings("app").common.data_dir == ""
+    assert settings("audit", {"ALM_DATA_DIR": "/data"}).common.data_dir == os.path.normpath("/data")
+
+
+def test_tls_files_and_service_keys():
+    result = settings(
+        "gateway",
+        {
+            "GRPC_TLS_CERT": "~/cert.pem",
+            "GRPC_TLS_KEY": "/key.pem",
+            "GRPC_TLS_CA": "/ca.pem",
+            "APP_URL": "grpcs://app:9",
+            "ALM_SERVICE_KEY": "k",
+            "ALM_SERVICE_JWKS": "j",
+            "ALM_ADMIN_PASSWORD": "p",
+        },
+    )
+    assert result.tls == TlsFiles("/home/ada/cert.pem", "/key.pem", "/ca.pem")
+    assert (result.peers["app"], result.service_key, result.service_jwks) == ("app:9", "k", "j")
+    assert result.common.admin_password == "p"
