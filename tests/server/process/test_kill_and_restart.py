@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
 
 import pytest
 
-from envmgr.kit.audit_log.hash_chain import Verifier
 from support.server.concurrent_writers import WriterPool, life_of_an_app, pages
 from support.server.server_process import Daemon
+from support.server.write_checks import check_everything, prepare
 
 CLIENTS = 16
 KILLS = 32
 LIFE_SECONDS = (0.3, 2.0)
 """Seconds between readiness and the kill."""
 REPLAYS = 100
-AUTO = "auto"
-"""An environment with a rule that deploys every new version."""
-KINDS = {
-    "apps": ("AppCreated", "app_id"),
-    "versions": ("VersionCreated", "version_id"),
-    "deployments": ("DeploymentCreated", "deployment_id"),
-}
-MARKS = (
-    ("name",),
-    ("description",),
-    ("app", "tag"),
-    ("version_id", "environment"),
-    ("deployment_id", "status"),
-)
-"""Members of an event's payload that identify a write of `support.server.concurrent_writers`."""
 
 
 @pytest.fixture
@@ -46,8 +30,7 @@ def daemon(tmp_path):
 def test_writes_are_neither_lost_nor_repeated_despite_kills(daemon):
     token = daemon.login()["access_token"]
     with daemon.wire(token) as wire:
-        reply = wire.ask("POST", "/environments", {"name": AUTO, "rules": {"auto_deploy": [{"app": "*"}]}})
-        assert reply.status == 201, reply.text
+        prepare(wire)
     dice = random.Random(3)
     with WriterPool(daemon.port, token, life_of_an_app, CLIENTS) as crew:
         for _ in range(KILLS):
@@ -57,14 +40,7 @@ def test_writes_are_neither_lost_nor_repeated_despite_kills(daemon):
     daemon.settle(token)
     check_much_happened(crew)
     with daemon.wire(token) as wire:
-        audits = list(pages(wire, "/audits?sort=seq&limit=200"))
-        rows = {kind: {row["id"]: row for row in pages(wire, f"/{kind}?limit=200")} for kind in KINDS}
-        check_chain(audits)
-        check_answered_writes_are_there(crew, rows, wire)
-        check_every_write_has_one_event(crew, audits)
-        check_rows_match_events(rows, audits)
-        check_each_version_was_deployed_by_itself_once(rows, audits)
-        check_placements_match_last_deployments(rows, wire)
+        audits = check_everything(crew, wire)
         check_repeated_requests_change_nothing(crew, wire, daemon, audits)
     check_output(daemon.output)
 
@@ -74,75 +50,6 @@ def check_much_happened(crew):
     assert len(crew.answered) > 1000
     assert crew.retried > KILLS
     assert len(crew.abandoned) > KILLS / 4
-
-
-def check_chain(audits):
-    """Check that neither the chain nor the numbers of any source have gaps."""
-    verifier = Verifier()
-    findings = [finding for entry in audits for finding in verifier.add(entry)]
-    assert [*findings, *verifier.finish()] == []
-    assert [entry["seq"] for entry in audits] == list(range(1, len(audits) + 1))
-
-
-def check_answered_writes_are_there(crew, rows, wire):
-    missing = [write for write, reply in crew.answered if not is_there(write, reply.json, rows, wire)]
-    assert missing == []
-
-
-def is_there(write, output, rows, wire):
-    for kind, (created, _) in KINDS.items():
-        if write.event == created:
-            row = rows[kind].get(output["id"], {})
-            return row == {**row, **write.mark}
-    if write.event == "AppUpdated":
-        return rows["apps"][output["id"]]["description"] == write.body["description"]
-    steps = wire.ask("GET", write.target).json
-    return [step["id"] for step in steps if step["status"] == write.body["status"]] == [output["id"]]
-
-
-def check_every_write_has_one_event(crew, audits):
-    """Check that acknowledged writes have one event, and others at most one."""
-    counts = Counter((entry["event_type"], mark) for entry in audits for mark in marks(entry["payload"]))
-    once = [write for write, _ in crew.answered if counts[write.event, frozenset(write.mark.items())] != 1]
-    assert once == []
-    duplicates = [write for write in crew.abandoned if counts[write.event, frozenset(write.mark.items())] > 1]
-    assert duplicates == []
-
-
-def marks(payload):
-    groups = [group for group in MARKS if all(name in payload for name in group)]
-    return [frozenset((name, payload[name]) for name in group) for group in groups]
-
-
-def check_rows_match_events(rows, audits):
-    for kind, (type_, name) in KINDS.items():
-        counts = Counter(entry["payload"][name] for entry in audits if entry["event_type"] == type_)
-        assert counts == Counter(list(rows[kind])), kind
-
-
-def check_each_version_was_deployed_by_itself_once(rows, audits):
-    """Check that a rule deployed each version once."""
-    by_itself = Counter(
-        row["version_id"] for row in rows["deployments"].values() if row["environment"] == AUTO
-    )
-    assert by_itself == Counter(list(rows["versions"]))
-    assert not [entry for entry in audits if entry["event_type"] == "AutoDeploySkipped"]
-
-
-def check_placements_match_last_deployments(rows, wire):
-    """Check that the projections of both services match the events."""
-    current = {}
-    for row in sorted(rows["deployments"].values(), key=lambda row: row["id"]):
-        if row["status"] in {"successful", "superseded"}:
-            current[row["app"], row["environment"]] = row["version_id"]
-    matrix = wire.ask("GET", "/matrix").json
-    assert {
-        (place["app"], place["environment"]): place["current"]["version_id"]
-        for place in matrix["placements"]
-        if place["current"]
-    } == current
-    usage = wire.ask("GET", "/tools/nodejs/usage?range=*").json
-    assert sum(usage["counts"].values()) == len(current)
 
 
 def check_repeated_requests_change_nothing(crew, wire, daemon, audits):
