@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from envmgr.server.bootstrap.registry import SERVICE_NAMES
+from support.deploy_files import BROKERS, DEPLOY, compose, create_environment_file, program
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
-BROKERS = ("nats", "kafka")
 DATABASE_PORTS = {
     "app": 5432,
     "version": 5433,
@@ -25,29 +21,11 @@ DATABASE_PORTS = {
 }
 
 
-def program(name):
-    """Return the path of an installed program; Compose is one without a daemon here."""
-    return Path(sys.executable).with_name(name)
-
-
-def compose(*arguments, file="compose.yaml"):
-    # Variables of this machine must not stand in for those of the file.
-    return subprocess.run(
-        [program("docker-compose"), "--file", DEPLOY / file, *arguments],
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module", params=BROKERS)
 def environment_file(request, tmp_path_factory):
     """Return the broker, and the path of a file with new secrets."""
     path = tmp_path_factory.mktemp("compose") / "env"
-    command = [DEPLOY / "compose" / "create-env.sh", request.param]
-    path.write_text(subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout)
+    path.write_text(create_environment_file(request.param))
     return request.param, path
 
 
@@ -136,10 +114,8 @@ def test_the_file_has_no_secret():
 
 def test_secrets_are_new_each_time_and_long(environment_file):
     broker, path = environment_file
-    again = subprocess.run(
-        [DEPLOY / "compose" / "create-env.sh", broker], capture_output=True, text=True, check=True
-    )
-    secrets = re.findall(r"(?m)^\w*(?:SECRET|PASSWORD)=(.*)$", path.read_text() + again.stdout)
+    again = create_environment_file(broker)
+    secrets = re.findall(r"(?m)^\w*(?:SECRET|PASSWORD)=(.*)$", path.read_text() + again)
     assert len(secrets) == len(set(secrets)) == 10
     assert min(map(len, secrets)) >= 64
 

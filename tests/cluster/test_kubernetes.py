@@ -3,61 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from envmgr.server.bootstrap.registry import SERVICE_NAMES
+from support.deploy_files import DEPLOY, OVERLAYS, Manifests, container, kustomize, program, variables
 
-DIRECTORY = Path(__file__).parents[2] / "deploy" / "k8s"
-OVERLAYS = sorted(path.name for path in (DIRECTORY / "overlays").iterdir())
+DIRECTORY = DEPLOY / "k8s"
 NAME, COMPONENT = "app.kubernetes.io/name", "app.kubernetes.io/component"
 OWN_KINDS = ("Deployment", "PodDisruptionBudget", "NetworkPolicy")
-
-
-def program(name):
-    return Path(sys.executable).with_name(name)
-
-
-def kustomize(path):
-    result = subprocess.run(
-        [program("kubectl"), "kustomize", path], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    return result.stdout
-
-
-class Manifests:
-    """The resources of an overlay."""
-
-    def __init__(self, text):
-        self.text = text
-        self.resources = list(yaml.safe_load_all(text))
-
-    def of(self, kind):
-        """Return the resources of a kind by their names."""
-        return {item["metadata"]["name"]: item for item in self.resources if item["kind"] == kind}
-
-    @property
-    def pods(self):
-        """Return the pod templates of all workloads by the workloads' names."""
-        kinds = ("Deployment", "StatefulSet", "Job")
-        return {name: item["spec"]["template"] for kind in kinds for name, item in self.of(kind).items()}
-
-    def selected(self, selector):
-        """Return the names of the workloads whose pods a selector selects."""
-        return {name for name, pod in self.pods.items() if is_selected(pod["metadata"]["labels"], selector)}
-
-
-def is_selected(labels, selector):
-    """Return whether a label selector selects these labels."""
-    equal = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
-    return equal and all(
-        {"In": labels.get(part["key"]) in part["values"]}[part["operator"]]
-        for part in selector.get("matchExpressions", ())
-    )
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)
@@ -65,17 +20,8 @@ def manifests(request):
     return Manifests(kustomize(DIRECTORY / "overlays" / request.param))
 
 
-def container(pod):
-    (item,) = pod["spec"]["containers"]
-    return item
-
-
 def ports(pod):
     return {port["name"]: port["containerPort"] for port in container(pod)["ports"]}
-
-
-def variables(pod):
-    return {item["name"]: item for item in container(pod)["env"]}
 
 
 def test_the_manifests_are_valid(manifests, tmp_path):
@@ -163,9 +109,18 @@ def test_the_address_of_a_peer_leads_to_its_grpc_port(manifests, peer):
 
 
 def test_callers_are_authenticated_while_the_gateway_is_not_ready(manifests):
-    services = manifests.of("Service")
-    assert services["gateway-grpc"]["spec"]["publishNotReadyAddresses"] is True
-    assert "publishNotReadyAddresses" not in services["gateway"]["spec"]
+    published = {
+        name
+        for name, item in manifests.of("Service").items()
+        if item["spec"].get("publishNotReadyAddresses", False)
+    }
+    assert published == {"gateway-grpc"}
+
+
+@pytest.mark.parametrize("name", SERVICE_NAMES)
+def test_callers_reach_every_replica(manifests, name):
+    """The name resolves to all of them; through one address, all calls of a connection would reach one."""
+    assert manifests.of("Service")[f"{name}-grpc"]["spec"]["clusterIP"] == "None"
 
 
 @pytest.mark.parametrize("name", SERVICE_NAMES)
