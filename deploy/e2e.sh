@@ -2,16 +2,26 @@
 # Register an app, a version and a deployment through the public API, and wait until the audit log has all three events.
 #
 # Usage: ALM_PASSWORD=... deploy/e2e.sh [URL]
+#        deploy/e2e.sh [--dir DIR]
 #   URL            the gateway, or an embedded server (default: $ALM_URL, else http://127.0.0.1:8000)
+#   --dir DIR      the state directory of deploy/local.sh: its gateway, with the password that is there. So is its default
+#                  directory, where neither a URL nor a password is set.
 #   ALM_USERNAME   default: admin
 #   ALM_PASSWORD   default: $ALM_ADMIN_PASSWORD
 set -euo pipefail
 
 readonly ATTEMPTS=10 INTERVAL_SECONDS=1 REQUEST_TIMEOUT_SECONDS=30
-url=${1:-${ALM_URL:-http://127.0.0.1:8000}}
-url=${url%/}
 username=${ALM_USERNAME:-admin}
 password=${ALM_PASSWORD:-${ALM_ADMIN_PASSWORD:-}}
+url=${ALM_URL:-} local=''
+if [ "${1-}" = --dir ]; then
+  local=${2-}
+elif [ -n "${1-}" ]; then
+  url=$1
+elif [ -z "$url$password" ]; then
+  local=${XDG_STATE_HOME:-$HOME/.local/state}/envmgr-alm-local
+  [ -f "$local/url" ] || local=''
+fi
 
 fail() {
   printf 'error: %s\n' "$1" >&2
@@ -22,6 +32,14 @@ fail() {
 for program in curl jq; do
   command -v "$program" >/dev/null || fail "$program not found" "install $program"
 done
+if [ -n "$local" ]; then
+  # A password that is sent only to the address beside it.
+  [ -r "$local/url" ] || fail "no server in $local" 'run `deploy/local.sh up`'
+  url=$(<"$local/url")
+  password=$(<"$local/secrets/admin-password")
+fi
+url=${url:-http://127.0.0.1:8000}
+url=${url%/}
 [ -n "$password" ] || fail "no password for $username" 'set ALM_PASSWORD'
 
 token=

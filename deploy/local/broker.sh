@@ -20,6 +20,18 @@ TEXT
   start_process broker "$program" -c "$state/broker.conf"
 }
 
+# The broker of the package noida-db: its protocol is Kafka's. Killed, it loses what it acknowledged in its last second.
+start_kafka() {
+  local program
+  program=$("$bin/python" -c '
+import importlib.util, os
+spec = importlib.util.find_spec("noida_db")
+print(os.path.join(os.path.dirname(spec.origin), "noida-db") if spec else "")')
+  [ -f "$program" ] || fail 'no broker for Kafka found' 'install the package noida-db, or use `--bus nats`'
+  [ -x "$program" ] || chmod +x "$program"
+  start_process broker "$program" start --only kafka --kafka-port "$(port_of broker)" --data-dir "$state/broker"
+}
+
 bus_url() {
   case $bus in
     nats) printf 'nats://alm:%s@127.0.0.1:%s' "$(secret broker-password)" "$(port_of broker)" ;;

@@ -9,11 +9,35 @@ start_postgresql() {
   prepare_directory
   if ! running_id postgresql >/dev/null; then
     [ -f "$directory/data/PG_VERSION" ] || initialize
-    start_process postgresql ${identity[@]+"${identity[@]}"} "$binaries/postgres" -D "$directory/data" \
-      -h 127.0.0.1 -p "$(port_of postgresql)" -c unix_socket_directories= -c max_connections=200
+    launch_postgresql
+    await_former_sessions
   fi
-  await postgresql "$binaries/pg_isready" -h 127.0.0.1 -p "$(port_of postgresql)"
+  await postgresql is_postgresql_ready
   create_roles
+}
+
+launch_postgresql() {
+  start_process postgresql ${identity[@]+"${identity[@]}"} "$binaries/postgres" -D "$directory/data" \
+    -h 127.0.0.1 -p "$(port_of postgresql)" -c unix_socket_directories= -c max_connections=200
+}
+
+is_postgresql_ready() {
+  "$binaries/pg_isready" --quiet -h 127.0.0.1 -p "$(port_of postgresql)"
+}
+
+readonly FORMER='shared memory block .* is still in use|lock file "postmaster.pid" already exists'
+
+# What remains of a PostgreSQL that was killed ends a moment later: its sessions, and its process where that waits for
+# its parent. Until then another refuses to start.
+await_former_sessions() {
+  local end=$((SECONDS + STOP_TIMEOUT_SECONDS))
+  until is_postgresql_ready || [ "$SECONDS" -ge "$end" ]; do
+    sleep 0.2
+    if ! running_id postgresql >/dev/null; then
+      tail -n 5 "$state/logs/postgresql.log" | grep -qE "$FORMER" || return 0
+      launch_postgresql
+    fi
+  done
 }
 
 find_postgresql() {

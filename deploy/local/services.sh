@@ -1,14 +1,15 @@
 # shellcheck shell=bash
 # The services: their settings, migrations, start and readiness.
 
-# Bring each database to the current schema, side by side; the role of a service gets what it needs.
+# Migrate the databases of services that do not run, side by side; the role of a service gets what it needs.
 migrate_databases() {
   local service failed='' pids=()
   for service in $services; do
+    ! running_id "$service" >/dev/null || continue
     migrate_database "$service" >>"$state/logs/$service.log" 2>&1 &
     pids+=("$service=$!")
   done
-  for service in "${pids[@]}"; do
+  for service in ${pids[@]+"${pids[@]}"}; do
     wait "${service#*=}" || failed+=" ${service%%=*}"
   done
   for service in $failed; do
