@@ -21,12 +21,12 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 class Commits:
     """Commits of `git log A..B`, newest first, and the counts in both directions.
 
-    `listed` holds the first MAX_COMMITS as pairs of short commit and subject. `dropped` counts those only in A.
+    `entries` holds the first MAX_COMMITS as pairs of short commit and subject. `dropped` counts those only in A.
     """
 
     added: int
     dropped: int
-    listed: tuple[tuple[str, str], ...]
+    entries: tuple[tuple[str, str], ...]
 
 
 class Repository:

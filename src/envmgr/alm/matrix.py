@@ -94,9 +94,9 @@ def _columns(matrix: Document, used: set[str]) -> tuple[Column, ...]:
         (get_int(environment, "sort_order"), get_name(environment, "name"), get_name(environment, "tier"))
         for environment in get_objects(matrix, "environments")
     )
-    listed = [Column(name, tier) for _, name, tier in environments]
-    others = used - {column.name for column in listed}
-    return (*listed, *(Column(name, "other") for name in sorted(others)))
+    columns = [Column(name, tier) for _, name, tier in environments]
+    others = used - {column.name for column in columns}
+    return (*columns, *(Column(name, "other") for name in sorted(others)))
 
 
 def _row(app: str, placements: Mapping[str, Document]) -> Row:

@@ -93,9 +93,11 @@ class Catalog:
         """Return the version whose archive a URL is, without network access; None if it names none."""
         manifest = self.manifest(tool)
         if manifest.kind == "inline":  # its list is in the manifest, with tags and URLs of any form
-            listed = _version_in_list(manifest, self.listing(tool), version, platform, url, self._context)
-            if listed:
-                return listed
+            listed_version = _version_in_list(
+                manifest, self.listing(tool), version, platform, url, self._context
+            )
+            if listed_version:
+                return listed_version
         return url_versions.version_of_url(manifest, version, platform, url)
 
     def is_version_certain(self, tool: str) -> bool:
@@ -147,8 +149,8 @@ class Catalog:
 def _version_in_list(
     manifest: Manifest, listing: Listing, version: str, platform: Platform, url: str, context: Context
 ) -> str | None:
-    source, own = source_of(manifest.kind), listing.release(version)
-    for release in (*([own] if own else []), *listing.releases):
+    source, expected = source_of(manifest.kind), listing.release(version)
+    for release in (*([expected] if expected else []), *listing.releases):
         artifact = source.artifact(manifest, release, platform, context)
         if artifact and artifact.url == url:
             return release.version

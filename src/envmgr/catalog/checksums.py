@@ -70,19 +70,19 @@ def parse(text: str, kind: str, archive: str, path: str = "") -> str | None:
     if kind == "bare":
         return _parse_single(text, archive)
     # Upstreams that moved from PowerShell to coreutils kept the file's name, so accept both formats.
-    named = (list(_file_hashes(text)) if kind == "get-filehash" else []) or list(_parse_sums(text))
-    if not named:
+    sums = (list(_file_hashes(text)) if kind == "get-filehash" else []) or list(_parse_sums(text))
+    if not sums:
         raise ValueError(f"no digests found (starts with {text.strip()[:40]!r})")
-    return _select(archive, named)
+    return _select(archive, sums)
 
 
-def _select(archive: str, named: list[tuple[str, str]]) -> str | None:
+def _select(archive: str, sums: list[tuple[str, str]]) -> str | None:
     """Return the digest of an archive.
 
     An entry with exactly its name wins, then one with a path that the URL ends in, then the base name.
     """
     file = file_of(archive)
-    candidates = [(name, value) for name, value in named if _base(name) == file]
+    candidates = [(name, value) for name, value in sums if _base(name) == file]
     for fits in (lambda name: name == file, lambda name: archive.endswith(f"/{name}"), lambda _: True):
         values = {value.lower() for name, value in candidates if fits(name)}
         if len(values) > 1:
@@ -98,9 +98,9 @@ def _base(name: str) -> str:
 
 def _parse_single(text: str, archive: str) -> str:
     """Read a lone digest, which some upstreams follow with the file's name after all."""
-    named = list(_parse_sums(text))
-    if named:
-        return named[0][1] if len(named) == 1 else _select(archive, named) or ""
+    sums = list(_parse_sums(text))
+    if sums:
+        return sums[0][1] if len(sums) == 1 else _select(archive, sums) or ""
     words = text.split()
     if not words:
         raise ValueError("empty file")

@@ -78,9 +78,9 @@ def entries_from_object(document: object) -> list[object]:
     ]
 
 
-def type_error(wanted: str, value: object) -> ValueError:
+def type_error(expected: str, value: object) -> ValueError:
     """Create the error for a value of another type than expected."""
-    return ValueError(f"expected {wanted}, got {type_name(value)}")
+    return ValueError(f"expected {expected}, got {type_name(value)}")
 
 
 def type_name(value: object) -> str:

@@ -135,12 +135,12 @@ def _describe_schema_error(error: ValidationError) -> str:
 def _unknown(error: ValidationError) -> Iterator[str]:
     from envmgr.kit.suggest import closest
 
-    known = table(cast("dict[str, object]", error.schema), "properties")
+    properties = table(cast("dict[str, object]", error.schema), "properties")
     for name in cast("dict[str, object]", error.instance):
         if name in _NOT_SUPPORTED:
             yield f"the field {name!r} is not supported: {_NOT_SUPPORTED[name]}"
-        elif name not in known:
-            suggestions = closest(name, known, 1)
+        elif name not in properties:
+            suggestions = closest(name, properties, 1)
             yield f"unknown field {name!r}" + (f"; did you mean {suggestions[0]!r}?" if suggestions else "")
 
 
@@ -209,9 +209,9 @@ def _versions(options: Mapping[str, object], source: Mapping[str, object]) -> It
 
 
 def _warnings(manifest: Manifest) -> Iterator[str]:
-    place = str(manifest.fields.get("download_url_template") or manifest.fields.get("asset") or "")
-    if manifest.is_minimal and place:
-        yield from _of_one_url(place)
+    location = str(manifest.fields.get("download_url_template") or manifest.fields.get("asset") or "")
+    if manifest.is_minimal and location:
+        yield from _of_one_url(location)
     published = [p for p in DEFAULT_PLATFORMS if manifest.layout(_try_version(manifest), None, p)]
     if not published:
         yield "$: no platform is supported"
@@ -242,7 +242,7 @@ def _of_one_url(url: str) -> Iterator[str]:
 
 
 def _try_version(manifest: Manifest) -> str:
-    listed = cast("list[object]", manifest.source.get("versions") or [NAMED_VERSION])
-    first = listed[0]
+    candidates = cast("list[object]", manifest.source.get("versions") or [NAMED_VERSION])
+    first = candidates[0]
     version = first["version"] if isinstance(first, dict) else first
     return manifest.vendor + re.sub(r"\s", "", str(version))

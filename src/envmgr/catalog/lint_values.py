@@ -158,22 +158,22 @@ def _document(path: str, fields: Mapping[str, object], allowed: frozenset[str]) 
 
 
 def _tree_paths(path: str, fields: Mapping[str, object]) -> Iterator[str]:
-    places = [(f"{path}.bin[{n}]", place) for n, place in enumerate(strings(fields.get("bin")))]
+    entries = [(f"{path}.bin[{n}]", entry) for n, entry in enumerate(strings(fields.get("bin")))]
     for name, value in table(fields, "links").items():
-        places += [(f"{path}.links.{name}", place) for place in strings(value)]
+        entries += [(f"{path}.links.{name}", entry) for entry in strings(value)]
     for before, after in table(fields, "rename").items():
-        places += [(f"{path}.rename", before), (f"{path}.rename.{before}", str(after))]
-    places += [
+        entries += [(f"{path}.rename", before), (f"{path}.rename.{before}", str(after))]
+    entries += [
         (f"{path}.{field}", str(fields[field])) for field in ("home", "bin_path_template") if field in fields
     ]
-    for where, place in places:
-        yield from template_at(where, place, TREE_NAMES)
-        yield from _braces(where, place)
-        yield from _inside(where, place)
+    for where, entry in entries:
+        yield from template_at(where, entry, TREE_NAMES)
+        yield from _braces(where, entry)
+        yield from _inside(where, entry)
 
 
-def _inside(path: str, place: str) -> Iterator[str]:
+def _inside(path: str, entry: str) -> Iterator[str]:
     """Check that a path stays inside the tree, on every system."""
-    parts = place.split("/")
-    if place.startswith("/") or "\\" in place or ".." in parts or re.match(r"[A-Za-z]:", place):
+    parts = entry.split("/")
+    if entry.startswith("/") or "\\" in entry or ".." in parts or re.match(r"[A-Za-z]:", entry):
         yield f"{path}: must be a relative path with / that stays inside the tree"

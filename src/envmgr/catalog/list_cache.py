@@ -206,8 +206,8 @@ def _document(response: Response) -> Document:
 def _conditions(stored: Document | None) -> dict[str, str]:
     if stored is None:
         return {}
-    named = (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
-    return {condition: stored.headers[name] for name, condition in named if name in stored.headers}
+    headers = (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
+    return {condition: stored.headers[name] for name, condition in headers if name in stored.headers}
 
 
 def _key(url: str, headers: Mapping[str, str]) -> str:

@@ -135,8 +135,10 @@ class Manifest:
         groups = match.groupdict() if match else {}
         if "version" in groups:
             return self.vendor + groups["version"]
-        named = self.version_of(groups["tag"]) if "tag" in groups else None
-        return named if named and self._bare(named)[:1].isdigit() else None  # a tag may have any name
+        tag_version = self.version_of(groups["tag"]) if "tag" in groups else None
+        return (
+            tag_version if tag_version and self._bare(tag_version)[:1].isdigit() else None
+        )  # a tag may have any name
 
     def asset(self, version: str, tag: str | None, platform: Platform) -> str | None:
         """Return the file name of the release for a platform; None if unknown."""
@@ -162,8 +164,8 @@ class Manifest:
         if not result:
             return None
         values = {**self._values(fields, version, None, platform), **_values_of(url)}
-        place = template.fill(str(result["url_template"]), values)
-        return Signature(str(result["kind"]), place, layers.strings(result["keys"]))
+        signature_url = template.fill(str(result["url_template"]), values)
+        return Signature(str(result["kind"]), signature_url, layers.strings(result["keys"]))
 
     def layout(
         self, version: str, tag: str | None, platform: Platform, url: str | None = None
@@ -177,7 +179,7 @@ class Manifest:
             return None
         values = self._values(fields, version, tag, platform)
         check = layers.table(fields, "check")
-        kind = layers.text(fields, "format", values) or format_of(url or _place(fields, values))
+        kind = layers.text(fields, "format", values) or format_of(url or _location(fields, values))
         return Layout(
             format=kind,
             bin=_bins(fields, values) or self._single_program(kind, values),
@@ -243,19 +245,21 @@ class Manifest:
         """
         if any(layers.upstream_name(fields, name, getattr(platform, name)) is None for name in layers.MAPS):
             return False
-        places = self._location_fields(fields)
-        if not places:
+        templates = self._location_fields(fields)
+        if not templates:
             return True  # the source lists the artifacts of each platform
         if self.is_minimal:
-            return url_matches_platform(" ".join(places), platform)
-        mentioned = any("{libc}" in place for place in places) or "musl" in layers.table(fields, "libc")
+            return url_matches_platform(" ".join(templates), platform)
+        mentioned = any("{libc}" in template for template in templates) or "musl" in layers.table(
+            fields, "libc"
+        )
         return platform.libc != "musl" or mentioned
 
     def _location_fields(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """Return the templates and expressions that locate an archive."""
         texts = [fields.get("download_url_template"), fields.get("asset")]
         texts += [self.versions.get("artifact"), self.versions.get("url")]
-        return tuple(str(place) for place in texts if place)
+        return tuple(str(text) for text in texts if text)
 
 
 def file_of(url: str) -> str:
@@ -279,7 +283,7 @@ def _after_prefix(tag: str, prefix: object, name: str) -> str | None:
     return guessed[1] if guessed else tag
 
 
-def _place(fields: Fields, values: Mapping[str, str]) -> str:
+def _location(fields: Fields, values: Mapping[str, str]) -> str:
     return layers.text(fields, "download_url_template", values) or layers.text(fields, "asset", values) or ""
 
 

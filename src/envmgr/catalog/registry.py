@@ -64,8 +64,10 @@ class Registry:
 
     def _check(self, tool: str) -> Manifest:
         result = self._file_of(tool)
-        path, place = result or (self.get(tool).origin, None)
-        if os.path.isfile(path) and (place.scope != "built-in" if place else not self.get(tool).builtin):
+        path, manifest_dir = result or (self.get(tool).origin, None)
+        if os.path.isfile(path) and (
+            manifest_dir.scope != "built-in" if manifest_dir else not self.get(tool).builtin
+        ):
             from envmgr.catalog import lint
 
             lint.check(_text(path), path)
@@ -73,7 +75,9 @@ class Registry:
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all tools with a manifest."""
-        return tuple(sorted({name for place in self.directories for name in _names_in(place.directory)}))
+        return tuple(
+            sorted({name for manifest_dir in self.directories for name in _names_in(manifest_dir.directory)})
+        )
 
     def all(self) -> tuple[Manifest, ...]:
         """Return the manifest of every tool, by name; raise ManifestError for the first that cannot be read."""
@@ -82,7 +86,10 @@ class Registry:
     def scope(self, manifest: Manifest) -> str:
         """Return a manifest's scope: `project`, `user`, `built-in` or `package`."""
         directory = os.path.dirname(manifest.origin)
-        return next((place.scope for place in self.directories if place.directory == directory), "package")
+        return next(
+            (manifest_dir.scope for manifest_dir in self.directories if manifest_dir.directory == directory),
+            "package",
+        )
 
     def _find(self, tool: str) -> Manifest:
         result = self._file_of(tool)
@@ -96,7 +103,8 @@ class Registry:
     def _file_of(self, tool: str) -> tuple[str, ManifestDir] | None:
         """Return the manifest file of a tool and its directory."""
         paths = (
-            (os.path.join(place.directory, f"{file_name(tool)}.json"), place) for place in self.directories
+            (os.path.join(manifest_dir.directory, f"{file_name(tool)}.json"), manifest_dir)
+            for manifest_dir in self.directories
         )
         return next((result for result in paths if tool and os.path.isfile(result[0])), None)
 
@@ -116,8 +124,8 @@ class Registry:
         from envmgr.kit.suggest import closest
 
         aliases = {alias: manifest.name for manifest in self._readable() for alias in manifest.aliases}
-        near = [aliases.get(name, name) for name in closest(tool, [*self.names(), *aliases])]
-        suggestions = list(dict.fromkeys([*closest(tool, in_use), *near]))[:MAX_SUGGESTIONS]
+        candidates = [aliases.get(name, name) for name in closest(tool, [*self.names(), *aliases])]
+        suggestions = list(dict.fromkeys([*closest(tool, in_use), *candidates]))[:MAX_SUGGESTIONS]
         suggestion = f"did you mean {' or '.join(suggestions)}? Otherwise " if suggestions else ""
         return UnknownTool(
             f"unknown tool {tool!r}",

@@ -21,12 +21,12 @@ def make(
     """
     from envmgr.versions import is_folder_name, sort
 
-    named: dict[str, Release] = {}
+    by_version: dict[str, Release] = {}
     for release in releases:
         if is_folder_name(release.version):
-            named.setdefault(release.version, release)
-    order = list(named) if in_order else sort(named)
-    ordered = tuple(named[version] for version in order)
+            by_version.setdefault(release.version, release)
+    order = list(by_version) if in_order else sort(by_version)
+    ordered = tuple(by_version[version] for version in order)
     return Listing(ordered, {**lts_aliases(ordered), **(aliases or {})})
 
 

@@ -40,14 +40,14 @@ def names(template: str) -> tuple[str, ...]:
 
 def pattern(template: str, values: Mapping[str, str]) -> re.Pattern[str]:
     """Return a pattern of a filled template; its groups are the VERSION_PLACEHOLDERS used."""
-    literal, *rest = _PLACEHOLDER.split(template)
-    text, seen = re.escape(literal), set[str]()
-    for name, following in zip(rest[::2], rest[1::2], strict=True):
-        if name in seen:
+    literal, *parts = _PLACEHOLDER.split(template)
+    text, names = re.escape(literal), set[str]()
+    for name, following in zip(parts[::2], parts[1::2], strict=True):
+        if name in names:
             text += f"(?P={name})"
         elif name in VERSION_PLACEHOLDERS:
             text += f"(?P<{name}>[^/]+?)"
-            seen.add(name)
+            names.add(name)
         else:
             text += re.escape(values.get(name, f"{{{name}}}"))
         text += re.escape(following)

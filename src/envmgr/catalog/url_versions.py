@@ -18,10 +18,10 @@ def version_of_url(manifest: Manifest, version: str, platform: Platform, url: st
 
     `version` selects the fields of the manifest to compare with.
     """
-    named = manifest.version_in_url(url, version, platform)
-    if named is None and manifest.kind in _READERS:
-        named = _READERS[manifest.kind](manifest, url)
-    return named
+    url_version = manifest.version_in_url(url, version, platform)
+    if url_version is None and manifest.kind in _READERS:
+        url_version = _READERS[manifest.kind](manifest, url)
+    return url_version
 
 
 def is_certain(manifest: Manifest) -> bool:

@@ -84,8 +84,8 @@ def _candidates(root: str, bin_dirs: Sequence[str], tool: str, *, is_guess: bool
     paths = [path for path in _files(root, bin_dirs) if _has_program_content(os.path.join(root, path))]
     if is_guess:
         programs = [path for path in paths if not _SETUP_SCRIPT.fullmatch(os.path.basename(path))]
-        own = [path for path in programs if os.path.basename(path) == tool]
-        paths = own or (programs if len(programs) == 1 else [])
+        same_name = [path for path in programs if os.path.basename(path) == tool]
+        paths = same_name or (programs if len(programs) == 1 else [])
     return [os.path.join(root, path) for path in paths]
 
 
@@ -109,5 +109,5 @@ def _disable_setup_scripts(root: str, bin_dirs: Sequence[str], system: str) -> N
 def _is_platform_name(path: str, tool: str) -> bool:
     """Return whether a program is called like the tool and its platform: `yq_linux_amd64`."""
     name = os.path.basename(path).lower()
-    rest = name.removeprefix(tool.lower())
-    return rest != name and rest[:1] in {"-", "_", "."} and bool(url_hints.os_words(rest))
+    suffix = name.removeprefix(tool.lower())
+    return suffix != name and suffix[:1] in {"-", "_", "."} and bool(url_hints.os_words(suffix))

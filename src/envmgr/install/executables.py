@@ -97,8 +97,8 @@ def windows_command_line(program: str, first_line: str) -> str:
 
 def interpreter_of(program: str, first_line: str) -> str:
     """Return the interpreter of a script, by its first line or extension; empty for other files."""
-    words = first_line.removeprefix("#!").split() if first_line.startswith("#!") else []
-    names = [word for word in words if not word.startswith("-") and "=" not in word]
+    args = first_line.removeprefix("#!").split() if first_line.startswith("#!") else []
+    names = [arg for arg in args if not arg.startswith("-") and "=" not in arg]
     if names and os.path.basename(names[0]) == "env":
         names = names[1:]
     if names:

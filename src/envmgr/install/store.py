@@ -169,8 +169,8 @@ def _program_extensions() -> tuple[str, ...]:
         return ()
     from envmgr.kit import environment
 
-    listed = environment.current().get("PATHEXT", ".COM;.EXE;.BAT;.CMD")
-    return tuple(extension.lower() for extension in listed.split(";") if extension)
+    pathext = environment.current().get("PATHEXT", ".COM;.EXE;.BAT;.CMD")
+    return tuple(extension.lower() for extension in pathext.split(";") if extension)
 
 
 def remove(paths: Paths, tool: str, version: str) -> bool:

@@ -41,8 +41,8 @@ class Environment:
 
     def expand(self, path: str) -> str:
         """Return the path with a leading `~` replaced by the home directory; `~other` is unchanged."""
-        head, separator, rest = path.partition("/")
-        return f"{self.home}{separator}{rest}" if head == "~" else path
+        head, separator, subpath = path.partition("/")
+        return f"{self.home}{separator}{subpath}" if head == "~" else path
 
     def override(self, tool: str) -> str | None:
         """Return the version in ENVMGR_<TOOL>_VERSION, if set."""

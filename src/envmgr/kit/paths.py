@@ -131,8 +131,8 @@ def _home(environment: Environment) -> str:
 def _platform_paths() -> Paths:
     from platformdirs import PlatformDirs
 
-    places = PlatformDirs("envmgr", appauthor=False)
-    return Paths(places.user_data_dir, places.user_config_dir, places.user_cache_dir)
+    directories = PlatformDirs("envmgr", appauthor=False)
+    return Paths(directories.user_data_dir, directories.user_config_dir, directories.user_cache_dir)
 
 
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-@~,")

@@ -48,10 +48,10 @@ class Platform:
 
 def parse(key: str) -> Platform:
     """Parse a platform such as `linux-x64-musl`; raise ConfigError if invalid."""
-    system, _, rest = key.partition("-")
-    arch, _, libc = rest.partition("-")
-    known = system in OPERATING_SYSTEMS and arch in ARCHITECTURES
-    if not known or libc not in {"", "gnu", "musl"} or (libc and system != "linux"):
+    system, _, machine = key.partition("-")
+    arch, _, libc = machine.partition("-")
+    is_known = system in OPERATING_SYSTEMS and arch in ARCHITECTURES
+    if not is_known or libc not in {"", "gnu", "musl"} or (libc and system != "linux"):
         raise ConfigError(
             f"invalid platform {key!r}",
             f"use OS-ARCH ({'|'.join(OPERATING_SYSTEMS)}, {'|'.join(ARCHITECTURES)}), "

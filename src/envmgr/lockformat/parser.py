@@ -170,13 +170,13 @@ def _members(
 
 
 def _check_fields(
-    table: Mapping[str, object], known: tuple[str, ...], path: JsonPath, required: tuple[str, ...] = ()
+    table: Mapping[str, object], allowed: tuple[str, ...], path: JsonPath, required: tuple[str, ...] = ()
 ) -> None:
     for name in required:
         if name not in table:
             raise LockFormatError(path, f'missing field "{name}"')
     for name in table:
-        if name not in known:
+        if name not in allowed:
             raise LockFormatError(path, f"unknown field {quote(name)}")
 
 

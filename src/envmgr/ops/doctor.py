@@ -53,8 +53,8 @@ def diagnose(context: Context) -> tuple[Finding, ...]:
 
 def fix(context: Context) -> tuple[Finding, ...]:
     """Fix problems, then run every check."""
-    done = tuple(finding for fix in _FIXES for finding in fix(context))
-    return (*done, *diagnose(context))
+    findings = tuple(finding for fix in _FIXES for finding in fix(context))
+    return (*findings, *diagnose(context))
 
 
 def _run(context: Context, name: str) -> Iterator[Finding]:
@@ -77,14 +77,14 @@ def _fix_staging(context: Context) -> Iterator[Finding]:
 def _fix_installs(context: Context) -> Iterator[Finding]:
     """Reinstall damaged installations from their archives; remove those without a receipt."""
     for tool, version, _ in _damaged(context):
-        known = store.get(context.paths, tool, version)
-        if known is None:
+        installed = store.get(context.paths, tool, version)
+        if installed is None:
             context.progress.step(f"{tool} {version}", "removing")
             store.remove(context.paths, tool, version)
             context.progress.done(f"{tool} {version}", "removed")
             yield Finding("installs", OK, f"removed {tool} {version} (no receipt)", fixed=True)
         else:
-            yield _reinstalled(context, known)
+            yield _reinstalled(context, installed)
 
 
 def _reinstalled(context: Context, installed: Installed) -> Finding:
@@ -110,11 +110,11 @@ def _reinstalled(context: Context, installed: Installed) -> Finding:
 
 def _fix_shims(context: Context) -> Iterator[Finding]:
     try:
-        done = reshim.reshim(context)
+        changes = reshim.reshim(context)
     except EnvmgrError as error:
         yield Finding("shims", ERROR, error.message, error.hint)
         return
-    for verb, names in (("wrote", done.written), ("removed", done.removed)):
+    for verb, names in (("wrote", changes.written), ("removed", changes.removed)):
         if names:
             yield Finding("shims", OK, f"{verb} {_count(len(names), 'shim')}: {_some(names)}", fixed=True)
 
@@ -199,7 +199,7 @@ def _check_shims(context: Context) -> Iterator[Finding]:
     if stale:
         yield Finding("shims", WARNING, f"out of date: {_some(stale)}", "run `envmgr reshim`")
     else:
-        yield Finding("shims", OK, f"{_count(len(reshim.wanted(context)), 'shim')} up to date")
+        yield Finding("shims", OK, f"{_count(len(reshim.required_commands(context)), 'shim')} up to date")
 
 
 def _check_staging(context: Context) -> Iterator[Finding]:
@@ -254,12 +254,12 @@ def _is_empty(directory: str) -> bool:
 
 def _directories(context: Context) -> Iterator[tuple[str, str]]:
     """Return the tool and version of everything in the store, whether it has a receipt or not."""
-    for tool in _named(context.paths.installs):
-        for version in _named(os.path.dirname(context.paths.install(tool, "-"))):
+    for tool in _entry_names(context.paths.installs):
+        for version in _entry_names(os.path.dirname(context.paths.install(tool, "-"))):
             yield tool, version
 
 
-def _named(directory: str) -> list[str]:
+def _entry_names(directory: str) -> list[str]:
     try:
         formatted = sorted(
             entry.name for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)
@@ -361,9 +361,9 @@ def _count(number: int, noun: str) -> str:
 
 
 def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = len(listed) - _MAX_NAMES
-    return ", ".join(listed[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+    items = list(names)
+    more = len(items) - _MAX_NAMES
+    return ", ".join(items[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 CHECKS: dict[str, Callable[[Context], Iterator[Finding]]] = {

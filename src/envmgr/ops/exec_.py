@@ -246,24 +246,24 @@ def _write_plan(
     variables = _deciding_variables(context, active_versions, program)
     if any(value for name, value in variables.items() if name.endswith("_VERSION")):
         return
-    places = [
+    directories = [
         active_version.installed.path
         for active_version in active_versions
         if active_version.installed and active_version.installed.env
     ]
-    places += [
+    directories += [
         active_version.installed.path if active_version.installed else active_version.directory
         for active_version in provided
     ]
-    made = plan.Plan(
+    result = plan.Plan(
         program.path,
         _exports((*active_versions, *provided)),
         _inputs(context, program),
         variables,
-        tuple(places),
+        tuple(directories),
         _bin_dirs(provided),
     )
-    plan.commit(context.paths, draft, context.project.directory, command, made)
+    plan.commit(context.paths, draft, context.project.directory, command, result)
 
 
 def _deciding_variables(

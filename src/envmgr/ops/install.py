@@ -101,10 +101,10 @@ def _run_steps(context: Context, steps: Sequence[Step], options: Options) -> tup
 
 
 def _result(outcomes: Iterable[Outcome], locks: Iterable[str] = ()) -> InstallResult:
-    done = list(outcomes)
+    completed = list(outcomes)
     return InstallResult(
-        tuple(outcome for outcome in done if not outcome.already_installed),
-        tuple(outcome for outcome in done if outcome.already_installed),
+        tuple(outcome for outcome in completed if not outcome.already_installed),
+        tuple(outcome for outcome in completed if outcome.already_installed),
         tuple(locks),
     )
 
@@ -239,10 +239,10 @@ def _record(context: Context, steps: Sequence[Step], outcomes: Outcomes) -> list
 
 def with_recorded_digest(pin: Pin, outcome: Outcome, platform: str) -> Pin:
     """Add the digest and size of a download to every platform with its URL, where upstream publishes none."""
-    known = pin.locked.artifacts.get(platform)
-    if known is None or known.digest or outcome.url != urls.lock_url(known.url):
+    locked_artifact = pin.locked.artifacts.get(platform)
+    if locked_artifact is None or locked_artifact.digest or outcome.url != urls.lock_url(locked_artifact.url):
         return pin
-    artifact = replace(known, digest=Digest("sha256", outcome.sha256), size=outcome.bytes)
+    artifact = replace(locked_artifact, digest=Digest("sha256", outcome.sha256), size=outcome.bytes)
     artifacts = {**pin.locked.artifacts, platform: artifact}
     return replace(pin, locked=replace(pin.locked, artifacts=lockfile.with_shared_digests(artifacts)))
 

@@ -44,8 +44,8 @@ def show(context: Context, name: str) -> Manifest:
 def text_of(manifest: Manifest) -> str:
     """Return a manifest as it is written, or, for one made of a package's name, as it would be."""
     written = registry.text_of(manifest)
-    made = {"name": manifest.name, "source": dict(manifest.source)}
-    return written if written is not None else json.dumps(made, indent=2) + "\n"
+    document = {"name": manifest.name, "source": dict(manifest.source)}
+    return written if written is not None else json.dumps(document, indent=2) + "\n"
 
 
 def never_confirm(_question: str) -> bool:

@@ -26,22 +26,20 @@ class ReshimResult:
 
 def reshim(context: Context) -> ReshimResult:
     """Rewrite the shims, and forget all plans."""
-    with file_lock(
-        context.paths, "reshim"
-    ):  # what is wanted is found out under the lock: else an older view could win
+    with file_lock(context.paths, "reshim"):  # computed under the lock: else an older view could win
         plan.invalidate_all(context.paths)
-        commands = wanted(context)
-        done = shim.rewrite(context.paths.shims, _files(context, commands))
-    return ReshimResult(commands, done.missing, done.stale, done.foreign)
+        commands = required_commands(context)
+        changes = shim.rewrite(context.paths.shims, _files(context, commands))
+    return ReshimResult(commands, changes.missing, changes.stale, changes.foreign)
 
 
 def stale(context: Context) -> tuple[str, ...]:
     """Return the shims that are missing or stale."""
-    difference = shim.compare(context.paths.shims, _files(context, wanted(context)))
+    difference = shim.compare(context.paths.shims, _files(context, required_commands(context)))
     return tuple(sorted({*difference.missing, *difference.stale}))
 
 
-def wanted(context: Context) -> tuple[str, ...]:
+def required_commands(context: Context) -> tuple[str, ...]:
     """Return the commands of all installed versions."""
     return tuple(
         sorted({name for installed in store.all_installed(context.paths) for name in installed.commands()})

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class VersionSource:
     """A source of requests, and its spec for the tool or None."""
 
-    place: str
+    location: str
     spec: str | None
     decided: bool
 

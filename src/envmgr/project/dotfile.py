@@ -65,11 +65,11 @@ def decode(content: bytes, path: str) -> str:
     if content.startswith(UTF16_BOMS):
         return _decode_utf16(content, path)
     if b"\0" in content:
-        raise DotfileError([f"{_place(content, content.index(0), path)}: NUL byte"], _HINT)
+        raise DotfileError([f"{_position(content, content.index(0), path)}: NUL byte"], _HINT)
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        issue = f"{_place(content, error.start, path)}: not UTF-8 (byte 0x{content[error.start]:02x})"
+        issue = f"{_position(content, error.start, path)}: not UTF-8 (byte 0x{content[error.start]:02x})"
         raise DotfileError([issue], "save the file as UTF-8") from None
 
 
@@ -82,7 +82,7 @@ def _decode_utf16(content: bytes, path: str) -> str:
     return decode(text.encode(), path)
 
 
-def _place(content: bytes, offset: int, path: str) -> str:
+def _position(content: bytes, offset: int, path: str) -> str:
     start = content.rfind(b"\n", 0, offset) + 1
     before = content[start:offset].decode(errors="replace").removeprefix(_BOM)
     return f"{path}:{content.count(10, 0, offset) + 1}:{len(before) + 1}"
@@ -112,11 +112,11 @@ def with_request(text: str, tool: str, spec: str, path: str = NAME) -> str:
 
     Raise DotfileError if the text is not a dotfile, or would not be one afterwards.
     """
-    known = parse(text, path).request(tool)
+    existing = parse(text, path).request(tool)
     bom = _BOM if text.startswith(_BOM) else ""
     lines = text.removeprefix(_BOM).split("\n")
-    if known and known.origin.line:
-        lines[known.origin.line - 1] = _changed(lines[known.origin.line - 1], spec)
+    if existing and existing.origin.line:
+        lines[existing.origin.line - 1] = _changed(lines[existing.origin.line - 1], spec)
     else:
         lines = _appended(lines, f"{tool}{_equals(lines)}{spec}")
     changed = bom + "\n".join(lines)
@@ -225,9 +225,9 @@ def _short(text: str) -> str:
 def _changed(line: str, spec: str) -> str:
     """Return a line with another version; its comment keeps its column if possible."""
     statement = _statement(_body(line))
-    rest = line[statement.end :]
-    comment = rest.lstrip(_BLANKS)
-    gap = rest[: len(rest) - len(comment)]
+    suffix = line[statement.end :]
+    comment = suffix.lstrip(_BLANKS)
+    gap = suffix[: len(suffix) - len(comment)]
     if comment.startswith("#") and "\t" not in gap:
         gap = " " * max(1, len(gap) + len(statement.value) - len(spec))
     return f"{line[: statement.value_at]}{spec}{gap}{comment}"

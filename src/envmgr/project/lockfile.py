@@ -79,20 +79,22 @@ def with_shared_digests(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact
     by_url: dict[str, Artifact] = {}
     for platform in sorted(artifacts):
         artifact = artifacts[platform]
-        known = by_url.setdefault(artifact.url, artifact)
-        if known.digest is None:
+        first = by_url.setdefault(artifact.url, artifact)
+        if first.digest is None:
             by_url[artifact.url] = artifact
         else:
-            _require_same_digest(known, artifact, platform)
+            _require_same_digest(first, artifact, platform)
     return {
         platform: _with_digest_of(by_url[artifact.url], artifact) for platform, artifact in artifacts.items()
     }
 
 
-def _with_digest_of(known: Artifact, artifact: Artifact) -> Artifact:
-    if artifact.digest or known.digest is None:
+def _with_digest_of(source: Artifact, artifact: Artifact) -> Artifact:
+    if artifact.digest or source.digest is None:
         return artifact
-    return replace(artifact, digest=known.digest, size=known.size if artifact.size is None else artifact.size)
+    return replace(
+        artifact, digest=source.digest, size=source.size if artifact.size is None else artifact.size
+    )
 
 
 def check_signature(locked: Mapping[str, str] | None, declared: Mapping[str, str] | None, name: str) -> None:

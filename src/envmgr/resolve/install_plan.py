@@ -89,7 +89,7 @@ def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
     matching = next((s for s in request.specs if versions.satisfies(version, s)), None) if request else None
     dotfile = context.project.file_of(request) if request and matching else None
     lock = (context.locks.lock(lockfile_io.path_beside(dotfile.path)) if dotfile else None) or EMPTY
-    artifact = _known(lock, tool, version, context.platform.key, url) or Artifact(url)
+    artifact = _locked_artifact(lock, tool, version, context.platform.key, url) or Artifact(url)
     locked = lock_update.locked_artifacts(context, tool, version, {context.platform.key: artifact})
     pin = Pin(tool, matching or version, version, locked)
     if dotfile:  # what could not be recorded must not be installed first
@@ -109,11 +109,11 @@ def _check_url(context: Context, tool: str, version: str, url: str) -> None:
         )
 
 
-def _known(lock: Lockfile, tool: str, version: str, platform: str, url: str) -> Artifact | None:
+def _locked_artifact(lock: Lockfile, tool: str, version: str, platform: str, url: str) -> Artifact | None:
     """Return the locked archive with a URL."""
     locked = lock.locked(tool, version)
-    known = locked.artifacts.get(platform) if locked else None
-    return known if known and known.url == url else None
+    artifact = locked.artifacts.get(platform) if locked else None
+    return artifact if artifact and artifact.url == url else None
 
 
 def _of_spec(context: Context, tool: str, spec: str) -> Step:
@@ -139,16 +139,16 @@ def _pins_of_file(
         return []
     path = lockfile_io.path_beside(dotfile.path)
     lock = context.locks.lock(path)
-    wanted = lock_update.lockable(requests)
+    lockable = lock_update.lockable(requests)
     if options.locked:
-        _check_locked(context, path, lock, wanted)
+        _check_locked(context, path, lock, lockable)
     lock = lock or EMPTY
     pins = lock_update.pin(
         context,
-        wanted,
+        lockable,
         lock,
         lock_update.platforms_for(context, lock),
-        is_good=lambda known: context.platform.key in known.artifacts,
+        is_good=lambda locked: context.platform.key in locked.artifacts,
     )
     for pin in pins:
         lock_manifests.require_fitting(context, path, pin)
@@ -156,17 +156,17 @@ def _pins_of_file(
 
 
 def _check_locked(
-    context: Context, path: str, lock: Lockfile | None, wanted: Sequence[tuple[str, str]]
+    context: Context, path: str, lock: Lockfile | None, requests: Sequence[tuple[str, str]]
 ) -> None:
     """Raise LockOutOfDate with everything that the lock lacks for this platform."""
     if lock is None:
         raise LockOutOfDate(f"{path} not found", "run `envmgr lock` and commit the file")
-    gaps = [gap for tool, spec in wanted for gap in _gaps(context, lock, tool, spec)]
+    gaps = [gap for tool, spec in requests for gap in _gaps(context, lock, tool, spec)]
     if gaps:
         messages, hints = zip(*gaps, strict=True)
         separator = "\n  " if len(gaps) > 1 else " "
         raise LockOutOfDate(separator.join([path, *messages]), "; ".join(dict.fromkeys(hints)))
-    issues = list(lock_consistency.issues(context, lock, wanted))
+    issues = list(lock_consistency.issues(context, lock, requests))
     if issues:
         raise LockOutOfDate(
             "\n".join([f"{path} is inconsistent", *(f"  {issue}" for issue in issues)]), lock_consistency.HINT
@@ -177,21 +177,21 @@ def _gaps(context: Context, lock: Lockfile, tool: str, spec: str) -> Iterator[tu
     """Yield what a lock lacks for a request, and the remedy."""
     platform = context.platform.key
     version = lock.version_of(key(tool, spec))
-    known = lock.locked(tool, version) if version else None
-    if version is None or known is None:
+    locked = lock.locked(tool, version) if version else None
+    if version is None or locked is None:
         yield f"does not lock {tool}={spec}", "run `envmgr lock` and commit the file"
-    elif platform not in known.artifacts:
+    elif platform not in locked.artifacts:
         yield (
-            f"has no {tool} {version} for platform {platform} (only {', '.join(sorted(known.artifacts))})",
+            f"has no {tool} {version} for platform {platform} (only {', '.join(sorted(locked.artifacts))})",
             f"run `envmgr lock --platform {platform}` and commit the file",
         )
-    elif known.artifacts[platform].digest is None:
+    elif locked.artifacts[platform].digest is None:
         yield (
             f"has no digest of {tool} {version} for {platform}: upstream publishes none",
             "run `envmgr install` once on such a machine, and commit the file",
         )
     else:
-        yield from lock_manifests.mismatches(context, tool, version, known)
+        yield from lock_manifests.mismatches(context, tool, version, locked)
 
 
 def job_of(context: Context, pin: Pin) -> InstallJob:

@@ -23,11 +23,11 @@ def known_commands(context: Context, tool: str) -> frozenset[str]:
 
 def command_names(context: Context, tool: str) -> frozenset[str]:
     """Return the names of a tool, which its command may have: in full, short, and aliases."""
-    own = {tool, tool.rpartition(":")[2].rpartition("/")[2]}
+    own_names = {tool, tool.rpartition(":")[2].rpartition("/")[2]}
     try:
-        return frozenset({*own, *context.catalog.manifest(tool).aliases})
+        return frozenset({*own_names, *context.catalog.manifest(tool).aliases})
     except EnvmgrError:
-        return frozenset(own)
+        return frozenset(own_names)
 
 
 def _manifest_programs(context: Context, tool: str) -> frozenset[str]:

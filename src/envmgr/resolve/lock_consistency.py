@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 HINT = "restore the file from version control, or run `envmgr lock` and review the changes"
 
 
-def issues(context: Context, lock: Lockfile, wanted: Sequence[tuple[str, str]]) -> Iterator[str]:
+def issues(context: Context, lock: Lockfile, requests: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Yield the locked versions that do not match their request, and the URLs of other versions."""
-    for tool, spec in wanted:
+    for tool, spec in requests:
         version = lock.version_of(key(tool, spec))
         locked = lock.locked(tool, version) if version else None
         if version is None or locked is None:
@@ -81,8 +81,8 @@ def other_version_of_url(
 
     Lists are read only for an archive that this machine would install.
     """
-    named = context.catalog.version_of_url(tool, version, platform, url)
-    if named is None and platform == context.platform and not store.get(context.paths, tool, version):
-        named = context.catalog.version_by_cached_list(tool, version, platform, url)
-    is_same = named is None or named == version or versions.compare(named, version) == 0
-    return None if is_same else named
+    url_version = context.catalog.version_of_url(tool, version, platform, url)
+    if url_version is None and platform == context.platform and not store.get(context.paths, tool, version):
+        url_version = context.catalog.version_by_cached_list(tool, version, platform, url)
+    is_same = url_version is None or url_version == version or versions.compare(url_version, version) == 0
+    return None if is_same else url_version

@@ -93,10 +93,8 @@ def _is_foreign(manifest: Manifest, version: str, locked: Locked) -> bool:
 
 def _mismatch(context: Context, manifest: Manifest, version: str, locked: Locked) -> tuple[str, str]:
     scope = context.registry.scope(manifest)
-    place = f"the {scope} manifest {manifest.origin}" if scope in _OWN_SCOPES else f"the {scope} manifest"
-    message = (
-        f"locks {manifest.name} {version} with the manifest {locked.plugin}, but {place} is {manifest.digest}"
-    )
+    subject = f"the {scope} manifest {manifest.origin}" if scope in _OWN_SCOPES else f"the {scope} manifest"
+    message = f"locks {manifest.name} {version} with the manifest {locked.plugin}, but {subject} is {manifest.digest}"
     return message, (
         f"add the manifest that the lock was made with (`envmgr plugin add --project {manifest.name} SOURCE`), "
         "or run `envmgr lock` and review the changes"

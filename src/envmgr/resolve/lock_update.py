@@ -70,7 +70,7 @@ def platforms_for(context: Context, lock: Lockfile, more: Sequence[str] = ()) ->
 
 def pin(
     context: Context,
-    wanted: Sequence[tuple[str, str]],
+    requests: Sequence[tuple[str, str]],
     lock: Lockfile,
     platforms: Sequence[Platform],
     *,
@@ -85,22 +85,22 @@ def pin(
     def resolve_one(item: tuple[str, str]) -> Pin:
         tool, spec = item
         version = _locked_version(context, lock, tool, spec) if tool not in refresh else None
-        known = lock.locked(tool, version) if version else None
-        others = lock_consistency.other_versions(context, tool, version, known) if version and known else {}
-        if version and known and not others and is_good(known):
-            return Pin(tool, spec, version, known)
-        known = _without(known, others) if known else None
+        locked = lock.locked(tool, version) if version else None
+        others = lock_consistency.other_versions(context, tool, version, locked) if version and locked else {}
+        if version and locked and not others and is_good(locked):
+            return Pin(tool, spec, version, locked)
+        locked = _without(locked, others) if locked else None
         return _resolve_upstream(
-            context, tool, spec, version or _preferred_version(lock, tool, spec), platforms, known
+            context, tool, spec, version or _preferred_version(lock, tool, spec), platforms, locked
         )
 
-    return map_parallel(resolve_one, wanted, WORKERS)
+    return map_parallel(resolve_one, requests, WORKERS)
 
 
-def _without(known: Locked, platforms: Collection[str]) -> Locked | None:
+def _without(locked: Locked, platforms: Collection[str]) -> Locked | None:
     """Return a locked version without the archives of some platforms; None without any."""
-    artifacts = {name: artifact for name, artifact in known.artifacts.items() if name not in platforms}
-    return replace(known, artifacts=artifacts) if artifacts else None
+    artifacts = {name: artifact for name, artifact in locked.artifacts.items() if name not in platforms}
+    return replace(locked, artifacts=artifacts) if artifacts else None
 
 
 def _locked_version(context: Context, lock: Lockfile, tool: str, spec: str) -> str | None:
@@ -120,7 +120,7 @@ def _resolve_upstream(
     spec: str,
     version: str | None,
     platforms: Sequence[Platform],
-    known: Locked | None,
+    locked: Locked | None,
 ) -> Pin:
     """Return a pin from upstream, else from a manual URL that is locked or installed."""
     context.progress.step(f"{tool} {spec}", "resolving")
@@ -129,15 +129,15 @@ def _resolve_upstream(
         artifacts = _artifacts(context, tool, version, platforms)
     except (NoMatchingVersion, UnsupportedPlatform):
         version = version or spec.lstrip("=")
-        artifacts = _manual_artifacts(context, tool, version, known)
+        artifacts = _manual_artifacts(context, tool, version, locked)
         if not artifacts:
             raise
     context.progress.done(f"{tool} {spec}", f"resolved to {version}")
     pin = _preserve_manual_urls(
-        context, Pin(tool, spec, version, locked_artifacts(context, tool, version, artifacts)), known
+        context, Pin(tool, spec, version, locked_artifacts(context, tool, version, artifacts)), locked
     )
     _note_emulation(context, pin)
-    _note_missing_digests(context, pin, known)
+    _note_missing_digests(context, pin, locked)
     return pin
 
 
@@ -153,10 +153,12 @@ def _select(context: Context, tool: str, spec: str, platforms: Sequence[Platform
     return release.version
 
 
-def _manual_artifacts(context: Context, tool: str, version: str, known: Locked | None) -> dict[str, Artifact]:
+def _manual_artifacts(
+    context: Context, tool: str, version: str, locked: Locked | None
+) -> dict[str, Artifact]:
     """Return the archives a lock has of a version, else the one it was installed from."""
-    if known:
-        return dict(known.artifacts)
+    if locked:
+        return dict(locked.artifacts)
     installed = store.get(context.paths, tool, version)
     if installed is None:
         return {}
@@ -164,13 +166,13 @@ def _manual_artifacts(context: Context, tool: str, version: str, known: Locked |
     return {installed.platform: artifact}
 
 
-def _preserve_manual_urls(context: Context, pin: Pin, known: Locked | None) -> Pin:
+def _preserve_manual_urls(context: Context, pin: Pin, locked: Locked | None) -> Pin:
     """Return a pin with the locked archives whose URLs the user chose instead of the manifest's."""
-    if known is None or known.plugin != pin.locked.plugin:
+    if locked is None or locked.plugin != pin.locked.plugin:
         return pin
     chosen = {
         platform: artifact
-        for platform, artifact in known.artifacts.items()
+        for platform, artifact in locked.artifacts.items()
         if platform in pin.locked.artifacts
         and pin.locked.artifacts[platform].url != artifact.url
         and not kind_of_url(artifact.url)
@@ -230,9 +232,9 @@ def _note_emulation(context: Context, pin: Pin) -> None:
             )
 
 
-def _note_missing_digests(context: Context, pin: Pin, known: Locked | None) -> None:
+def _note_missing_digests(context: Context, pin: Pin, locked: Locked | None) -> None:
     """Print a notice if upstream publishes no digests and the lock has none for this platform."""
-    here = known.artifacts.get(context.platform.key) if known else None
+    here = locked.artifacts.get(context.platform.key) if locked else None
     missing = [artifact for artifact in pin.locked.artifacts.values() if artifact.digest is None]
     if missing and not (here and here.digest):
         of_which = "" if len(missing) == len(pin.locked.artifacts) else " of some archives"
@@ -260,7 +262,7 @@ def differences(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:
     missing = [
         f"{tool}={spec} missing from the lock"
         for tool, spec in requested.values()
-        if not _answers(lock, tool, spec)
+        if not _has_matching_request(lock, tool, spec)
     ]
     tools = {entry.tool for entry in dotfile.entries}
     unrequested = [
@@ -274,7 +276,7 @@ def differences(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:
     return (*missing, *unrequested)
 
 
-def _answers(lock: Lockfile, tool: str, spec: str) -> bool:
+def _has_matching_request(lock: Lockfile, tool: str, spec: str) -> bool:
     version = lock.version_of(key(tool, spec))
     return (
         lock.locked(tool, version) is not None

@@ -55,15 +55,15 @@ def newest_available(
 def required_platforms(context: Context, platforms: Sequence[Platform]) -> tuple[Platform, ...]:
     """Return the platforms of a lock that a release must support: this machine's first, and the settings'."""
     chosen = [platform for platform in platforms if platform.key in context.settings.lock_platforms]
-    own = [platform for platform in platforms if platform == context.platform]
-    return tuple(dict.fromkeys((*own, *chosen)))
+    current = [platform for platform in platforms if platform == context.platform]
+    return tuple(dict.fromkeys((*current, *chosen)))
 
 
-def _requirements(required: Sequence[Platform], own: Sequence[Platform]) -> Iterator[Sequence[Platform]]:
+def _requirements(required: Sequence[Platform], current: Sequence[Platform]) -> Iterator[Sequence[Platform]]:
     """Yield what to require: all platforms, else this machine's if the newest release lacks it."""
     yield required
-    if own:
-        yield own
+    if current:
+        yield current
 
 
 def _has_archive(context: Context, tool: str, version: str, platform: Platform) -> bool:

@@ -92,8 +92,8 @@ def _interpreter(path: str) -> str | None:
             line = file.readline(_MAX_LINE_BYTES)
     except OSError:
         return None
-    words = line[2:].split() if line.startswith(b"#!") else []
-    if len(words) < 2 or not words[0].endswith(b"/env"):  # noqa: PLR2004 - `env` and a name
+    args = line[2:].split() if line.startswith(b"#!") else []
+    if len(args) < 2 or not args[0].endswith(b"/env"):  # noqa: PLR2004 - `env` and a name
         return None
-    name = words[2] if words[1] == b"-S" and len(words) > 2 else words[1]  # noqa: PLR2004 - `env -S name`
+    name = args[2] if args[1] == b"-S" and len(args) > 2 else args[1]  # noqa: PLR2004 - `env -S name`
     return None if name.startswith(b"-") or b"=" in name or b"/" in name else name.decode("utf-8", "replace")

@@ -61,7 +61,7 @@ def evaluate(context: Context, tool: str, spec: str) -> Choice:
 def _evaluate_version(context: Context, tool: str, spec: str) -> Choice:
     manifest, listing = context.catalog.manifest(tool), context.catalog.listing(tool)
     too_new = _too_new(context, listing, spec)
-    old_enough = tuple(version for version in _listed(listing, spec) if version not in too_new)
+    old_enough = tuple(version for version in _matching_versions(listing, spec) if version not in too_new)
     try:
         selection = versions.select(
             old_enough,
@@ -75,7 +75,7 @@ def _evaluate_version(context: Context, tool: str, spec: str) -> Choice:
     return Choice(selection, tuple(sorted(too_new)), _is_undated(context, listing, spec))
 
 
-def _listed(listing: Listing, spec: str) -> tuple[str, ...]:
+def _matching_versions(listing: Listing, spec: str) -> tuple[str, ...]:
     """Return the candidate versions; a withdrawn one is included only if requested exactly."""
     release = listing.release(spec.lstrip("="))
     return (*listing.versions, release.version) if release and release.withdrawn else listing.versions
@@ -103,7 +103,7 @@ def _is_exact(listing: Listing, spec: str) -> bool:
         return False
 
 
-def _is_after(release: Release, moment: datetime) -> bool:
+def _is_after(release: Release, limit: datetime) -> bool:
     """Return whether a release is dated after a moment."""
     if not release.date:
         return False
@@ -111,7 +111,7 @@ def _is_after(release: Release, moment: datetime) -> bool:
         date = datetime.fromisoformat(release.date)
     except ValueError:
         return False
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)) > moment
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)) > limit
 
 
 def _no_match(context: Context, tool: str, spec: str, choice: Choice) -> NoMatchingVersion:
@@ -134,8 +134,8 @@ def _no_match(context: Context, tool: str, spec: str, choice: Choice) -> NoMatch
     return NoMatchingVersion(f"no version of {tool} matches {spec}", hint)
 
 
-def _newest(listed: Sequence[str]) -> str:
-    return versions.max_satisfying(listed, "latest") or listed[-1]
+def _newest(candidates: Sequence[str]) -> str:
+    return versions.max_satisfying(candidates, "latest") or candidates[-1]
 
 
 def _some(names: Sequence[str], limit: int = 4) -> str:

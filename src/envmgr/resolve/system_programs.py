@@ -59,10 +59,10 @@ def _shimmed(context: Context) -> frozenset[str]:
 def _system_programs(
     context: Context, active_version: ActiveVersion, actives: Sequence[ActiveVersion]
 ) -> Iterator[tuple[str, str]]:
-    own = {os.path.realpath(directory) for item in actives for directory in item.bin_dirs}
+    tool_directories = {os.path.realpath(directory) for item in actives for directory in item.bin_dirs}
     for command in sorted(_commands(context, active_version)):
         path = executable.on_path(context.environment.get("PATH"), command)
-        if path and not is_shim(path) and os.path.realpath(os.path.dirname(path)) not in own:
+        if path and not is_shim(path) and os.path.realpath(os.path.dirname(path)) not in tool_directories:
             yield command, path
 
 

@@ -63,13 +63,13 @@ def _check_single(item: ToolSpec, spec: str) -> None:
         raise UsageError(f"{item.tool} has two versions: {item.spec} and {spec}", "omit one of them")
 
 
-def parse_many(words: Sequence[str], is_tool: Callable[[str], bool]) -> list[ToolSpec]:
+def parse_many(args: Sequence[str], is_tool: Callable[[str], bool]) -> list[ToolSpec]:
     """Read several tools, or one tool and its spec in two words."""
-    if len(words) == 2 and parse(words[0]).spec is None and _is_spec(words[1], is_tool):  # noqa: PLR2004 - TOOL SPEC
-        return [build_tool_spec(words[0], words[1])]
+    if len(args) == 2 and parse(args[0]).spec is None and _is_spec(args[1], is_tool):  # noqa: PLR2004 - TOOL SPEC
+        return [build_tool_spec(args[0], args[1])]
     from itertools import pairwise
 
-    tools = [parse(word) for word in words]
+    tools = [parse(arg) for arg in args]
     for previous, tool in pairwise(tools):
         if tool.spec is None and tool.tool[:1] in VERSION_START and not is_tool(tool.tool):
             _check_single(previous, tool.tool)
@@ -80,11 +80,11 @@ def parse_many(words: Sequence[str], is_tool: Callable[[str], bool]) -> list[Too
     return tools
 
 
-def _is_spec(word: str, is_tool: Callable[[str], bool]) -> bool:
+def _is_spec(arg: str, is_tool: Callable[[str], bool]) -> bool:
     """Return whether an argument is a spec, not another tool."""
     from envmgr.catalog.sources.kinds import is_package_prefix
 
-    source, colon, _ = word.partition(":")
+    source, colon, _ = arg.partition(":")
     names_source = bool(colon) and is_package_prefix(source)
-    brings_spec = "@" in word[1:] and word[0].isalpha()
-    return not (names_source or brings_spec or is_tool(word))
+    brings_spec = "@" in arg[1:] and arg[0].isalpha()
+    return not (names_source or brings_spec or is_tool(arg))

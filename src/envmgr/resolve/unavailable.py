@@ -83,12 +83,12 @@ def _version_not_set(command: str, providers: dict[str, list[str]]) -> CommandVe
     from envmgr import versions
 
     tool, installed = next(iter(sorted(providers.items())))
-    listed = "; ".join(
+    versions_by_tool = "; ".join(
         f"{name} {', '.join(versions.sort(versions_of_tool))}"
         for name, versions_of_tool in sorted(providers.items())
     )
     return CommandVersionNotSet(
-        f"no version of {command} is set for this directory (installed: {listed})",
+        f"no version of {command} is set for this directory (installed: {versions_by_tool})",
         f"run `envmgr use {tool} {versions.sort(installed)[-1]}` (add --global to set it everywhere)",
     )
 
@@ -96,8 +96,8 @@ def _version_not_set(command: str, providers: dict[str, list[str]]) -> CommandVe
 def _unknown_command(context: Context, command: str) -> CommandNotFound:
     from envmgr.kit.suggest import closest
 
-    known = {name for installed in store.all_installed(context.paths) for name in installed.commands()}
-    suggestions = closest(command, sorted(known))
+    commands = {name for installed in store.all_installed(context.paths) for name in installed.commands()}
+    suggestions = closest(command, sorted(commands))
     return CommandNotFound(
         f"command not found: {command} is not provided by any installed tool",
         f"did you mean {' or '.join(suggestions)}?"

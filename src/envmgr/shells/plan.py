@@ -36,7 +36,7 @@ class Plan:
     """A resolved command and its inputs.
 
     `exports` are variables to set for the program. `inputs` are files that were read or absent. `variables` are those
-    that were read, with their values (empty for unset). `places` must still be directories. `path` are directories that
+    that were read, with their values (empty for unset). `directories` must still exist. `path` are directories that
     PATH must start with.
     """
 
@@ -44,16 +44,16 @@ class Plan:
     exports: Mapping[str, str]
     inputs: tuple[str, ...]
     variables: Mapping[str, str]
-    places: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
 
 
 @frozen
 class Draft:
-    """A file created before the inputs are read; `moment` is its file system's clock at that time."""
+    """A file created before the inputs are read; `started_at_ns` is its file system's clock at that time."""
 
     path: str
-    moment: int
+    started_at_ns: int
 
 
 def path_of(paths: Paths, directory: str | None, command: str) -> str:
@@ -83,10 +83,10 @@ def commit(paths: Paths, draft: Draft, directory: str | None, command: str, plan
     """Write a plan; return whether it was possible."""
     target = path_of(paths, directory, command)
     try:
-        text = render(plan, _mtimes(paths, plan.inputs, draft.moment))
+        text = render(plan, _mtimes(paths, plan.inputs, draft.started_at_ns))
         with open(draft.path, "r+b") as file:
             file.write(os.fsencode(text))
-        os.utime(draft.path, ns=(draft.moment, draft.moment))
+        os.utime(draft.path, ns=(draft.started_at_ns, draft.started_at_ns))
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.replace(draft.path, target)
     except (OSError, ValueError):
@@ -172,8 +172,8 @@ def _conditions(plan: Plan, stamps: Mapping[str, str]) -> Iterator[str]:
             if path in stamps
             else f"[ ! -f {quoting.posix(path)} ]"
         )
-    for place in plan.places:
-        yield f"[ -d {quoting.posix(place)} ]"
+    for directory in plan.directories:
+        yield f"[ -d {quoting.posix(directory)} ]"
     yield f"[ -x {quoting.posix(plan.program)} ]"
 
 
@@ -186,15 +186,15 @@ def _unchanged(path: str, stamp: str) -> str:
     return f"{older} && ! [ {path} -nt {same} ] && ! [ {path} -ot {same} ]"
 
 
-def _mtimes(paths: Paths, inputs: tuple[str, ...], moment: int) -> dict[str, str]:
-    """Return a stamp for each existing input; raise ValueError if one may have changed since `moment`."""
+def _mtimes(paths: Paths, inputs: tuple[str, ...], started_at: int) -> dict[str, str]:
+    """Return a stamp for each existing input; raise ValueError if one may have changed since `started_at`."""
     stamps = {}
     for path in inputs:
         try:
             status = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        if max(status.st_mtime_ns, status.st_ctime_ns) >= moment:
+        if max(status.st_mtime_ns, status.st_ctime_ns) >= started_at:
             raise ValueError(f"{path} was changed just now")
         stamps[path] = _stamp(paths, status.st_mtime_ns)
     return stamps

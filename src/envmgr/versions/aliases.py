@@ -78,11 +78,11 @@ def _meaning(word: str, aliases: Mapping[str, str], user_aliases: Mapping[str, s
         return LATEST
     if word in aliases:
         return aliases[word].strip(" \t")
-    kind, colon, rest = word.partition(":")
+    kind, colon, name = word.partition(":")
     if colon and kind in _ALIAS_PREFIXES:
-        if not rest.strip(" \t"):
+        if not name.strip(" \t"):
             raise SpecError(word, "empty after ':'")
-        return rest.strip(" \t")
+        return name.strip(" \t")
     return None
 
 

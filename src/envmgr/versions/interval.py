@@ -76,19 +76,19 @@ def intersect(a: Interval, b: Interval) -> Interval:
 
 def exactly(operand: Operand) -> Interval:
     """Return the interval of one version, with any build."""
-    own = operand.version.rank
-    return Interval(own, after(own), own)
+    rank = operand.version.rank
+    return Interval(rank, after(rank), rank)
 
 
 def _from(operand: Operand) -> Interval:
     """Return the lower bound of a hyphen range: unlike `>=`, with its pre-releases."""
-    own = operand.version.rank
-    return Interval(own, TOP, own if operand.version.pre else operand.start)
+    rank = operand.version.rank
+    return Interval(rank, TOP, rank if operand.version.pre else operand.start)
 
 
 def _at_least(operand: Operand) -> Interval:
-    own = operand.version.rank
-    return _from(operand) if operand.short else Interval(own, TOP, own)
+    rank = operand.version.rank
+    return _from(operand) if operand.short else Interval(rank, TOP, rank)
 
 
 def _above(operand: Operand) -> Interval:
@@ -101,9 +101,9 @@ def _above(operand: Operand) -> Interval:
 
 def _below(operand: Operand, prerelease_releases: frozenset[tuple[int, ...]]) -> Interval:
     """Return an upper bound without its pre-releases, unless the set names some of them."""
-    own = operand.version.rank
-    is_named = operand.version.pre or (not operand.short and own[0] in prerelease_releases)
-    return Interval(BOTTOM, own if is_named else operand.start, BOTTOM)
+    rank = operand.version.rank
+    is_named = operand.version.pre or (not operand.short and rank[0] in prerelease_releases)
+    return Interval(BOTTOM, rank if is_named else operand.start, BOTTOM)
 
 
 def _at_most(operand: Operand) -> Interval:
@@ -137,20 +137,20 @@ def _tilde(operand: Operand) -> Interval:
     return _compatible(operand, 1 if len(operand.version.numbers) > 1 else 0)
 
 
-def _compatible(operand: Operand, place: int) -> Interval:
-    if operand.version.numbers[place] >= MAX_NUMBER:
+def _compatible(operand: Operand, index: int) -> Interval:
+    if operand.version.numbers[index] >= MAX_NUMBER:
         raise SpecError(operand.version.text, "no next version: a number is at its limit")
-    return _up_to(_at_least(operand), operand, place)
+    return _up_to(_at_least(operand), operand, index)
 
 
-def _up_to(lower: Interval, operand: Operand, place: int) -> Interval:
+def _up_to(lower: Interval, operand: Operand, index: int) -> Interval:
     """Return an upper bound at the next version of a position, without its pre-releases."""
-    return Interval(lower.floor, (_bump(operand, place),), lower.prerelease_floor)
+    return Interval(lower.floor, (_bump(operand, index),), lower.prerelease_floor)
 
 
-def _bump(operand: Operand, place: int) -> tuple[int, ...]:
+def _bump(operand: Operand, index: int) -> tuple[int, ...]:
     numbers = operand.version.numbers
-    return (*numbers[:place], numbers[place] + 1)
+    return (*numbers[:index], numbers[index] + 1)
 
 
 _INTERVALS: dict[str, Callable[[Operand], Interval]] = {

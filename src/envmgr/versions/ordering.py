@@ -36,7 +36,7 @@ def level(number: int, part: int = 0) -> tuple[int, int, str, int]:
     return (1, number, "", part)
 
 
-def letters(word: str, number: int = 0) -> tuple[int, int, str, int]:
+def letters_rank(word: str, number: int = 0) -> tuple[int, int, str, int]:
     """Return the rank of letters after a release: shorter first (`z` < `za`)."""
     return (2, len(word), word, number)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envmgr.versions.ordering import Rank
 
 _REMEMBERED = 4_096
-_known: dict[tuple[str, tuple[str, ...]], Spec] = {}
+_cache: dict[tuple[str, tuple[str, ...]], Spec] = {}
 
 
 @frozen
@@ -46,16 +46,16 @@ class Spec:
 
 def parse_spec(text: str, variants: tuple[str, ...] = ()) -> Spec:
     """Parse a spec (memoized); raise SpecError quoting the invalid part."""
-    known = _known.get((text, variants))
-    if known:
-        return known
+    cached = _cache.get((text, variants))
+    if cached:
+        return cached
     check(text)
     sets = [read_comparators(part, variants) for part in text.split("||")]
     exact = len(sets) == 1 and len(sets[0]) == 1 and sets[0][0].exact
     spec = Spec(text, tuple(dict.fromkeys(map(_alternative, sets))), exact)
-    if len(_known) >= _REMEMBERED:
-        _known.clear()
-    _known[text, variants] = spec
+    if len(_cache) >= _REMEMBERED:
+        _cache.clear()
+    _cache[text, variants] = spec
     return spec
 
 

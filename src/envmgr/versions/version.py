@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envmgr.kit.frozen import frozen, replace
-from envmgr.versions.ordering import MAX_NUMBER, NO_POST, build_rank, letters, level, rank
+from envmgr.versions.ordering import MAX_NUMBER, NO_POST, build_rank, letters_rank, level, rank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ LIMIT = 256
 FULL = 3
 """Numbers of a full version; fewer are a prefix in a spec."""
 _REMEMBERED = 16_384
-_known: dict[tuple[str, ...], dict[str, Version]] = {}
+_cache: dict[tuple[str, ...], dict[str, Version]] = {}
 
 
 @frozen
@@ -69,8 +69,8 @@ def parse(text: str, variants: tuple[str, ...] = ()) -> Version:
 
 def parse_all(texts: Iterable[str], variants: tuple[str, ...] = ()) -> list[Version]:
     """Parse versions (memoized)."""
-    known = _known.setdefault(variants, {})
-    return [known.get(text) or _learn(text, variants, known) for text in texts]
+    cached = _cache.setdefault(variants, {})
+    return [cached.get(text) or _learn(text, variants, cached) for text in texts]
 
 
 def compare(a: str, b: str) -> int:
@@ -124,12 +124,12 @@ def split_variant(text: str, variants: tuple[str, ...]) -> tuple[str, str]:
     return text, ""
 
 
-def _learn(text: str, variants: tuple[str, ...], known: dict[str, Version]) -> Version:
+def _learn(text: str, variants: tuple[str, ...], cached: dict[str, Version]) -> Version:
     if len(text) > LIMIT:
         return Version(text)
-    if len(known) >= _REMEMBERED:
-        known.clear()
-    version = known[text] = read(text, variants)
+    if len(cached) >= _REMEMBERED:
+        cached.clear()
+    version = cached[text] = read(text, variants)
     return version
 
 
@@ -174,7 +174,7 @@ def _post(match: Match[str]) -> tuple[int, int, str, int]:
     if match["revision"]:
         return level(int(match["revision"]), int(match["part"] or 0))
     word = match["letters"] or match["word"]
-    return letters(word, int(match["nth"] or 0)) if word else NO_POST
+    return letters_rank(word, int(match["nth"] or 0)) if word else NO_POST
 
 
 def _of_numbers(

@@ -102,7 +102,10 @@ class Toolbox:
             program(wrapper, f'#!/bin/sh\necho slow >>{log}\nexec "{sys.executable}" "$@"\n')
         shim_context = replace(shim.shim_context(self.paths), python=str(wrapper))
         plan.invalidate_all(self.paths)
-        shim.rewrite(self.paths.shims, shim.files(shim_context, reshim.wanted(self.context()), windows=False))
+        shim.rewrite(
+            self.paths.shims,
+            shim.files(shim_context, reshim.required_commands(self.context()), windows=False),
+        )
 
     def shim(self, command: str) -> str:
         """Return the path of a shim."""

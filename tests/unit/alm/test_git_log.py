@@ -51,8 +51,8 @@ def test_commits_between_two_versions_are_listed_newest_first(tree):
     first, *_, last = [tree.commit(subject) for subject in ("one", "two", "three: and more")]
     result = Repository(tree.environment).between(first, last)
     assert (result.added, result.dropped) == (2, 0)
-    assert [subject for _, subject in result.listed] == ["three: and more", "two"]
-    assert all(last.startswith(result.listed[0][0]) for _ in result.listed)
+    assert [subject for _, subject in result.entries] == ["three: and more", "two"]
+    assert all(last.startswith(result.entries[0][0]) for _ in result.listed)
 
 
 def test_abbreviated_commits_are_resolved(tree):
@@ -67,14 +67,14 @@ def test_commits_missing_in_the_second_version_are_counted(tree):
     our_commit = tree.commit("ours")
     result = Repository(tree.environment).between(their_commit, our_commit)
     assert (result.added, result.dropped) == (1, 1)
-    assert [subject for _, subject in result.listed] == ["ours"]
+    assert [subject for _, subject in result.entries] == ["ours"]
 
 
 def test_many_commits_are_counted_and_the_newest_listed(tree, monkeypatch):
     monkeypatch.setattr(git_log, "MAX_COMMITS", 2)
     first, *_, last = [tree.commit(str(number)) for number in range(5)]
     result = Repository(tree.environment).between(first, last)
-    assert (result.added, len(result.listed)) == (4, 2)
+    assert (result.added, len(result.entries)) == (4, 2)
 
 
 @pytest.mark.parametrize("other", ["f" * 40, "", "HEAD", "--output=x", "main", "abcdef"])

@@ -58,7 +58,7 @@ def test_the_time_of_a_plan_is_before_its_inputs_were_read(paths, dotfile):
     draft = plan.start(paths)
     assert plan.commit(paths, draft, str(dotfile.parent), "node", make(dotfile))
     plan_path = plan.path_of(paths, str(dotfile.parent), "node")
-    assert os.stat(plan_path).st_mtime_ns == draft.moment
+    assert os.stat(plan_path).st_mtime_ns == draft.started_at_ns
     assert not os.path.exists(draft.path)
 
 

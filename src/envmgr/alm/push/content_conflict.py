@@ -27,10 +27,10 @@ def message(name: str, members: Mapping[str, object]) -> str:
 
 def _lines(members: Mapping[str, object]) -> Iterator[str]:
     differences = members.get("differences")
-    listed = [item for item in differences if isinstance(item, dict)] if isinstance(differences, list) else []
-    for item in listed:
+    items = [item for item in differences if isinstance(item, dict)] if isinstance(differences, list) else []
+    for item in items:
         yield _line(_label(str(item.get("field", "?"))), item)
-    if not listed:  # an earlier server sends digests of the whole content only
+    if not items:  # an earlier server sends digests of the whole content only
         digests = {"existing": members.get("existing_digest"), "submitted": members.get("submitted_digest")}
         yield _line("content", digests)
 

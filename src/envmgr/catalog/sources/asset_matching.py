@@ -58,25 +58,25 @@ def _systems(text: str) -> frozenset[str]:
 
 def _without_tool(name: str, tool: str) -> str:
     """Return a file name without the tool's name, which may contain platform terms."""
-    own = "[-_.]".join(re.escape(word) for word in re.split(r"[-_.]", tool))
-    rest = re.sub(rf"(?<![a-z0-9]){own}(?![a-z0-9])", "", name, count=1)
-    return rest if url_hints.os_words(rest) else name
+    tool_pattern = "[-_.]".join(re.escape(word) for word in re.split(r"[-_.]", tool))
+    remainder = re.sub(rf"(?<![a-z0-9]){tool_pattern}(?![a-z0-9])", "", name, count=1)
+    return remainder if url_hints.os_words(remainder) else name
 
 
 def _processor_fit(text: str, platform: Platform) -> int | None:
-    named = url_hints.arch_words(text)
-    if platform.arch in named:
-        return 0 if len(named) == 1 else 1
-    if platform.os == "macos" and not named and url_hints.is_universal(text):
+    arch_words = url_hints.arch_words(text)
+    if platform.arch in arch_words:
+        return 0 if len(arch_words) == 1 else 1
+    if platform.os == "macos" and not arch_words and url_hints.is_universal(text):
         return 2
     if platform.arch == "x64":
         # A release that names no processor was made for the most common one.
-        return None if named else 3
+        return None if arch_words else 3
     if platform.arch == "armv7":
-        return 4 if named == {"arm"} else None
+        return 4 if arch_words == {"arm"} else None
     if not url_hints.emulator(text, platform):
         return None
-    return 5 if named else 6
+    return 5 if arch_words else 6
 
 
 def _library_fit(text: str, platform: Platform) -> int | None:
@@ -111,8 +111,8 @@ def _preference(name: str, platform: Platform) -> tuple[bool, int]:
 
 
 def _ambiguous(names: list[str], platform: Platform, tool: str) -> AmbiguousAsset:
-    listed = "\n".join(f"  {name}" for name in sorted(names))
+    lines = "\n".join(f"  {name}" for name in sorted(names))
     return AmbiguousAsset(
-        f"several files of {tool} fit {platform.key}:\n{listed}",
+        f"several files of {tool} fit {platform.key}:\n{lines}",
         "name the file in a manifest: `asset` is its name, with {version}, {os} and {arch}",
     )

@@ -84,15 +84,15 @@ def _cached_or_fetched(git: str, url: str, context: Context) -> str:
                 "run once without --offline (or set `offline` to false)",
             )
         return stored
-    answer = _ask(git, urls.apply_mirror(url, context.settings.mirrors), context)
-    write_atomic(path, answer)
-    return answer
+    output = _ask(git, urls.apply_mirror(url, context.settings.mirrors), context)
+    write_atomic(path, output)
+    return output
 
 
 def _ask(git: str, url: str, context: Context) -> str:
     command = [git, "ls-remote", "--tags", "--refs", "--", url]
     try:
-        done = subprocess.run(  # noqa: S603 - git, with the URL after `--`
+        process = subprocess.run(  # noqa: S603 - git, with the URL after `--`
             command,
             env=_variables(url, context),
             stdin=subprocess.DEVNULL,
@@ -102,9 +102,9 @@ def _ask(git: str, url: str, context: Context) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _failure(url, error.strerror if isinstance(error, OSError) else "git timed out") from None
-    if done.returncode:
-        raise _failure(url, done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
-    return done.stdout.decode(errors="replace")
+    if process.returncode:
+        raise _failure(url, process.stderr.decode(errors="replace").strip().rpartition("\n")[2])
+    return process.stdout.decode(errors="replace")
 
 
 def _variables(url: str, context: Context) -> dict[str, str]:

@@ -56,8 +56,8 @@ def artifact(manifest: Manifest, release: Release, platform: Platform, context: 
     asset = assets.get(_asset_name(manifest, release, platform, assets) or "")
     if asset is None:
         return None
-    own = _described(asset["browser_download_url"], asset)
-    return own if own.digest else _summed(own, asset["name"], assets, context)
+    result = _described(asset["browser_download_url"], asset)
+    return result if result.digest else _summed(result, asset["name"], assets, context)
 
 
 def repository(manifest: Manifest) -> str:
@@ -68,8 +68,8 @@ def repository(manifest: Manifest) -> str:
 def _asset_name(
     manifest: Manifest, release: Release, platform: Platform, assets: Mapping[str, Json]
 ) -> str | None:
-    named = manifest.asset(release.version, release.tag, platform)
-    return named or asset_matching.choose(assets, platform, repository(manifest).rpartition("/")[2])
+    asset_name = manifest.asset(release.version, release.tag, platform)
+    return asset_name or asset_matching.choose(assets, platform, repository(manifest).rpartition("/")[2])
 
 
 def _release(manifest: Manifest, entry: Json) -> Release | None:

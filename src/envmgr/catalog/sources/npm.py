@@ -102,8 +102,8 @@ def _with_commands(
     commands = npm_bins.commands(main.document, main.name)
     if serving.name == main.name:
         return replace(base, links={name: (path,) for name, path in commands.items()})
-    own = npm_bins.commands(serving.document, serving.name, is_required=False)
-    links = npm_bins.in_platform_package(commands, own, is_windows=platform.is_windows)
+    platform_commands = npm_bins.commands(serving.document, serving.name, is_required=False)
+    links = npm_bins.in_platform_package(commands, platform_commands, is_windows=platform.is_windows)
     made_up = manifest.origin == manifest.name  # a manifest with its own template declares no dependencies
     return replace(base, links=links, requires=() if made_up else base.requires)
 
@@ -118,9 +118,9 @@ def _main(manifest: Manifest, version: str, context: Context) -> Package:
 def _serving(manifest: Manifest, version: str, platform: Platform, context: Context) -> Package | None:
     """Return the package to install on a platform; None if the platform is unsupported."""
     main = _main(manifest, version, context)
-    named = manifest.source.get("platform_package")
-    if named:
-        return _named(str(named), manifest, main, platform, context)
+    template = manifest.source.get("platform_package")
+    if template:
+        return _package_of_template(str(template), manifest, main, platform, context)
     optional = cast("Json", main.document.get("optionalDependencies") or {})
     of_platforms = npm_platforms.of_platforms(optional)
     if of_platforms:
@@ -129,7 +129,7 @@ def _serving(manifest: Manifest, version: str, platform: Platform, context: Cont
     return main if npm_platforms.serves(main.document, main.name, platform) else None
 
 
-def _named(
+def _package_of_template(
     text: str, manifest: Manifest, main: Package, platform: Platform, context: Context
 ) -> Package | None:
     """Return the manifest's template filled in with npm's platform terms, unless its maps differ."""

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def commands(document: Mapping[str, object], package: str, *, is_required: bool = True) -> dict[str, str]:
     """Return the path of each command of a package; raise an error without any if `is_required`."""
     field = document.get("bin")
-    named = {package: field} if isinstance(field, str) else field if isinstance(field, dict) else {}
-    result = {posixpath.basename(name): _inside(str(path), package) for name, path in named.items()}
+    entries = {package: field} if isinstance(field, str) else field if isinstance(field, dict) else {}
+    result = {posixpath.basename(name): _inside(str(path), package) for name, path in entries.items()}
     if is_required and not result:
         raise InvalidRequest(
             f"npm:{package} provides no command (it is a library)",
@@ -25,20 +25,20 @@ def commands(document: Mapping[str, object], package: str, *, is_required: bool 
 
 
 def in_platform_package(
-    wanted: Mapping[str, str], own: Mapping[str, str], *, is_windows: bool
+    required: Mapping[str, str], declared: Mapping[str, str], *, is_windows: bool
 ) -> dict[str, tuple[str, ...]]:
     """Return the candidate paths of each command in a platform package: `bin/<name>` or `<name>`."""
     return {
-        name: tuple(dict.fromkeys(_places(name, path, own.get(name), is_windows=is_windows)))
-        for name, path in wanted.items()
+        name: tuple(dict.fromkeys(_candidate_paths(name, path, declared.get(name), is_windows=is_windows)))
+        for name, path in required.items()
     }
 
 
-def _places(name: str, path: str, own: str | None, *, is_windows: bool) -> list[str]:
-    plain = [*([own] if own else []), f"bin/{name}", name, path]
+def _candidate_paths(name: str, path: str, declared: str | None, *, is_windows: bool) -> list[str]:
+    plain = [*([declared] if declared else []), f"bin/{name}", name, path]
     if not is_windows:
         return plain
-    return [place if place.endswith(".exe") else f"{place}.exe" for place in plain] + plain
+    return [candidate if candidate.endswith(".exe") else f"{candidate}.exe" for candidate in plain] + plain
 
 
 def _inside(path: str, package: str) -> str:

@@ -41,10 +41,10 @@ class NpmConfig:
 
     def headers(self, url: str) -> Headers:
         """Return the authorization header for a URL: the credentials of the longest matching host and path."""
-        place = f"//{urlsplit(urls.without_credentials(url)).netloc}{urlsplit(url).path}"
-        while place.count("/") > 2:  # noqa: PLR2004 - the slashes in front of the host
-            place = place.rpartition("/")[0]
-            result = self._headers_of(f"{place}/") or self._headers_of(place)
+        scope = f"//{urlsplit(urls.without_credentials(url)).netloc}{urlsplit(url).path}"
+        while scope.count("/") > 2:  # noqa: PLR2004 - the slashes in front of the host
+            scope = scope.rpartition("/")[0]
+            result = self._headers_of(f"{scope}/") or self._headers_of(scope)
             if result:
                 return result
         return credentials.for_url(url, self.registry)
@@ -100,9 +100,9 @@ def _merged(environment: Environment, files: list[str]) -> dict[str, str]:
 
 def _variables(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for variable, value in variables.items():
-        named = _VARIABLE.fullmatch(variable)
-        if named and value:
-            yield _key_of_variable(named[1]), value
+        match = _VARIABLE.fullmatch(variable)
+        if match and value:
+            yield _key_of_variable(match[1]), value
 
 
 def _key_of_variable(name: str) -> str:
@@ -111,8 +111,8 @@ def _key_of_variable(name: str) -> str:
 
 
 def _user_file(environment: Environment) -> str:
-    named = dict(_variables(environment.variables)).get("userconfig")
-    return named or os.path.join(_home(environment), ".npmrc")
+    user_config = dict(_variables(environment.variables)).get("userconfig")
+    return user_config or os.path.join(_home(environment), ".npmrc")
 
 
 def _home(environment: Environment) -> str:
@@ -132,11 +132,13 @@ def _project_file(environment: Environment) -> str:
 
 def _global_file(environment: Environment) -> str:
     """Return the global file of the Node.js on PATH, without running npm."""
-    named = dict(_variables(environment.variables))
-    if named.get("globalconfig"):
-        return named["globalconfig"]
+    options = dict(_variables(environment.variables))
+    if options.get("globalconfig"):
+        return options["globalconfig"]
     node = shutil.which("node", path=environment.get("PATH"))
-    prefix = named.get("prefix") or (os.path.dirname(os.path.dirname(os.path.realpath(node))) if node else "")
+    prefix = options.get("prefix") or (
+        os.path.dirname(os.path.dirname(os.path.realpath(node))) if node else ""
+    )
     return os.path.join(prefix, "etc", "npmrc") if prefix else ""
 
 

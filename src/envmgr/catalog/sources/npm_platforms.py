@@ -100,5 +100,5 @@ def _fits_libc(field: object, package: str, platform: Platform) -> bool:
 def _allows(field: object, word: str) -> bool:
     """Read npm's `os`, `cpu` and `libc`: names, or names not to be with a `!`; none allows all."""
     names = [field] if isinstance(field, str) else list(field) if isinstance(field, (list, tuple)) else []
-    wanted = [name for name in names if not name.startswith("!")]
-    return f"!{word}" not in names and (not wanted or word in wanted or "any" in wanted)
+    included = [name for name in names if not name.startswith("!")]
+    return f"!{word}" not in names and (not included or word in included or "any" in included)

@@ -66,7 +66,7 @@ def _entries(folder: str) -> list[str]:
 def _query_options(npm: str, environment: Environment, keys: Sequence[str]) -> dict[str, str]:
     beside = os.pathsep.join([os.path.dirname(npm), environment.get("PATH")])
     try:
-        done = subprocess.run(  # noqa: S603 - an npm that was found, fixed arguments
+        process = subprocess.run(  # noqa: S603 - an npm that was found, fixed arguments
             [npm, "config", "get", *keys, "--loglevel=silent"],
             env={**environment.variables, "PATH": beside},
             cwd=environment.cwd,
@@ -77,10 +77,10 @@ def _query_options(npm: str, environment: Environment, keys: Sequence[str]) -> d
         )
     except (OSError, subprocess.SubprocessError):
         return {}
-    return _answers(done.stdout.decode(errors="replace"), keys)
+    return _parse_options(process.stdout.decode(errors="replace"), keys)
 
 
-def _answers(output: str, names: Sequence[str]) -> dict[str, str]:
+def _parse_options(output: str, names: Sequence[str]) -> dict[str, str]:
     """Read the `key=value` lines that npm answers to several keys."""
     pairs = (line.partition("=")[::2] for line in output.splitlines())
     return {name: value.strip() for name, value in pairs if name in names and value.strip() not in _UNSET}

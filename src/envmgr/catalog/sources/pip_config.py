@@ -39,12 +39,14 @@ def load(
     environment: Environment, ask: Callable[[Mapping[str, str]], PipInfo] = pip_query.query_pip
 ) -> PipConfig:
     """Read pip's configuration; raise ConfigError for a file that pip could not read either."""
-    known = ask(environment.variables)
-    values = _values(environment, known)
-    own = () if values.get("no-index", "").lower() in _TRUE else _own_indexes(values, known.default_index)
+    pip_info = ask(environment.variables)
+    values = _values(environment, pip_info)
+    indexes = (
+        () if values.get("no-index", "").lower() in _TRUE else _own_indexes(values, pip_info.default_index)
+    )
     return PipConfig(
-        tuple(dict.fromkeys(_as_url(place, environment).rstrip("/") for place in own)),
-        tuple(_as_url(place, environment) for place in values.get("find-links", "").split()),
+        tuple(dict.fromkeys(_as_url(index, environment).rstrip("/") for index in indexes)),
+        tuple(_as_url(index, environment) for index in values.get("find-links", "").split()),
         os.path.expanduser(values.get("cert", "")),
     )
 
@@ -53,8 +55,8 @@ def _own_indexes(values: Mapping[str, str], default: str) -> tuple[str, ...]:
     return (values.get("index-url", default).strip(), *values.get("extra-index-url", "").split())
 
 
-def _values(environment: Environment, known: PipInfo) -> dict[str, str]:
-    files = [_sections(path) for path in _files(environment, known)]
+def _values(environment: Environment, pip_info: PipInfo) -> dict[str, str]:
+    files = [_sections(path) for path in _files(environment, pip_info)]
     merged: dict[str, str] = {}
     for section in _SECTIONS:
         for file in files:
@@ -63,13 +65,13 @@ def _values(environment: Environment, known: PipInfo) -> dict[str, str]:
     return merged
 
 
-def _files(environment: Environment, known: PipInfo) -> list[str]:
-    own = environment.get("PIP_CONFIG_FILE")
-    if own == os.devnull:
+def _files(environment: Environment, pip_info: PipInfo) -> list[str]:
+    path_from_environment = environment.get("PIP_CONFIG_FILE")
+    if path_from_environment == os.devnull:
         return []
-    instead_of_user = os.path.exists(own)
-    paths = [path for kind, path in known.files if not (kind == "user" and instead_of_user)]
-    return [*paths, own] if own else paths
+    instead_of_user = os.path.exists(path_from_environment)
+    paths = [path for kind, path in pip_info.files if not (kind == "user" and instead_of_user)]
+    return [*paths, path_from_environment] if path_from_environment else paths
 
 
 def _sections(path: str) -> dict[str, dict[str, str]]:
@@ -95,9 +97,9 @@ def _normal(name: str) -> str:
     return name.lower().replace("_", "-").removeprefix("--")
 
 
-def _as_url(place: str, environment: Environment) -> str:
+def _as_url(location: str, environment: Environment) -> str:
     """Return a directory, which pip accepts too, as a URL."""
-    if "://" in place or place.startswith("file:"):
-        return place
-    path = pathname2url(os.path.join(environment.cwd, os.path.expanduser(place)))
+    if "://" in location or location.startswith("file:"):
+        return location
+    path = pathname2url(os.path.join(environment.cwd, os.path.expanduser(location)))
     return f"file:{path}" if path.startswith("//") else f"file://{path}"

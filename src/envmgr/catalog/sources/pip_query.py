@@ -64,13 +64,13 @@ def _run(variables: Mapping[str, str], *arguments: str) -> str:
     }
     command = [python(), "-m", "pip", *arguments]
     try:
-        done = subprocess.run(command, env=subprocess_env, capture_output=True, check=True, timeout=60)  # noqa: S603 - our own interpreter, fixed arguments
+        process = subprocess.run(command, env=subprocess_env, capture_output=True, check=True, timeout=60)  # noqa: S603 - our own interpreter, fixed arguments
     except (OSError, subprocess.SubprocessError) as error:
         raise SourceError(
             f"cannot run pip: {error}",
             "reinstall envmgr: pip is one of its dependencies",
         ) from None
-    return done.stdout.decode(errors="replace")
+    return process.stdout.decode(errors="replace")
 
 
 def _listed_files(report: str) -> tuple[tuple[str, str], ...]:

@@ -81,16 +81,16 @@ def locate(artifact: Artifact, context: Context) -> Location:
     """Find where an artifact's file is: in the first index that has it."""
     project, _, name = artifact.url.removeprefix(SCHEME).partition("/")
     unreachable: NetworkError | None = None
-    for place in _places(_config(context)):
+    for index in _index_urls(_config(context)):
         try:
             result = next(
-                (file for file in _page(place, project, context) if _is_same_file(file, name, artifact)), None
+                (file for file in _page(index, project, context) if _is_same_file(file, name, artifact)), None
             )
         except NetworkError as error:
             unreachable = unreachable or error
             continue
         if result:
-            return Location(urls.without_credentials(result.url), credentials.for_url(result.url, place))
+            return Location(urls.without_credentials(result.url), credentials.for_url(result.url, index))
     raise unreachable or SourceError(
         f"{name} not found in the configured package indexes",
         "run `pip config list` to check the indexes, or `envmgr lock` to resolve again",
@@ -115,8 +115,8 @@ def _wheel_files(project: str, context: Context) -> tuple[WheelFile, ...]:
 def _find_wheel_files(project: str, context: Context) -> Iterator[WheelFile]:
     """Gather wheels from all indexes, as pip does; of files with one name, the first index's counts."""
     seen: set[str] = set()
-    for place in _places(_config(context)):
-        for file in _page(place, project, context):
+    for index in _index_urls(_config(context)):
+        for file in _page(index, project, context):
             wheel = wheel_tags.parse(file.name)
             if wheel and wheel.project == project and file.name not in seen:
                 seen.add(file.name)
@@ -134,13 +134,13 @@ def _load_config(context: Context) -> PipConfig:
     return config
 
 
-def _places(config: PipConfig) -> tuple[str, ...]:
+def _index_urls(config: PipConfig) -> tuple[str, ...]:
     """Return the pages that may list a project's files; an index URL contains `{}`."""
     return (*(f"{index}/{{}}/" for index in config.indexes), *config.find_links)
 
 
-def _page(place: str, project: str, context: Context) -> tuple[File, ...]:
-    url = place.replace("{}", project)
+def _page(index: str, project: str, context: Context) -> tuple[File, ...]:
+    url = index.replace("{}", project)
     return context.lists.memoize(f"files {url}", lambda: tuple(_read_page(url, context)))
 
 

@@ -66,8 +66,8 @@ def _file_of(entry: dict[str, Any], url: str) -> File:
 
 
 def _strongest(hashes: Iterable[tuple[str, str]]) -> Digest | None:
-    named = dict(hashes)
-    return next((result for name in _ALGORITHMS if (result := _digest(name, named.get(name)))), None)
+    by_algorithm = dict(hashes)
+    return next((result for name in _ALGORITHMS if (result := _digest(name, by_algorithm.get(name)))), None)
 
 
 def _digest(algorithm: str, value: str | None) -> Digest | None:
@@ -97,19 +97,19 @@ class _Anchors(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Record a link, or the base URL of all links."""
-        named = dict(attrs)
-        href = named.get("href")
+        attributes = dict(attrs)
+        href = attributes.get("href")
         if tag == "base" and href:
             self._base = urljoin(self._base, href)
         elif tag == "a" and href:
-            self.files.append(_file_of_link(urljoin(self._base, href), "data-yanked" in named))
+            self.files.append(_file_of_link(urljoin(self._base, href), "data-yanked" in attributes))
 
 
 def _file_of_link(url: str, yanked: bool) -> File:
-    place, fragment = urldefrag(url)
+    file_url, fragment = urldefrag(url)
     algorithm, _, value = fragment.partition("=")
-    name = unquote(place.partition("?")[0].rpartition("/")[2])
-    return File(name, place, _strongest([(algorithm, value)]), yanked=yanked)
+    name = unquote(file_url.partition("?")[0].rpartition("/")[2])
+    return File(name, file_url, _strongest([(algorithm, value)]), yanked=yanked)
 
 
 def _no_page(url: str) -> SourceError:

@@ -75,9 +75,9 @@ def _documents(manifest: Manifest, context: Context) -> Iterator[object]:
     seen: set[str] = set()
     while page and page not in seen and len(seen) < MAX_PAGES:
         seen.add(page)
-        answer = context.lists.document(page, limit=document_decoder.LIMITS[kind])
-        yield _decoded(answer.body, kind, manifest)
-        page = _next_page(answer.headers, page) if manifest.versions.get("pages") == "link" else None
+        document = context.lists.document(page, limit=document_decoder.LIMITS[kind])
+        yield _decoded(document.body, kind, manifest)
+        page = _next_page(document.headers, page) if manifest.versions.get("pages") == "link" else None
 
 
 def _decoded(body: bytes, kind: str, manifest: Manifest) -> object:

@@ -96,8 +96,8 @@ def _floor(tag: str, platform: Platform) -> tuple[int, tuple[int, int]] | None:
 
 
 def _windows_floor(tag: str, arch: str) -> tuple[int, tuple[int, int]] | None:
-    wanted = "win32" if arch == "x86" else f"win_{_MACHINES['windows'].get(arch, ('',))[0]}"
-    return (0, (0, 0)) if tag == wanted else None
+    platform_tag = "win32" if arch == "x86" else f"win_{_MACHINES['windows'].get(arch, ('',))[0]}"
+    return (0, (0, 0)) if tag == platform_tag else None
 
 
 def _family(platform: Platform) -> str:

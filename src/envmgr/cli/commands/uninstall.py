@@ -47,11 +47,11 @@ def _confirm_all(options: Options, requested: Sequence[ToolSpec], selection: Uni
     for installed in selection.versions:
         by_tool.setdefault(installed.tool, []).append(installed.version)
     several = {tool: versions for tool, versions in by_tool.items() if len(versions) > 1}
-    listed = "; ".join(f"{tool} {', '.join(versions)}" for tool, versions in several.items())
-    if several and not confirm_with(options, "n")(f"Remove {listed}?"):
+    names = "; ".join(f"{tool} {', '.join(versions)}" for tool, versions in several.items())
+    if several and not confirm_with(options, "n")(f"Remove {names}?"):
         tool, versions = next(iter(several.items()))
         raise UsageError(
-            f"several versions are installed: {listed}",
+            f"several versions are installed: {names}",
             f"name those to remove, such as `envmgr uninstall {tool}@{versions[0]}`, or pass --yes for all",
         )
 

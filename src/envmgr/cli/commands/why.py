@@ -39,7 +39,7 @@ def _to_json(result: Why) -> dict[str, object]:
         "request": result.active.spec,
         "source": source_json(result.active.request.origin),
         "considered": [
-            {"place": source.place, "request": source.spec, "decided": source.decided}
+            {"place": source.location, "request": source.spec, "decided": source.decided}
             for source in result.considered
         ],
         "lock": result.lock,
@@ -57,7 +57,7 @@ def _to_json(result: Why) -> dict[str, object]:
 def _lines(result: Why, cwd: str, style: Style, width: int) -> Iterable[str]:
     yield f"{style.paint('bold', result.tool)} {_resolution_text(result, style)}"
     yield "  sources (highest precedence first)"
-    rows = [_source_row(source.place, source.spec, source.decided, cwd) for source in result.considered]
+    rows = [_source_row(source.location, source.spec, source.decided, cwd) for source in result.considered]
     yield from (f"    {line}" for line in table.render(rows, width - 4, style, flexible=2))
     for label, text in (
         ("lock", _lock(result, cwd)),

@@ -90,8 +90,8 @@ def _lzma(header: bytes) -> Any:
 
     if len(header) < _LZMA_HEADER_BYTES or header[2:4] != b"\5\0":
         raise DamagedError("invalid LZMA header")
-    rest, lc = divmod(header[4], 9)
-    pb, lp = divmod(rest, 5)
+    remainder, lc = divmod(header[4], 9)
+    pb, lp = divmod(remainder, 5)
     dictionary = int.from_bytes(header[5:9], "little")
     if dictionary > XZ_MEMORY:
         raise DamagedError(f"LZMA dictionary too large ({dictionary} bytes)")

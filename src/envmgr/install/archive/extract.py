@@ -124,8 +124,8 @@ class Tree:
 
     def drop_litter(self, manifest_paths: Iterable[str]) -> None:
         """Delete files that systems and packers add next to the top directory, unless the tree has no others."""
-        wanted = {path.split("/")[0] for path in manifest_paths}
-        litter = {name for name in self._names.top() if safety.is_litter(name)} - wanted
+        top_names = {path.split("/")[0] for path in manifest_paths}
+        litter = {name for name in self._names.top() if safety.is_litter(name)} - top_names
         if litter == self._names.top():
             return
         for name in litter:
@@ -229,6 +229,6 @@ def _link(target: str, path: str) -> None:
 def top_of(directory: str, limit: int = 12) -> str:
     """Format the top-level names of a tree."""
     names = sorted(os.listdir(directory))
-    listed = ", ".join(repr(name) for name in names[:limit])
+    sample = ", ".join(repr(name) for name in names[:limit])
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"top level: {listed}{more}" if names else "empty"
+    return f"top level: {sample}{more}" if names else "empty"

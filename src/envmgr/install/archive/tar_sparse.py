@@ -47,11 +47,11 @@ def parse_map(text: str) -> list[Segment]:
 def read_map(take_block: Callable[[], bytes]) -> list[Segment]:
     """Read the map of PAX 1.0: decimal numbers, each on a line, in whole blocks."""
     numbers: list[int] = []
-    rest = b""
+    data = b""
     while not numbers or len(numbers) <= 2 * numbers[0]:
-        *lines, rest = (rest + take_block()).split(b"\n")
+        *lines, data = (data + take_block()).split(b"\n")
         numbers += [_integer(line.decode("latin-1")) for line in lines[: _missing(numbers)]]
-        if len(rest) > BLOCK or (numbers and numbers[0] > MAX_SEGMENTS):
+        if len(data) > BLOCK or (numbers and numbers[0] > MAX_SEGMENTS):
             raise BadArchive("invalid map of a sparse file")
     return _paired(numbers[1:])
 
@@ -75,8 +75,8 @@ def read_gnu_map(
     return segments
 
 
-def _segments_in(block: bytes, places: Iterable[int], number: Callable[[bytes], int]) -> list[Segment]:
-    pairs = [(block[at : at + _FIELD], block[at + _FIELD : at + 2 * _FIELD]) for at in places]
+def _segments_in(block: bytes, offsets: Iterable[int], number: Callable[[bytes], int]) -> list[Segment]:
+    pairs = [(block[at : at + _FIELD], block[at + _FIELD : at + 2 * _FIELD]) for at in offsets]
     return [(number(offset), number(length)) for offset, length in pairs if length.strip(b"\0 ")]
 
 

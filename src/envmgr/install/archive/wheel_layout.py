@@ -22,9 +22,9 @@ def relocate_data_files(entries: Iterator[Entry]) -> Generator[Entry]:
     """Move the content of `<name>-<version>.data` to its install location: scripts to `bin`, executable."""
     for entry in entries:
         top, slash, inside = entry.path.partition("/")
-        scheme, _, rest = inside.partition("/")
+        scheme, _, relative_path = inside.partition("/")
         if slash and top.endswith(_SUFFIX) and scheme in _PLACES:
-            entry.path = f"{_PLACES[scheme]}/{rest}".removeprefix("/") or "."
+            entry.path = f"{_PLACES[scheme]}/{relative_path}".removeprefix("/") or "."
             if scheme == "scripts" and entry.kind == FILE:
                 entry.mode |= 0o755
         yield entry

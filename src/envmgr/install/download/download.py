@@ -151,16 +151,16 @@ def _attempt(job: _DownloadJob, start: int) -> Mapping[str, str] | None:
     origin = job.partial.origin() if start else None
     if origin and origin.length == start:
         return _hash_existing(job, start)
-    with job.http.stream(job.location.url, _headers(job, start, origin)) as answer:
-        if answer.status == _OK:
-            return _from_start(job, answer, is_new=origin is None)
+    with job.http.stream(job.location.url, _headers(job, start, origin)) as response:
+        if response.status == _OK:
+            return _from_start(job, response, is_new=origin is None)
         if not origin:
             raise HttpError(
-                f"unexpected status {answer.status} from {urls.host(answer.url)} for {urls.redacted(answer.url)}",
-                status=answer.status,
+                f"unexpected status {response.status} from {urls.host(response.url)} for {urls.redacted(response.url)}",
+                status=response.status,
             )
-        if answer.status == _PARTIAL_CONTENT and _continues(answer, start, origin):
-            return _receive(job, answer, start, origin.length)
+        if response.status == _PARTIAL_CONTENT and _continues(response, start, origin):
+            return _receive(job, response, start, origin.length)
     job.partial.discard()
     return None
 
@@ -171,37 +171,37 @@ def _headers(job: _DownloadJob, start: int, origin: Origin | None) -> dict[str, 
     return {**job.location.headers, "range": f"bytes={start}-", "if-range": origin.validator}
 
 
-def _continues(answer: Stream, start: int, origin: Origin) -> bool:
+def _continues(response: Stream, start: int, origin: Origin) -> bool:
     """Return whether a partial response continues this file at this offset."""
-    unit, _, rest = answer.headers.get("content-range", "").partition(" ")
-    span, _, total = rest.partition("/")
+    unit, _, content_range = response.headers.get("content-range", "").partition(" ")
+    span, _, total = content_range.partition("/")
     same_length = total == "*" or origin.length is None or total == str(origin.length)
-    same_tag = answer.headers.get("etag", origin.etag) == origin.etag
+    same_tag = response.headers.get("etag", origin.etag) == origin.etag
     return unit == "bytes" and span.partition("-")[0] == str(start) and same_length and same_tag
 
 
-def _from_start(job: _DownloadJob, answer: Stream, *, is_new: bool) -> Mapping[str, str]:
-    announced = answer.headers.get("content-length", "")
+def _from_start(job: _DownloadJob, response: Stream, *, is_new: bool) -> Mapping[str, str]:
+    announced = response.headers.get("content-length", "")
     length = int(announced) if announced.isascii() and announced.isdigit() else None
     expected = job.artifact.size
     is_wrong = None not in {length, expected} and length != expected
-    is_page = "text/html" in answer.headers.get("content-type", "")
+    is_page = "text/html" in response.headers.get("content-type", "")
     if is_page and (is_wrong or job.artifact.digest is None or not is_new):
         raise _html_instead_error(job)
     if is_wrong:
         raise _size_mismatch_error(job, f"size is {length} bytes, expected {expected}")
-    validators = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
+    validators = response.headers.get("etag", ""), response.headers.get("last-modified", "")
     job.partial.begin(Origin(urls.redacted(job.location.url), length, *validators))
-    return _receive(job, answer, 0, length)
+    return _receive(job, response, 0, length)
 
 
-def _receive(job: _DownloadJob, answer: Stream, start: int, length: int | None) -> Mapping[str, str]:
+def _receive(job: _DownloadJob, response: Stream, start: int, length: int | None) -> Mapping[str, str]:
     """Write the body after `start` bytes of a file that should have `length`."""
     expected = job.artifact.size if length is None else length
     job.progress.step(job.task, "downloading", expected)
     job.progress.advance(job.task, start)
     with HashingWriter(job.partial.path, start, job.algorithms) as sink:
-        count = _copy(job, answer, sink, start, expected)
+        count = _copy(job, response, sink, start, expected)
         digests = sink.finish()
     if expected is None or count == expected:
         return digests
@@ -215,9 +215,9 @@ def _receive(job: _DownloadJob, answer: Stream, start: int, length: int | None) 
     )
 
 
-def _copy(job: _DownloadJob, answer: Stream, sink: HashingWriter, count: int, expected: int | None) -> int:
+def _copy(job: _DownloadJob, response: Stream, sink: HashingWriter, count: int, expected: int | None) -> int:
     """Copy the body until it ends or is too long; return the number of bytes."""
-    for batch in _batches(answer.chunks()):
+    for batch in _batches(response.chunks()):
         if count == 0 and job.artifact.digest is None and _is_page(batch):
             raise _html_instead_error(job)
         sink.write(batch)

@@ -80,9 +80,9 @@ class HashingWriter:
         self._file.truncate()
 
     def _write(self, block: bytes) -> None:
-        rest = memoryview(block)
-        while rest:  # on an almost full disk, a write may be short
-            rest = rest[self._file.write(rest) or 0 :]
+        remaining = memoryview(block)
+        while remaining:  # on an almost full disk, a write may be short
+            remaining = remaining[self._file.write(remaining) or 0 :]
 
     def _hash(self, block: bytes) -> None:
         for hasher in self._hashers.values():

@@ -84,7 +84,7 @@ SETTINGS = {
             values.platforms,
             "platforms to lock",
             (list, str),
-            values.listed,
+            values.toml_list,
         ),
         Setting(
             "minimum_release_age",
@@ -143,7 +143,7 @@ SETTINGS = {
             values.words,
             "digests of manifests with trusted install scripts",
             (list, str),
-            values.listed,
+            values.toml_list,
         ),
         Setting("alm_url", values.server, "URL of the ALM server", (str,), values.server),
     )

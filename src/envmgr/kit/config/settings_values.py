@@ -79,7 +79,7 @@ def platforms(text: str) -> tuple[str, ...]:
     return tuple(platform.parse(word).key for word in words(text))
 
 
-def listed(text: str) -> list[str]:
+def toml_list(text: str) -> list[str]:
     """Parse words to a TOML list."""
     return list(words(text))
 
@@ -99,8 +99,8 @@ def table(text: str) -> dict[str, str]:
 
 def server(text: str) -> str:
     """Parse a server's URL; the scheme is optional."""
-    scheme, _, rest = text.rpartition("://")
-    location = rest.rstrip("/")
+    scheme, _, address = text.rpartition("://")
+    location = address.rstrip("/")
     if scheme not in {"", "http", "https"} or not location or {*location} & {*" @?#\t"}:
         raise ValueError("a URL such as https://alm.example.com")
     return f"{scheme}://{location}" if scheme else location

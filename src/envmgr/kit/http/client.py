@@ -368,20 +368,20 @@ class Http:
         self,
         response: httpx.Response,
         attempt: network_errors.RequestAttempt,
-        sent: Mapping[str, str],
+        request_headers: Mapping[str, str],
         *,
         decoded: bool,
     ) -> Stream:
         status, headers = response.status_code, _headers_of(response)
         if not (_OK <= status < _OK + 100 or status in {_NOT_MODIFIED, _UNSATISFIABLE}):
-            raise self._status_error(attempt.url, status, headers, sent)
+            raise self._status_error(attempt.url, status, headers, request_headers)
         blocks = response.iter_bytes if decoded else response.iter_raw
         return Stream(status, attempt.url, headers, lambda: self._guard_stall(blocks(), attempt))
 
     def _status_error(
-        self, url: str, status: int, headers: Mapping[str, str], sent: Mapping[str, str]
+        self, url: str, status: int, headers: Mapping[str, str], request_headers: Mapping[str, str]
     ) -> HttpError:
-        authorized = "authorization" in sent
+        authorized = "authorization" in request_headers
         return status_errors.error_for_status(
             url, status, headers, now=self._clock.now(), authorized=authorized
         )

@@ -123,9 +123,9 @@ def same_authority(url: str, other: str) -> bool:
 def apply_mirror(url: str, mirrors: Iterable[tuple[str, str]]) -> str:
     """Replace the longest mirrored prefix; a prefix that ends in a host matches the whole host only."""
     for source, target in sorted(mirrors, key=lambda pair: len(pair[0]), reverse=True):
-        rest = url.removeprefix(source)
-        if url.startswith(source) and (rest[:1] in {"", "/", "?"} or _has_path(source)):
-            return target + rest
+        suffix = url.removeprefix(source)
+        if url.startswith(source) and (suffix[:1] in {"", "/", "?"} or _has_path(source)):
+            return target + suffix
     return url
 
 

@@ -104,8 +104,8 @@ class OwnerLock:
         current = _read(self._path)
         if current is not None and current.token == record.token:
             _unlink(self._path)
-        for made in itertools.takewhile(os.path.lexists, self._claims(record)):
-            _unlink(made)
+        for created in itertools.takewhile(os.path.lexists, self._claims(record)):
+            _unlink(created)
         return current is None or current.token == record.token
 
     def _claims(self, record: _Record) -> Iterator[str]:

@@ -54,7 +54,7 @@ def test_two_versions_are_compared_with_the_commits_between_them():
     repository = Knowing()
     (result,) = diff(server(), TagRef("shop", "1.1"), IdRef(2), None, repository)
     assert (result.app, result.difference.before.tag, result.difference.after.tag) == ("shop", "1.1", "1.2")
-    assert result.commits.listed == (("bbb", "Sell more"),)
+    assert result.commits.entries == (("bbb", "Sell more"),)
     assert repository.requests == [("aaa", "bbb")]
 
 

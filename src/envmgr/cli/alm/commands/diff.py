@@ -102,7 +102,7 @@ def _commits_json(commits: Commits | None) -> dict[str, object] | None:
     return {
         "added": commits.added,
         "dropped": commits.dropped,
-        "listed": [{"commit": commit, "subject": subject} for commit, subject in commits.listed],
+        "listed": [{"commit": commit, "subject": subject} for commit, subject in commits.entries],
     }
 
 
@@ -199,9 +199,9 @@ def _lock_fact(version_diff: VersionDiff) -> str:
 
 
 def _commits(commits: Commits, style: Style, width: int) -> Iterator[str]:
-    for commit, subject in commits.listed:
+    for commit, subject in commits.entries:
         yield f"{style.paint('yellow', commit)} {table.truncate_end(escape_line(subject), width - len(commit) - 1)}"
-    more = commits.added - len(commits.listed)
+    more = commits.added - len(commits.entries)
     if more > 0:
         yield f"and {more} more"
     if commits.dropped:

@@ -18,9 +18,9 @@ _SOON_SECONDS = 48 * 3_600
 def age(seconds: float) -> str:
     """Format an age in a suitable unit: 45s, 12m, 36h, 40d, 8mo, 3y."""
     total = max(int(seconds), 0)
-    for below, unit, letter in _AGE_UNITS:
+    for below, unit, suffix in _AGE_UNITS:
         if total < below:
-            return f"{total // unit}{letter}"
+            return f"{total // unit}{suffix}"
     return f"{total // _YEAR_SECONDS}y"
 
 
