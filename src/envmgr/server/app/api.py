@@ -55,8 +55,8 @@ def routes(apps: Apps, versions: Versions, deployments: Deployments) -> list[Any
         **_WRITE_OPTIONS,
     )
     async def create(request: HttpRequest, data: JSONBody[AppCreate]) -> Response[App]:
-        answer = await workflows.create_app(apps, versions, await idempotent_context(request), data)
-        return result_response(answer, f"/apps/{answer.value.id}", etag_of(answer.value))
+        result = await workflows.create_app(apps, versions, await idempotent_context(request), data)
+        return result_response(result, f"/apps/{result.value.id}", etag_of(result.value))
 
     @get(
         "/apps", operation_id="listApps", summary="List apps", responses=problem_responses(), **_READ_OPTIONS

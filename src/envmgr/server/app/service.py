@@ -54,13 +54,13 @@ class AppService:
 
     async def find_ids(self, names: Iterable[str]) -> Mapping[str, int]:
         """Return the IDs of the apps that have these names now; unknown names are left out."""
-        wanted = frozenset(names)
-        return await self._database.read_inline(lambda reader: store.ids(reader, wanted))
+        unique_names = frozenset(names)
+        return await self._database.read_inline(lambda reader: store.ids(reader, unique_names))
 
     async def find_names(self, app_ids: Iterable[int]) -> Mapping[int, str]:
         """Return the present names of apps; deleted ones are left out."""
-        wanted = frozenset(app_ids)
-        return await self._database.read_inline(lambda reader: store.names(reader, wanted))
+        unique_ids = frozenset(app_ids)
+        return await self._database.read_inline(lambda reader: store.names(reader, unique_ids))
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[App]:
         """Return a page of apps."""

@@ -88,9 +88,9 @@ def find(reader: Reader, ref: str) -> App | None:
     return _app(row) if row else None
 
 
-def ids(reader: Reader, wanted: Iterable[str]) -> dict[str, int]:
+def ids(reader: Reader, names: Iterable[str]) -> dict[str, int]:
     """Return the IDs of the apps with these names; unknown names are left out."""
-    rows = {name: reader.one(_BY_NAME, folded=name.casefold()) for name in wanted}
+    rows = {name: reader.one(_BY_NAME, folded=name.casefold()) for name in names}
     return {name: row[0] for name, row in rows.items() if row}
 
 

@@ -30,14 +30,14 @@ class RemoteApps:
 
     async def create(self, context: RequestContext, new: AppCreate) -> Result[App]:
         """Create an app."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.CreateApplication,
             lambda: pb.CreateApplicationRequest(
                 conditions=encode_conditions(context), application=APP_CREATE.encode(new)
             ),
             context,
         )
-        return Result(APP.decode(answer.application), created=answer.created, replayed=answer.replayed)
+        return Result(APP.decode(response.application), created=response.created, replayed=response.replayed)
 
     async def complete_creation(self, context: RequestContext, app: App) -> None:
         """Replace the stored response to the context's Idempotency-Key."""
@@ -51,62 +51,62 @@ class RemoteApps:
 
     async def get(self, context: RequestContext, ref: str) -> App:
         """Return an app."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.GetApplication,
             lambda: pb.GetApplicationRequest(ref=ref),
             context,
         )
-        return APP.decode(answer.application)
+        return APP.decode(response.application)
 
     async def find_ids(self, names: Iterable[str]) -> Mapping[str, int]:
         """Return the IDs of the apps that have these names now; unknown names are left out."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.FindApplicationIds,
             lambda: pb.FindApplicationIdsRequest(names=names),
         )
-        return dict(answer.ids)
+        return dict(response.ids)
 
     async def find_names(self, app_ids: Iterable[int]) -> Mapping[int, str]:
         """Return the present names of apps; deleted ones are left out."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.FindApplicationNames,
             lambda: pb.FindApplicationNamesRequest(ids=app_ids),
         )
-        return dict(answer.names)
+        return dict(response.names)
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[App]:
         """Return a page of apps."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ListApplications,
             lambda: pb.ListApplicationsRequest(page=encode_page(paging)),
             context,
         )
         return Page(
-            [APP.decode(app) for app in answer.applications],
-            answer.next if answer.HasField("next") else None,
+            [APP.decode(app) for app in response.applications],
+            response.next if response.HasField("next") else None,
         )
 
     async def replace(self, context: RequestContext, ref: str, put: AppPut) -> App:
         """Replace an app."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ReplaceApplication,
             lambda: pb.ReplaceApplicationRequest(
                 conditions=encode_conditions(context), ref=ref, application=APP_PUT.encode(put)
             ),
             context,
         )
-        return APP.decode(answer.application)
+        return APP.decode(response.application)
 
     async def update(self, context: RequestContext, ref: str, change: AppPatch) -> App:
         """Update an app."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.UpdateApplication,
             lambda: pb.UpdateApplicationRequest(
                 conditions=encode_conditions(context), ref=ref, changes=APP_PATCH.encode(change)
             ),
             context,
         )
-        return APP.decode(answer.application)
+        return APP.decode(response.application)
 
     async def delete(self, context: RequestContext, ref: str, app_id: int) -> None:
         """Delete the app `app_id`, if `ref` still refers to it; call under a deletion hold."""

@@ -46,37 +46,39 @@ class RemoteDeployments:
 
     async def create(self, context: RequestContext, new: DeploymentCreate) -> Result[Deployment]:
         """Create a deployment."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.CreateDeployment,
             lambda: pb.CreateDeploymentRequest(
                 conditions=encode_conditions(context), deployment=DEPLOYMENT_CREATE.encode(new)
             ),
             context,
         )
-        return Result(DEPLOYMENT.decode(answer.deployment), created=answer.created, replayed=answer.replayed)
+        return Result(
+            DEPLOYMENT.decode(response.deployment), created=response.created, replayed=response.replayed
+        )
 
     async def get(self, context: RequestContext, deployment_id: int) -> Deployment:
         """Return a deployment."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.GetDeployment, lambda: pb.GetDeploymentRequest(deployment_id=deployment_id), context
         )
-        return DEPLOYMENT.decode(answer.deployment)
+        return DEPLOYMENT.decode(response.deployment)
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[Deployment]:
         """Return a page of deployments."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ListDeployments, lambda: pb.ListDeploymentsRequest(page=encode_page(paging)), context
         )
         return Page(
-            [DEPLOYMENT.decode(item) for item in answer.deployments],
-            answer.next if answer.HasField("next") else None,
+            [DEPLOYMENT.decode(item) for item in response.deployments],
+            response.next if response.HasField("next") else None,
         )
 
     async def add_status(
         self, context: RequestContext, deployment_id: int, new: StatusCreate
     ) -> Result[StatusEntry]:
         """Add a status transition."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.AddStatus,
             lambda: pb.AddStatusRequest(
                 conditions=encode_conditions(context),
@@ -85,11 +87,13 @@ class RemoteDeployments:
             ),
             context,
         )
-        return Result(STATUS_ENTRY.decode(answer.status), created=answer.created, replayed=answer.replayed)
+        return Result(
+            STATUS_ENTRY.decode(response.status), created=response.created, replayed=response.replayed
+        )
 
     async def set_status(self, context: RequestContext, deployment_id: int, new: StatusCreate) -> Deployment:
         """Set the status; a repeated call changes nothing."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.SetStatus,
             lambda: pb.SetStatusRequest(
                 conditions=encode_conditions(context),
@@ -98,20 +102,20 @@ class RemoteDeployments:
             ),
             context,
         )
-        return DEPLOYMENT.decode(answer.deployment)
+        return DEPLOYMENT.decode(response.deployment)
 
     async def list_statuses(
         self, context: RequestContext, deployment_id: int, paging: PageRequest
     ) -> Page[StatusEntry]:
         """Return a page of a deployment's statuses."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ListStatuses,
             lambda: pb.ListStatusesRequest(deployment_id=deployment_id, page=encode_page(paging)),
             context,
         )
         return Page(
-            [STATUS_ENTRY.decode(item) for item in answer.statuses],
-            answer.next if answer.HasField("next") else None,
+            [STATUS_ENTRY.decode(item) for item in response.statuses],
+            response.next if response.HasField("next") else None,
         )
 
     async def delete(self, context: RequestContext, deployment_id: int) -> None:
@@ -133,14 +137,14 @@ class RemoteDeployments:
         force: bool = False,
     ) -> DeletionHold:
         """Block new deployments of an app or a version; if it is deployed, only with `force`."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.BeginDeletion,
             lambda: pb.BeginDeletionRequest(
                 conditions=encode_conditions(context), app_id=app_id, version_id=version_id, force=force
             ),
             context,
         )
-        return DELETION_HOLD.decode(answer.hold)
+        return DELETION_HOLD.decode(response.hold)
 
     async def cancel_deletion(self, context: RequestContext, hold: DeletionHold) -> None:
         """Release a hold: the app or version was not deleted."""
@@ -154,31 +158,31 @@ class RemoteDeployments:
 
     async def latest_sequence(self, context: RequestContext) -> int:
         """Return the sequence of the newest event of this service."""
-        answer = await self._peer.call(self._stub.GetLatestSequence, pb.GetLatestSequenceRequest, context)
-        return answer.sequence
+        response = await self._peer.call(self._stub.GetLatestSequence, pb.GetLatestSequenceRequest, context)
+        return response.sequence
 
     async def list_environments(self, context: RequestContext, paging: PageRequest) -> Page[Environment]:
         """Return a page of environments."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ListEnvironments, lambda: pb.ListEnvironmentsRequest(page=encode_page(paging)), context
         )
         return Page(
-            [ENVIRONMENT.decode(item) for item in answer.environments],
-            answer.next if answer.HasField("next") else None,
+            [ENVIRONMENT.decode(item) for item in response.environments],
+            response.next if response.HasField("next") else None,
         )
 
     async def get_environment(self, context: RequestContext, name: str) -> Environment:
         """Return an environment."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.GetEnvironment, lambda: pb.GetEnvironmentRequest(name=name), context
         )
-        return ENVIRONMENT.decode(answer.environment)
+        return ENVIRONMENT.decode(response.environment)
 
     async def create_environment(
         self, context: RequestContext, new: EnvironmentCreate
     ) -> Result[Environment]:
         """Create an environment."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.CreateEnvironment,
             lambda: pb.CreateEnvironmentRequest(
                 conditions=encode_conditions(context), environment=ENVIRONMENT_CREATE.encode(new)
@@ -186,14 +190,14 @@ class RemoteDeployments:
             context,
         )
         return Result(
-            ENVIRONMENT.decode(answer.environment), created=answer.created, replayed=answer.replayed
+            ENVIRONMENT.decode(response.environment), created=response.created, replayed=response.replayed
         )
 
     async def replace_environment(
         self, context: RequestContext, name: str, put: EnvironmentPut
     ) -> Result[Environment]:
         """Create or replace an environment."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ReplaceEnvironment,
             lambda: pb.ReplaceEnvironmentRequest(
                 conditions=encode_conditions(context), name=name, environment=ENVIRONMENT_PUT.encode(put)
@@ -201,21 +205,21 @@ class RemoteDeployments:
             context,
         )
         return Result(
-            ENVIRONMENT.decode(answer.environment), created=answer.created, replayed=answer.replayed
+            ENVIRONMENT.decode(response.environment), created=response.created, replayed=response.replayed
         )
 
     async def update_environment(
         self, context: RequestContext, name: str, change: EnvironmentPatch
     ) -> Environment:
         """Update an environment."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.UpdateEnvironment,
             lambda: pb.UpdateEnvironmentRequest(
                 conditions=encode_conditions(context), name=name, changes=ENVIRONMENT_PATCH.encode(change)
             ),
             context,
         )
-        return ENVIRONMENT.decode(answer.environment)
+        return ENVIRONMENT.decode(response.environment)
 
     async def delete_environment(self, context: RequestContext, name: str) -> None:
         """Delete an environment without deployments."""
@@ -227,7 +231,7 @@ class RemoteDeployments:
 
     async def matrix(self, context: RequestContext, environment: str | None) -> Matrix:
         """Return the current deployment of every app in every environment."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.GetMatrix, lambda: pb.GetMatrixRequest(environment=environment), context
         )
-        return MATRIX.decode(answer.matrix)
+        return MATRIX.decode(response.matrix)

@@ -111,8 +111,8 @@ class RemotePrincipals:
         if cached is not None:
             return cached
         self._verify(token)
-        answer = await self._peer.call(self._stub.Authenticate, lambda: pb.AuthenticateRequest(token=token))
-        principal = PRINCIPAL.decode(answer.principal)
+        response = await self._peer.call(self._stub.Authenticate, lambda: pb.AuthenticateRequest(token=token))
+        principal = PRINCIPAL.decode(response.principal)
         self._by_token.put(token, principal)
         return principal
 
@@ -131,12 +131,12 @@ class RemotePrincipals:
 
     async def resolve_uncached(self, ref: PrincipalRef) -> Principal:
         """Return a principal with the permissions that it has now."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ResolvePrincipal,
             lambda: pb.ResolvePrincipalRequest(principal=PRINCIPAL_REF.encode(ref)),
             timeout_seconds=CHECK_TIMEOUT_SECONDS,
         )
-        return PRINCIPAL.decode(answer.principal)
+        return PRINCIPAL.decode(response.principal)
 
 
 class RemoteDenialLog:

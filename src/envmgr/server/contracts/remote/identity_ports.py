@@ -70,19 +70,19 @@ class RemoteSessions:
 
     async def login(self, client: ClientInfo, login: Login) -> TokenPair:
         """Start a session. Raise InvalidCredentials, TooManyRequests."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.Login,
             lambda: pb.LoginRequest(client=CLIENT_INFO.encode(client), credentials=LOGIN.encode(login)),
         )
-        return TOKEN_PAIR.decode(answer.tokens)
+        return TOKEN_PAIR.decode(response.tokens)
 
     async def refresh(self, client: ClientInfo, token: str) -> TokenPair:
         """Exchange a refresh token for new tokens. Raise Unauthenticated, RefreshTokenReused."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.Refresh,
             lambda: pb.RefreshRequest(client=CLIENT_INFO.encode(client), refresh_token=token),
         )
-        return TOKEN_PAIR.decode(answer.tokens)
+        return TOKEN_PAIR.decode(response.tokens)
 
     async def logout(self, context: RequestContext | None, logout: Logout) -> None:
         """End a session."""
@@ -99,7 +99,7 @@ class RemoteSessions:
         self, context: RequestContext, client: ClientInfo, change: PasswordChange
     ) -> KeyCounts:
         """Change the caller's password, and end all of their sessions."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ChangePassword,
             lambda: pb.ChangePasswordRequest(
                 conditions=encode_conditions(context),
@@ -108,17 +108,19 @@ class RemoteSessions:
             ),
             context,
         )
-        return KEY_COUNTS.decode(answer.keys)
+        return KEY_COUNTS.decode(response.keys)
 
     async def current_principal(self, context: RequestContext) -> CurrentPrincipal:
         """Return the caller's identity and permissions."""
-        answer = await self._peer.call(self._stub.GetCurrentPrincipal, pb.GetCurrentPrincipalRequest, context)
-        return CURRENT_PRINCIPAL.decode(answer.principal)
+        response = await self._peer.call(
+            self._stub.GetCurrentPrincipal, pb.GetCurrentPrincipalRequest, context
+        )
+        return CURRENT_PRINCIPAL.decode(response.principal)
 
     async def public_keys(self) -> PublicKeys:
         """Return the keys that verify access tokens."""
-        answer = await self._peer.call(self._stub.GetPublicKeys, pb.GetPublicKeysRequest)
-        return PUBLIC_KEYS.decode(answer.keys)
+        response = await self._peer.call(self._stub.GetPublicKeys, pb.GetPublicKeysRequest)
+        return PUBLIC_KEYS.decode(response.keys)
 
 
 class RemoteUsers:
@@ -130,37 +132,38 @@ class RemoteUsers:
 
     async def create(self, context: RequestContext, new: UserCreate) -> Result[User]:
         """Create a user."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.CreateUser,
             lambda: pb.CreateUserRequest(conditions=encode_conditions(context), user=USER_CREATE.encode(new)),
             context,
         )
-        return Result(USER.decode(answer.user), created=answer.created, replayed=answer.replayed)
+        return Result(USER.decode(response.user), created=response.created, replayed=response.replayed)
 
     async def get(self, context: RequestContext, ref: str) -> User:
         """Return a user."""
-        answer = await self._peer.call(self._stub.GetUser, lambda: pb.GetUserRequest(ref=ref), context)
-        return USER.decode(answer.user)
+        response = await self._peer.call(self._stub.GetUser, lambda: pb.GetUserRequest(ref=ref), context)
+        return USER.decode(response.user)
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[User]:
         """Return a page of users."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ListUsers, lambda: pb.ListUsersRequest(page=encode_page(paging)), context
         )
         return Page(
-            [USER.decode(item) for item in answer.users], answer.next if answer.HasField("next") else None
+            [USER.decode(item) for item in response.users],
+            response.next if response.HasField("next") else None,
         )
 
     async def update(self, context: RequestContext, ref: str, change: UserPatch) -> User:
         """Update a user, and end their sessions."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.UpdateUser,
             lambda: pb.UpdateUserRequest(
                 conditions=encode_conditions(context), ref=ref, changes=USER_PATCH.encode(change)
             ),
             context,
         )
-        return USER.decode(answer.user)
+        return USER.decode(response.user)
 
     async def delete(self, context: RequestContext, ref: str) -> None:
         """Delete a user, and revoke their keys. Raise LastAdmin."""
@@ -172,18 +175,18 @@ class RemoteUsers:
 
     async def set_password(self, username: str, password: str, *, revoke_keys: bool = False) -> KeyCounts:
         """Set a user's password as the server's operator."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.SetPassword,
             lambda: pb.SetPasswordRequest(username=username, password=password, revoke_keys=revoke_keys),
         )
-        return KEY_COUNTS.decode(answer.keys)
+        return KEY_COUNTS.decode(response.keys)
 
     async def create_initial_admin(self, password: str) -> str | None:
         """Create the first admin if no user exists; return the generated password, if any."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.CreateInitialAdmin, lambda: pb.CreateInitialAdminRequest(password=password)
         )
-        return answer.password if answer.HasField("password") else None
+        return response.password if response.HasField("password") else None
 
 
 class RemoteApiKeys:
@@ -195,28 +198,29 @@ class RemoteApiKeys:
 
     async def create(self, context: RequestContext, new: KeyCreate) -> Result[ApiKey]:
         """Create a key; only this result has its secret."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.CreateApiKey,
             lambda: pb.CreateApiKeyRequest(conditions=encode_conditions(context), key=KEY_CREATE.encode(new)),
             context,
         )
-        return Result(API_KEY.decode(answer.key), created=answer.created, replayed=answer.replayed)
+        return Result(API_KEY.decode(response.key), created=response.created, replayed=response.replayed)
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[ApiKey]:
         """Return a page of the caller's keys; for admins, of all."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ListApiKeys, lambda: pb.ListApiKeysRequest(page=encode_page(paging)), context
         )
         return Page(
-            [API_KEY.decode(item) for item in answer.keys], answer.next if answer.HasField("next") else None
+            [API_KEY.decode(item) for item in response.keys],
+            response.next if response.HasField("next") else None,
         )
 
     async def get(self, context: RequestContext, key_id: int) -> ApiKey:
         """Return a key without its secret."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.GetApiKey, lambda: pb.GetApiKeyRequest(key_id=key_id), context
         )
-        return API_KEY.decode(answer.key)
+        return API_KEY.decode(response.key)
 
     async def revoke(self, context: RequestContext, key_id: int) -> None:
         """Revoke a key."""
@@ -236,31 +240,31 @@ class RemoteBindings:
 
     async def create(self, context: RequestContext, new: BindingCreate) -> Result[Binding]:
         """Create a binding."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.CreateBinding,
             lambda: pb.CreateBindingRequest(
                 conditions=encode_conditions(context), binding=BINDING_CREATE.encode(new)
             ),
             context,
         )
-        return Result(BINDING.decode(answer.binding), created=answer.created, replayed=answer.replayed)
+        return Result(BINDING.decode(response.binding), created=response.created, replayed=response.replayed)
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[Binding]:
         """Return a page of bindings."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ListBindings, lambda: pb.ListBindingsRequest(page=encode_page(paging)), context
         )
         return Page(
-            [BINDING.decode(item) for item in answer.bindings],
-            answer.next if answer.HasField("next") else None,
+            [BINDING.decode(item) for item in response.bindings],
+            response.next if response.HasField("next") else None,
         )
 
     async def get(self, context: RequestContext, binding_id: int) -> Binding:
         """Return a binding."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.GetBinding, lambda: pb.GetBindingRequest(binding_id=binding_id), context
         )
-        return BINDING.decode(answer.binding)
+        return BINDING.decode(response.binding)
 
     async def delete(self, context: RequestContext, binding_id: int) -> None:
         """Delete a binding."""
@@ -272,10 +276,10 @@ class RemoteBindings:
 
     async def exchange(self, client: ClientInfo, request: TokenExchangeRequest) -> TokenExchangeResponse:
         """Exchange a CI system's OIDC token. Raise TokenRefused, IssuerUnavailable."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ExchangeToken,
             lambda: pb.ExchangeTokenRequest(
                 client=CLIENT_INFO.encode(client), request=TOKEN_EXCHANGE.encode(request)
             ),
         )
-        return TOKEN_EXCHANGE_RESULT.decode(answer.result)
+        return TOKEN_EXCHANGE_RESULT.decode(response.result)

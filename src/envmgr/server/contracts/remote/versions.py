@@ -36,71 +36,71 @@ class RemoteVersions:
 
     async def create(self, context: RequestContext, app: str, tag: str, new: VersionPut) -> Result[Version]:
         """Create a version."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.CreateVersion,
             lambda: pb.CreateVersionRequest(
                 conditions=encode_conditions(context), app=app, tag=tag, version=VERSION_PUT.encode(new)
             ),
             context,
         )
-        return Result(VERSION.decode(answer.version), created=answer.created, replayed=answer.replayed)
+        return Result(VERSION.decode(response.version), created=response.created, replayed=response.replayed)
 
     async def upsert(self, context: RequestContext, app: str, tag: str, put: VersionPut) -> Result[Version]:
         """Create a version, or return the existing one. Raise VersionContentMismatch for other content."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.UpsertVersion,
             lambda: pb.UpsertVersionRequest(
                 conditions=encode_conditions(context), app=app, tag=tag, version=VERSION_PUT.encode(put)
             ),
             context,
         )
-        return Result(VERSION.decode(answer.version), created=answer.created, replayed=answer.replayed)
+        return Result(VERSION.decode(response.version), created=response.created, replayed=response.replayed)
 
     async def get(self, context: RequestContext, version_id: int) -> Version:
         """Return a version."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.GetVersion, lambda: pb.GetVersionRequest(version_id=version_id), context
         )
-        return VERSION.decode(answer.version)
+        return VERSION.decode(response.version)
 
     async def find(self, context: RequestContext, app: str, tag: str) -> Version:
         """Return the version of an app by its tag."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.FindVersion, lambda: pb.FindVersionRequest(app=app, tag=tag), context
         )
-        return VERSION.decode(answer.version)
+        return VERSION.decode(response.version)
 
     async def lock(self, context: RequestContext, version_id: int) -> LockFile:
         """Return the lock that a version was built with."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.GetLock, lambda: pb.GetLockRequest(version_id=version_id), context
         )
-        return LOCK_FILE.decode(answer.lock)
+        return LOCK_FILE.decode(response.lock)
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[Version]:
         """Return a page of versions."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ListVersions, lambda: pb.ListVersionsRequest(page=encode_page(paging)), context
         )
         return Page(
-            [VERSION.decode(item) for item in answer.versions],
-            answer.next if answer.HasField("next") else None,
+            [VERSION.decode(item) for item in response.versions],
+            response.next if response.HasField("next") else None,
         )
 
     async def replace(self, context: RequestContext, version_id: int, put: VersionPut) -> Version:
         """Replace a version's metadata. Raise VersionContentMismatch for other content."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ReplaceVersion,
             lambda: pb.ReplaceVersionRequest(
                 conditions=encode_conditions(context), version_id=version_id, version=VERSION_PUT.encode(put)
             ),
             context,
         )
-        return VERSION.decode(answer.version)
+        return VERSION.decode(response.version)
 
     async def update(self, context: RequestContext, version_id: int, change: VersionPatch) -> Version:
         """Update a version's metadata."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.UpdateVersion,
             lambda: pb.UpdateVersionRequest(
                 conditions=encode_conditions(context),
@@ -109,7 +109,7 @@ class RemoteVersions:
             ),
             context,
         )
-        return VERSION.decode(answer.version)
+        return VERSION.decode(response.version)
 
     async def delete(self, context: RequestContext, version_id: int) -> None:
         """Delete a version; call under a deletion hold."""
@@ -123,11 +123,11 @@ class RemoteVersions:
         self, context: RequestContext, query: ToolQuery, paging: PageRequest, up_to: int
     ) -> Usage:
         """Return the deployed versions locked with a tool in a range. Raise ProjectionBehind."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.FindUsage,
             lambda: pb.FindUsageRequest(
                 query=TOOL_QUERY.encode(query), page=encode_page(paging), up_to=up_to
             ),
             context,
         )
-        return USAGE.decode(answer.usage)
+        return USAGE.decode(response.usage)

@@ -64,8 +64,8 @@ def _deployments(deployments: Deployments) -> list[Any]:
         **_WRITE_OPTIONS,
     )
     async def create(request: HttpRequest, data: JSONBody[DeploymentCreate]) -> Response[Deployment]:
-        answer = await deployments.create(await idempotent_context(request), data)
-        return result_response(answer, f"/deployments/{answer.value.id}", etag_of(answer.value))
+        result = await deployments.create(await idempotent_context(request), data)
+        return result_response(result, f"/deployments/{result.value.id}", etag_of(result.value))
 
     @get(
         "/deployments",
@@ -150,8 +150,8 @@ def _statuses(deployments: Deployments) -> list[Any]:
     async def advance(
         request: HttpRequest, deployment_id: DeploymentId, data: JSONBody[StatusCreate]
     ) -> Response[StatusEntry]:
-        answer = await deployments.add_status(await idempotent_context(request), deployment_id, data)
-        return result_response(answer, f"/deployments/{deployment_id}/statuses")
+        result = await deployments.add_status(await idempotent_context(request), deployment_id, data)
+        return result_response(result, f"/deployments/{deployment_id}/statuses")
 
     @get(
         "/deployments/{deployment_id:int}/statuses",

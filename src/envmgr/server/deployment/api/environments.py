@@ -58,8 +58,8 @@ def routes(deployments: Deployments) -> list[Any]:
         **_WRITE_OPTIONS,
     )
     async def create(request: HttpRequest, data: JSONBody[EnvironmentCreate]) -> Response[Environment]:
-        answer = await deployments.create_environment(await idempotent_context(request), data)
-        return result_response(answer, _location(answer.value.name), etag_of(answer.value))
+        result = await deployments.create_environment(await idempotent_context(request), data)
+        return result_response(result, _location(result.value.name), etag_of(result.value))
 
     @get(
         "/environments",
@@ -100,8 +100,8 @@ def routes(deployments: Deployments) -> list[Any]:
     async def replace(
         request: HttpRequest, name: NewName, data: JSONBody[EnvironmentPut]
     ) -> Response[Environment]:
-        answer = await deployments.replace_environment(request_context(request), name, data)
-        return result_response(answer, _location(name), etag_of(answer.value))
+        result = await deployments.replace_environment(request_context(request), name, data)
+        return result_response(result, _location(name), etag_of(result.value))
 
     @patch(
         "/environments/{name:str}",

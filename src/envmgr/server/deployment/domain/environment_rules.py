@@ -39,7 +39,9 @@ _TIER_HINTS: tuple[tuple[str, Tier, int], ...] = (
     ("pro?d|live(?![a-z])", "production", 400),
 )
 """Prefixes of environment names, each with the tier and sort order it implies."""
-_TIER_PATTERNS = [(re.compile(f"(?<![a-z])(?:{words})"), tier, order) for words, tier, order in _TIER_HINTS]
+_TIER_PATTERNS = [
+    (re.compile(f"(?<![a-z])(?:{pattern})"), tier, order) for pattern, tier, order in _TIER_HINTS
+]
 _LAST = 500
 
 

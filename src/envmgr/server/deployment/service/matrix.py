@@ -28,12 +28,12 @@ class TimestampFormatter:
 
     def format(self, ms: int) -> str:
         """Format a timestamp."""
-        days, rest = divmod(ms, DAY_MS)
+        days, remainder = divmod(ms, DAY_MS)
         day = self._days.get(days)
         if day is None:
             day = self._days[days] = rfc3339(days * DAY_MS)[:11]
-        minutes, rest = divmod(rest, 60_000)
-        return f"{day}{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}Z"
+        minutes, remainder = divmod(remainder, 60_000)
+        return f"{day}{minutes // 60:02}:{minutes % 60:02}:{remainder // 1000:02}.{remainder % 1000:03}Z"
 
 
 def matrix(reader: Reader, principal: Principal, environment: str | None) -> Matrix:

@@ -42,8 +42,8 @@ def routes(keys: ApiKeys) -> list[Any]:
         **_SIGNED_IN,
     )
     async def create(request: HttpRequest, data: JSONBody[KeyCreate]) -> Response[ApiKey]:
-        answer = await keys.create(await idempotent_context(request), data)
-        return result_response(answer, f"/auth/keys/{answer.value.id}", IMMUTABLE_ETAG)
+        result = await keys.create(await idempotent_context(request), data)
+        return result_response(result, f"/auth/keys/{result.value.id}", IMMUTABLE_ETAG)
 
     @get(
         "/auth/keys",

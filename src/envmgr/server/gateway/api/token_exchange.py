@@ -88,8 +88,8 @@ def routes(bindings: Bindings, exchange: TokenExchange) -> list[Any]:
         **_ADMIN,
     )
     async def create(request: HttpRequest, data: JSONBody[BindingCreate]) -> Response[Binding]:
-        answer = await bindings.create(await idempotent_context(request), data)
-        return result_response(answer, f"/auth/bindings/{answer.value.id}", IMMUTABLE_ETAG)
+        result = await bindings.create(await idempotent_context(request), data)
+        return result_response(result, f"/auth/bindings/{result.value.id}", IMMUTABLE_ETAG)
 
     @get(
         "/auth/bindings",

@@ -51,8 +51,8 @@ def routes(users: Users) -> list[Any]:
         **_ADMIN,
     )
     async def create(request: HttpRequest, data: JSONBody[UserCreate]) -> Response[User]:
-        answer = await users.create(await idempotent_context(request), data)
-        return result_response(answer, f"/users/{answer.value.id}", etag_of(answer.value))
+        result = await users.create(await idempotent_context(request), data)
+        return result_response(result, f"/users/{result.value.id}", etag_of(result.value))
 
     @get("/users", operation_id="listUsers", summary="List users", responses=problem_responses(), **_ADMIN)
     async def listing(

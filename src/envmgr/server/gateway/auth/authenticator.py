@@ -51,10 +51,10 @@ class CredentialCache:
 
     def get(self, token: str, now: float) -> Principal | None:
         """Return the cached principal of a token, None if unknown or expired."""
-        known = self._young.get(token) or self._old.get(token)
-        if known is None or known[1] <= now:
+        cached = self._young.get(token) or self._old.get(token)
+        if cached is None or cached[1] <= now:
             return None
-        return known[0]
+        return cached[0]
 
     def put(self, token: str, principal: Principal, until: float) -> None:
         """Cache the principal of a token."""
@@ -81,8 +81,8 @@ class Authenticator:
 
     async def authenticate(self, token: str) -> Principal:
         """Return the principal of a token. Raise Unauthenticated."""
-        known = self._cache.get(token, self._clock())
-        return known if known is not None else await self._authenticate_uncached(token)
+        cached = self._cache.get(token, self._clock())
+        return cached if cached is not None else await self._authenticate_uncached(token)
 
     async def resolve(self, ref: PrincipalRef) -> Principal:
         """Return a principal by its credential's ID, with its present permissions. Raise Unauthenticated."""

@@ -177,7 +177,7 @@ def stable_claims(issuer: str) -> frozenset[str]:
 
     For an unknown issuer, that may be `sub`, or any of the known ID claims.
     """
-    for known, claims in _STABLE_CLAIMS.items():
-        if issuer == known or issuer.startswith(f"{known}/"):
+    for known_issuer, claims in _STABLE_CLAIMS.items():
+        if issuer == known_issuer or issuer.startswith(f"{known_issuer}/"):
             return claims
     return frozenset({"sub"}).union(*_STABLE_CLAIMS.values())

@@ -56,7 +56,7 @@ class KeyService:
                 raise Unauthenticated("session expired; sign in again", error="invalid_token")
             limit.require_known()
             until = None if new.expires_in is UNSET else transaction.now + new.expires_in * 1000
-            key = api_keys.add(transaction, _named(new, session.user_id, limit), until)
+            key = api_keys.add(transaction, _key_of_request(new, session.user_id, limit), until)
             token = f"{identity_model.KEY}_{key.id}_{secret}"
             api_keys.set_hash(transaction, key.id, identity_model.hash_token(token))
             transaction.emit(identity_model.api_key_event(ApiKeyCreated, key, context))
@@ -119,7 +119,7 @@ def _requested_apps(new: KeyCreate) -> tuple[str, ...] | None:
     return None if new.apps is UNSET else new.apps
 
 
-def _named(new: KeyCreate, user_id: int, limit: AppLimit) -> ApiKey:
+def _key_of_request(new: KeyCreate, user_id: int, limit: AppLimit) -> ApiKey:
     return ApiKey(
         id=0,
         name=new.name,

@@ -54,8 +54,8 @@ class AppNames:
 
     async def fill_in(self, resources: Sequence[Limited]) -> list[Limited]:
         """Return credentials with the present names of their apps."""
-        wanted = {app_id for resource in resources for app_id in resource.app_ids or ()}
-        names = await self._apps.find_names(wanted) if wanted else {}
+        app_ids = {app_id for resource in resources for app_id in resource.app_ids or ()}
+        names = await self._apps.find_names(app_ids) if app_ids else {}
         return [
             resource
             if resource.app_ids is None

@@ -15,13 +15,13 @@ def now_ms() -> int:
 @lru_cache(1024)
 def rfc3339(ms: int) -> str:
     """Format a timestamp: `2026-01-02T03:04:05.678Z`."""
-    seconds, rest = divmod(ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{rest:03}Z"
+    seconds, milliseconds = divmod(ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{milliseconds:03}Z"
 
 
 def parse_rfc3339(text: str) -> int:
     """Parse an RFC 3339 timestamp with a time zone. Raise ValueError."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    timestamp = datetime.fromisoformat(text)
+    if timestamp.tzinfo is None:
         raise ValueError(f"timestamp {text!r} has no time zone; append Z")
-    return int(moment.astimezone(UTC).timestamp() * 1000)
+    return int(timestamp.astimezone(UTC).timestamp() * 1000)

@@ -83,7 +83,7 @@ class PeerChannel:
         Raise the peer's problem, ServiceUnavailable; BadRequest if the request cannot be made, as messages cannot hold
         its text or its numbers.
         """
-        request = _made(make_request)
+        request = _build_request(make_request)
         descriptor = _method_of(request.DESCRIPTOR)
         attempts = MAX_ATTEMPTS if is_idempotent(descriptor) else 1
         with deadline_in(timeout_seconds):
@@ -171,8 +171,8 @@ class PeerChannel:
             yield traceparent
             return
         service = descriptor.containing_service.full_name
-        with self._tracing.client_call(f"{service}/{descriptor.name}", traceparent) as own:
-            yield own
+        with self._tracing.client_call(f"{service}/{descriptor.name}", traceparent) as span_traceparent:
+            yield span_traceparent
 
 
 class _Unreachable(Exception):
@@ -183,7 +183,7 @@ class _Unreachable(Exception):
         self.problem = problem
 
 
-def _made(make_request: Callable[[], Q]) -> Q:
+def _build_request(make_request: Callable[[], Q]) -> Q:
     try:
         return make_request()
     except ValueError as error:

@@ -39,11 +39,11 @@ def require_canonical_integers(request: HttpRequest) -> None:
     if not headers and not (queries and request.scope["query_string"]):
         return
     params = request.query_params
-    sent = [(f"?{name}", value) for name in queries for value in params.getall(name, [])]
-    sent += [(f"header:{name}", value) for name in headers if (value := request.headers.get(name))]
+    values = [(f"?{name}", value) for name in queries for value in params.getall(name, [])]
+    values += [(f"header:{name}", value) for name in headers if (value := request.headers.get(name))]
     errors = [
         (pointer, "expected an integer in decimal digits")
-        for pointer, value in sent
+        for pointer, value in values
         if value not in _OMITTED and not _INTEGER.fullmatch(value)
     ]
     if errors:

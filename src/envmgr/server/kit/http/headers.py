@@ -53,8 +53,8 @@ def with_defaults(pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes,
     """Return response headers completed with the defaults."""
     for name, _ in pairs:
         if name in _DEFAULT_HEADER_NAMES:
-            own = {name for name, _ in pairs}
-            return [*pairs, *[header for header in DEFAULT_HEADERS if header[0] not in own]]
+            present = {name for name, _ in pairs}
+            return [*pairs, *[header for header in DEFAULT_HEADERS if header[0] not in present]]
     return [*pairs, *DEFAULT_HEADERS]
 
 

@@ -348,9 +348,9 @@ class _RequestCycle:
 
     async def _send_problem(self, problem: Problem) -> None:
         body = msgspec.json.encode(problem.document(self.info.path))
-        own = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
-        own += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-        await self._send_start({"type": "http.response.start", "status": problem.status, "headers": own})
+        headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
+        headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
+        await self._send_start({"type": "http.response.start", "status": problem.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": b"" if self._is_head else body})
 
 

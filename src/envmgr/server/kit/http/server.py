@@ -307,7 +307,7 @@ def _too_large() -> HeadersTooLarge:
 
 def _encode_problem_response(problem: Problem) -> bytes:
     body = msgspec.json.encode(problem.document(""))
-    own = {
+    fields = {
         **problem.headers,
         "content-type": PROBLEM_JSON,
         "content-length": str(len(body)),
@@ -315,7 +315,7 @@ def _encode_problem_response(problem: Problem) -> bytes:
         "x-request-id": uuid7(),
     }
     lines = b"".join(b"%s: %s\r\n" % pair for pair in headers.DEFAULT_HEADERS)
-    lines += "".join(f"{name}: {value}\r\n" for name, value in own.items()).encode()
+    lines += "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode()
     return STATUS_LINE[problem.status] + lines + b"\r\n" + body
 
 
@@ -329,8 +329,8 @@ def raise_file_limit(connections: int) -> int:
     except ImportError:  # Windows has no such limit.
         return connections
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + RESERVED_FILE_DESCRIPTORS
-    if 0 <= soft < wanted:
-        soft = min(wanted, hard) if hard > 0 else wanted
+    required = connections + RESERVED_FILE_DESCRIPTORS
+    if 0 <= soft < required:
+        soft = min(required, hard) if hard > 0 else required
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return min(connections, max(soft - RESERVED_FILE_DESCRIPTORS, soft // 2)) if soft >= 0 else connections

@@ -13,10 +13,10 @@ _MESSAGES: dict[str, str] = {}
 """Decoder messages for patterns, and their replacements, registered where types are declared."""
 
 
-def described_pattern(message: str, *, pattern: str, **rest: Any) -> Meta:
+def described_pattern(message: str, *, pattern: str, **constraints: Any) -> Meta:
     """Return a pattern constraint with the message to show if a value does not match."""
     _MESSAGES[f"Expected `str` matching regex {pattern!r}"] = message
-    return Meta(pattern=pattern, **rest)
+    return Meta(pattern=pattern, **constraints)
 
 
 def humanize(message: str) -> str:

@@ -206,22 +206,22 @@ def _own_headers(method: str, operation: Json) -> list[Json]:
 
 
 def _complete_responses(described: Json, method: str, operation: Json) -> None:
-    answers: Json = operation["responses"]
+    responses: Json = operation["responses"]
     schemas, shared = described["components"]["schemas"], described["components"]["responses"]
-    for status, answer in list(answers.items()):
-        if int(status) >= _FIRST_PROBLEM and list(answer.get("content", ())) == [PROBLEM_JSON]:
-            answer["headers"] = _headers("ApiVersion", "RequestId", *_OWN_HEADERS.get(status, ()))
-            answers[status] = {"$ref": f"#/components/responses/{_shared(shared, status, answer)}"}
+    for status, response in list(responses.items()):
+        if int(status) >= _FIRST_PROBLEM and list(response.get("content", ())) == [PROBLEM_JSON]:
+            response["headers"] = _headers("ApiVersion", "RequestId", *_OWN_HEADERS.get(status, ()))
+            responses[status] = {"$ref": f"#/components/responses/{_shared(shared, status, response)}"}
         elif int(status) < _FIRST_PROBLEM:
-            answer["description"] = words.STATUS_DESCRIPTIONS.get(
-                answer["description"], answer["description"]
+            response["description"] = words.STATUS_DESCRIPTIONS.get(
+                response["description"], response["description"]
             )
-            answer["headers"] = _headers(*_names_of_headers(schemas, method, status, operation, answer))
-    if method == "get" and "ETag" in answers[_OK]["headers"]:
+            response["headers"] = _headers(*_names_of_headers(schemas, method, status, operation, response))
+    if method == "get" and "ETag" in responses[_OK]["headers"]:
         described_tag = _headers("ApiVersion", "RequestId", "ETag")
-        answers[_UNCHANGED] = {"description": "Not modified.", "headers": described_tag}
+        responses[_UNCHANGED] = {"description": "Not modified.", "headers": described_tag}
         operation["parameters"].append({"$ref": "#/components/parameters/IfNoneMatch"})
-    operation["responses"] = dict(sorted(answers.items()))
+    operation["responses"] = dict(sorted(responses.items()))
     operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
     shared["Problem"] = {
         "description": "Any other error.",
@@ -230,21 +230,21 @@ def _complete_responses(described: Json, method: str, operation: Json) -> None:
     }
 
 
-def _shared(shared: Json, status: str, answer: Json) -> str:
+def _shared(shared: Json, status: str, response: Json) -> str:
     """Register a response as a shared component, and return its name."""
     for number in count(1):
         name = f"Problem{status}" + (f"-{number}" if number > 1 else "")
-        if shared.setdefault(name, answer) == answer:
+        if shared.setdefault(name, response) == response:
             return name
     raise AssertionError  # itertools.count never ends
 
 
 def _names_of_headers(
-    schemas: Json, method: str, status: str, operation: Json, answer: Json
+    schemas: Json, method: str, status: str, operation: Json, response: Json
 ) -> Iterator[str]:
     yield from ("ApiVersion", "RequestId")
     if operation["operationId"] in _IMMUTABLE_RESOURCE_OPERATIONS or "rev" in schemas.get(
-        _resource_schema(answer), {}
+        _resource_schema(response), {}
     ).get("properties", {}):
         yield "ETag"
     if status == _CREATED:
@@ -268,9 +268,9 @@ def header_name(name: str) -> str:
     return words.HEADER_NAMES.get(name, name)
 
 
-def _resource_schema(answer: Json) -> str:
+def _resource_schema(response: Json) -> str:
     """Return the schema name of a response with a single resource."""
-    schema: Json = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    schema: Json = response.get("content", {}).get("application/json", {}).get("schema", {})
     return str(schema.get("$ref", "")).rpartition("/")[2]
 
 
@@ -278,13 +278,13 @@ def _add_links(
     described: Json, path: str, operation: Json, operations: Mapping[str, tuple[str, str, Json]]
 ) -> None:
     """Add links from a created resource to the operations below its collection."""
-    answer = operation["responses"].get(_CREATED)
+    response = operation["responses"].get(_CREATED)
     properties = (
-        described["components"]["schemas"].get(_resource_schema(answer or {}), {}).get("properties", {})
+        described["components"]["schemas"].get(_resource_schema(response or {}), {}).get("properties", {})
     )
     if not properties:
         return
-    known = re.findall(r"{(\w+)}", path)
+    path_parameters = re.findall(r"{(\w+)}", path)
     links = {}
     for target, (other, _, _) in sorted(operations.items()):
         below = other.removeprefix(path)
@@ -292,13 +292,13 @@ def _add_links(
         if below == other or not below.startswith("/{") or len(new) != 1:
             continue
         member = new[0] if new[0] in properties else "id" if "id" in properties else "name"
-        parameters = {name: f"$request.path.{name}" for name in known}
+        parameters = {name: f"$request.path.{name}" for name in path_parameters}
         links[target] = {
             "operationId": target,
             "parameters": {**parameters, new[0]: f"$response.body#/{member}"},
         }
     if links:
-        answer["links"] = links
+        response["links"] = links
 
 
 def _portable_pattern(pattern: str) -> str:

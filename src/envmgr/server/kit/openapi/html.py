@@ -94,7 +94,7 @@ def _operation(document: Json, method: str, path: str, operation: Json) -> str:
             f"<p class=summary>{escape(operation['summary'])}</p>{_prose(operation.get('description', ''))}",
             _parameters(document, operation.get("parameters", [])),
             _body(document, operation.get("requestBody")),
-            _answers(document, operation["responses"]),
+            _responses(document, operation["responses"]),
             "</article>",
         ]
     )
@@ -119,10 +119,10 @@ def _body(document: Json, body: Json | None) -> str:
     return f"<h4>Body</h4><p>{parts}</p>" + _table("", list(_fields(_resolved(document, schema))))
 
 
-def _answers(document: Json, answers: Json) -> str:
+def _responses(document: Json, responses: Json) -> str:
     rows = []
-    for status, answer in answers.items():
-        result = _resolved(document, answer)
+    for status, response in responses.items():
+        result = _resolved(document, response)
         kinds = [
             _kind(content["schema"]) for content in result.get("content", {}).values() if "schema" in content
         ]
@@ -155,8 +155,8 @@ def _fields(schema: Json) -> Iterator[str]:
 
 def _row(name: str, where: str, schema: Json, about: str, required: bool) -> str:
     must = "<em>required</em>" if required else ""
-    place = f" <small>{escape(where)}</small>" if where else ""
-    return f"<tr><td><code>{escape(name)}</code>{place} {must}<td>{_kind(schema)}<td>{_inline(about)}{_bounds(schema)}"
+    small = f" <small>{escape(where)}</small>" if where else ""
+    return f"<tr><td><code>{escape(name)}</code>{small} {must}<td>{_kind(schema)}<td>{_inline(about)}{_bounds(schema)}"
 
 
 def _table(title: str, rows: list[str]) -> str:

@@ -92,8 +92,8 @@ def backlog_gauges(
         )
         lags = {consumer: float(events) for consumer, events in (await lag.by_consumer()).items()}
         metrics.set_gauge("alm_consumer_lag_events", "Events not yet consumed.", "consumer", lags)
-        letters = {module.name: float(await module.dead_letters.count()) for module in modules}
-        metrics.set_gauge("alm_dead_letters", "Events in the dead-letter queue.", "service", letters)
+        dead_letters = {module.name: float(await module.dead_letters.count()) for module in modules}
+        metrics.set_gauge("alm_dead_letters", "Events in the dead-letter queue.", "service", dead_letters)
 
     return measure
 

@@ -88,11 +88,11 @@ class JwksCache:
     async def key(self, issuer: str, kid: str) -> Jwk | None:
         """Return an issuer's key by its ID, None if unknown. Raise IssuerUnavailable."""
         async with self._locks.setdefault(issuer, asyncio.Lock()):
-            known = self._cache.setdefault(issuer, _CachedKeys({}, float("-inf")))
-            age = self._clock() - known.fetched_at
-            if age >= MAX_AGE_SECONDS or (kid not in known.keys and age >= MIN_REFRESH_INTERVAL_SECONDS):
-                await self._refresh(issuer, known, kid)
-            return known.keys.get(kid)
+            cached = self._cache.setdefault(issuer, _CachedKeys({}, float("-inf")))
+            age = self._clock() - cached.fetched_at
+            if age >= MAX_AGE_SECONDS or (kid not in cached.keys and age >= MIN_REFRESH_INTERVAL_SECONDS):
+                await self._refresh(issuer, cached, kid)
+            return cached.keys.get(kid)
 
     async def _refresh(self, issuer: str, cached: _CachedKeys, kid: str) -> None:
         """Fetch the keys; use the cached ones if that fails."""
@@ -110,13 +110,13 @@ class JwksCache:
                 raise
 
     async def _fetch(self, issuer: str) -> Mapping[str, Jwk]:
-        own = await _resolved(issuer)
+        own_addresses = await _resolved(issuer)
         url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
-        discovery = await self._json(url, own, own, _Discovery)
+        discovery = await self._json(url, own_addresses, own_addresses, _Discovery)
         if discovery.issuer != issuer:
             raise _unavailable(issuer, f"issuer mismatch: metadata has {discovery.issuer[:100]!r}")
         addresses = await _resolved(discovery.jwks_uri)
-        keys = (await self._json(discovery.jwks_uri, addresses, own, _Jwks)).keys
+        keys = (await self._json(discovery.jwks_uri, addresses, own_addresses, _Jwks)).keys
         return {str(key["kid"]): key for key in keys if "kid" in key and key.get("use", "sig") == "sig"}
 
     async def _json(
@@ -157,9 +157,9 @@ class JwksCache:
                 verify=_tls_context(httpx, target.raw_host.decode()),
                 timeout=limits,
             ) as client,
-            client.stream("GET", target.copy_with(host=str(address)), headers=headers) as answer,
+            client.stream("GET", target.copy_with(host=str(address)), headers=headers) as response,
         ):
-            return await _read_body(url, answer)
+            return await _read_body(url, response)
 
 
 def _tls_context(httpx: ModuleType, host: str) -> ssl.SSLContext:
@@ -204,11 +204,11 @@ def _import_httpx(url: str) -> ModuleType:
     return httpx
 
 
-async def _read_body(url: str, answer: httpx.Response) -> bytes:
-    if answer.status_code != _HTTP_OK:
-        raise _unavailable(url, f"HTTP {answer.status_code}")
+async def _read_body(url: str, response: httpx.Response) -> bytes:
+    if response.status_code != _HTTP_OK:
+        raise _unavailable(url, f"HTTP {response.status_code}")
     body = b""
-    async for piece in answer.aiter_bytes():
+    async for piece in response.aiter_bytes():
         body += piece
         if len(body) > MAX_RESPONSE_BYTES:
             raise _unavailable(url, "response too large")

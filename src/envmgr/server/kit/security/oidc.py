@@ -95,10 +95,10 @@ def _key(jwk: Jwk) -> tuple[crypto.PublicKey, str]:
         usual = crypto.algorithm_of(key)
     except ValueError:
         raise InvalidToken("issuer key too weak") from None
-    named = str(jwk.get("alg") or usual)
-    if named != usual and not (usual in _RSA and named in _RSA):
+    algorithm = str(jwk.get("alg") or usual)
+    if algorithm != usual and not (usual in _RSA and algorithm in _RSA):
         raise InvalidToken("issuer key algorithm mismatch")
-    return key, named
+    return key, algorithm
 
 
 def _token_id(token: str, issuer: str, jti: object) -> str:

@@ -38,9 +38,9 @@ class RequestCollector(Collector):
 
     def record_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the path template, empty for unknown paths."""
-        answers = self._stats[method if method in _METHODS else "other", route or "none", status]
-        answers.counts[bisect_left(_BUCKETS_SECONDS, seconds)] += 1
-        answers.seconds += seconds
+        stats = self._stats[method if method in _METHODS else "other", route or "none", status]
+        stats.counts[bisect_left(_BUCKETS_SECONDS, seconds)] += 1
+        stats.seconds += seconds
 
     def collect(self) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
         """Yield the metric families."""
@@ -51,8 +51,8 @@ class RequestCollector(Collector):
         family = CounterMetricFamily(
             "alm_http_requests", "HTTP requests.", labels=["method", "route", "status"]
         )
-        for (method, route, status), answers in self._stats.items():
-            family.add_metric([method, route, str(status)], sum(answers.counts))
+        for (method, route, status), stats in self._stats.items():
+            family.add_metric([method, route, str(status)], sum(stats.counts))
         return family
 
     def _by_duration(self) -> HistogramMetricFamily:
@@ -62,8 +62,8 @@ class RequestCollector(Collector):
             labels=["method", "route"],
         )
         routes: defaultdict[tuple[str, str], list[_RouteStats]] = defaultdict(list)
-        for (method, route, _), answers in self._stats.items():
-            routes[method, route].append(answers)
+        for (method, route, _), stats in self._stats.items():
+            routes[method, route].append(stats)
         for labels, several in routes.items():
             within = accumulate(map(sum, zip(*(item.counts for item in several), strict=True)))
             family.add_metric(

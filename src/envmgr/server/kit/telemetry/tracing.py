@@ -88,8 +88,8 @@ class Tracing:
     @contextmanager
     def client_call(self, method: str, traceparent: str) -> Iterator[str]:
         """Trace a call of a peer; yield the traceparent to send."""
-        with self._call(method, SpanKind.CLIENT, traceparent) as own:
-            yield own
+        with self._call(method, SpanKind.CLIENT, traceparent) as span_traceparent:
+            yield span_traceparent
 
     @contextmanager
     def _call(self, method: str, kind: SpanKind, traceparent: str) -> Iterator[str]:
@@ -175,11 +175,11 @@ class RequestSpan:
 
     def end(self, info: RequestInfo, status: int) -> None:
         """End the span with the response status; 0 if there was no response."""
-        known = info.method in _METHODS
-        self._span.update_name(f"{info.method if known else 'HTTP'} {info.route}".rstrip())
+        is_known = info.method in _METHODS
+        self._span.update_name(f"{info.method if is_known else 'HTTP'} {info.route}".rstrip())
         self._span.set_attributes(
             {
-                "http.request.method": info.method if known else "_OTHER",
+                "http.request.method": info.method if is_known else "_OTHER",
                 "url.scheme": self.scope["scheme"],
                 "url.path": info.path,
                 "alm.request_id": info.request_id,
@@ -319,14 +319,14 @@ def _fail(span: Span, kind: str) -> None:
 
 def _links(events: Sequence[EventEnvelope]) -> list[Link]:
     """Return links to the spans in which the events were emitted, without duplicates."""
-    places = map(_read, dict.fromkeys(event.traceparent for event in events))
-    return [Link(place) for place in places if place]
+    contexts = map(_read, dict.fromkeys(event.traceparent for event in events))
+    return [Link(context) for context in contexts if context]
 
 
 def _extract_context(traceparent: str) -> Context:
     """Return the context of a traceparent, or an empty one."""
-    place = _read(traceparent)
-    return set_span_in_context(NonRecordingSpan(place), Context()) if place else Context()
+    span_context = _read(traceparent)
+    return set_span_in_context(NonRecordingSpan(span_context), Context()) if span_context else Context()
 
 
 def _read(traceparent: str) -> SpanContext | None:

@@ -32,8 +32,8 @@ def slash_tag_routes(show: Any, register: Any, lock: Any) -> list[Any]:
         tag, is_lock = _extract_tag(request)
         handler = lock if is_lock else show
         _set_route_label(request, handler)
-        answer: Response[Any] = await handler.fn(request, app, tag)
-        return answer
+        response: Response[Any] = await handler.fn(request, app, tag)
+        return response
 
     @put(_PATHS, include_in_schema=False, opt=register.opt)
     async def register_slashed(request: HttpRequest, app: _Ref, data: JSONBody[VersionPut]) -> Response[Any]:
@@ -43,8 +43,8 @@ def slash_tag_routes(show: Any, register: Any, lock: Any) -> list[Any]:
                 "locks are created with their version", headers={"allow": allow_header({"GET"})}
             )
         _set_route_label(request, register)
-        answer: Response[Any] = await register.fn(request, app, tag, data)
-        return answer
+        response: Response[Any] = await register.fn(request, app, tag, data)
+        return response
 
     return [show_slashed, register_slashed]
 

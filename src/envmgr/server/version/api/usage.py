@@ -60,7 +60,7 @@ _READ_OPTIONS: dict[str, Any] = {"tags": ["versions"], "opt": {"scope": "version
 def routes(versions: Versions, deployments: Deployments) -> list[Any]:
     """Create the route handlers."""
 
-    async def answer(
+    async def usage_response(
         request: HttpRequest, tool: str, spec: str, environment: str | None, paging: PageRequest
     ) -> Response[Usage]:
         query = ToolQuery(tool, spec, environment)
@@ -89,7 +89,7 @@ def routes(versions: Versions, deployments: Deployments) -> list[Any]:
         cursor: Cursor = None,
     ) -> Response[Usage]:
         require_known_params(request, "range", "environment", "limit", "cursor")
-        return await answer(request, tool, range, environment, PageRequest(limit, cursor))
+        return await usage_response(request, tool, range, environment, PageRequest(limit, cursor))
 
     @get(
         ["/tools/{first:str}/{rest:path}", "/tools/{first:str}/usage/{rest:path}"],
@@ -106,7 +106,7 @@ def routes(versions: Versions, deployments: Deployments) -> list[Any]:
         # HTTP servers decode %2F in paths: this route serves tools with a slash in their name.
         require_known_params(request, "range", "environment", "limit", "cursor")
         tool = _tool(request.scope["path"])
-        return await answer(request, tool, range, environment, PageRequest(limit, cursor))
+        return await usage_response(request, tool, range, environment, PageRequest(limit, cursor))
 
     return [usage, usage_of_path]
 

@@ -87,10 +87,10 @@ def _collection(versions: Versions) -> list[Any]:
         **_WRITE_OPTIONS,
     )
     async def create(request: HttpRequest, data: JSONBody[VersionCreate]) -> Response[Version]:
-        answer = await versions.create(
+        result = await versions.create(
             await idempotent_context(request), str(data.app_id), data.tag, _version_content(data)
         )
-        return result_response(answer, _address(answer.value), etag_of(answer.value))
+        return result_response(result, _address(result.value), etag_of(result.value))
 
     @get(
         "/versions",
@@ -220,10 +220,10 @@ def _of_app(versions: Versions) -> list[Any]:
         **_WRITE_OPTIONS,
     )
     async def create(request: HttpRequest, app: Ref, data: JSONBody[AppVersionCreate]) -> Response[Version]:
-        answer = await versions.create(
+        result = await versions.create(
             await idempotent_context(request), app, data.tag, _version_content(data)
         )
-        return result_response(answer, _address(answer.value), etag_of(answer.value))
+        return result_response(result, _address(result.value), etag_of(result.value))
 
     @get(
         "/apps/{app:str}/versions/{tag:str}",
@@ -252,8 +252,8 @@ def _of_app(versions: Versions) -> list[Any]:
         request: HttpRequest, app: Ref, tag: TagName, data: JSONBody[VersionPut]
     ) -> Response[Version]:
         require_exact(request)
-        answer = await versions.upsert(request_context(request), app, tag, data)
-        return result_response(answer, _address(answer.value), etag_of(answer.value))
+        result = await versions.upsert(request_context(request), app, tag, data)
+        return result_response(result, _address(result.value), etag_of(result.value))
 
     @get(
         "/apps/{app:str}/versions/{tag:str}/lock",

@@ -71,7 +71,7 @@ def _artifacts(artifacts: Iterable[Artifact]) -> dict[str, str]:
     for artifact in artifacts:
         value = f"{artifact.digest} ({artifact.type})" if artifact.type else artifact.digest
         values.setdefault(artifact.name, []).append(value)
-    return {name: ", ".join(sorted(set(listed))) for name, listed in values.items()}
+    return {name: ", ".join(sorted(set(digests))) for name, digests in values.items()}
 
 
 def _toolchain_differences(
@@ -92,7 +92,7 @@ def _tools(tools: Iterable[LockedTool]) -> dict[str, str]:
     versions: dict[str, list[str]] = {}
     for tool in tools:
         versions.setdefault(tool.tool, []).append(tool.version)
-    return {tool: ", ".join(sorted(listed)) for tool, listed in versions.items()}
+    return {tool: ", ".join(sorted(tool_versions)) for tool, tool_versions in versions.items()}
 
 
 def _lock_differences(existing: str, submitted: str) -> list[FieldDifference]:
