@@ -44,11 +44,11 @@ def test_a_spec_is_parsed_once():
 
 def test_the_cache_of_specs_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "_REMEMBERED", 2)
-    monkeypatch.setattr(module, "_known", {})
+    monkeypatch.setattr(module, "_cache", {})
     for text in ("1", "2", "3"):
         parse_spec(text)
 
-    assert list(module._known) == [("3", ())]
+    assert list(module._cache) == [("3", ())]
 
 
 def test_duplicate_alternatives_are_merged():

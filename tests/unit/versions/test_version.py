@@ -164,7 +164,7 @@ def test_a_version_over_256_characters_is_opaque_and_not_cached():
 
     assert not parse(longest).opaque
     assert parse(longest + "a").opaque
-    assert longest + "a" not in module._known[()]
+    assert longest + "a" not in module._cache[()]
 
 
 def test_a_version_is_parsed_once():
@@ -173,10 +173,10 @@ def test_a_version_is_parsed_once():
 
 def test_the_cache_of_versions_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "_REMEMBERED", 2)
-    monkeypatch.setattr(module, "_known", {})
+    monkeypatch.setattr(module, "_cache", {})
 
     assert [version.numbers for version in parse_all(["1", "2", "3"])] == [(1,), (2,), (3,)]
-    assert list(module._known[()]) == ["3"]
+    assert list(module._cache[()]) == ["3"]
 
 
 @pytest.mark.parametrize("text", ["3.13.0t", "3.13.0-t", "3.13.0t+5"])
