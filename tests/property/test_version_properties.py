@@ -76,7 +76,7 @@ def test_the_order_is_transitive(a, b, c):
 def test_every_version_of_the_grammar_equals_itself_with_zeros_appended(text):
     read = parse(text)
 
-    assert not read.opaque
+    assert not read.is_opaque
     padded = ".".join(map(str, (*read.numbers, 0, 0)))
     assert parse(padded).rank[0] == read.rank[0]
 
@@ -87,7 +87,7 @@ def test_a_prerelease_sorts_below_its_release_and_letters_above(text):
     release = parse(".".join(map(str, read.numbers)))
 
     if read.post == release.post:
-        assert (read.rank < release.rank) == read.prerelease
+        assert (read.rank < release.rank) == read.is_prerelease
     else:
         assert read.rank > release.rank
 

@@ -38,7 +38,7 @@ class Repository:
 
     def between(self, before: str, after: str) -> Commits | None:
         """Return the commits from one to another; None if the repository lacks them."""
-        if not all(_COMMIT.fullmatch(commit) and self._has(commit) for commit in (before, after)):
+        if not all(_COMMIT.fullmatch(commit) and self._has_commit(commit) for commit in (before, after)):
             return None
         counts = self._run_git("rev-list", "--left-right", "--count", f"{before}...{after}")
         log = self._run_git("log", f"--max-count={MAX_COMMITS}", "--format=%h %s", f"{before}..{after}")
@@ -47,7 +47,7 @@ class Repository:
         dropped, added = counts.split()
         return Commits(int(added), int(dropped), tuple(_entry(line) for line in log.splitlines()))
 
-    def _has(self, commit: str) -> bool:
+    def _has_commit(self, commit: str) -> bool:
         return self._run_git("cat-file", "-e", f"{commit}^{{commit}}") is not None
 
     def _run_git(self, *args: str) -> str | None:

@@ -61,7 +61,7 @@ class VersionDiff:
     artifacts: tuple[Change, ...] = ()
 
     @property
-    def lock_differs(self) -> bool:
+    def has_different_lock(self) -> bool:
         """Return whether the locks differ, even if the tool versions are equal."""
         return (self.before and self.before.lock_digest) != (self.after and self.after.lock_digest)
 
@@ -138,7 +138,7 @@ def _tool_changes(
 
 def _direction(old: str, new: str) -> str:
     old_version, new_version = versions.parse(old), versions.parse(new)
-    if old_version.opaque or new_version.opaque or old_version.vendor != new_version.vendor:
+    if old_version.is_opaque or new_version.is_opaque or old_version.vendor != new_version.vendor:
         return ""
     order = versions.compare_build(old, new)
     return "up" if order < 0 else "down" if order > 0 else ""

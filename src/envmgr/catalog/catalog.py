@@ -73,7 +73,7 @@ class Catalog:
     def _layout(self, tool: str, version: str, platform: Platform, url: str | None) -> Layout | None:
         manifest = self.manifest(tool)
         kind = KINDS[manifest.kind]
-        if kind.has_layout and (url is None or not kind.url_scheme or kind.owns_url(url)):
+        if kind.has_layout and (url is None or not kind.url_scheme or kind.is_url_of_kind(url)):
             result = package_source_of(manifest.kind).layout(manifest, version, platform, self._context)
         else:
             result = manifest.layout(version, None, platform, url)

@@ -147,7 +147,7 @@ def _unknown(error: ValidationError) -> Iterator[str]:
 def _choices(data: Mapping[str, object]) -> Iterator[str]:
     if ("versions_url" in data) == ("source" in data):
         yield "$: exactly one of 'versions_url' and 'source' is required"
-    if not ({"bin", "bin_path_template", "links"} & _all_fields(data)) and not _source_provides_bins(data):
+    if not ({"bin", "bin_path_template", "links"} & _all_fields(data)) and not _has_bins_from_source(data):
         yield "$: missing 'bin_path_template' (or 'bin'): the location of the programs is unknown"
 
 
@@ -158,7 +158,7 @@ def _all_fields(data: Mapping[str, object]) -> set[str]:
     }
 
 
-def _source_provides_bins(data: Mapping[str, object]) -> bool:
+def _has_bins_from_source(data: Mapping[str, object]) -> bool:
     """Return whether releases of the source list their own programs."""
     kind = _source_kind(data)
     return kind is not None and kind.provides_bins

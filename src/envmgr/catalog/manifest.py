@@ -14,7 +14,7 @@ from envmgr.catalog import manifest_fields as layers
 from envmgr.catalog import template
 from envmgr.catalog.layout import Layout
 from envmgr.catalog.release import Signature
-from envmgr.catalog.url_hints import SINGLE_FILE, format_of, url_matches_platform
+from envmgr.catalog.url_hints import SINGLE_FILE, format_of, is_url_for_platform
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ class Manifest:
 
     def _merged(self, version: str, platform: Platform) -> tuple[Fields, bool]:
         """Return the merged fields that apply, and whether the platform is supported."""
-        applying = [override for override in self.overrides if self._applies(override, version)]
+        applying = [override for override in self.overrides if self._is_applicable(override, version)]
         base = layers.merge_layers([self.fields, *(override.fields for override in applying)])
         special = [
             layer
@@ -231,14 +231,14 @@ class Manifest:
             for layer in layers.platform_layers(platforms, platform)
         ]
         merged = layers.merge_layers([base, *(layer or {} for layer in special)])
-        return merged, special[-1] is not None if special else self._published(merged, platform)
+        return merged, special[-1] is not None if special else self._is_published(merged, platform)
 
-    def _applies(self, override: Override, version: str) -> bool:
+    def _is_applicable(self, override: Override, version: str) -> bool:
         from envmgr.versions import satisfies
 
         return satisfies(self._bare(version), override.versions, include_prerelease=True)
 
-    def _published(self, fields: Fields, platform: Platform) -> bool:
+    def _is_published(self, fields: Fields, platform: Platform) -> bool:
         """Return whether a platform that `platforms` does not mention is supported.
 
         A name map may exclude it. musl must be mentioned: a program for glibc does not run there.
@@ -249,7 +249,7 @@ class Manifest:
         if not templates:
             return True  # the source lists the artifacts of each platform
         if self.is_minimal:
-            return url_matches_platform(" ".join(templates), platform)
+            return is_url_for_platform(" ".join(templates), platform)
         mentioned = any("{libc}" in template for template in templates) or "musl" in layers.table(
             fields, "libc"
         )

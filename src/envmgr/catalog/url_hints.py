@@ -102,7 +102,7 @@ def emulator(url: str, platform: Platform) -> str | None:
     return _EMULATORS.get(platform.os) if arch_words(path) <= {"x64"} else None
 
 
-def url_matches_platform(url: str, platform: Platform) -> bool:
+def is_url_for_platform(url: str, platform: Platform) -> bool:
     """Return whether a URL without placeholders is for this platform.
 
     A URL without platform terms (a script, a .jar) fits all of them, so that locks are the same on every platform.

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run envmgr and return its exit code."""
     command_line = list(sys.argv[1:] if arguments is None else arguments)
     _prepare_streams()
-    return run_guarded(lambda: _run(command_line), Options(json=_wants_json(command_line)))
+    return run_guarded(lambda: _run(command_line), Options(json=_should_print_json(command_line)))
 
 
 def _prepare_streams() -> None:
@@ -83,5 +83,5 @@ def _run(command_line: list[str]) -> int:
     return app.run(options, args)
 
 
-def _wants_json(command_line: list[str]) -> bool:
+def _should_print_json(command_line: list[str]) -> bool:
     return "--json" in command_line[: command_line.index("--") if "--" in command_line else None]

@@ -44,7 +44,7 @@ class Receipt:
     requires: tuple[str, ...] = ()
 
 
-def exists(directory: str) -> bool:
+def is_complete(directory: str) -> bool:
     """Return whether a directory is a complete installation."""
     return os.path.isfile(os.path.join(directory, RECEIPT))
 

@@ -47,7 +47,7 @@ class Installed:
 
 def versions(paths: Paths, tool: str) -> tuple[str, ...]:
     """Return the installed versions of a tool, unordered."""
-    return tuple(_decoded_names(os.path.dirname(paths.install(tool, "-")), receipts.exists))
+    return tuple(_decoded_names(os.path.dirname(paths.install(tool, "-")), receipts.is_complete))
 
 
 def tools(paths: Paths) -> tuple[str, ...]:
@@ -110,7 +110,7 @@ def _decoded_names(directory: str, is_included: Callable[[str], bool]) -> Iterat
 
 def _has_installation(directory: str) -> bool:
     try:
-        return any(receipts.exists(os.path.join(directory, name)) for name in os.listdir(directory))
+        return any(receipts.is_complete(os.path.join(directory, name)) for name in os.listdir(directory))
     except OSError:
         return False
 
@@ -193,14 +193,14 @@ def lock_name(tool: str, version: str) -> str:
 
 def remove_stale(paths: Paths, progress: Progress) -> int:
     """Delete leftovers of dead installs; return their number."""
-    if not _may_clean(paths.staging):
+    if not _can_clean(paths.staging):
         return 0
     from envmgr.install import staging
 
     return staging.remove_stale(paths, progress)
 
 
-def _may_clean(directory: str) -> bool:
+def _can_clean(directory: str) -> bool:
     """Return whether a directory has entries and is writable: the locks of its owners must be."""
     try:
         return bool(os.listdir(directory)) and os.access(directory, os.W_OK)
@@ -210,7 +210,7 @@ def _may_clean(directory: str) -> bool:
 
 def count_stale(paths: Paths) -> int:
     """Return the number of leftovers of dead installs."""
-    if not _may_clean(paths.staging):
+    if not _can_clean(paths.staging):
         return 0
     from envmgr.install import staging
 

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     Confirm = Callable[[str], bool]
 
 
-def never_confirm(_question: str) -> bool:
+def decline(_question: str) -> bool:
     """Return False: no terminal is available for a confirmation."""
     return False
 
 
 def run(
-    context: Context, tools: Sequence[str], command_line: Sequence[str], confirm: Confirm = never_confirm
+    context: Context, tools: Sequence[str], command_line: Sequence[str], confirm: Confirm = decline
 ) -> int:
     """Run a command with the named tools (`TOOL@SPEC`) in front of the project's; return only on Windows.
 
@@ -85,9 +85,7 @@ def _enter(context: Context) -> None:
         os.chdir(context.environment.cwd)
 
 
-def run_shim(
-    context: Context, command: str, arguments: Sequence[str], confirm: Confirm = never_confirm
-) -> int:
+def run_shim(context: Context, command: str, arguments: Sequence[str], confirm: Confirm = decline) -> int:
     """Run the command of a shim and write a plan for the next run; return only on Windows.
 
     Raise NotInstalled, NoVersionSet or CommandNotFound.
@@ -205,7 +203,7 @@ def _install_missing(context: Context, active_versions: Sequence[ActiveVersion],
         for active_version in active_versions
         if active_version.kind == "version" and not active_version.is_available
     ]
-    if not missing or not _may_install(context, missing, confirm):
+    if not missing or not _can_install(context, missing, confirm):
         return False
     from envmgr.ops import install
 
@@ -213,7 +211,7 @@ def _install_missing(context: Context, active_versions: Sequence[ActiveVersion],
     return True
 
 
-def _may_install(context: Context, missing: Sequence[ActiveVersion], confirm: Confirm) -> bool:
+def _can_install(context: Context, missing: Sequence[ActiveVersion], confirm: Confirm) -> bool:
     policy = context.settings.auto_install
     names = ", ".join(
         f"{active_version.tool} {active_version.version or active_version.spec}" for active_version in missing

@@ -48,7 +48,7 @@ def text_of(manifest: Manifest) -> str:
     return written if written is not None else json.dumps(document, indent=2) + "\n"
 
 
-def never_confirm(_question: str) -> bool:
+def decline(_question: str) -> bool:
     """Decline."""
     return False
 
@@ -73,7 +73,7 @@ class AddedManifest:
 
 
 def add(
-    context: Context, name: str, source: str, directory: str, may_trust: Confirm = never_confirm
+    context: Context, name: str, source: str, directory: str, may_trust: Confirm = decline
 ) -> AddedManifest:
     """Add a manifest from a file or URL to a directory; `may_trust` confirms one with an install script."""
     if source.endswith(".git") or source.startswith(("git@", "git://", "git+", "ssh://")):
@@ -97,7 +97,7 @@ def add_parts(
     if download_template:
         fields["download_url_template"] = download_template
     text = json.dumps(fields, indent=2) + "\n"
-    return _add_text(context, name, text, "the command line", directory, never_confirm)
+    return _add_text(context, name, text, "the command line", directory, decline)
 
 
 def _fetch(context: Context, source: str) -> str:

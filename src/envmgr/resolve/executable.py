@@ -47,14 +47,14 @@ def _of_active(context: Context, command: str, active_version: ActiveVersion) ->
     if active_version.kind == "system":
         return (
             _of_system(context, command, active_version)
-            if _may_provide(context, command, active_version)
+            if _can_provide(context, command, active_version)
             else None
         )
     path = active_version.find(command)
     return Program(path, active_version) if path else None
 
 
-def _may_provide(context: Context, command: str, active_version: ActiveVersion) -> bool:
+def _can_provide(context: Context, command: str, active_version: ActiveVersion) -> bool:
     """Return whether an installed version of a tool has a command, or no tool has it."""
     from envmgr.resolve.unavailable import installed_providers
 

@@ -28,12 +28,12 @@ def require_known(context: Context, requests: Iterable[Request]) -> None:
 
 def _issues(context: Context, request: Request) -> list[tuple[str, str]]:
     try:
-        if _requests_release(request):
+        if _is_release_request(request):
             context.registry.checked(request.tool)
     except UnknownTool as error:
         return [(f"{request.origin.exactly}: {error.message}", error.hint or "")]
     return []
 
 
-def _requests_release(request: Request) -> bool:
+def _is_release_request(request: Request) -> bool:
     return any(versions.classify(spec)[0] not in {"system", "path"} for spec in request.specs)

@@ -26,7 +26,7 @@ def issues(context: Context, lock: Lockfile, requests: Sequence[tuple[str, str]]
         locked = lock.locked(tool, version) if version else None
         if version is None or locked is None:
             continue
-        if not matches(context, tool, spec, version):
+        if not is_satisfied(context, tool, spec, version):
             yield f"{tool}={spec}: locked version {version} does not match the request"
         yield from _url_issues(context, tool, version, locked)
 
@@ -40,7 +40,7 @@ def _url_issues(context: Context, tool: str, version: str, locked: Locked) -> It
         yield f"{tool} {version}: the URL for {platform} is of version {other}"
 
 
-def matches(context: Context, tool: str, spec: str, version: str) -> bool:
+def is_satisfied(context: Context, tool: str, spec: str, version: str) -> bool:
     """Return whether a version matches a spec; True for words that only a list of releases defines."""
     kind, value = versions.classify(spec)
     manifest = context.catalog.manifest(tool)

@@ -106,7 +106,7 @@ def _without(locked: Locked, platforms: Collection[str]) -> Locked | None:
 def _locked_version(context: Context, lock: Lockfile, tool: str, spec: str) -> str | None:
     """Return the locked version of a request, unless it does not match the request."""
     version = lock.version_of(key(tool, spec))
-    return version if version and lock_consistency.matches(context, tool, spec, version) else None
+    return version if version and lock_consistency.is_satisfied(context, tool, spec, version) else None
 
 
 def _preferred_version(lock: Lockfile, tool: str, spec: str) -> str | None:

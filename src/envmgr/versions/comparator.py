@@ -29,11 +29,11 @@ class Comparator:
     operand: Operand
 
     @property
-    def exact(self) -> bool:
+    def is_exact(self) -> bool:
         """Return whether this matches exactly one version."""
         if self.operator == "==":
             return not self.operand.wild
-        return self.operator in {"", "="} and not self.operand.short
+        return self.operator in {"", "="} and not self.operand.is_short
 
 
 def check(text: str) -> None:
@@ -112,7 +112,7 @@ def _operand(text: str, variants: tuple[str, ...]) -> Operand:
 def _wild(text: str, parts: tuple[str, str], variant: str) -> Operand:
     head, vendor = parts
     version = read(head) if head else Version(head, vendor=vendor)
-    if head and (version.opaque or version.suffixed):
+    if head and (version.is_opaque or version.has_suffix):
         raise _not_a_version(text)
     return Operand(replace(version, text=text, variant=variant), wild=True)
 

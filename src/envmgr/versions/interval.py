@@ -36,9 +36,9 @@ class Operand:
     wild: bool = False
 
     @property
-    def short(self) -> bool:
+    def is_short(self) -> bool:
         """Return whether this is a prefix of versions."""
-        return self.wild or (len(self.version.numbers) < FULL and not self.version.suffixed)
+        return self.wild or (len(self.version.numbers) < FULL and not self.version.has_suffix)
 
     @property
     def start(self) -> Rank:
@@ -88,11 +88,11 @@ def _from(operand: Operand) -> Interval:
 
 def _at_least(operand: Operand) -> Interval:
     rank = operand.version.rank
-    return _from(operand) if operand.short else Interval(rank, TOP, rank)
+    return _from(operand) if operand.is_short else Interval(rank, TOP, rank)
 
 
 def _above(operand: Operand) -> Interval:
-    if operand.short:
+    if operand.is_short:
         numbers = _bump(operand, -1)
         return Interval(rank(numbers, NO_POST, ()), TOP, (numbers,))
     floor = after(operand.version.rank)
@@ -102,12 +102,12 @@ def _above(operand: Operand) -> Interval:
 def _below(operand: Operand, prerelease_releases: frozenset[tuple[int, ...]]) -> Interval:
     """Return an upper bound without its pre-releases, unless the set names some of them."""
     rank = operand.version.rank
-    is_named = operand.version.pre or (not operand.short and rank[0] in prerelease_releases)
+    is_named = operand.version.pre or (not operand.is_short and rank[0] in prerelease_releases)
     return Interval(BOTTOM, rank if is_named else operand.start, BOTTOM)
 
 
 def _at_most(operand: Operand) -> Interval:
-    if operand.short:
+    if operand.is_short:
         return _up_to(ALL, operand, -1)
     return Interval(BOTTOM, after(operand.version.rank), BOTTOM)
 
@@ -117,11 +117,11 @@ def _prefix(operand: Operand) -> Interval:
 
 
 def _bare(operand: Operand) -> Interval:
-    return exactly(operand) if operand.version.suffixed else _prefix(operand)
+    return exactly(operand) if operand.version.has_suffix else _prefix(operand)
 
 
 def _equal(operand: Operand) -> Interval:
-    return _prefix(operand) if operand.short else exactly(operand)
+    return _prefix(operand) if operand.is_short else exactly(operand)
 
 
 def _identical(operand: Operand) -> Interval:

@@ -166,7 +166,7 @@ def _find_opaque(chain: tuple[str, ...], pool: Sequence[Version], error: SpecErr
     """Return the opaque entry with exactly this name."""
     goal = chain[-1]
     for version in pool:
-        if version.opaque and version.text == goal:
+        if version.is_opaque and version.text == goal:
             return version
     if goal[:1].isalpha() and not is_compound(goal):
         raise WordError(chain, "no such version, alias or vendor") from None

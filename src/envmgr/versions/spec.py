@@ -51,7 +51,7 @@ def parse_spec(text: str, variants: tuple[str, ...] = ()) -> Spec:
         return cached
     check(text)
     sets = [read_comparators(part, variants) for part in text.split("||")]
-    exact = len(sets) == 1 and len(sets[0]) == 1 and sets[0][0].exact
+    exact = len(sets) == 1 and len(sets[0]) == 1 and sets[0][0].is_exact
     spec = Spec(text, tuple(dict.fromkeys(map(_alternative, sets))), exact)
     if len(_cache) >= _REMEMBERED:
         _cache.clear()
@@ -84,7 +84,7 @@ def _alternative(comparators: tuple[Comparator, ...]) -> Alternative:
         interval=wide,
         first=_first(comparators, wide),
         prerelease_releases=opened,
-        builds=tuple(build_rank(c.operand.version.build) for c in comparators if _names_build(c)),
+        builds=tuple(build_rank(c.operand.version.build) for c in comparators if _has_build(c)),
     )
 
 
@@ -96,11 +96,11 @@ def _intersect_all(intervals: Iterable[Interval]) -> Interval:
 
 
 def _first(comparators: tuple[Comparator, ...], broad_interval: Interval) -> Interval | None:
-    full = [c.operand for c in comparators if c.operator == "" and c.exact]
+    full = [c.operand for c in comparators if c.operator == "" and c.is_exact]
     return intersect(broad_interval, _intersect_all(map(exactly, full))) if full else None
 
 
-def _names_build(comparator: Comparator) -> bool:
+def _has_build(comparator: Comparator) -> bool:
     operand = comparator.operand
     return comparator.operator in {"", "=", "=="} and bool(operand.version.build) and not operand.wild
 

@@ -37,17 +37,17 @@ class Version:
     build: tuple[str, ...] = ()
 
     @property
-    def opaque(self) -> bool:
+    def is_opaque(self) -> bool:
         """Return whether this is an opaque name."""
         return not self.rank
 
     @property
-    def prerelease(self) -> bool:
+    def is_prerelease(self) -> bool:
         """Return whether this is a pre-release."""
         return bool(self.pre)
 
     @property
-    def suffixed(self) -> bool:
+    def has_suffix(self) -> bool:
         """Return whether this has more than numbers, builds aside."""
         return self.post != NO_POST or bool(self.pre)
 
@@ -96,7 +96,7 @@ def pin(text: str) -> str:
     Fewer than three numbers would be a prefix, and a last `x` a wildcard.
     """
     version = parse(text)
-    is_exact = version.opaque or (len(version.numbers) >= FULL and version.post[2] != "x")
+    is_exact = version.is_opaque or (len(version.numbers) >= FULL and version.post[2] != "x")
     return text if is_exact else f"=={text}"
 
 

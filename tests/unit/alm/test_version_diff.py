@@ -94,7 +94,7 @@ def test_a_side_may_be_missing():
     assert result.before is None
     assert result.after is not None
     assert (result.tools, result.artifacts) == ((), ())
-    assert result.lock_differs
+    assert result.has_different_lock
     assert not result.is_same_version
 
 
@@ -112,5 +112,5 @@ def test_the_same_version_differs_from_an_equal_one():
 def test_locks_may_differ_though_all_versions_are_the_same():
     result = compare(version(1, lock="sha256:aa"), version(2, lock="sha256:bb"))
     assert result.tools == ()
-    assert result.lock_differs
-    assert not compare(version(1), version(2)).lock_differs
+    assert result.has_different_lock
+    assert not compare(version(1), version(2)).has_different_lock

@@ -45,12 +45,12 @@ def test_the_platform_is_derived_from_a_file_name(name, systems, processors, lib
 )
 def test_a_url_without_placeholders_is_for_the_platforms_in_it(url, keys):
     assert {
-        platform.key for platform in DEFAULT_PLATFORMS if url_hints.url_matches_platform(url, platform)
+        platform.key for platform in DEFAULT_PLATFORMS if url_hints.is_url_for_platform(url, platform)
     } == keys
 
 
 def test_a_platform_beyond_the_defaults_can_be_named():
-    assert url_hints.url_matches_platform("https://x/t-linux-riscv64", parse("linux-riscv64"))
+    assert url_hints.is_url_for_platform("https://x/t-linux-riscv64", parse("linux-riscv64"))
 
 
 @pytest.mark.parametrize(

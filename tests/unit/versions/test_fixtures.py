@@ -96,7 +96,7 @@ def test_valid_versions_are_parsed_as_in_npm():
 def test_an_invalid_version_is_opaque_and_outside_every_range():
     rows = binding_rows("invalid-versions")
 
-    assert [row for row in rows if not versions.parse(row["version"]).opaque] == []
+    assert [row for row in rows if not versions.parse(row["version"]).is_opaque] == []
     assert [row for row in rows if versions.satisfies(row["version"], "*")] == []
 
 

@@ -31,7 +31,7 @@ from envmgr.versions.version import LIMIT, parse_all
 def test_numbers_are_parsed_with_any_separator(text, numbers):
     version = parse(text)
 
-    assert (version.numbers, version.vendor, version.suffixed, version.build) == (numbers, "", False, ())
+    assert (version.numbers, version.vendor, version.has_suffix, version.build) == (numbers, "", False, ())
     assert version.text == text
 
 
@@ -81,7 +81,7 @@ def test_a_vendor_is_the_text_before_the_first_version_like_part(text, vendor, r
     ],
 )
 def test_prereleases_are_recognized_by_hyphen_tilde_or_word(text, release, pre):
-    assert parse(text).prerelease
+    assert parse(text).is_prerelease
     assert parse(text).pre == pre
     assert parse(text).rank[0] == parse(release).rank[0]
 
@@ -106,8 +106,8 @@ def test_prereleases_are_recognized_by_hyphen_tilde_or_word(text, release, pre):
 def test_letters_patch_levels_and_dotted_words_sort_after_the_release(text):
     version = parse(text)
 
-    assert version.suffixed
-    assert not version.prerelease
+    assert version.has_suffix
+    assert not version.is_prerelease
     assert version.rank > parse(".".join(map(str, version.numbers))).rank
 
 
@@ -120,7 +120,7 @@ def test_a_patch_level_can_have_a_prerelease_of_its_own():
 )
 def test_words_for_a_plain_release_are_dropped(text):
     assert compare(text, "6.4.0") == 0
-    assert not parse(text).suffixed
+    assert not parse(text).has_suffix
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_words_for_a_plain_release_are_dropped(text):
     ],
 )
 def test_anything_else_is_an_opaque_name(text):
-    assert parse(text).opaque
+    assert parse(text).is_opaque
     assert not satisfies(text, "*", include_prerelease=True)
 
 
@@ -162,8 +162,8 @@ def test_an_opaque_name_is_matched_by_itself():
 def test_a_version_over_256_characters_is_opaque_and_not_cached():
     longest = "1.2.3-" + "a" * (LIMIT - 6)
 
-    assert not parse(longest).opaque
-    assert parse(longest + "a").opaque
+    assert not parse(longest).is_opaque
+    assert parse(longest + "a").is_opaque
     assert longest + "a" not in module._cache[()]
 
 

@@ -65,7 +65,7 @@ class StoredToken:
     def get(self) -> str:
         """Return the stored token, refreshed if it is about to expire."""
         stored = self._load()
-        return self._refresh(stored).token if _expires_soon(stored) else stored.token
+        return self._refresh(stored).token if _is_expiring(stored) else stored.token
 
     def refresh(self, rejected: str) -> str | None:
         """Refresh the rejected token, unless another process already did."""
@@ -125,7 +125,7 @@ def _to_credentials(document: object) -> StoredCredentials:
     )
 
 
-def _expires_soon(stored: StoredCredentials) -> bool:
+def _is_expiring(stored: StoredCredentials) -> bool:
     return bool(stored.refresh_token) and stored.expires_at - REFRESH_MARGIN_SECONDS <= time.time()
 
 

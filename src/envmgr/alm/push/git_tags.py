@@ -35,7 +35,7 @@ def select(tags: Sequence[GitTag]) -> TagSelection:
     Names that are not versions count only without any that is, and lightweight ones only without annotated ones.
     """
     ordered = sorted(tags, key=_sort_key, reverse=True)
-    numbered = [tag for tag in ordered if not _version(tag).opaque]
+    numbered = [tag for tag in ordered if not _version(tag).is_opaque]
     leading = _without_prefixes(numbered) or [tag for tag in ordered if tag.created is not None] or ordered
     winner = leading[0].name if leading and _is_clear(leading) else None
     return TagSelection(winner, tuple(tag.name for tag in ordered))
@@ -63,7 +63,7 @@ def _is_prefix(short: Version, full: Version) -> bool:
     length = len(short.numbers)
     return (
         short.vendor == full.vendor
-        and not short.suffixed
+        and not short.has_suffix
         and length < len(full.numbers)
         and full.numbers[:length] == short.numbers
     )
@@ -74,8 +74,8 @@ def _is_clear(tags: Sequence[GitTag]) -> bool:
     if len(tags) == 1:
         return True
     best = tags[0]
-    lines = {(_version(tag).vendor, _version(tag).opaque) for tag in tags}
-    if len(lines) > 1 or _version(best).opaque:
+    lines = {(_version(tag).vendor, _version(tag).is_opaque) for tag in tags}
+    if len(lines) > 1 or _version(best).is_opaque:
         return False
     created = [tag.created for tag in tags if tag.created is not None]
     is_newest = best.created is None or best.created == max(created)

@@ -17,6 +17,6 @@ def basic(user: str, password: str) -> Headers:
 def for_url(url: str, registry: str) -> Headers:
     """Return the credentials in a URL, else the registry's if host and port are the same."""
     login = urls.credentials(url) or (
-        urls.credentials(registry) if urls.same_authority(url, registry) else None
+        urls.credentials(registry) if urls.has_same_authority(url, registry) else None
     )
     return basic(*login) if login else {}

@@ -63,7 +63,7 @@ def _release(manifest: Manifest, tag: str) -> Release | None:
     version = manifest.version_of(tag)
     if not version or not any(character.isdigit() for character in version):
         return None
-    return Release(version, tag, prerelease=parse(version).prerelease)
+    return Release(version, tag, prerelease=parse(version).is_prerelease)
 
 
 def _references(url: str, context: Context) -> str:

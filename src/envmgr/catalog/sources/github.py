@@ -79,7 +79,7 @@ def _release(manifest: Manifest, entry: Json) -> Release | None:
     version = None if entry.get("draft") else manifest.version_of(entry["tag_name"])
     if version is None:
         return None
-    formatted = parse(version).prerelease
+    formatted = parse(version).is_prerelease
     # A stable-looking version marked as a pre-release must not be selected.
     withdrawn = bool(entry.get("prerelease")) and not formatted and not manifest.source.get("prerelease")
     return Release(

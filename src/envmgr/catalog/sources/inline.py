@@ -44,7 +44,7 @@ def _release(manifest: Manifest, item: object) -> Release:
         str(entry.get("tag") or manifest.tag_of(version)),
         date=cast("str | None", entry.get("date")),
         lts=cast("str | None", entry.get("lts")),
-        prerelease=parse(version).prerelease,
+        prerelease=parse(version).is_prerelease,
         artifacts={key: _artifact(value) for key, value in artifacts.items()},
     )
 

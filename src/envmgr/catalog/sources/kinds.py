@@ -49,7 +49,7 @@ class SourceKind:
     """Releases have assets that a manifest may choose with `asset`."""
     supports_signatures: bool = True
 
-    def owns_url(self, url: str) -> bool:
+    def is_url_of_kind(self, url: str) -> bool:
         """Return whether a URL without a host belongs to this kind."""
         return bool(self.url_scheme) and url.startswith(f"{self.url_scheme}:")
 
@@ -115,7 +115,7 @@ def is_package_prefix(text: str) -> bool:
 
 def kind_of_url(url: str) -> SourceKind | None:
     """Return the kind that locates a URL without a host; None for an absolute URL."""
-    return next((kind for kind in KINDS.values() if kind.owns_url(url)), None)
+    return next((kind for kind in KINDS.values() if kind.is_url_of_kind(url)), None)
 
 
 def examples() -> str:

@@ -126,7 +126,7 @@ def _serving(manifest: Manifest, version: str, platform: Platform, context: Cont
     if of_platforms:
         return next(_fitting(of_platforms, optional, platform, context), None)
     _check_alone(main)
-    return main if npm_platforms.serves(main.document, main.name, platform) else None
+    return main if npm_platforms.is_for_platform(main.document, main.name, platform) else None
 
 
 def _package_of_template(
@@ -150,7 +150,7 @@ def _fitting(
 ) -> Iterator[Package]:
     for name in npm_platforms.candidates(packages, platform):
         package = _package(name, str(versions[name]), context)
-        if package and npm_platforms.serves(package.document, name, platform):
+        if package and npm_platforms.is_for_platform(package.document, name, platform):
             yield package
 
 

@@ -54,16 +54,16 @@ def of_platforms(packages: Iterable[str]) -> tuple[str, ...]:
 
 def candidates(packages: Iterable[str], platform: Platform) -> tuple[str, ...]:
     """Return the packages that may fit a platform, the likeliest first."""
-    fitting = [package for package in packages if _may_serve(_words(package), platform)]
+    fitting = [package for package in packages if _can_serve(_words(package), platform)]
     return tuple(sorted(fitting, key=lambda package: _likelihood(package, platform)))
 
 
-def serves(document: Mapping[str, object], package: str, platform: Platform) -> bool:
+def is_for_platform(document: Mapping[str, object], package: str, platform: Platform) -> bool:
     """Return whether a package's own fields allow a platform."""
     return (
-        _allows(document.get("os"), OS[platform.os])
-        and _allows(document.get("cpu"), CPU.get(platform.arch, platform.arch))
-        and _fits_libc(document.get("libc"), package, platform)
+        _is_allowed(document.get("os"), OS[platform.os])
+        and _is_allowed(document.get("cpu"), CPU.get(platform.arch, platform.arch))
+        and _is_libc_compatible(document.get("libc"), package, platform)
     )
 
 
@@ -72,7 +72,7 @@ def _words(package: str) -> frozenset[str]:
     return frozenset(re.split(r"[-_./]", package.rpartition("/")[2].lower().replace("x86_64", "x8664")))
 
 
-def _may_serve(words: frozenset[str], platform: Platform) -> bool:
+def _can_serve(words: frozenset[str], platform: Platform) -> bool:
     of_cpu = {cpu for cpu, formatted in _CPU_WORDS.items() if words & set(formatted)}
     is_of_os = bool(words & set(_OS_WORDS[platform.os]))
     return is_of_os and (not of_cpu or platform.arch in of_cpu) and not _is_of_other_libc(words, platform)
@@ -89,15 +89,15 @@ def _likelihood(package: str, platform: Platform) -> tuple[bool, bool, int, str]
     return (not names_libc, not names_cpu, len(words), package)
 
 
-def _fits_libc(field: object, package: str, platform: Platform) -> bool:
+def _is_libc_compatible(field: object, package: str, platform: Platform) -> bool:
     if platform.os != "linux":
         return True
     if field:
-        return _allows(field, "musl" if platform.libc == "musl" else "glibc")
+        return _is_allowed(field, "musl" if platform.libc == "musl" else "glibc")
     return not _is_of_other_libc(_words(package), platform)
 
 
-def _allows(field: object, word: str) -> bool:
+def _is_allowed(field: object, word: str) -> bool:
     """Read npm's `os`, `cpu` and `libc`: names, or names not to be with a `!`; none allows all."""
     names = [field] if isinstance(field, str) else list(field) if isinstance(field, (list, tuple)) else []
     included = [name for name in names if not name.startswith("!")]

@@ -150,7 +150,7 @@ def _release(manifest: Manifest, entry: object) -> Release | None:
         tag.strip(),
         date=_string(_find(manifest, "date", value)),
         lts=_lts(_find(manifest, "lts", value)),
-        prerelease=parse(version).prerelease if stable is None else not stable,
+        prerelease=parse(version).is_prerelease if stable is None else not stable,
         entry=entry,
     )
 

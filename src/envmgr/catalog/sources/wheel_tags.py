@@ -49,7 +49,7 @@ class Wheel:
     platforms: str
 
     @property
-    def may_hold_programs(self) -> bool:
+    def can_hold_programs(self) -> bool:
         """Return whether a wheel has programs: for every platform, or compiled against one Python."""
         return self.platforms != "any" and "none" in self.abis.split(".")
 

@@ -40,7 +40,7 @@ def show_progress(options: Options) -> Iterator[Progress]:
     """Show the progress of the block on stderr."""
     if (options.quiet or options.json) and not options.verbose:
         yield NullProgress()
-    elif _wants_bars() and not options.json:
+    elif _should_show_bars() and not options.json:
         bars = ProgressBars(style_of(STDERR), verbose=options.verbose)
         with contextlib.closing(bars), contextlib.closing(ClosableProgress(bars)) as progress:
             yield progress
@@ -49,7 +49,7 @@ def show_progress(options: Options) -> Iterator[Progress]:
             yield progress
 
 
-def _wants_bars() -> bool:
+def _should_show_bars() -> bool:
     return is_terminal(STDERR) and not current().get("CI") and current().get("TERM") != "dumb"
 
 

@@ -34,13 +34,13 @@ def render(rows: Sequence[Sequence[Cell]], width: int, style: Style) -> list[str
         for row in rows
         for line in (
             [_beside(row, widths, start, width, style)]
-            if has_room and _fits(row, widths)
+            if has_room and _has_room(row, widths)
             else _below(row, widths, width, style)
         )
     ]
 
 
-def _fits(row: Sequence[Cell], widths: Sequence[int]) -> bool:
+def _has_room(row: Sequence[Cell], widths: Sequence[int]) -> bool:
     return all(display_width(text) <= size for (_, text), size in zip(row, widths, strict=False))
 
 

@@ -8,7 +8,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from envmgr.install.download.digests import verify_file
+from envmgr.install.download.digests import has_digest
 from envmgr.install.download.partial import Partial
 from envmgr.kit.digest import Digest, parse
 from envmgr.kit.fs import read_bytes, storage_errors, write_atomic
@@ -48,10 +48,10 @@ def find(paths: Paths, artifact: Artifact, progress: Progress, task: str) -> str
     if not os.path.isfile(path):
         return None
     progress.step(task, "verifying", os.path.getsize(path))
-    if not verify_file(path, Digest(_SHA256, sha256), lambda count: progress.advance(task, count)):
+    if not has_digest(path, Digest(_SHA256, sha256), lambda count: progress.advance(task, count)):
         _remove(path)
         return None
-    is_other = artifact.digest is not None and not verify_file(path, artifact.digest)
+    is_other = artifact.digest is not None and not has_digest(path, artifact.digest)
     return None if is_other else sha256
 
 

@@ -42,6 +42,6 @@ def hash_file(file: FileIO, algorithm: str, report: Report) -> bytes:
     return hasher.digest()
 
 
-def verify_file(path: str, digest: Digest, report: Report = ignore_bytes) -> bool:
+def has_digest(path: str, digest: Digest, report: Report = ignore_bytes) -> bool:
     """Return whether a file exists and matches a digest."""
     return os.path.isfile(path) and digest_of(path, digest.algorithm, report) == digest

@@ -110,11 +110,11 @@ def _download_verified(job: _DownloadJob) -> Mapping[str, str]:
     if job.artifact.digest is None:
         job.partial.discard()  # damage by another run could not be detected
     digests, was_pieced = _download_complete(job)
-    if not _matches(job.artifact, digests) and was_pieced:
+    if not _has_expected_digest(job.artifact, digests) and was_pieced:
         job.partial.discard()
         job.progress.message(f"{job.task}: resumed download does not match its digest; restarting")
         digests, _ = _download_complete(job)
-    if not _matches(job.artifact, digests):
+    if not _has_expected_digest(job.artifact, digests):
         raise _mismatch(job, digests)
     return digests
 
@@ -159,7 +159,7 @@ def _attempt(job: _DownloadJob, start: int) -> Mapping[str, str] | None:
                 f"unexpected status {response.status} from {urls.host(response.url)} for {urls.redacted(response.url)}",
                 status=response.status,
             )
-        if response.status == _PARTIAL_CONTENT and _continues(response, start, origin):
+        if response.status == _PARTIAL_CONTENT and _is_continuation(response, start, origin):
             return _receive(job, response, start, origin.length)
     job.partial.discard()
     return None
@@ -171,7 +171,7 @@ def _headers(job: _DownloadJob, start: int, origin: Origin | None) -> dict[str, 
     return {**job.location.headers, "range": f"bytes={start}-", "if-range": origin.validator}
 
 
-def _continues(response: Stream, start: int, origin: Origin) -> bool:
+def _is_continuation(response: Stream, start: int, origin: Origin) -> bool:
     """Return whether a partial response continues this file at this offset."""
     unit, _, content_range = response.headers.get("content-range", "").partition(" ")
     span, _, total = content_range.partition("/")
@@ -254,7 +254,7 @@ def _hash_existing(job: _DownloadJob, size: int) -> Mapping[str, str]:
         return sink.finish()
 
 
-def _matches(artifact: Artifact, digests: Mapping[str, str]) -> bool:
+def _has_expected_digest(artifact: Artifact, digests: Mapping[str, str]) -> bool:
     return artifact.digest is None or digests[artifact.digest.algorithm] == artifact.digest.value
 
 

@@ -77,7 +77,7 @@ SETTINGS = {
             (int,),
             values.count,
         ),
-        Setting("offline", values.boolean, "never use the network", (bool,), values.boolean),
+        Setting("offline", values.parse_boolean, "never use the network", (bool,), values.parse_boolean),
         Setting("mirrors", values.mirrors, "URL prefixes to replace, longest first", (dict,), values.table),
         Setting(
             "lock_platforms",
@@ -102,17 +102,17 @@ SETTINGS = {
         ),
         Setting(
             "fallthrough",
-            values.boolean,
+            values.parse_boolean,
             "run the next program on PATH if no file requests the command's tool",
             (bool,),
-            values.boolean,
+            values.parse_boolean,
         ),
         Setting(
             "allow_http",
-            values.boolean,
+            values.parse_boolean,
             "allow plain http to hosts other than this machine",
             (bool,),
-            values.boolean,
+            values.parse_boolean,
         ),
         Setting(
             "ca_bundle",

@@ -15,7 +15,7 @@ _TRUTH = {
 }
 
 
-def boolean(text: str) -> bool:
+def parse_boolean(text: str) -> bool:
     """Parse a boolean: yes, no, true, false, on, off, 1, 0."""
     if text.lower() not in _TRUTH:
         raise ValueError("true or false")

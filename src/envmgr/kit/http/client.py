@@ -187,7 +187,9 @@ class Http:
                 self._drain(response, attempt)
             address, allowed_headers = self._resolve_mirror(
                 target,
-                allowed_headers if urls.same_authority(address, target) else _forwardable(allowed_headers),
+                allowed_headers
+                if urls.has_same_authority(address, target)
+                else _forwardable(allowed_headers),
             )
             visited.append(address)
         with open_file_url(address) as stream:
@@ -268,7 +270,7 @@ class Http:
         if urls.split(address).scheme == "file":
             return address, headers
         self._require_allowed(address)
-        return address, headers if urls.same_authority(url, address) else _forwardable(headers)
+        return address, headers if urls.has_same_authority(url, address) else _forwardable(headers)
 
     def _require_allowed(self, address: str) -> str:
         """Return the URL; raise NetworkError if requests to it are not allowed."""

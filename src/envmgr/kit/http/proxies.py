@@ -33,21 +33,21 @@ def _configured(scheme: str, environment: Environment) -> tuple[str, str]:
 
 def _is_exempt(host: str, port: int | None, environment: Environment) -> bool:
     entries = (environment.get("no_proxy") or environment.get("NO_PROXY")).replace(",", " ").split()
-    return any(_covers(entry.lower(), host, port) for entry in entries)
+    return any(_is_covered(entry.lower(), host, port) for entry in entries)
 
 
-def _covers(entry: str, host: str, port: int | None) -> bool:
+def _is_covered(entry: str, host: str, port: int | None) -> bool:
     if entry == "*":
         return True
     if _address(host) is not None:
-        return _covers_address(entry, host, port)
+        return _is_address_covered(entry, host, port)
     name, _, expected_port = entry.partition(":")
     domain = name.removeprefix("*").removeprefix(".")
     same_port = not expected_port or expected_port == str(port)
     return bool(domain) and same_port and (host == domain or host.endswith(f".{domain}"))
 
 
-def _covers_address(entry: str, host: str, port: int | None) -> bool:
+def _is_address_covered(entry: str, host: str, port: int | None) -> bool:
     """Return whether an entry (address, address with port, or network) matches."""
     import ipaddress
 

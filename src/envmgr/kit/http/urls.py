@@ -111,7 +111,7 @@ def _is_127(name: str) -> bool:
     return numbers[0] == "127" and len(numbers) == 4 and all(n.isascii() and n.isdigit() for n in numbers)  # noqa: PLR2004 - an IPv4 address
 
 
-def same_authority(url: str, other: str) -> bool:
+def has_same_authority(url: str, other: str) -> bool:
     """Return whether credentials of one URL fit another: the same host and port, or its https form."""
     source, target = split(url), split(other)
     ports = [parts.port or _PORTS.get(parts.scheme) for parts in (source, target)]

@@ -36,12 +36,12 @@ def state(process: ProcessIdentity) -> str:
     if not process.machine or process.machine != _machine():
         return UNKNOWN
     started = _start_time(str(process.pid))
-    if started is None and _exists(process.pid):
+    if started is None and _is_alive(process.pid):
         return UNKNOWN
     return RUNNING if started == process.started else ENDED
 
 
-def _exists(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     """Return whether a process exists that `/proc` may hide from other users."""
     try:
         os.kill(pid, 0)

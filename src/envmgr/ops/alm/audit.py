@@ -36,7 +36,7 @@ class Filter:
     event_type: str | None = None
     resource: str | None = None
 
-    def matches(self, entry: Document) -> bool:
+    def is_match(self, entry: Document) -> bool:
         """Return whether an entry matches."""
         return (
             self.actor in {None, get_str(entry, "actor")}
@@ -92,7 +92,7 @@ def head(api: Api) -> int:
 
 def follow(api: Api, filters: Filter, after: int) -> Iterator[Document]:
     """Return an endless iterator of matching entries as they arrive."""
-    return (entry for entry in api.follow("/audit/events", after) if filters.matches(entry))
+    return (entry for entry in api.follow("/audit/events", after) if filters.is_match(entry))
 
 
 def verify_server(api: Api, saved: Sequence[Document]) -> Report:

@@ -31,7 +31,7 @@ def merged(app: App, change: AppPatch) -> AppPut:
     )
 
 
-def differs(app: App, put: AppPut) -> bool:
+def has_changes(app: App, put: AppPut) -> bool:
     """Return whether a patch changes an app."""
     return (app.name, app.description) != (put.name, put.description)
 

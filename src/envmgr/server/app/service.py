@@ -115,7 +115,7 @@ def _put(transaction: Transaction, context: RequestContext, ref: str, put: AppPu
     require_match(context, etag_of(old))
     if put.name != old.name:
         _require_all_apps(context, "rename apps")
-    if not domain.differs(old, put):
+    if not domain.has_changes(old, put):
         return old
     try:
         app = store.update_app(transaction, old, put)

@@ -32,7 +32,7 @@ class DatabaseBackend(Protocol):
         ...
 
     @property
-    def migrates_at_start(self) -> bool:
+    def should_migrate_at_start(self) -> bool:
         """Return whether a server migrates the databases itself when it starts."""
         ...
 
@@ -81,7 +81,7 @@ class SqliteBackend:
         return self._data.path
 
     @property
-    def migrates_at_start(self) -> bool:
+    def should_migrate_at_start(self) -> bool:
         """Return True: the directory is locked by this process."""
         return True
 

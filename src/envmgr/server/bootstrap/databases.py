@@ -27,7 +27,7 @@ def data_directory(path: str) -> DataDirectory:
 
 def prepare(backend: DatabaseBackend) -> None:
     """Migrate the databases where a server does so when it starts, or check them. Raise UnusableDatabase."""
-    if backend.migrates_at_start:
+    if backend.should_migrate_at_start:
         migrate(backend)
     else:
         require_usable(backend)

@@ -36,7 +36,7 @@ class PostgresBackend:
         return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}_*"
 
     @property
-    def migrates_at_start(self) -> bool:
+    def should_migrate_at_start(self) -> bool:
         """Return False: the server's role may not be allowed to, and other servers may be running."""
         return False
 

@@ -98,7 +98,7 @@ def test_a_package_name_without_a_system_is_not_a_platform_package() -> None:
     ],
 )
 def test_fields_override_the_name(fields: dict[str, object], key: str, allowed: bool) -> None:
-    assert npm_platforms.serves(fields, "tool-x", platform.parse(key)) is allowed
+    assert npm_platforms.is_for_platform(fields, "tool-x", platform.parse(key)) is allowed
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_a_package_for_x64_is_not_for_arm64_as_with_npm(key: str, package: str) 
     assert likeliest([package], key) is None
     assert likeliest([package], key.replace("arm64", "x64")) == package
     fields = {"os": ["darwin", "win32"], "cpu": ["x64"]}
-    assert not npm_platforms.serves(fields, package, platform.parse(key))
+    assert not npm_platforms.is_for_platform(fields, package, platform.parse(key))
 
 
 def test_the_name_decides_on_the_libc_without_a_field() -> None:
     musl = platform.parse("linux-x64-musl")
-    assert not npm_platforms.serves({}, "tool-linux-x64-gnu", musl)
-    assert npm_platforms.serves({}, "tool-linux-x64-musl", musl)
-    assert not npm_platforms.serves({}, "tool-linux-x64-musl", platform.parse("linux-x64"))
+    assert not npm_platforms.is_for_platform({}, "tool-linux-x64-gnu", musl)
+    assert npm_platforms.is_for_platform({}, "tool-linux-x64-musl", musl)
+    assert not npm_platforms.is_for_platform({}, "tool-linux-x64-musl", platform.parse("linux-x64"))

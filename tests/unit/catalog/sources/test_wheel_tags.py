@@ -133,4 +133,4 @@ def test_the_choice_is_independent_of_the_order() -> None:
 def test_programs_are_distinguished_from_python_code(file: str, holds: bool) -> None:
     parsed = wheel_tags.parse(file)
     assert parsed is not None
-    assert parsed.may_hold_programs is holds
+    assert parsed.can_hold_programs is holds

@@ -79,7 +79,7 @@ def test_other_hosts_are_not_loopback(host):
     ],
 )
 def test_the_same_origin_is_host_and_port_or_an_upgrade_to_https(item, other, same):
-    assert urls.same_authority(item, other) is same
+    assert urls.has_same_authority(item, other) is same
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def _to_json(app_difference: AppDifference) -> dict[str, object]:
         "after": _side_json(version_diff.after),
         "absent": _absent_json(app_difference.absent),
         "commits": _commits_json(app_difference.commits),
-        "lock_differs": version_diff.lock_differs,
+        "has_different_lock": version_diff.has_different_lock,
         "tools": [
             {
                 "tool": change.name,
@@ -193,7 +193,7 @@ def _lock_fact(version_diff: VersionDiff) -> str:
         return f"{' and '.join(missing)}: no lock file, toolchain unknown"
     if version_diff.before is None or version_diff.after is None or version_diff.tools:
         return ""
-    if version_diff.lock_differs:
+    if version_diff.has_different_lock:
         return "differs in requests, platforms or archives; all tool versions are equal"
     return "the same"
 

@@ -224,13 +224,13 @@ def _permission_check(request: HttpRequest) -> Callable[[], Awaitable[bool]]:
     still: Callable[[], Awaitable[Principal]] = scope[SCOPE_REAUTHENTICATE]
     was = request_context(request).principal
 
-    async def may_read() -> bool:
+    async def can_read() -> bool:
         try:
             return await still() == was
         except Unauthenticated:
             return False
 
-    return may_read
+    return can_read
 
 
 async def _open_stream(

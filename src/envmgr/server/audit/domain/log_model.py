@@ -70,7 +70,7 @@ def _content(event: EventEnvelope) -> dict[str, Any]:
     }
 
 
-def exceeds_signing_threshold(head: Head, last: Checkpoint | None) -> bool:
+def should_sign_at_once(head: Head, last: Checkpoint | None) -> bool:
     """Return whether enough entries are unsigned to sign at once."""
     return head.seq - (last.seq if last else 0) >= SIGN_AFTER_ENTRIES
 

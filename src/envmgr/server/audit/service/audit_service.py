@@ -136,7 +136,7 @@ class AuditService:
         if not fresh:
             return False
         store.append(transaction, log_model.build_entries(store.head(transaction), fresh))
-        if log_model.exceeds_signing_threshold(store.head(transaction), store.last_checkpoint(transaction)):
+        if log_model.should_sign_at_once(store.head(transaction), store.last_checkpoint(transaction)):
             self._sign(transaction)
         return True
 

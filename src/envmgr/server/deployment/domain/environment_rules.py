@@ -121,7 +121,7 @@ def merged(environment: Environment, change: EnvironmentPatch) -> EnvironmentPut
     )
 
 
-def differs(environment: Environment, put: EnvironmentPut) -> bool:
+def has_changes(environment: Environment, put: EnvironmentPut) -> bool:
     """Return whether a request changes an environment."""
     now = (environment.tier, environment.sort_order, environment.rules)
     return now != (put.tier, put.sort_order, put.rules)
@@ -143,13 +143,13 @@ def matching_rule(rules: Rules, app: str, tag: str) -> AutoDeploy | None:
     The prefix of a version (`sub/v1.2.0`) is ignored by a range without one.
     """
     for rule in rules.auto_deploy:
-        if rule.app.casefold() in {WILDCARD, app.casefold()} and _in_range(tag, rule.tag_range):
+        if rule.app.casefold() in {WILDCARD, app.casefold()} and _is_in_range(tag, rule.tag_range):
             return rule
     return None
 
 
-def _in_range(tag: str, tag_range: str) -> bool:
-    if parse(tag).opaque:
+def _is_in_range(tag: str, tag_range: str) -> bool:
+    if parse(tag).is_opaque:
         return tag_range.strip() == WILDCARD
     return satisfies(tag, tag_range)
 
@@ -157,7 +157,7 @@ def _in_range(tag: str, tag_range: str) -> bool:
 def is_older(tag: str, other: str) -> bool:
     """Return whether a tag is a version below another one; of tags that cannot be compared, none is."""
     first, second = parse(tag), parse(other)
-    if first.opaque or second.opaque or first.vendor != second.vendor:
+    if first.is_opaque or second.is_opaque or first.vendor != second.vendor:
         return False
     return compare(tag, other) < 0
 

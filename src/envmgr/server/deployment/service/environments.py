@@ -80,7 +80,7 @@ def rename_app_in_rules(
             sort_order=old.sort_order,
             rules=environment_rules.with_renamed_app(old.rules, old_name, new_name),
         )
-        if environment_rules.differs(old, put):
+        if environment_rules.has_changes(old, put):
             _write(transaction, old, put, initiator)
 
 
@@ -110,7 +110,7 @@ def _change(
     transaction: Transaction, context: RequestContext, old: Environment, put: EnvironmentPut
 ) -> Environment:
     require_match(context, etag_of(old))
-    if not environment_rules.differs(old, put):
+    if not environment_rules.has_changes(old, put):
         return old
     return _write(transaction, old, put, deployment_model.initiator(context))
 

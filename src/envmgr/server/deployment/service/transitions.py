@@ -142,13 +142,13 @@ def _rollback_target(reader: Reader, record: DeploymentRecord) -> DeploymentReco
         earlier = deployment_rows.find(reader, before)
         if earlier is None:
             return None
-        if earlier.deployment.status == "superseded" and _exists(reader, earlier.deployment):
+        if earlier.deployment.status == "superseded" and _is_deployable(reader, earlier.deployment):
             return earlier
         before = earlier.supersedes
     return None
 
 
-def _exists(reader: Reader, deployment: Deployment) -> bool:
+def _is_deployable(reader: Reader, deployment: Deployment) -> bool:
     name = placements.name_of(reader, deployment.app_id, deployment.app)
     if name is None or placements.is_version_deleted(reader, deployment.version_id):
         return False

@@ -69,7 +69,7 @@ class KeyService:
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[ApiKey]:
         """Return a page of the caller's keys; for admins, of all keys."""
         filters = dict(paging.filters)
-        if not _rules(context):
+        if not _can_manage_all_keys(context):
             identity_model.require_session(context.principal)
             filters["user_id"] = context.principal.user_id or 0
         narrowed = PageRequest(paging.limit, paging.cursor, paging.sort, filters)
@@ -95,18 +95,18 @@ class KeyService:
         await self._authenticator.write_and_invalidate(with_authorization(context, revoke))
 
 
-def _rules(context: RequestContext) -> bool:
+def _can_manage_all_keys(context: RequestContext) -> bool:
     return "users:admin" in context.principal.scopes and context.principal.apps is None
 
 
 def _require_session(context: RequestContext) -> None:
-    if not _rules(context):
+    if not _can_manage_all_keys(context):
         identity_model.require_session(context.principal)
 
 
 def _get(reader: Reader, context: RequestContext, key_id: int) -> ApiKey:
     key = api_keys.get(reader, key_id)
-    if key is None or not (_rules(context) or key.user_id == context.principal.user_id):
+    if key is None or not (_can_manage_all_keys(context) or key.user_id == context.principal.user_id):
         raise NotFound(f"API key {key_id} not found")
     return key
 

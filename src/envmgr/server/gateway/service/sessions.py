@@ -204,7 +204,7 @@ class SessionService:
         if not await passwords.verify(stored, password) or user is None or stored is None:
             await self._record_failure(client, account, user)
             raise _invalid_credentials()
-        if passwords.needs_rehash(stored):
+        if passwords.should_rehash(stored):
             stored = await self._rehash(user, stored, password)
         return _VerifiedUser(user, stored)
 

@@ -109,7 +109,7 @@ class ExchangeService:
     async def _candidates(self, token: oidc.VerifiedToken) -> Sequence[Binding]:
         issuer = str(token.claims["iss"])
         bindings = await self._database.read_inline(lambda reader: oidc_bindings.of_issuer(reader, issuer))
-        return [binding for binding in bindings if _binding_matches(binding, token)]
+        return [binding for binding in bindings if _is_binding_of_token(binding, token)]
 
     @staticmethod
     def _select_binding(
@@ -179,7 +179,7 @@ def _require_kinds(request: TokenExchangeRequest, audience: str) -> None:
         raise _refused(f"audience must be {audience}", "invalid_target")
 
 
-def _binding_matches(binding: Binding, token: oidc.VerifiedToken) -> bool:
+def _is_binding_of_token(binding: Binding, token: oidc.VerifiedToken) -> bool:
     return binding.audience in token.audiences and all(
         _claim_text(token.claims.get(name)) == value for name, value in binding.claims.items()
     )

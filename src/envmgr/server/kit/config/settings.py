@@ -114,7 +114,8 @@ def read_common(
         host=text("host", "ALM_HOST", HOST),
         port=read_port("PORT", text("port", "PORT", str(port))),
         log_level=_choice("LOG_LEVEL", text("log_level", "LOG_LEVEL", "info").lower(), LEVELS),
-        require_if_match=bool(flags.get("require_if_match")) or _bool(environment, "ALM_REQUIRE_IF_MATCH"),
+        require_if_match=bool(flags.get("require_if_match"))
+        or _parse_bool(environment, "ALM_REQUIRE_IF_MATCH"),
         keep_alive=_int("ALM_KEEP_ALIVE", environment.get("ALM_KEEP_ALIVE", "75"), range(1, 3601)),
         connections=_int("ALM_CONNECTIONS", environment.get("ALM_CONNECTIONS", "1000"), range(1, 100_001)),
         admin_password=environment.get("ALM_ADMIN_PASSWORD"),
@@ -243,7 +244,7 @@ def _choice(name: str, text: str, choices: tuple[str, ...]) -> str:
     return text
 
 
-def _bool(environment: Environment, name: str) -> bool:
+def _parse_bool(environment: Environment, name: str) -> bool:
     text = environment.get(name, "0").lower()
     if text not in _TRUE | _FALSE:
         raise SettingsError(f"invalid {name} {text!r}", "expected 1 or 0")

@@ -19,7 +19,7 @@ LINGER_SECONDS = 1.0
 """Seconds to discard input after the write side is closed."""
 
 
-def _never() -> bool:
+def _is_never_sending() -> bool:
     return False
 
 
@@ -30,11 +30,11 @@ class BufferedTransport:
         self,
         transport: asyncio.Transport,
         loop: asyncio.AbstractEventLoop,
-        peer_still_sending: Callable[[], bool] = _never,
+        is_peer_sending: Callable[[], bool] = _is_never_sending,
     ) -> None:
         self._transport = transport
         self._loop = loop
-        self._peer_still_sending = peer_still_sending
+        self._is_peer_sending = is_peer_sending
         self._closing = False
         self._buffer: list[bytes] = []
 
@@ -56,7 +56,7 @@ class BufferedTransport:
         if self.is_closing():
             return
         self._send()
-        if not self._peer_still_sending():
+        if not self._is_peer_sending():
             self._transport.close()
             return
         self._closing = True

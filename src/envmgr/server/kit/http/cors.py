@@ -33,7 +33,7 @@ class CorsPolicy:
         if not self._allowed_origins:
             return []
         vary = [(b"vary", b"Origin")]
-        if not self._allow(origin):
+        if not self._is_allowed_origin(origin):
             return vary
         return [
             *vary,
@@ -43,7 +43,7 @@ class CorsPolicy:
 
     def preflight(self, origin: bytes | None, method: bytes | None) -> Pairs | None:
         """Return the headers of a preflight response; None if this is not an allowed preflight."""
-        if method is None or not self._allow(origin):
+        if method is None or not self._is_allowed_origin(origin):
             return None
         return [
             (b"access-control-allow-methods", _METHODS),
@@ -51,5 +51,5 @@ class CorsPolicy:
             (b"access-control-max-age", b"600"),
         ]
 
-    def _allow(self, origin: bytes | None) -> bool:
+    def _is_allowed_origin(self, origin: bytes | None) -> bool:
         return origin is not None and (origin in self._allowed_origins or b"*" in self._allowed_origins)

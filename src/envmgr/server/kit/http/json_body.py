@@ -18,7 +18,7 @@ from envmgr.server.kit.common.problems import BadRequest, InvalidFields
 from envmgr.server.kit.common.threads import run_in_thread
 from envmgr.server.kit.http.requests import reauthorize
 from envmgr.server.kit.http.validation_messages import enum_values, humanize
-from envmgr.server.kit.security.redaction import contains_credential
+from envmgr.server.kit.security.redaction import has_credential
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,7 +49,7 @@ class StrictRequest(Request[Any, Any, Any]):
         field = self.route_handler.parsed_data_field
         type_ = Any if field is None else field.annotation
         body = await self.body()
-        if not self.route_handler.opt.get("takes_credentials") and contains_credential(body):
+        if not self.route_handler.opt.get("takes_credentials") and has_credential(body):
             raise BadRequest(
                 "the body contains an API key or a token, which the audit log would keep: remove it, and revoke it"
             )

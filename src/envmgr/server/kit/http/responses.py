@@ -23,7 +23,7 @@ T = TypeVar("T")
 def resource_response(request: HttpRequest, value: T, etag: str) -> Response[T]:
     """Return a resource with its ETag, or 304 if the client has it."""
     tag = _quote_etag(etag)
-    if header_value(request, b"if-none-match") is not None and _etag_matches(_if_none_match(request), tag):
+    if header_value(request, b"if-none-match") is not None and _is_etag_match(_if_none_match(request), tag):
         return JsonResponse(None, 304, [(b"etag", tag)])
     return JsonResponse(value, headers=[(b"etag", tag)])
 
@@ -37,7 +37,7 @@ def _quote_etag(etag: str) -> bytes:
     return f'"{etag}"'.encode()
 
 
-def _etag_matches(header: bytes, tag: bytes) -> bool:
+def _is_etag_match(header: bytes, tag: bytes) -> bool:
     """Return whether an ETag matches If-None-Match, by weak comparison."""
     tags = {item.strip().removeprefix(b"W/") for item in header.split(b",")}
     return tag in tags or b"*" in tags

@@ -102,7 +102,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's signature
         """Start the connection and the deadline of the first request head."""
-        buffered = BufferedTransport(transport, self.loop, lambda: self._peer_still_sending)
+        buffered = BufferedTransport(transport, self.loop, lambda: self._is_peer_sending)
         super().connection_made(cast("asyncio.Transport", buffered))
         if len(self.connections) > self.limits.connections and not self._evict_idle():
             self._reject(ServiceUnavailable("connection limit reached"))
@@ -172,7 +172,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_response_complete()
 
     @property
-    def _peer_still_sending(self) -> bool:
+    def _is_peer_sending(self) -> bool:
         cycle = self._current_cycle()
         return self._head_open or self._rejection is not None or (cycle is not None and cycle.more_body)
 

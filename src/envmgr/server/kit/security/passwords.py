@@ -47,7 +47,7 @@ class Argon2PasswordHasher:
         return right and stored is not None
 
     @staticmethod
-    def needs_rehash(stored: str) -> bool:
+    def should_rehash(stored: str) -> bool:
         """Return whether a hash uses outdated parameters."""
         return _HASHER.check_needs_rehash(stored)
 

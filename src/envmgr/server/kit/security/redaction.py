@@ -16,7 +16,7 @@ def redacted(text: str) -> str:
     return _CREDENTIAL.sub("…", text) if "ev" in text or "eyJ" in text else text
 
 
-def contains_credential(content: bytes) -> bool:
+def has_credential(content: bytes) -> bool:
     """Return whether a content has an API key, a refresh token or a JWT."""
     has_beginning = b"evm_" in content or b"evr_" in content or b"eyJ" in content
     return has_beginning and _WHOLE_CREDENTIAL.search(content) is not None

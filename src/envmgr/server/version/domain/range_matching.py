@@ -34,7 +34,7 @@ def match(spec: Spec, text: str) -> Match:
     version = parse(text)
     if _EVERY_VERSION in spec.alternatives:
         return "matches"
-    if version.opaque:
+    if version.is_opaque:
         return "unknown"
     if satisfies(text, spec.text, include_prerelease=True) or _is_prerelease_of_bound(spec, version):
         return "matches"
@@ -54,7 +54,7 @@ def sort_key(text: str) -> tuple[object, ...]:
 
 def _is_prerelease_of_bound(spec: Spec, version: Version) -> bool:
     """Return whether a version is a pre-release of the bound of `<`, which the range would exclude."""
-    return version.prerelease and any(
+    return version.is_prerelease and any(
         alternative.interval.prerelease_floor <= version.rank
         and alternative.interval.ceiling == version.rank[:2]
         and alternative.vendor in {"", version.vendor}

@@ -142,7 +142,7 @@ def merged(version: Version, change: VersionPatch) -> VersionMetadata:
     )
 
 
-def differs(version: Version, metadata: VersionMetadata, artifacts: tuple[Artifact, ...]) -> bool:
+def has_changes(version: Version, metadata: VersionMetadata, artifacts: tuple[Artifact, ...]) -> bool:
     """Return whether a patch changes a version."""
     now = (version.changelog, version.ref, version.build, version.artifacts)
     return now != (metadata.changelog, metadata.ref, metadata.build, artifacts)

@@ -269,7 +269,7 @@ def _update_metadata(
     metadata: version_model.VersionMetadata,
     artifacts: tuple[Artifact, ...],
 ) -> Version:
-    if not version_model.differs(existing, metadata, artifacts):
+    if not version_model.has_changes(existing, metadata, artifacts):
         return existing
     version = version_rows.update_metadata(transaction, existing, metadata, artifacts)
     transaction.emit(version_model.version_event_for(VersionUpdated, version, context))

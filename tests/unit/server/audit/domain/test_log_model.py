@@ -9,7 +9,7 @@ from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, content_of, entry_hash
 from envmgr.server.audit.domain.log_model import (
     Head,
     build_entries,
-    exceeds_signing_threshold,
+    should_sign_at_once,
     is_checkpoint_due,
     is_current,
     sign_checkpoint,
@@ -66,7 +66,7 @@ def test_a_checkpoint_is_due_some_time_after_a_new_entry(seq, last, now, due):
     [(999, None, False), (1000, None, True), (1000, sign(1, 0), False), (1001, sign(1, 0), True)],
 )
 def test_a_checkpoint_is_due_at_once_after_many_entries(seq, last, much):
-    assert exceeds_signing_threshold(Head(seq), last) == much
+    assert should_sign_at_once(Head(seq), last) == much
 
 
 def test_a_checkpoint_is_current_until_an_entry_follows_or_the_key_changes():

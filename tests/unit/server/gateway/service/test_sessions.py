@@ -354,7 +354,7 @@ def test_a_password_with_outdated_hash_parameters_is_rehashed(tmp_path):
         assert await gate.login()
         stored = await gate.database.read_inline(lambda reader: users.password(reader, 1))
         assert stored != weak
-        assert not Argon2PasswordHasher.needs_rehash(stored)
+        assert not Argon2PasswordHasher.should_rehash(stored)
         assert await gate.login()
 
     run(tmp_path, scenario)

@@ -29,7 +29,7 @@ def test_only_the_correct_password_is_verified():
         assert not await hasher.verify(stored, "correct horse ")
         assert not await hasher.verify("", "correct horse")
         assert not await hasher.verify("$argon2id$nonsense", "correct horse")
-        assert not Argon2PasswordHasher.needs_rehash(stored)
+        assert not Argon2PasswordHasher.should_rehash(stored)
 
     run(scenario)
 
@@ -40,11 +40,11 @@ def test_an_unknown_user_costs_the_same_hashing_work():
             assert not await hasher.verify(None, guess)
 
     run(scenario)
-    assert not Argon2PasswordHasher.needs_rehash(passwords._DUMMY_HASH)
+    assert not Argon2PasswordHasher.should_rehash(passwords._DUMMY_HASH)
 
 
 def test_a_hash_with_other_parameters_is_outdated():
-    assert Argon2PasswordHasher.needs_rehash(
+    assert Argon2PasswordHasher.should_rehash(
         PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("x")
     )
 

@@ -61,14 +61,14 @@ class PostgresReader:
 
     def one(self, statement: Statement, **values: object) -> Row | None:
         """Return the first row, or None."""
-        if _matches_nothing(statement, values):
+        if _is_unmatchable(statement, values):
             return None
         row = await_(self.connection.fetchrow(*_call(statement, values)))
         return None if row is None else tuple(row)
 
     def all(self, statement: Statement, **values: object) -> list[Row]:
         """Return every row."""
-        if _matches_nothing(statement, values):
+        if _is_unmatchable(statement, values):
             return []
         return [tuple(row) for row in await_(self.connection.fetch(*_call(statement, values)))]
 
@@ -105,7 +105,7 @@ class PostgresTransaction(PostgresReader):
 
     def execute(self, statement: Statement, **values: object) -> int:
         """Change rows; return how many. Raise UniqueViolation."""
-        if _matches_nothing(statement, values):
+        if _is_unmatchable(statement, values):
             return 0
         try:
             tag = await_(self.connection.execute(*_call(statement, values)))
@@ -335,7 +335,7 @@ def _call(statement: Statement, values: Mapping[str, object]) -> tuple[Any, ...]
     return text, *(values[name] if name in values else constants[name] for name in order)
 
 
-def _matches_nothing(statement: Statement, values: Mapping[str, object]) -> bool:
+def _is_unmatchable(statement: Statement, values: Mapping[str, object]) -> bool:
     """Return whether a query compares with a text that cannot be stored. Raise ValueError for a change.
 
     PostgreSQL refuses a text with NUL, and ends the transaction.
