@@ -136,7 +136,7 @@ class ListCache:
         outage = self._outages.get(peer)
         if outage is not None:
             raise Unreachable(outage.message, outage.hint)
-        send = self._http.get_once if is_cached else self._http.get
+        send = self._http.get_without_retries if is_cached else self._http.get
         try:
             return send(url, headers, limit=limit)
         except (Unreachable, ConnectTimedOut) as error:

@@ -200,18 +200,18 @@ def _mtimes(paths: Paths, inputs: tuple[str, ...], started_at: int) -> dict[str,
     return stamps
 
 
-def _stamp(paths: Paths, time: int) -> str:
-    path = f"{paths.plans}/{time}.stamp"
-    if not _has_time(path, time):
+def _stamp(paths: Paths, mtime_ns: int) -> str:
+    path = f"{paths.plans}/{mtime_ns}.stamp"
+    if not _has_time(path, mtime_ns):
         fresh = f"{path}.{os.getpid()}.{next(_numbers)}"
         os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
-        os.utime(fresh, ns=(time, time))
+        os.utime(fresh, ns=(mtime_ns, mtime_ns))
         os.replace(fresh, path)
-    return path if _has_time(path, time) else ""
+    return path if _has_time(path, mtime_ns) else ""
 
 
-def _has_time(path: str, time: int) -> bool:
+def _has_time(path: str, mtime_ns: int) -> bool:
     try:
-        return os.stat(path).st_mtime_ns == time
+        return os.stat(path).st_mtime_ns == mtime_ns
     except OSError:
         return False

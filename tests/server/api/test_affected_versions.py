@@ -9,7 +9,7 @@ import pytest
 
 from support.services.version_fixtures import lock
 
-PATIENCE = 20
+TIMEOUT_SECONDS = 20
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def deploy(wire, version, environment):
 
 def wait_until(look, expected):
     """Query until the events have arrived."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT_SECONDS
     while (current := look()) != expected and time.monotonic() < end:
         time.sleep(0.02)
     assert current == expected

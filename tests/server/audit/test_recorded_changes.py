@@ -14,7 +14,7 @@ from envmgr.kit.audit_log.hash_chain import Verifier
 from support.server.server_process import Daemon
 
 APPS = 50
-PATIENCE = 5.0
+TIMEOUT_SECONDS = 5.0
 """Timeout of an event to reach the log on a loaded machine."""
 
 
@@ -85,7 +85,7 @@ def test_changes_are_in_the_log_at_once(own_server):
                 made[f"app-{number}"] = time.monotonic()
             following.join(20)
         assert seen.keys() == made.keys()
-        assert max(seen[name] - made[name] for name in made) < PATIENCE
+        assert max(seen[name] - made[name] for name in made) < TIMEOUT_SECONDS
         assert client.post("/audit/checkpoints").status_code in {200, 201}
         assert wrong_with(client) == []
 
@@ -119,7 +119,7 @@ def test_the_log_continues_after_a_kill(own_server):
     own_server.start()
     with client_of(own_server) as client:
         create(client, "after")
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while len(created := client.get("/audits?event_type=AppCreated").json()) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -140,4 +140,4 @@ def test_a_stream_ends_with_its_credential(own_server):
             assert client.patch(f"/users/{user}", json={"active": False}).status_code == 200
             began = time.monotonic()
             assert not [line for line in lines if line.startswith("data: ") and "UserUpdated" in line]
-            assert time.monotonic() - began < 2 * PATIENCE
+            assert time.monotonic() - began < 2 * TIMEOUT_SECONDS

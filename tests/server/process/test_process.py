@@ -400,8 +400,8 @@ def test_commands_on_an_empty_directory_are_an_error(tmp_path):
 def test_a_dead_letter_is_listed_and_processed_after_a_fix(new_daemon):
     daemon = new_daemon().start()
     daemon.stop()
-    tell(daemon.data / "app.db", '{"weight": 1.5}')  # a fraction, which no hash of the audit covers
-    tell(daemon.data / "app.db", '{"weight": 2}')
+    emit_change(daemon.data / "app.db", '{"weight": 1.5}')  # a fraction, which no hash of the audit covers
+    emit_change(daemon.data / "app.db", '{"weight": 2}')
     daemon.launch()
     daemon.await_alive()
     data = ("--data-dir", str(daemon.data))
@@ -447,7 +447,7 @@ def await_entries(wire):
     return entries
 
 
-def tell(path: Path, data: str) -> None:
+def emit_change(path: Path, data: str) -> None:
     """Insert an event into an outbox, as a service would."""
     with sqlite3.connect(path) as connection:
         (last,) = connection.execute("SELECT sequence FROM outbox_head").fetchone()

@@ -98,11 +98,11 @@ def _described(path, times):
     status = os.lstat(path)
     if stat.S_ISLNK(status.st_mode):
         return ("link", os.readlink(path))
-    time = int(status.st_mtime) if times else None
+    mtime = int(status.st_mtime) if times else None
     if stat.S_ISDIR(status.st_mode):
-        return ("directory", stat.S_IMODE(status.st_mode), time)
+        return ("directory", stat.S_IMODE(status.st_mode), mtime)
     with open(path, "rb") as file:
-        return ("file", stat.S_IMODE(status.st_mode), time, file.read())
+        return ("file", stat.S_IMODE(status.st_mode), mtime, file.read())
 
 
 def pack_tarfile(root, archive, tar_format):

@@ -231,7 +231,7 @@ class Exchange:
         if "if-none-match" in headers:
             return page.tag is not None and page.tag in headers["if-none-match"]
         since = headers.get("if-modified-since")
-        return bool(since and page.modified and _time(page.modified) <= _time(since))
+        return bool(since and page.modified and _parse_time(page.modified) <= _parse_time(since))
 
     def _may_resume(self) -> bool:
         condition = self.request.headers.get("if-range")
@@ -386,5 +386,5 @@ def _basic(pair: str) -> str:
     return f"Basic {b64encode(pair.encode()).decode()}"
 
 
-def _time(text: str) -> float:
+def _parse_time(text: str) -> float:
     return parsedate_to_datetime(text).timestamp()

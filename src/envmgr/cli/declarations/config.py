@@ -36,7 +36,7 @@ def get(ctx: typer.Context, name: Setting) -> int:
 
 
 @app.command("set", epilog="Example: envmgr config set minimum_release_age 7d")
-def set_(ctx: typer.Context, name: Setting, value: Value) -> int:
+def set_setting(ctx: typer.Context, name: Setting, value: Value) -> int:
     """Set a setting's value."""
     from envmgr.cli.commands import config as command
 

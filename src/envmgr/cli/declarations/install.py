@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from envmgr.cli.completion import completers
-from envmgr.cli.declarations.number_checks import at_least
+from envmgr.cli.declarations.number_checks import check_minimum
 from envmgr.cli.declarations.params import DryRun
 from envmgr.cli.options import options_of
 
@@ -34,7 +34,7 @@ def install(
             "-j",
             metavar="N",
             show_default=False,
-            callback=at_least(0),
+            callback=check_minimum(0),
             help="Parallel installs (0: automatic).",
         ),
     ] = 0,

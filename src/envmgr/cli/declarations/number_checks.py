@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     Check = Callable[[int | None], int | None]
 
 
-def at_least(minimum: int) -> Check:
+def check_minimum(minimum: int) -> Check:
     """Return a check that a number has at least a value; an omitted one passes."""
 
     def check(number: int | None) -> int | None:

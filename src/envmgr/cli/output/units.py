@@ -44,7 +44,7 @@ def duration(seconds: int) -> str:
     return f"{seconds}s"
 
 
-def list_of(names: Sequence[str], limit: int = 3) -> str:
+def abbreviate_names(names: Sequence[str], limit: int = 3) -> str:
     """Format names, those after the first few as a count: a, b, c and 2 more."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more

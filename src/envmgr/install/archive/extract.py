@@ -139,7 +139,7 @@ class Tree:
         elif name not in self._links:
             os.unlink(path)
         self._links = {path: target for path, target in self._links.items() if path.split("/")[0] != name}
-        self._times = {path: time for path, time in self._times.items() if path.split("/")[0] != name}
+        self._times = {path: mtime for path, mtime in self._times.items() if path.split("/")[0] != name}
 
     def drop_top(self, manifest_paths: Iterable[str]) -> None:
         """Strip the top directory if it is the only one and the manifest does not name it."""
@@ -150,7 +150,7 @@ class Tree:
         if self._names.kind(top) == DIRECTORY and all(path.split("/")[0] != top for path in manifest_paths):
             self.root = self._at(top)
             self._links = {path[len(top) + 1 :]: target for path, target in self._links.items()}
-            self._times = {path[len(top) + 1 :]: time for path, time in self._times.items() if path != top}
+            self._times = {path[len(top) + 1 :]: mtime for path, mtime in self._times.items() if path != top}
 
     def rename(self, renames: Mapping[str, str]) -> None:
         """Rename entries, by paths in the tree."""
@@ -174,8 +174,8 @@ class Tree:
         self._times = {
             destination + path[len(source) :]
             if path == source or path.startswith(f"{source}/")
-            else path: time
-            for path, time in self._times.items()
+            else path: mtime
+            for path, mtime in self._times.items()
         }
 
     def finish(self) -> None:

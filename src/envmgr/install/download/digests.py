@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 1 << 20
 
 
-def ignore_bytes(_count: int) -> None:
+def ignore_progress(_count: int) -> None:
     """Ignore a report of bytes read."""
 
 
-def digest_of(path: str, algorithm: str = "sha256", report: Report = ignore_bytes) -> Digest:
+def digest_of(path: str, algorithm: str = "sha256", report: Report = ignore_progress) -> Digest:
     """Return a file's digest, in constant memory."""
     try:
         with open(path, "rb", buffering=0) as file:
@@ -42,6 +42,6 @@ def hash_file(file: FileIO, algorithm: str, report: Report) -> bytes:
     return hasher.digest()
 
 
-def has_digest(path: str, digest: Digest, report: Report = ignore_bytes) -> bool:
+def has_digest(path: str, digest: Digest, report: Report = ignore_progress) -> bool:
     """Return whether a file exists and matches a digest."""
     return os.path.isfile(path) and digest_of(path, digest.algorithm, report) == digest

@@ -13,7 +13,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from envmgr.install.download.digests import hash_file, ignore_bytes
+from envmgr.install.download.digests import hash_file, ignore_progress
 from envmgr.kit.audit_log.ed25519 import is_signed
 from envmgr.kit.frozen import frozen
 
@@ -43,7 +43,7 @@ class _Signed:
 
 
 def problem(
-    document: bytes, keys: Iterable[str], path: str, name: str, report: Report = ignore_bytes
+    document: bytes, keys: Iterable[str], path: str, name: str, report: Report = ignore_progress
 ) -> str | None:
     """Return why a document is not a valid signature of the file `path`, called `name`; else None."""
     try:

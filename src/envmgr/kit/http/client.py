@@ -144,7 +144,9 @@ class Http:
             except NetworkError as error:
                 retry_policy.wait_or_raise(error)
 
-    def get_once(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> Response:
+    def get_without_retries(
+        self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT
+    ) -> Response:
         """Send a GET request like `get`, in one attempt with the timeout of interactive requests."""
         return self._get(url, _lower_names(headers), limit, interactive_timeout(self._settings.http_timeout))
 

@@ -111,8 +111,8 @@ def test_other_conflicts_are_raised_unchanged(http):
 
 
 class TestFlush:
-    def put(self, context, *parcels):
-        return [spool.add(context.paths.spool, item) for item in parcels]
+    def put(self, context, *pushes):
+        return [spool.add(context.paths.spool, item) for item in pushes]
 
     def test_spooled_pushes_are_delivered_oldest_first(self, context, api, alm):
         self.put(context, spooled_push(api, "v2"), spooled_push(api, "v1"))

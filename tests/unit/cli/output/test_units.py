@@ -39,6 +39,6 @@ def test_a_count_of_one_is_singular():
 
 
 def test_a_list_of_names_ends_in_a_count():
-    assert units.list_of(["a"]) == "a"
-    assert units.list_of(["a", "b", "c"]) == "a, b, c"
-    assert units.list_of(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    assert units.abbreviate_names(["a"]) == "a"
+    assert units.abbreviate_names(["a", "b", "c"]) == "a, b, c"
+    assert units.abbreviate_names(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"

@@ -106,12 +106,12 @@ def test_pax_records_override_the_header_of_one_entry():
 
 
 def test_times_may_have_fractions_and_lie_before_1970():
-    def time(text):
+    def mtime_of(text):
         pieces = iter([*pax(mtime=text), header(size=b"0"), END])
         return next(tar_reader.read(pieces, is_sealed=False, count_hole=int)).mtime
 
-    assert time("1.25") == 1_250_000_000
-    assert time("-1.5") == -1_500_000_000
+    assert mtime_of("1.25") == 1_250_000_000
+    assert mtime_of("-1.5") == -1_500_000_000
 
 
 def test_sizes_in_base_256_are_read():

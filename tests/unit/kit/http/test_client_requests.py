@@ -22,15 +22,15 @@ def http_parts():
     created_items = []
 
     def make(variables=None, **settings):
-        watcher, time = RecordingProgress(), FakeClock()
+        watcher, clock = RecordingProgress(), FakeClock()
         http = Http(
             Settings(**{"http_timeout": 1.0, "http_retries": 2, **settings}),
             Environment({"HOME": os.environ["HOME"], **(variables or {})}, os.getcwd()),
             watcher,
-            clock=time.clock,
+            clock=clock.clock,
         )
         created_items.append(http)
-        return http, watcher, time
+        return http, watcher, clock
 
     yield make
     for item in created_items:
@@ -83,12 +83,12 @@ def test_a_response_of_any_status_is_returned_with_its_headers(http_parts, statu
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_an_idempotent_request_is_retried_after_retry_after(http_parts, status):
-    http, watcher, time = http_parts()
+    http, watcher, clock = http_parts()
     answers = in_turn(ScriptedResponse(status, headers={"Retry-After": "7"}), ScriptedResponse(200))
     with Scripted(answers) as server:
         answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
     assert (answer.status, len(server.requests)) == (200, 2)
-    assert sum(time.slept) >= 7
+    assert sum(clock.slept) >= 7
     assert any("retrying" in note for note in watcher.notes)
 
 
@@ -99,10 +99,10 @@ def test_the_last_response_is_returned_after_all_retries(http_parts):
 
 
 def test_a_long_retry_after_ends_the_retries(http_parts):
-    http, _, time = http_parts()
+    http, _, clock = http_parts()
     with Scripted(lambda _: ScriptedResponse(503, headers={"Retry-After": "86400"})) as server:
         answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
-    assert (answer.status, len(server.requests), time.slept) == (503, 1, [])
+    assert (answer.status, len(server.requests), clock.slept) == (503, 1, [])
 
 
 def test_a_request_that_is_not_idempotent_is_sent_once(http_parts):
@@ -136,10 +136,10 @@ def test_fewer_retries_than_the_setting_can_be_requested(http_parts):
 def test_a_refused_connection_is_an_error_at_once(http_parts):
     with Scripted(echo) as server:
         pass
-    http, _, time = http_parts()
+    http, _, clock = http_parts()
     with pytest.raises(Unreachable, match=r"connection refused$"):
         http.send(HttpRequest("GET", server.url), repeatable=True)
-    assert time.slept == []
+    assert clock.slept == []
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

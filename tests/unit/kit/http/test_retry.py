@@ -9,8 +9,8 @@ from envmgr.kit.http import retry
 from support.client_fakes import FakeClock
 
 
-def patience(retries, time, notes=None):
-    return retry.RetryPolicy(retries, time.clock, (notes if notes is not None else []).append)
+def policy(retries, clock, notes=None):
+    return retry.RetryPolicy(retries, clock.clock, (notes if notes is not None else []).append)
 
 
 def test_delays_double_and_half_of_each_is_random():
@@ -45,51 +45,51 @@ def test_retry_after_is_seconds_or_a_date(text, seconds):
 
 
 def test_a_permanent_error_is_raised_at_once():
-    time, error = FakeClock(), NetworkError("no")
+    clock, error = FakeClock(), NetworkError("no")
     with pytest.raises(NetworkError) as caught:
-        patience(4, time).wait_or_raise(error)
+        policy(4, clock).wait_or_raise(error)
     assert caught.value is error
-    assert time.slept == []
+    assert clock.slept == []
 
 
 def test_a_transient_error_is_raised_after_the_last_retry():
-    time, notes = FakeClock(), []
-    waiting = patience(2, time, notes)
+    clock, notes = FakeClock(), []
+    waiting = policy(2, clock, notes)
     waiting.wait_or_raise(NetworkError("no", passing=True))
     waiting.wait_or_raise(NetworkError("no", passing=True))
     with pytest.raises(NetworkError, match=r"no \(after 3 attempts\)"):
         waiting.wait_or_raise(NetworkError("no", passing=True))
-    assert time.slept == [0.5, 1.0]
+    assert clock.slept == [0.5, 1.0]
     assert notes[0] == "no; retrying in 0.5 s (attempt 2 of 3)"
 
 
 def test_a_reset_policy_counts_from_zero():
-    time = FakeClock()
-    waiting = patience(1, time)
+    clock = FakeClock()
+    waiting = policy(1, clock)
     for _ in range(5):
         waiting.wait_or_raise(NetworkError("no", passing=True))
         waiting.reset()
-    assert time.slept == [0.5] * 5
+    assert clock.slept == [0.5] * 5
 
 
 def test_a_server_that_was_never_reached_is_not_retried():
-    time = FakeClock()
+    clock = FakeClock()
     with pytest.raises(Unreachable):
-        patience(4, time).wait_or_raise(Unreachable("refused"))
-    assert time.slept == []
+        policy(4, clock).wait_or_raise(Unreachable("refused"))
+    assert clock.slept == []
 
 
 def test_a_server_that_restarts_is_retried():
-    time = FakeClock()
-    waiting = patience(4, time)
+    clock = FakeClock()
+    waiting = policy(4, clock)
     waiting.wait_or_raise(NetworkError("lost", passing=True))
     waiting.wait_or_raise(Unreachable("refused"))
-    assert len(time.slept) == 2
+    assert len(clock.slept) == 2
 
 
 def test_a_server_that_restarts_after_progress_is_retried():
-    time = FakeClock()
-    waiting = patience(4, time)
+    clock = FakeClock()
+    waiting = policy(4, clock)
     waiting.reset()
     waiting.wait_or_raise(Unreachable("refused"))
-    assert len(time.slept) == 1
+    assert len(clock.slept) == 1

@@ -10,7 +10,7 @@ from envmgr.cli.alm.commands.flush import flush_result_json, print_flushed
 from envmgr.cli.alm.connection import alm_context
 from envmgr.cli.alm.output.text import escape_line
 from envmgr.cli.console import display_path, print_outcome, print_status
-from envmgr.cli.output.units import list_of
+from envmgr.cli.output.units import abbreviate_names
 from envmgr.ops.alm import push
 from envmgr.ops.alm.connection import connect
 
@@ -59,7 +59,7 @@ def _print_source_warnings(options: Options, prepared: PreparedPush) -> None:
         )
     if prepared.changes:
         sys.stderr.write(
-            f"warning: uncommitted changes ({list_of([escape_line(path) for path in prepared.changes])}): "
+            f"warning: uncommitted changes ({abbreviate_names([escape_line(path) for path in prepared.changes])}): "
             f"the commit is not all of what {prepared.push.tag} was built from\n"
         )
 

@@ -14,14 +14,16 @@ from envmgr.cli.alm.declarations.params import (
     Reason,
     Status,
 )
-from envmgr.cli.declarations.number_checks import at_least
+from envmgr.cli.declarations.number_checks import check_minimum
 from envmgr.cli.options import options_of
 
 app = typer.Typer(
     help="Manage deployments.", epilog="Example: envmgr alm deployments list --app shop", no_args_is_help=True
 )
 
-Deployment = Annotated[int, typer.Argument(metavar="ID", callback=at_least(1), help="A deployment's ID.")]
+Deployment = Annotated[
+    int, typer.Argument(metavar="ID", callback=check_minimum(1), help="A deployment's ID.")
+]
 
 
 @app.command("list", epilog="Example: envmgr alm deployments list --app shop --env prod")

@@ -8,7 +8,7 @@ import typer
 
 from envmgr.cli.alm.declarations.params import Limit
 from envmgr.cli.completion import completers
-from envmgr.cli.declarations.number_checks import at_least
+from envmgr.cli.declarations.number_checks import check_minimum
 from envmgr.cli.options import options_of
 
 app = typer.Typer(
@@ -65,7 +65,7 @@ def create(
 @app.command(epilog="Example: envmgr alm keys revoke 4")
 def revoke(
     ctx: typer.Context,
-    key: Annotated[int, typer.Argument(metavar="ID", callback=at_least(1), help="A key's ID.")],
+    key: Annotated[int, typer.Argument(metavar="ID", callback=check_minimum(1), help="A key's ID.")],
 ) -> int:
     """Revoke an API key immediately, after confirmation."""
     from envmgr.cli.alm.commands import keys as command

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from envmgr.cli.declarations.number_checks import at_least
+from envmgr.cli.declarations.number_checks import check_minimum
 
 Status = Literal[
     "pending",
@@ -32,5 +32,6 @@ EnvironmentFilter = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, recorded in the history.")]
 Limit = Annotated[
-    int, typer.Option("--limit", metavar="N", callback=at_least(0), help="Maximum number to show (0: all).")
+    int,
+    typer.Option("--limit", metavar="N", callback=check_minimum(0), help="Maximum number to show (0: all)."),
 ]

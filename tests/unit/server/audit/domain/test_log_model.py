@@ -9,9 +9,9 @@ from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, content_of, entry_hash
 from envmgr.server.audit.domain.log_model import (
     Head,
     build_entries,
-    should_sign_at_once,
     is_checkpoint_due,
     is_current,
+    should_sign_at_once,
     sign_checkpoint,
 )
 from support.services.audit_fixtures import KEY, event, events, verified

@@ -228,9 +228,9 @@ def test_a_response_encrypted_under_another_secret_is_not_replayed():
     old, new = ResponseEncryption(b"a" * 32), ResponseEncryption(b"b" * 32)
     encoded = old.encode("key", "answer")
     assert old.decode("key", encoded) == "answer"
-    for vault, key in ((new, "key"), (old, "other")):
+    for codec, key in ((new, "key"), (old, "other")):
         with pytest.raises(Conflict):
-            vault.decode(key, encoded)
+            codec.decode(key, encoded)
     assert old.encode("key", "answer") != encoded
 
 
