@@ -200,8 +200,8 @@ def _directus_serving(installed: str, directory: str) -> Iterator[tuple[int, str
         try:
             until_ready(port, process, "/server/ping")
             credentials = {"email": _ADMIN[0], "password": _ADMIN[1]}
-            answer: Any = ask(port, "POST", "/auth/login", credentials)
-            yield port, answer["data"]["access_token"]
+            response: Any = ask(port, "POST", "/auth/login", credentials)
+            yield port, response["data"]["access_token"]
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 
-def answer(machine, *words):
+def run_json(machine, *words):
     return json.loads(machine.ok("alm", *words, "--json").out)
 
 
@@ -38,7 +38,7 @@ def test_a_quiet_key_is_still_printed(signed_in):
 def test_requested_scopes_limit_the_key_to_deployments(signed_in):
     scopes = ["apps:read", "versions:read", "versions:write", "deployments:read", "deployments:write"]
     words = [word for scope in scopes for word in ("--scope", scope)]
-    made = answer(signed_in, "keys", "create", "deployer", *words)
+    made = run_json(signed_in, "keys", "create", "deployer", *words)
     assert made["schema"] == "envmgr/alm-keys-create/1"
     assert (made["key"]["scopes"], made["key"]["apps"]) == (sorted(scopes), None)
     assert made["key"]["expires_at"] is None
@@ -58,7 +58,7 @@ def test_a_key_registers_new_apps_only_with_the_scope(signed_in):
 
 
 def test_a_key_is_listed_without_its_secret_and_revoked_after_confirmation(signed_in):
-    made = answer(signed_in, "keys", "create", "short", "--app", "shop", "--expires", "12h")["key"]
+    made = run_json(signed_in, "keys", "create", "short", "--app", "shop", "--expires", "12h")["key"]
     job, id_ = with_key(made["key"]), str(made["id"])
     signed_in.ok("alm", "whoami", env=job)
     (row,) = [
@@ -66,7 +66,7 @@ def test_a_key_is_listed_without_its_secret_and_revoked_after_confirmation(signe
     ]
     assert row.split()[1] == "short"
     (listed,) = [
-        key for key in answer(signed_in, "keys", "list", "--limit", "0")["keys"] if key["id"] == made["id"]
+        key for key in run_json(signed_in, "keys", "list", "--limit", "0")["keys"] if key["id"] == made["id"]
     ]
     assert "key" not in listed
     unasked = signed_in.run("alm", "keys", "revoke", id_)

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     import subprocess
 
 
-def answer(machine, *words):
+def run_json(machine, *words):
     return json.loads(machine.ok("alm", *words, "--json").out)
 
 
 def test_an_app_is_created_changed_and_deleted(signed_in):
-    made = answer(signed_in, "apps", "create", "made", "--description", "One", "--version", "0.1")["app"]
+    made = run_json(signed_in, "apps", "create", "made", "--description", "One", "--version", "0.1")["app"]
     assert made["version"]["tag"] == "0.1"
     assert signed_in.ok("alm", "apps", "update", "made", "--name", "remade").out == "updated remade\n"
-    assert answer(signed_in, "apps", "show", "remade")["app"]["description"] == "One"
+    assert run_json(signed_in, "apps", "show", "remade")["app"]["description"] == "One"
     assert signed_in.ok("alm", "apps", "delete", "remade", "--yes").out == "deleted remade\n"
     assert "app 'remade' not found" in signed_in.run("alm", "apps", "show", "remade").err
 
@@ -44,13 +44,13 @@ def test_a_version_is_created_from_files_changed_and_deleted(signed_in):
     (signed_in.project / "dotfile").write_text(lock["dotfile"])
     signed_in.ok("alm", "apps", "create", "byhand")
     words = ["--lock", "lock", "--dotfile", "dotfile", "--artifact", "it=@lock", "--commit", "abcdef1"]
-    made = answer(signed_in, "versions", "create", "byhand@1", *words)["version"]
+    made = run_json(signed_in, "versions", "create", "byhand@1", *words)["version"]
     assert [tool["version"] for tool in made["toolchain"]["tools"]] == ["20.11.1", "3.11.7"]
     assert made["artifacts"][0]["digest"] == made["toolchain"]["lock_digest"]
     signed_in.ok("alm", "versions", "update", "byhand", "1", "--changelog", "Two\nlines")
     assert "  changelog  Two\n             lines\n" in signed_in.ok("alm", "versions", "show", "byhand@1").out
     assert signed_in.ok("alm", "versions", "delete", "byhand@1", "--yes").out == "deleted byhand@1\n"
-    assert answer(signed_in, "versions", "list", "--app", "byhand") == {
+    assert run_json(signed_in, "versions", "list", "--app", "byhand") == {
         "schema": "envmgr/alm-versions-list/1",
         "versions": [],
         "more": False,
@@ -68,12 +68,12 @@ def test_a_tag_with_slashes_works_through_the_whole_lifecycle(signed_in, world):
             ).out
         )
         assert (pushed["tag"], pushed["version"]["tag"], pushed["status"]) == (tag, tag, "created")
-    listed = answer(signed_in, "versions", "list", "--app", "slashed")["versions"]
+    listed = run_json(signed_in, "versions", "list", "--app", "slashed")["versions"]
     assert [version["tag"] for version in listed] == ["sub/v1.0.0", "release/3.0"]
     assert signed_in.ok("alm", "versions", "show", "slashed@release/3.0").out.startswith(
         "slashed@release/3.0"
     )
-    done = answer(signed_in, "deploy", "slashed@release/3.0", "--env", "slashes", "--status", "successful")
+    done = run_json(signed_in, "deploy", "slashed@release/3.0", "--env", "slashes", "--status", "successful")
     assert done["deployment"]["tag"] == "release/3.0"
     signed_in.ok("alm", "deploy", "slashed", "sub/v1.0.0", "--env", "slashes2", "--status", "successful")
     assert "release/3.0" in signed_in.ok("alm", "status", "--env", "slashes").out
@@ -116,12 +116,12 @@ def test_a_deployment_is_advanced_promoted_and_retired(signed_in):
     active = signed_in.run("alm", "deploy", "walked@1", "--env", "one")
     assert active.code == 1
     assert f"deployment {id_}" in active.err
-    done = answer(signed_in, "deployments", "update", id_, "--status", "successful", "--reason", "fine")
+    done = run_json(signed_in, "deployments", "update", id_, "--status", "successful", "--reason", "fine")
     assert done["steps"] == ["in_progress", "successful"]
-    promoted = answer(signed_in, "deploy", "walked:one", "--env", "two", "--status", "successful")
+    promoted = run_json(signed_in, "deploy", "walked:one", "--env", "two", "--status", "successful")
     assert promoted["deployment"]["environment"] == "two"
     signed_in.ok("alm", "deployments", "update", id_, "--status", "superseded")
-    places = answer(signed_in, "apps", "show", "walked")["placements"]
+    places = run_json(signed_in, "apps", "show", "walked")["placements"]
     assert {place["environment"]: bool(place["current"]) for place in places} == {"one": False, "two": True}
     beyond = signed_in.run("alm", "deployments", "update", id_, "--status", "failed")
     assert (beyond.code, "error: " in beyond.err) == (1, True)
@@ -134,7 +134,7 @@ def test_a_deployment_that_requires_approval_waits_for_another_user(signed_in, w
         assert wire.ask("POST", "/environments", rules).status == 201
     result = signed_in.run("alm", "deploy", "guarded@1", "--env", "guarded", "--status", "successful")
     assert result.code == 1
-    (waiting,) = answer(signed_in, "deployments", "list", "--app", "guarded")["deployments"]
+    (waiting,) = run_json(signed_in, "deployments", "list", "--app", "guarded")["deployments"]
     assert waiting["status"] == "awaiting_approval"
     assert f"deployment {waiting['id']} was created but could not be set to successful" in result.err
     for state in ("successful", "cancelled"):
@@ -143,17 +143,17 @@ def test_a_deployment_that_requires_approval_waits_for_another_user(signed_in, w
 
 def test_repeating_a_command_continues_an_unfinished_deployment(signed_in):
     signed_in.ok("alm", "apps", "create", "left", "--version", "1")
-    begun = answer(signed_in, "deploy", "left@1", "--env", "left")["deployment"]
-    done = answer(signed_in, "deploy", "left@1", "--env", "left", "--status", "successful")
+    begun = run_json(signed_in, "deploy", "left@1", "--env", "left")["deployment"]
+    done = run_json(signed_in, "deploy", "left@1", "--env", "left", "--status", "successful")
     assert done["resumed"]
     assert (done["deployment"]["id"], done["deployment"]["status"]) == (begun["id"], "successful")
-    assert not answer(signed_in, "deploy", "left@1", "--env", "left", "--status", "successful")["resumed"]
+    assert not run_json(signed_in, "deploy", "left@1", "--env", "left", "--status", "successful")["resumed"]
 
 
 def test_the_log_has_actors_and_changes(signed_in, world):
     signed_in.ok("alm", "apps", "create", "logged", "--version", "1")
     world.daemon.settle(world.token())
-    entries = answer(signed_in, "audit", "--type", "AppCreated", "--limit", "1")["entries"]
+    entries = run_json(signed_in, "audit", "--type", "AppCreated", "--limit", "1")["entries"]
     assert [(entry["actor"], entry["payload"]["name"]) for entry in entries] == [("user:admin", "logged")]
     output = signed_in.ok("alm", "audit", "--type", "VersionCreated", "--limit", "1")
     assert output.out.endswith("user:admin  VersionCreated  logged@1\n")
@@ -198,7 +198,7 @@ def test_the_log_is_verified_against_saved_checkpoints(signed_in, world):
     signed_in.ok("alm", "audit", "--save-checkpoint", "kept.json")
     signed_in.ok("alm", "apps", "create", "grown")
     world.daemon.settle(world.token())
-    verdict = answer(signed_in, "audit", "--verify", "--checkpoint", "kept.json", "--export", "log")[
+    verdict = run_json(signed_in, "audit", "--verify", "--checkpoint", "kept.json", "--export", "log")[
         "verdict"
     ]
     assert (verdict["intact"], verdict["findings"], verdict["saved_checkpoints"]) == (True, [], 1)

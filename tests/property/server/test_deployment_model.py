@@ -207,16 +207,16 @@ class Deployments(RuleBasedStateMachine):
     def deploy(self, app, n, environment, actor):
         id_ = app * 100 + n
         new = DeploymentCreate(version_id=id_, environment=environment)
-        answer = self.attempt(self.world.service.create(call(actor=actor), new), NotFound, DeploymentActive)
+        result = self.attempt(self.world.service.create(call(actor=actor), new), NotFound, DeploymentActive)
         if id_ in self.model.gone or app in self.model.gone_apps:
-            assert answer is NotFound
+            assert result is NotFound
             return None
         if self.model.busy((app, environment)) is not None:
-            assert answer is DeploymentActive
+            assert result is DeploymentActive
             return None
-        self.model.begin(answer.value.id, id_, app, environment, actor)
-        assert answer.value.status == self.model.all[answer.value.id].status
-        return answer.value.id
+        self.model.begin(result.value.id, id_, app, environment, actor)
+        assert result.value.status == self.model.all[result.value.id].status
+        return result.value.id
 
     @rule(
         id_=deployments,
@@ -271,37 +271,37 @@ class Deployments(RuleBasedStateMachine):
     def step(self, id_, status, actor, *, put=False):
         service, new = self.world.service, StatusCreate(status=status)
         ask = service.set_status if put else service.add_status
-        answer = self.attempt(
+        result = self.attempt(
             ask(call(actor=actor), id_, new), InvalidTransition, SelfApprovalForbidden, NotFound
         )
         if self.model.all[id_].deleted:
-            assert answer is NotFound
+            assert result is NotFound
             return
         if put and self.model.all[id_].status == status:
-            assert answer.status == status
+            assert result.status == status
             return
         refusal = self.model.refusal(id_, status, actor)
         if refusal is not None:
-            assert answer is refusal
+            assert result is refusal
             return
         self.model.step(id_, status, actor)
-        assert (answer if put else answer.value).status == status
+        assert (result if put else result.value).status == status
 
     @rule(id_=deployments)
     def delete(self, id_):
-        answer = self.attempt(self.world.service.delete(call(), id_), NotFound, DeploymentInUse)
+        result = self.attempt(self.world.service.delete(call(), id_), NotFound, DeploymentInUse)
         deployed = self.model.all[id_]
         if deployed.deleted:
-            assert answer is NotFound
+            assert result is NotFound
             return
         is_deployed = deployed.app not in self.model.gone_apps and id_ in {
             self.model.current(deployed.place),
             self.model.last(deployed.place),
         }
         if is_deployed or deployed.status in BUSY:
-            assert answer is DeploymentInUse
+            assert result is DeploymentInUse
         else:
-            assert answer is None
+            assert result is None
             deployed.deleted = True
 
     @rule(

@@ -107,10 +107,10 @@ def test_usage_reflects_the_newest_events(drawn, deletion, spec, limit):
     async def scenario():
         async with versions_of(Path(directory), *APPS) as (versions, _, parts):
             version_ids = [(app_id, n) for app_id in range(1, len(APPS) + 1) for n in range(len(PUSHES))]
-            answers = await asyncio.gather(
+            results = await asyncio.gather(
                 *(versions.upsert(call(), str(app_id), f"1.{n}", PUSHES[n]) for app_id, n in version_ids)
             )
-            built = {name: answer.value for name, answer in zip(version_ids, answers, strict=True)}
+            built = {name: item.value for name, item in zip(version_ids, results, strict=True)}
             events = [
                 deployment_event(n, app_id, APPS[app_id - 1], environment, built.get((app_id, push)))
                 for n, (app_id, environment, push) in enumerate(history, 1)

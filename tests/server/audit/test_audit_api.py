@@ -27,9 +27,9 @@ def client(server):
         yield client
 
 
-def seqs(answer):
-    assert answer.status_code == 200, answer.text
-    return [entry["seq"] for entry in answer.json()]
+def seqs(response):
+    assert response.status_code == 200, response.text
+    return [entry["seq"] for entry in response.json()]
 
 
 def test_the_log_is_listed_page_by_page(client):
@@ -87,10 +87,10 @@ def test_lists_are_filtered_and_sorted(client, query, expected):
     ],
 )
 def test_an_invalid_filter_is_reported_with_a_pointer(client, path, pointer):
-    answer = client.get(path)
-    assert answer.status_code == 400, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    response = client.get(path)
+    assert response.status_code == 400, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
 
 
 def test_an_unknown_event_type_is_rejected_with_suggestions(client):
@@ -106,9 +106,9 @@ def test_every_event_type_can_be_filtered(client):
 
 
 def test_an_entry_is_returned_by_its_number(client):
-    answer = client.get("/audits/6")
-    assert answer.status_code == 200
-    assert answer.json() | {"hash": "", "prev_hash": ""} == {
+    response = client.get("/audits/6")
+    assert response.status_code == 200
+    assert response.json() | {"hash": "", "prev_hash": ""} == {
         "seq": 6,
         "id": "version-1",
         "source_service": "version",
@@ -162,8 +162,8 @@ def test_reading_the_audit_requires_its_scope(server, path, token, status):
 @pytest.mark.parametrize(("token", "status"), [("unknown", 401), ("ci", 403), ("shop", 403), ("viewer", 200)])
 def test_a_stream_is_rejected_before_it_begins(server, token, status):
     headers = {"accept": "text/event-stream", "last-event-id": "0"}
-    with server.client(token) as client, client.stream("GET", "/audit/events", headers=headers) as answer:
-        assert answer.status_code == status
+    with server.client(token) as client, client.stream("GET", "/audit/events", headers=headers) as response:
+        assert response.status_code == status
 
 
 @pytest.mark.parametrize(("token", "status"), [("user", 403), ("viewer", 403), ("ci", 403)])
@@ -196,8 +196,8 @@ class Following:
         self._streaming = client.stream("GET", "/audit/events", headers=headers)
 
     def __enter__(self):
-        self.answer = self._streaming.__enter__()
-        self._lines = self.answer.iter_lines()
+        self.response = self._streaming.__enter__()
+        self._lines = self.response.iter_lines()
         return self
 
     def __exit__(self, *_):
@@ -217,8 +217,8 @@ def test_a_stream_sends_new_entries(tmp_path):
     with serving(tmp_path) as server, server.client() as client:
         server.append(events(2))
         with Following(client) as following:
-            assert following.answer.headers["content-type"].startswith("text/event-stream")
-            assert following.answer.headers["cache-control"] == "no-store"
+            assert following.response.headers["content-type"].startswith("text/event-stream")
+            assert following.response.headers["cache-control"] == "no-store"
             server.append(events(4))
             messages = following.messages()
             (id_, entry), (next_id, _) = next(messages), next(messages)
@@ -239,9 +239,9 @@ def test_a_stream_resumes_where_it_broke_off(tmp_path):
 
 @pytest.mark.parametrize("after", ["8", "-1", "x"])
 def test_a_stream_cannot_resume_beyond_the_end(client, after):
-    answer = client.get("/audit/events", headers={"accept": "text/event-stream", "last-event-id": after})
-    assert answer.status_code == 400
-    assert answer.json()["errors"][0]["pointer"].startswith("header:")
+    response = client.get("/audit/events", headers={"accept": "text/event-stream", "last-event-id": after})
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["pointer"].startswith("header:")
 
 
 def test_streams_end_when_the_server_stops_and_the_end_is_signed(tmp_path):

@@ -34,17 +34,17 @@ def client_of(daemon):
 
 
 def create(client, name):
-    answer = client.post("/apps", json={"name": name})
-    assert answer.status_code == 201, answer.text
-    return answer.json()["id"]
+    response = client.post("/apps", json={"name": name})
+    assert response.status_code == 201, response.text
+    return response.json()["id"]
 
 
 def whole_log(client):
     entries, url = [], "/audits?sort=seq&limit=200"
     while url:
-        answer = client.get(url)
-        entries += answer.json()
-        url = answer.links.get("next", {}).get("url")
+        response = client.get(url)
+        entries += response.json()
+        url = response.links.get("next", {}).get("url")
     return entries
 
 
@@ -62,9 +62,9 @@ def wrong_with(client):
     return [*matches, *verifier.finish()]
 
 
-def follow(answer, seen):
+def follow(response, seen):
     """Record the time when each app appears in the stream."""
-    for line in answer.iter_lines():
+    for line in response.iter_lines():
         if line.startswith("data: "):
             entry = json.loads(line.removeprefix("data: "))
             if entry["event"] == "AppCreated":
@@ -76,9 +76,9 @@ def follow(answer, seen):
 def test_changes_are_in_the_log_at_once(own_server):
     made, seen = {}, {}
     with client_of(own_server) as client, client_of(own_server) as follower:
-        with follower.stream("GET", "/audit/events", headers={"accept": "text/event-stream"}) as answer:
-            assert answer.status_code == 200
-            following = threading.Thread(target=follow, args=(answer, seen))
+        with follower.stream("GET", "/audit/events", headers={"accept": "text/event-stream"}) as response:
+            assert response.status_code == 200
+            following = threading.Thread(target=follow, args=(response, seen))
             following.start()
             for number in range(APPS):
                 create(client, f"app-{number}")
@@ -96,8 +96,8 @@ def test_a_stopping_server_ends_streams_and_signs_the_end_of_the_log(own_server)
         ended = threading.Event()
         with client_of(own_server) as follower:
             headers = {"accept": "text/event-stream", "last-event-id": "0"}
-            with follower.stream("GET", "/audit/events", headers=headers) as answer:
-                reading = threading.Thread(target=lambda: (list(answer.iter_lines()), ended.set()))
+            with follower.stream("GET", "/audit/events", headers=headers) as response:
+                reading = threading.Thread(target=lambda: (list(response.iter_lines()), ended.set()))
                 reading.start()
                 started = time.monotonic()
                 assert own_server.stop() == 0
@@ -134,8 +134,8 @@ def test_a_stream_ends_with_its_credential(own_server):
         user = client.post("/users", json=person).json()["id"]
         token = own_server.login("ada", person["password"])["access_token"]
         request_headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
-        with client.stream("GET", "/audit/events", headers=request_headers) as answer:
-            lines = answer.iter_lines()
+        with client.stream("GET", "/audit/events", headers=request_headers) as response:
+            lines = response.iter_lines()
             assert next(lines).startswith("retry")
             assert client.patch(f"/users/{user}", json={"active": False}).status_code == 200
             began = time.monotonic()

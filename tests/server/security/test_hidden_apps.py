@@ -85,14 +85,14 @@ def test_a_hidden_resource_is_answered_as_one_that_does_not_exist(accounts, apps
     there, missing = _values(hidden)
     with accounts.daemon.wire(key) as wire:
         document = wire.ask("GET", "/openapi.json").json
-        answers = {
+        responses = {
             operation: [_ask(wire, operation, values, by_id=by_id) for values in (there, missing)]
             for operation in _operations(document)
         }
-    assert len(answers) >= 20
-    wrong = {operation: pair for operation, pair in answers.items() if pair[0] != pair[1]}
+    assert len(responses) >= 20
+    wrong = {operation: pair for operation, pair in responses.items() if pair[0] != pair[1]}
     assert wrong == {}
-    assert {pair[0][0] for pair in answers.values()} == {404}
+    assert {pair[0][0] for pair in responses.values()} == {404}
 
 
 FILTERS = ["/versions?app={}", "/deployments?app={}", "/versions?app_id={}", "/deployments?app_id={}"]
@@ -108,10 +108,10 @@ def test_a_filter_by_a_hidden_app_is_answered_as_one_by_none(accounts, apps, tar
         "app_id" if "resource" in target else "app",
     )
     with accounts.daemon.wire(key) as wire:
-        answers = [wire.ask("GET", target.format(values[name])) for values in (there, missing)]
+        responses = [wire.ask("GET", target.format(values[name])) for values in (there, missing)]
     first, second = (
-        (answer.status, _anonymous(answer.body.decode(), values))
-        for answer, values in zip(answers, (there, missing), strict=True)
+        (response.status, _anonymous(response.body.decode(), values))
+        for response, values in zip(responses, (there, missing), strict=True)
     )
     assert first == second
 

@@ -34,7 +34,7 @@ class FakeAlmServer:
         """Start the server."""
         return Scripted(self._answer, ALM)
 
-    def _answer(self, request: RecordedRequest) -> ScriptedResponse | None:
+    def _respond(self, request: RecordedRequest) -> ScriptedResponse | None:
         response = self._decide(request)
         if self.lose:
             self.lose -= 1

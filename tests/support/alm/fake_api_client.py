@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class FakeApiClient:
     """Replaces `alm.api.Api`; raises a response that is an error, calls one that is a function."""
 
-    def __init__(self, answers: Mapping[str, object]) -> None:
-        self.answers = dict(answers)
+    def __init__(self, responses: Mapping[str, object]) -> None:
+        self.responses = dict(responses)
         self.requests: list[tuple[object, ...]] = []
 
     def get(self, path, query=None):
@@ -39,13 +39,13 @@ class FakeApiClient:
 
     def follow(self, path, after=None):
         self.requests.append(("FOLLOW", path, after))
-        return iter(self.answers[f"FOLLOW {path}"])
+        return iter(self.responses[f"FOLLOW {path}"])
 
-    def _answer(self, method, path, *rest):
+    def _respond(self, method, path, *rest):
         self.requests.append((method, path, *rest))
-        if f"{method} {path}" not in self.answers:
+        if f"{method} {path}" not in self.responses:
             raise AlmNotFound(f"not found: {path}")
-        result = self.answers[f"{method} {path}"]
+        result = self.responses[f"{method} {path}"]
         if isinstance(result, Exception):
             raise result
         return result(*rest) if callable(result) else result

@@ -214,7 +214,7 @@ class Exchange:
         self.request = request
         self.page = page
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         """Respond as a correct server does: credentials, conditions, ranges."""
         page, headers = self.page, self.request.headers
         if page.auth and headers.get("authorization") != _basic(page.auth):
@@ -316,7 +316,7 @@ class _Handler(BaseHTTPRequestHandler):
         page = owner.page(target) or Page(Bytes(b"not found"), {}, 404, None, None)
         exchange = Exchange(self, owner, request, page)
         if not any(fault(exchange) for fault in page.faults):
-            exchange.answer()
+            exchange.respond()
 
     do_HEAD = do_GET  # noqa: N815 - the standard library's name
 

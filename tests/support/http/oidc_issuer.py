@@ -35,7 +35,7 @@ class Issuer:
         self.requests = []
         self.jwks = [self.jwk(algorithm) for algorithm in keys()]
         self.discovery = {"issuer": url, "jwks_uri": f"{url}/keys"}
-        self.answers = {}
+        self.responses = {}
 
     def jwk(self, algorithm, kid=None, **members):
         private, kind = keys()[algorithm]
@@ -63,17 +63,17 @@ class Issuer:
         headers = {"kid": algorithm, **(header or {})}
         return jwt.encode(self.claims(**changed), key or keys()[algorithm][0], algorithm, headers=headers)
 
-    def answer(self, path):
+    def respond(self, path):
         self.requests.append(path)
-        if path in self.answers:
-            return self.answers[path]
+        if path in self.responses:
+            return self.responses[path]
         result = {"/.well-known/openid-configuration": self.discovery, "/keys": {"keys": self.jwks}}.get(path)
         return (200, json.dumps(result).encode(), {}) if result else (404, b"", {})
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        status, body, headers = self.server.issuer.answer(self.path)
+        status, body, headers = self.server.issuer.respond(self.path)
         self.send_response(status)
         for name, value in {"content-length": str(len(body)), **headers}.items():
             self.send_header(name, value)

@@ -45,10 +45,10 @@ class Scripted:
 
     def __init__(
         self,
-        answer: Callable[[RecordedRequest], ScriptedResponse | None],
+        response: Callable[[RecordedRequest], ScriptedResponse | None],
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.answer = answer
+        self.response = response
         self.headers = dict(headers or {})
         self.requests: list[RecordedRequest] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -85,7 +85,7 @@ class Scripted:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 request = RecordedRequest(self.command, self.path, headers, self.rfile.read(length))
                 owner.requests.append(request)
-                response = owner.answer(request)
+                response = owner.response(request)
                 if response is None:
                     self.close_connection = True
                     return

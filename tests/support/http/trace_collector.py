@@ -104,11 +104,11 @@ class Collector:
                     return
                 if collector.status == 200:
                     collector._take(self.path, body)
-                answer = ExportTraceServiceResponse().SerializeToString()
+                response = ExportTraceServiceResponse().SerializeToString()
                 self.send_response(collector.status)
-                self.send_header("Content-Length", str(len(answer)))
+                self.send_header("Content-Length", str(len(response)))
                 self.end_headers()
-                self.wfile.write(answer)
+                self.wfile.write(response)
 
             def log_message(self, *_: object) -> None:
                 """Write no log."""

@@ -33,28 +33,28 @@ FOLDER = Path(__file__).parents[2] / "data" / "upstreams"
 class Recorded:
     """Lists for a few URLs, with a record of the requests."""
 
-    def __init__(self, answers):
-        self.answers = answers
+    def __init__(self, responses):
+        self.responses = responses
         self.requests = []
 
     @classmethod
     def of(cls, tool):
         urls = json.loads((FOLDER / tool / "urls.json").read_text(encoding="utf-8"))
-        return cls({url: _answer(tool, file_name) for url, file_name in urls.items()})
+        return cls({url: _read_recording(tool, file_name) for url, file_name in urls.items()})
 
     def get(self, url, headers=None, *, limit=1 << 30):
         return self.document(url, headers, limit=limit).body
 
     def document(self, url, headers=None, *, limit=1 << 30):
         self.requests.append(url)
-        if url not in self.answers:
+        if url not in self.responses:
             raise HttpError(f"{url}: 404 Not Found", status=404)
-        body, stored_headers = self.answers[url]
+        body, stored_headers = self.responses[url]
         assert len(body) <= limit
         return Document(body, url, stored_headers)
 
 
-def _answer(tool, file_name):
+def _read_recording(tool, file_name):
     file, link = (file_name["file"], file_name["link"]) if isinstance(file_name, dict) else (file_name, "")
     return (FOLDER / tool / file).read_bytes(), {"link": link} if link else {}
 
@@ -104,7 +104,7 @@ class Upstreams:
             self._serve_archive(url)
         self._sign(tool, builds)
         for url, file_name in json.loads((FOLDER / tool / "urls.json").read_text(encoding="utf-8")).items():
-            body, headers = _answer(tool, file_name)
+            body, headers = _read_recording(tool, file_name)
             kind = (
                 {"Content-Type": "application/x-git-upload-pack-advertisement"} if "/info/refs" in url else {}
             )

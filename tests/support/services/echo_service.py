@@ -18,8 +18,8 @@ APP = App(
 class ScriptedApps:
     """An Apps port whose methods return what `answer(context)` does; `contexts` has those of all calls."""
 
-    def __init__(self, answer=None):
-        self.answer = answer
+    def __init__(self, response=None):
+        self.response = response
         self.contexts = []
 
     async def get(self, context, ref):
@@ -30,10 +30,10 @@ class ScriptedApps:
 
     async def _respond(self, context):
         self.contexts.append(context)
-        return APP if self.answer is None else await self.answer(context)
+        return APP if self.response is None else await self.response(context)
 
 
-def scripted_service(answer=None):
+def scripted_service(response=None):
     """Return a port, and the gRPC service that serves it."""
-    apps = ScriptedApps(answer)
+    apps = ScriptedApps(response)
     return apps, rpc_service(apps)

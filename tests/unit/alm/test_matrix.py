@@ -88,8 +88,8 @@ def test_columns_have_the_tier_of_their_environment():
 
 
 @pytest.mark.parametrize(
-    "answer", [None, [], {"apps": 1}, {"apps": [], "placements": [{}], "environments": []}]
+    "response", [None, [], {"apps": 1}, {"apps": [], "placements": [{}], "environments": []}]
 )
-def test_an_invalid_matrix_is_an_error(answer):
+def test_an_invalid_matrix_is_an_error(response):
     with pytest.raises(AlmError, match="unexpected server response"):
-        grid(answer)
+        grid(response)

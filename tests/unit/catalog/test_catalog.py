@@ -23,12 +23,12 @@ LINUX, MUSL = parse("linux-x64"), parse("linux-x64-musl")
 def user_catalog(tmp_path):
     """Return a catalog with one tool of the user, and its lists, which record requests."""
 
-    def make(answers, **fields):
+    def make(responses, **fields):
         folder = tmp_path / "plugins"
         folder.mkdir(exist_ok=True)
         data = {"name": "mine", "versions_url": "https://x/list.json", "bin": ["mine"], **fields}
         (folder / "mine.json").write_text(json.dumps(data), encoding="utf-8")
-        lists = Recorded({url: (body.encode(), {}) for url, body in answers.items()})
+        lists = Recorded({url: (body.encode(), {}) for url, body in responses.items()})
         return Catalog(Registry(single_root(str(tmp_path))), context(lists, tmp_path)), lists
 
     return make
@@ -53,10 +53,10 @@ def test_sums_are_not_requested_if_the_list_has_a_digest(user_catalog):
 
 def test_checksums_are_requested_when_the_list_has_no_digest(user_catalog):
     url = "https://x/1.0-linux.zip"
-    answers = {"https://x/list.json": '["1.0"]', f"{url}.sha256": sha256_of(url)[7:]}
+    responses = {"https://x/list.json": '["1.0"]', f"{url}.sha256": sha256_of(url)[7:]}
     template = {"download_url_template": "https://x/{version}-{os}.zip"}
     catalog, _ = user_catalog(
-        answers, **template, checksum={"url_template": "{url}.sha256", "format": "bare"}
+        responses, **template, checksum={"url_template": "{url}.sha256", "format": "bare"}
     )
     assert str(catalog.artifact("mine", "1.0", LINUX).digest) == sha256_of(url)
 

@@ -7,13 +7,13 @@ from envmgr.kit.progress import NullProgress, Progress
 
 def test_silent_progress_accepts_every_call():
     watcher: Progress = NullProgress()
-    answers = [
+    responses = [
         watcher.step("a", "downloading", 3),
         watcher.advance("a", 1),
         watcher.message("b"),
         watcher.done("a", "installed"),
     ]
-    assert answers == [None] * 4
+    assert responses == [None] * 4
 
 
 def test_silent_progress_has_every_method_of_progress():

@@ -98,8 +98,8 @@ def test_creations_link_to_the_operations_of_the_resource():
     links = OPERATIONS["createAppVersion"][2]["responses"]["201"]["links"]
     assert links["getAppVersion"]["parameters"] == {"app": "$request.path.app", "tag": "$response.body#/tag"}
     for _, _, operation in OPERATIONS.values():
-        for answer in operation["responses"].values():
-            assert all(link["operationId"] in OPERATIONS for link in answer.get("links", {}).values())
+        for response in operation["responses"].values():
+            assert all(link["operationId"] in OPERATIONS for link in response.get("links", {}).values())
 
 
 class Outline(HTMLParser):

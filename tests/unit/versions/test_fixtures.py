@@ -33,9 +33,9 @@ def is_inside(row):
     return versions.satisfies(row["version"], row["range"], includes(row))
 
 
-def or_none(answer):
+def or_none(compute):
     try:
-        return answer()
+        return compute()
     except ValueError:
         return None
 
@@ -115,7 +115,7 @@ ANSWERS = {
 def test_worked_examples_give_the_documented_results(name):
     default = load(name).get("op")
 
-    def answer(row):
+    def evaluate(row):
         return or_none(lambda: ANSWERS[row.get("op", default)](row))
 
-    assert [row for row in binding_rows(name) if answer(row) != row["expected"]] == []
+    assert [row for row in binding_rows(name) if evaluate(row) != row["expected"]] == []

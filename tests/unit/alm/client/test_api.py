@@ -42,8 +42,8 @@ def echo(requested):
     return ScriptedResponse(200, {"method": requested.method, "path": requested.path})
 
 
-def in_turn(*answers):
-    rest = list(answers)
+def in_turn(*responses):
+    rest = list(responses)
     return lambda _: rest.pop(0) if len(rest) > 1 else rest[0]
 
 
@@ -264,16 +264,16 @@ class TestStoredToken:
         alm.seconds = 5
         self.sign_in(paths, server, http)
         alm.seconds = 900
-        answers = []
+        responses = []
         clients = [
-            threading.Thread(target=lambda: answers.append(self.saved(paths, server, http).get("/auth/me")))
+            threading.Thread(target=lambda: responses.append(self.saved(paths, server, http).get("/auth/me")))
             for _ in range(8)
         ]
         for item in clients:
             item.start()
         for item in clients:
             item.join()
-        assert len(answers) == 8
+        assert len(responses) == 8
         assert alm.reused == []
         assert server.lines.count("POST /auth/refresh") == 1
 

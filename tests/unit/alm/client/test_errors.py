@@ -23,13 +23,13 @@ from envmgr.kit.http.client import Response
 URL = "https://alm.example.com/apps"
 
 
-def answer(status, document=None, body=None, **headers):
+def response(status, document=None, body=None, **headers):
     content = json.dumps(document).encode() if body is None else body
     return Response(status, URL, {name.replace("_", "-"): value for name, value in headers.items()}, content)
 
 
 def problem(status, detail="because", **members):
-    return answer(
+    return response(
         status, {"type": "/problems/some-kind", "title": "T", "status": status, "detail": detail, **members}
     )
 
@@ -108,7 +108,7 @@ def test_the_hint_for_a_blocking_deployment_depends_on_its_status(state, way):
 
 def test_missing_approval_by_another_user_differs_from_missing_permission():
     document = {"type": "/problems/self-approval-forbidden", "detail": "another user must advance it"}
-    assert type(to_error(answer(403, document))) is SelfApprovalForbidden
+    assert type(to_error(response(403, document))) is SelfApprovalForbidden
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_the_force_parameter_is_displayed_as_an_option():
 )
 def test_a_long_retry_delay_is_formatted_in_minutes(seconds, text, hint):
     document = {"detail": f"too many sign-ins have failed: try again in {seconds} s"}
-    error = to_error(answer(429, document, retry_after=seconds))
+    error = to_error(response(429, document, retry_after=seconds))
     assert error.message.endswith(text)
     assert error.hint.startswith(hint)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"detail": 3}', b"[" * 100_000, b"\xff"])
 def test_a_response_without_a_problem_document_is_reported_by_its_status(body):
-    assert "404 Not Found" in to_error(answer(404, body=body)).message
+    assert "404 Not Found" in to_error(response(404, body=body)).message
 
 
 def test_control_characters_in_server_messages_are_escaped():
@@ -158,7 +158,7 @@ def test_control_characters_in_server_messages_are_escaped():
 
 
 def test_a_server_error_shows_the_request_id():
-    error = to_error(answer(500, {"detail": "oops"}, x_request_id="abc-1"))
+    error = to_error(response(500, {"detail": "oops"}, x_request_id="abc-1"))
     assert "abc-1" in (error.hint or "")
 
 
@@ -169,25 +169,25 @@ def test_an_errors_member_that_is_not_a_list_is_ignored():
 @pytest.mark.parametrize("status", [200, 401, 404, 500])
 def test_a_response_without_an_api_version_is_not_from_an_alm_server(status):
     with pytest.raises(UnsupportedServer, match="is not a supported ALM server") as caught:
-        check_version(answer(status))
+        check_version(response(status))
     assert caught.value.hint
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_gateway_error_is_reported_as_unavailable(status):
-    check_version(answer(status))
+    check_version(response(status))
 
 
 def test_the_same_api_version_is_accepted():
-    check_version(answer(200, alm_api="1"))
+    check_version(response(200, alm_api="1"))
 
 
 def test_another_api_version_names_the_side_to_update():
     with pytest.raises(UnsupportedServer, match="version 2") as newer:
-        check_version(answer(200, alm_api="2"))
+        check_version(response(200, alm_api="2"))
     assert (newer.value.hint or "").startswith("update envmgr")
     with pytest.raises(UnsupportedServer, match="version 0") as older:
-        check_version(answer(200, alm_api="0"))
+        check_version(response(200, alm_api="0"))
     assert (older.value.hint or "").startswith("update the server")
     with pytest.raises(UnsupportedServer):
-        check_version(answer(200, alm_api="soon"))
+        check_version(response(200, alm_api="soon"))

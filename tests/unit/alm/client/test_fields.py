@@ -51,7 +51,7 @@ def test_a_field_of_another_type_is_an_error(read, name, text):
     assert "alm_url" in caught.value.hint
 
 
-@pytest.mark.parametrize("answer", [None, [], "x", 1.5])
-def test_a_response_that_is_not_an_object_is_an_error(answer):
+@pytest.mark.parametrize("response", [None, [], "x", 1.5])
+def test_a_response_that_is_not_an_object_is_an_error(response):
     with pytest.raises(AlmError, match="expected an object"):
-        fields.require_object(answer)
+        fields.require_object(response)

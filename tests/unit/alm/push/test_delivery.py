@@ -65,14 +65,14 @@ def test_new_and_existing_apps_and_versions_are_distinguished(api):
 
 
 def test_an_app_registered_concurrently_is_used(http):
-    answers = iter(
+    responses = iter(
         [
             problem(404, "not-found", "no such app"),
             problem(409, "already-exists", "app created concurrently"),
             ScriptedResponse(201, {"id": 1}),
         ]
     )
-    with Scripted(lambda _: next(answers), ALM) as server:
+    with Scripted(lambda _: next(responses), ALM) as server:
         result = push_version(
             Api(Transport(server.url, http, retries=0), tokens.StaticToken(KEY)),
             SpooledPush(server.url, "a", "v1", BODY),

@@ -19,14 +19,14 @@ OURS = "https://npm.example/team"
 class Npm:
     """An npm with configured responses that records its queries."""
 
-    def __init__(self, **answers: str) -> None:
-        self.answers = answers
+    def __init__(self, **responses: str) -> None:
+        self.responses = responses
         self.commands: list[Sequence[str]] = []
 
     def __call__(self, environment: Environment, installs: str, keys: Sequence[str]) -> Mapping[str, str]:
         del environment, installs
         self.commands.append(keys)
-        return self.answers
+        return self.responses
 
 
 def load(root: Path, package: str = "tool", npm: Npm | None = None, **variables: str) -> npm_config.NpmConfig:

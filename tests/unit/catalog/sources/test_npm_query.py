@@ -31,14 +31,14 @@ def ask(root: Path, path: str = "") -> dict[str, str]:
 
 def test_npm_on_path_is_queried(tmp_path: Path) -> None:
     npm_in(tmp_path / "tools", ANSWER.format("path"))
-    answers = ask(tmp_path, str(tmp_path / "tools"))
-    assert answers == {"registry": "https://path.example/", "globalconfig": "/etc/npmrc"}
+    responses = ask(tmp_path, str(tmp_path / "tools"))
+    assert responses == {"registry": "https://path.example/", "globalconfig": "/etc/npmrc"}
 
 
 def test_npm_is_queried_for_named_settings(tmp_path: Path) -> None:
     npm_in(tmp_path / "tools", 'echo "registry=$*"')
-    answers = ask(tmp_path, str(tmp_path / "tools"))
-    assert answers["registry"] == "config get registry @team:registry globalconfig --loglevel=silent"
+    responses = ask(tmp_path, str(tmp_path / "tools"))
+    assert responses["registry"] == "config get registry @team:registry globalconfig --loglevel=silent"
 
 
 @pytest.mark.parametrize("folder", [".bin", "bin"])

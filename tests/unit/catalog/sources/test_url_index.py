@@ -91,10 +91,10 @@ def test_channels_name_versions():
 
 
 def paged(links, **options):
-    answers = {
+    responses = {
         page: (json.dumps([version]).encode(), {"link": link}) for page, (version, link) in links.items()
     }
-    lists = Recorded(answers)
+    lists = Recorded(responses)
     return url_index.listing(
         manifest({"pages": "link", **options}, "https://example.org/1"), context(lists, "/x")
     ), lists

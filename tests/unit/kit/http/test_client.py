@@ -69,9 +69,9 @@ def proxied_client(client, server):
 
 class TestAnswers:
     def test_a_get_returns_the_body_and_the_final_url(self, client, server):
-        answer = client().get(server.add("/a", "hello", {"X-Colour": "Blue"}), {"X-Mine": "yes"})
-        assert (answer.status, answer.body, answer.url) == (200, b"hello", server.url + "/a")
-        assert answer.headers["x-colour"] == "Blue"
+        response = client().get(server.add("/a", "hello", {"X-Colour": "Blue"}), {"X-Mine": "yes"})
+        assert (response.status, response.body, response.url) == (200, b"hello", server.url + "/a")
+        assert response.headers["x-colour"] == "Blue"
         assert server.requests[0].headers["x-mine"] == "yes"
         assert server.requests[0].headers["user-agent"].startswith("envmgr/")
 
@@ -82,21 +82,21 @@ class TestAnswers:
     def test_a_stream_is_not_decoded(self, client, server):
         stored = gzip.compress(b"hello")
         url = server.add("/a.gz", stored, {"Content-Encoding": "gzip"})
-        with client().stream(url) as answer:
-            assert b"".join(answer.chunks()) == stored
+        with client().stream(url) as response:
+            assert b"".join(response.chunks()) == stored
         assert server.requests[0].headers["accept-encoding"] == "identity"
 
     def test_a_range_is_streamed_or_reported_as_unsatisfiable(self, client, server):
         url = server.add("/a", b"abcdef")
-        with client().stream(url, {"Range": "bytes=4-"}) as answer:
-            assert (answer.status, b"".join(answer.chunks())) == (206, b"ef")
-        with client().stream(url, {"Range": "bytes=6-"}) as answer:
-            assert answer.status == 416
+        with client().stream(url, {"Range": "bytes=4-"}) as response:
+            assert (response.status, b"".join(response.chunks())) == (206, b"ef")
+        with client().stream(url, {"Range": "bytes=6-"}) as response:
+            assert response.status == 416
 
     def test_an_unchanged_document_is_reported(self, client, server):
         url = server.add("/a", b"abc")
-        answer = client().get(url, {"If-None-Match": server.pages["/a"].tag})
-        assert (answer.status, answer.body) == (304, b"")
+        response = client().get(url, {"If-None-Match": server.pages["/a"].tag})
+        assert (response.status, response.body) == (304, b"")
 
     @pytest.mark.parametrize("fault", [(), faults.chunked()], ids=["announced", "in chunks"])
     def test_a_body_over_the_limit_is_rejected(self, client, server, fault):
@@ -125,9 +125,9 @@ class TestAnswers:
         url = (tmp_path / "ä b").as_uri()
         item = client(offline=True)
         assert item.get(url).body == b"abc"
-        with item.stream(url) as answer:
-            assert (answer.status, answer.headers["content-length"]) == (200, "3")
-            assert b"".join(answer.chunks()) == b"abc"
+        with item.stream(url) as response:
+            assert (response.status, response.headers["content-length"]) == (200, "3")
+            assert b"".join(response.chunks()) == b"abc"
 
     def test_a_missing_file_url_is_named(self, client, tmp_path):
         with pytest.raises(HttpError, match="none") as caught:
@@ -354,8 +354,8 @@ class TestRedirects:
     @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
     def test_redirects_are_followed(self, client, server, code):
         server.add("/b", b"abc")
-        answer = client().get(server.add("/a", fault=faults.redirect("b?x=1", code)))
-        assert (answer.body, answer.url) == (b"abc", server.url + "/b?x=1")
+        response = client().get(server.add("/a", fault=faults.redirect("b?x=1", code)))
+        assert (response.body, response.url) == (b"abc", server.url + "/b?x=1")
 
     def test_a_redirect_leaves_a_long_body_unread(self, client, server):
         server.add("/b", b"abc")
@@ -417,8 +417,8 @@ class TestRedirects:
         server.add("/a", fault=faults.redirect("http://other.invalid/b"))
         server.add("/b", b"abc")
         url = f"{FAR}/a" if mapping else "http://me:secret@far.invalid/a"
-        answer = proxied_client().get(url, {**mapping, "Range": "bytes=0-"})
-        assert answer.url == "http://other.invalid/b"
+        response = proxied_client().get(url, {**mapping, "Range": "bytes=0-"})
+        assert response.url == "http://other.invalid/b"
         first, second = server.requests
         assert {name.lower() for name in mapping or {"Authorization": ""}} <= set(first.headers)
         assert set(second.headers) <= {
@@ -489,9 +489,9 @@ class TestLogins:
     def test_logins_come_from_the_url(self, client, server):
         server.add("/a", b"abc", auth="me@home:sec:ret")
         url = server.url.replace("//", "//me%40home:sec%3Aret@") + "/a"
-        answer = client().get(url)
-        assert answer.body == b"abc"
-        assert answer.url == server.url + "/a"
+        response = client().get(url)
+        assert response.body == b"abc"
+        assert response.url == server.url + "/a"
 
     def test_logins_come_from_netrc_by_host(self, client, server):
         server.add("/a", b"abc", auth="me:secret")

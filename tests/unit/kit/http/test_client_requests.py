@@ -41,8 +41,8 @@ def echo(request):
     return ScriptedResponse(200, {"method": request.method, "body": request.body.decode()})
 
 
-def in_turn(*answers):
-    rest = list(answers)
+def in_turn(*responses):
+    rest = list(responses)
     return lambda _: rest.pop(0) if len(rest) > 1 else rest[0]
 
 
@@ -50,10 +50,10 @@ def in_turn(*answers):
 def test_the_method_and_the_body_are_sent(http_parts, method):
     with Scripted(echo) as server:
         body = b"" if method in {"GET", "DELETE"} else b'{"a": 1}'
-        answer = http_parts()[0].send(
+        response = http_parts()[0].send(
             HttpRequest(method, f"{server.url}/x", {"X-Mine": "yes"}, body or None), repeatable=False
         )
-    assert answer.status == 200
+    assert response.status == 200
     assert server.requests[0].method == method
     assert server.requests[0].body == body
     assert server.requests[0].headers["x-mine"] == "yes"
@@ -77,32 +77,32 @@ def test_interactive_requests_use_a_shorter_timeout(http_parts, monkeypatch, is_
 @pytest.mark.parametrize("status", [201, 204, 304, 400, 401, 404, 409, 500])
 def test_a_response_of_any_status_is_returned_with_its_headers(http_parts, status):
     with Scripted(lambda _: ScriptedResponse(status, headers={"X-Colour": "Blue"})) as server:
-        answer = http_parts()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=True)
-    assert (answer.status, answer.headers["x-colour"], len(server.requests)) == (status, "Blue", 1)
+        response = http_parts()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=True)
+    assert (response.status, response.headers["x-colour"], len(server.requests)) == (status, "Blue", 1)
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_an_idempotent_request_is_retried_after_retry_after(http_parts, status):
     http, watcher, clock = http_parts()
-    answers = in_turn(ScriptedResponse(status, headers={"Retry-After": "7"}), ScriptedResponse(200))
-    with Scripted(answers) as server:
-        answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
-    assert (answer.status, len(server.requests)) == (200, 2)
+    responses = in_turn(ScriptedResponse(status, headers={"Retry-After": "7"}), ScriptedResponse(200))
+    with Scripted(responses) as server:
+        response = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
+    assert (response.status, len(server.requests)) == (200, 2)
     assert sum(clock.slept) >= 7
     assert any("retrying" in note for note in watcher.notes)
 
 
 def test_the_last_response_is_returned_after_all_retries(http_parts):
     with Scripted(lambda _: ScriptedResponse(503)) as server:
-        answer = http_parts()[0].send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
-    assert (answer.status, len(server.requests)) == (503, 3)
+        response = http_parts()[0].send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
+    assert (response.status, len(server.requests)) == (503, 3)
 
 
 def test_a_long_retry_after_ends_the_retries(http_parts):
     http, _, clock = http_parts()
     with Scripted(lambda _: ScriptedResponse(503, headers={"Retry-After": "86400"})) as server:
-        answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
-    assert (answer.status, len(server.requests), clock.slept) == (503, 1, [])
+        response = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
+    assert (response.status, len(server.requests), clock.slept) == (503, 1, [])
 
 
 def test_a_request_that_is_not_idempotent_is_sent_once(http_parts):
@@ -120,10 +120,10 @@ def test_a_request_that_is_not_idempotent_is_sent_once(http_parts):
 
 def test_a_request_without_a_response_is_retried_with_the_same_body(http_parts):
     with Scripted(in_turn(None, ScriptedResponse(200))) as server:
-        answer = http_parts()[0].send(
+        response = http_parts()[0].send(
             HttpRequest("POST", server.url + "/x", {"idempotency-key": "k"}, b"{}"), repeatable=True
         )
-    assert answer.status == 200
+    assert response.status == 200
     assert [(item.body, item.headers["idempotency-key"]) for item in server.requests] == [(b"{}", "k")] * 2
 
 

@@ -15,14 +15,14 @@ LOG = list(entries(7))
 SIGNED = checkpoints(LOG, 3, 6)
 
 
-def server(log=LOG, signed=SIGNED, **answers):
+def server(log=LOG, signed=SIGNED, **responses):
     """Yield a server of a log in two pages, newest first unless sorted."""
 
     def audits(query):
         result = log if query.get("sort") == "seq" else log[::-1]
         return (result[:4], result[4:])
 
-    return FakeApiClient({"GET /audits": audits, "GET /audit/checkpoints": (signed[::-1], []), **answers})
+    return FakeApiClient({"GET /audits": audits, "GET /audit/checkpoints": (signed[::-1], []), **responses})
 
 
 def test_the_newest_entries_are_listed_oldest_first():

@@ -86,7 +86,7 @@ def test_without_a_current_version_the_last_attempt_is_reported():
         "dev": [place("web", "dev", None, tried), place("idle", "dev", None, tried)],
         "prod": [place("web", "prod", cell(3, 9, "1.9")), place("api", "prod", cell(4, 5, "1.5"))],
     }
-    api.answers["GET /matrix"] = lambda query: matrix(places[query["environment"]])
+    api.responses["GET /matrix"] = lambda query: matrix(places[query["environment"]])
     result = {
         item.app: item.absent
         for item in diff(api, EnvironmentRef("prod"), EnvironmentRef("dev"), None, Knowing())

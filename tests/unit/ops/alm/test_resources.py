@@ -187,7 +187,7 @@ def test_a_final_status_is_preceded_by_in_progress(now, target, steps):
     assert tuple(deployments.transition_path(now, target)) == steps
 
 
-def deploying(**answers):
+def deploying(**responses):
     return FakeApiClient(
         {
             "GET /apps/shop/versions/1.4.0": VERSION,
@@ -195,7 +195,7 @@ def deploying(**answers):
             "POST /deployments": PENDING,
             "GET /deployments/9": {**PENDING, "status": "successful"},
             "POST /deployments/9/statuses": {},
-            **answers,
+            **responses,
         }
     )
 
@@ -398,11 +398,11 @@ def test_no_match_differs_from_an_unused_tool(count):
 )
 def test_only_tools_of_deployed_versions_are_suggested(tool, used_tools, like_it, suggestion):
     names = [name for stem in ("ruff", "nodjs") for name in (stem, f"pypi:{stem}", f"npm:{stem}")]
-    answers = {
+    responses = {
         f"GET /tools/{name.replace(':', '%3A')}/usage": {"counts": {"matches": int(name in used_tools)}}
         for name in (*names, "nodejs", "node")
     }
-    assert affected.suggest_used_tools(FakeApiClient(answers), tool, like_it) == suggestion
+    assert affected.suggest_used_tools(FakeApiClient(responses), tool, like_it) == suggestion
 
 
 def test_usage_in_a_missing_environment_is_an_error():

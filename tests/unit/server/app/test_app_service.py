@@ -41,9 +41,9 @@ def run(directory, scenario, **ports):
 
 def test_an_app_is_found_by_its_id_and_by_its_name(tmp_path):
     async def scenario(apps, _):
-        answer = await apps.create(call(), AppCreate(name="shop", description="sells"))
-        assert answer.created
-        assert await apps.get(call(), "shop") == await apps.get(call(), str(answer.value.id)) == answer.value
+        result = await apps.create(call(), AppCreate(name="shop", description="sells"))
+        assert result.created
+        assert await apps.get(call(), "shop") == await apps.get(call(), str(result.value.id)) == result.value
 
     run(tmp_path, scenario)
 
@@ -59,11 +59,11 @@ def test_an_unknown_resource_is_not_found(tmp_path, ref):
 
 def test_a_duplicate_name_is_rejected(tmp_path):
     async def scenario(apps, database):
-        answers = await asyncio.gather(
+        results = await asyncio.gather(
             *(apps.create(call(), AppCreate(name="shop")) for _ in range(8)), return_exceptions=True
         )
-        assert sum(not isinstance(answer, Exception) for answer in answers) == 1
-        assert sum(isinstance(answer, AlreadyExists) for answer in answers) == 7
+        assert sum(not isinstance(result, Exception) for result in results) == 1
+        assert sum(isinstance(result, AlreadyExists) for result in results) == 7
         assert [event.type for event in await emitted_events(database, "app")] == ["AppCreated"]
 
     run(tmp_path, scenario)
@@ -102,12 +102,12 @@ def test_an_update_with_a_stale_etag_is_rejected(tmp_path):
     async def scenario(apps, _):
         app = (await apps.create(call(), AppCreate(name="shop"))).value
         caller = call(if_match=etag_of(app))
-        answers = await asyncio.gather(
+        results = await asyncio.gather(
             *(apps.update(caller, "shop", AppPatch(description=f"by {n}")) for n in range(8)),
             return_exceptions=True,
         )
-        assert sum(not isinstance(answer, Exception) for answer in answers) == 1
-        assert sum(isinstance(answer, PreconditionFailed) for answer in answers) == 7
+        assert sum(not isinstance(result, Exception) for result in results) == 1
+        assert sum(isinstance(result, PreconditionFailed) for result in results) == 7
         with pytest.raises(PreconditionFailed):
             await apps.delete(caller, "shop", force=True)
 
@@ -134,10 +134,10 @@ def test_a_deletion_hold_precedes_the_deletion_of_an_app_and_is_cancelled_on_fai
         with pytest.raises(PreconditionFailed):
             await apps.delete(call(if_match="1.2"), "shop", force=True)
         assert deployments.left == {}
-        answers = await asyncio.gather(
+        results = await asyncio.gather(
             *(apps.delete(call(), "shop", force=False) for _ in range(3)), return_exceptions=True
         )
-        assert [type(answer) for answer in answers].count(NotFound) == 2
+        assert [type(result) for result in results].count(NotFound) == 2
         assert list(deployments.left.values()) == [(shop.id, None)]
 
     run(tmp_path, scenario, deployments=deployments)
@@ -175,9 +175,9 @@ def test_the_id_of_a_deleted_app_is_never_reused(tmp_path):
 
 def test_requests_with_one_idempotency_key_create_one_app(tmp_path):
     async def scenario(apps, database):
-        answers = [await apps.create(call(key="k"), AppCreate(name="shop")) for _ in range(3)]
-        assert [answer.replayed for answer in answers] == [False, True, True]
-        assert len({answer.value for answer in answers}) == 1
+        results = [await apps.create(call(key="k"), AppCreate(name="shop")) for _ in range(3)]
+        assert [result.replayed for result in results] == [False, True, True]
+        assert len({result.value for result in results}) == 1
         assert len(await emitted_events(database, "app")) == 1
 
     run(tmp_path, scenario)
@@ -241,12 +241,12 @@ def test_a_repeated_request_resumes_a_partial_one(tmp_path):
         new = AppCreate(name="shop", version="1.0")
         with pytest.raises(ServiceUnavailable):
             await apps.create(call(key="k"), new)
-        answer = await apps.create(call(key="k"), new)
-        assert answer.value.version.tag == "1.0"
+        result = await apps.create(call(key="k"), new)
+        assert result.value.version.tag == "1.0"
         again = await apps.create(call(key="k"), new)
         assert again.replayed
-        assert again.value == answer.value
-        assert versions.put_calls == [(str(answer.value.id), "1.0")] * 2
+        assert again.value == result.value
+        assert versions.put_calls == [(str(result.value.id), "1.0")] * 2
         assert [event.type for event in await emitted_events(database, "app")] == ["AppCreated"]
 
     run(tmp_path, scenario, versions=versions)

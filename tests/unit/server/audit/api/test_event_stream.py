@@ -100,10 +100,10 @@ def test_a_disconnected_client_ends_the_stream(count):
 
 @pytest.mark.parametrize("ends", [True, False])
 def test_a_stream_ends_when_the_caller_loses_access(ends):
-    answers = [True, True, False]
+    responses = [True, True, False]
 
     async def may_for_a_while():
-        return answers.pop(0)
+        return responses.pop(0)
 
     async def scenario():
         source = Source(ends=ends)

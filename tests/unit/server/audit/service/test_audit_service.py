@@ -250,9 +250,9 @@ def test_a_caller_limited_to_some_apps_cannot_read_the_audit(tmp_path):
 def test_a_checkpoint_signs_the_head_of_the_chain(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(3))
-        answer = await audit.checkpoint(call())
-        signed = msgspec.to_builtins(answer.value)
-        assert answer.created
+        result = await audit.checkpoint(call())
+        signed = msgspec.to_builtins(result.value)
+        assert result.created
         assert checkpoints.verify_error(signed, checkpoints.public_key(KEY)) is None
         assert signed["seq"] == 3
         assert signed["previous"] == ""

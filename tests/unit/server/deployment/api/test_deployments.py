@@ -142,9 +142,9 @@ def test_invalid_input_is_rejected_with_a_pointer(tmp_path):
                 ("GET", "/environments/%00", None, 404),
                 ("DELETE", "/deployments/1?force=true", None, 400),
             ):
-                answer = await http.request(method, url, json=body)
-                assert (url, answer.status_code) == (url, status)
-                assert answer.headers["content-type"] == "application/problem+json"
+                response = await http.request(method, url, json=body)
+                assert (url, response.status_code) == (url, status)
+                assert response.headers["content-type"] == "application/problem+json"
 
     run(tmp_path, scenario)
 

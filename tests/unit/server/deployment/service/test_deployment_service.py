@@ -159,8 +159,8 @@ def test_a_second_active_deployment_of_an_app_is_a_conflict(tmp_path):
 
 def test_of_concurrent_deployments_one_succeeds(tmp_path):
     async def scenario(world):
-        answers = await asyncio.gather(*(world.deploy(n) for n in range(1, 17)), return_exceptions=True)
-        assert sum(isinstance(answer, DeploymentActive) for answer in answers) == 15
+        results = await asyncio.gather(*(world.deploy(n) for n in range(1, 17)), return_exceptions=True)
+        assert sum(isinstance(result, DeploymentActive) for result in results) == 15
         assert len(await world.emitted_events("DeploymentCreated")) == 1
 
     run(tmp_path, scenario)
@@ -453,10 +453,10 @@ def test_a_stale_etag_is_rejected(tmp_path):
 def test_requests_with_one_idempotency_key_create_one_deployment_and_one_status(tmp_path):
     async def scenario(world):
         new = DeploymentCreate(version_id=1, environment="prod")
-        answers = [await world.service.create(call(key="a"), new) for _ in range(3)]
-        assert [answer.replayed for answer in answers] == [False, True, True]
-        assert len({answer.value for answer in answers}) == 1
-        deployment, ahead = answers[0].value, StatusCreate(status="in_progress")
+        results = [await world.service.create(call(key="a"), new) for _ in range(3)]
+        assert [result.replayed for result in results] == [False, True, True]
+        assert len({result.value for result in results}) == 1
+        deployment, ahead = results[0].value, StatusCreate(status="in_progress")
         steps = [await world.service.add_status(call(key="b"), deployment.id, ahead) for _ in range(3)]
         assert [step.replayed for step in steps] == [False, True, True]
         assert [status for status, _, _ in await world.history(deployment)] == ["pending", "in_progress"]

@@ -37,10 +37,10 @@ def test_an_environment_has_the_requested_fields(tmp_path):
 def test_of_concurrent_creations_of_an_environment_one_succeeds(tmp_path):
     async def scenario(world):
         new = EnvironmentCreate(name="prod")
-        answers = await asyncio.gather(
+        results = await asyncio.gather(
             *(world.service.create_environment(call(), new) for _ in range(8)), return_exceptions=True
         )
-        assert sum(isinstance(answer, AlreadyExists) for answer in answers) == 7
+        assert sum(isinstance(result, AlreadyExists) for result in results) == 7
         assert len(await world.emitted_events("EnvironmentCreated")) == 1
 
     run(tmp_path, scenario)
@@ -49,9 +49,9 @@ def test_of_concurrent_creations_of_an_environment_one_succeeds(tmp_path):
 def test_requests_with_one_idempotency_key_create_one_environment(tmp_path):
     async def scenario(world):
         new = EnvironmentCreate(name="prod", rules=RULES)
-        answers = [await world.service.create_environment(call(key="k"), new) for _ in range(2)]
-        assert [answer.replayed for answer in answers] == [False, True]
-        assert answers[0].value == answers[1].value
+        results = [await world.service.create_environment(call(key="k"), new) for _ in range(2)]
+        assert [result.replayed for result in results] == [False, True]
+        assert results[0].value == results[1].value
 
     run(tmp_path, scenario)
 
@@ -62,7 +62,7 @@ def test_a_put_creates_or_replaces_an_environment(tmp_path):
         creation = await put(call(), "prod", EnvironmentPut(rules=RULES))
         same = await put(call(), "prod", EnvironmentPut(rules=RULES))
         less = await put(call(if_match="1.1"), "prod", EnvironmentPut(tier="production"))
-        assert [answer.created for answer in (creation, same, less)] == [True, False, False]
+        assert [result.created for result in (creation, same, less)] == [True, False, False]
         assert same.value == creation.value
         assert (less.value.rules, less.value.tier, less.value.rev) == (Rules(), "production", 2)
         with pytest.raises(PreconditionFailed):

@@ -231,8 +231,8 @@ def test_requests_with_one_idempotency_key_create_one_user(tmp_path):
     async def scenario(gate):
         call = await gate.admin(key="k")
         new = UserCreate(username="ada", password=PASSWORD)
-        answers = [await gate.users.create(call, new) for _ in range(3)]
-        assert [answer.replayed for answer in answers] == [False, True, True]
+        results = [await gate.users.create(call, new) for _ in range(3)]
+        assert [result.replayed for result in results] == [False, True, True]
         other = replace(call, idempotency=Idempotency("k", "other"))
         with pytest.raises(IdempotencyKeyReused):
             await gate.users.create(other, new)

@@ -12,7 +12,7 @@ from envmgr.server.kit.common.problems import Forbidden
 from envmgr.server.kit.db.unit_calls import UnitCalls
 
 
-async def answer(loop):
+async def compute(loop):
     await asyncio.sleep(0)
     assert asyncio.get_running_loop() is loop
     return 42
@@ -29,7 +29,7 @@ def test_a_unit_in_a_thread_waits_for_a_call_on_the_loop():
 
         def unit():
             assert threading.current_thread() is not threading.main_thread()
-            return calls.wait(answer(loop))
+            return calls.wait(compute(loop))
 
         assert await asyncio.to_thread(unit) == 42
         with pytest.raises(Forbidden, match="no longer"):
@@ -43,7 +43,7 @@ def test_a_unit_in_a_greenlet_waits_while_the_loop_runs():
         loop, calls = asyncio.get_running_loop(), UnitCalls()
         progress = asyncio.Event()
         loop.call_soon(progress.set)
-        assert await greenlet_spawn(lambda: calls.wait(answer(loop))) == 42
+        assert await greenlet_spawn(lambda: calls.wait(compute(loop))) == 42
         assert progress.is_set()
         with pytest.raises(Forbidden, match="no longer"):
             await greenlet_spawn(lambda: calls.wait(refuse()))

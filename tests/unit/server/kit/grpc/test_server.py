@@ -37,12 +37,12 @@ from support.services.event_recorders import RecordingLog
 from support.services.remote_ports import MESSAGES, SERVICE_KEYS, Principals, connected, serving
 
 
-def run(scenario, answer=None, services=None, **options):
+def run(scenario, response=None, services=None, **options):
     """Run `scenario(apps, principals, channel, log)` over a server whose port of apps is scripted."""
 
     async def whole():
         principals, log = Principals(), RecordingLog()
-        port, service = scripted_service(answer)
+        port, service = scripted_service(response)
         async with (
             serving(services or [service], principals, log=log) as address,
             connected(address, **options) as channel,
@@ -238,7 +238,7 @@ def test_more_field_errors_than_metadata_hold_are_cut():
 def test_the_deadline_of_the_caller_is_that_of_the_calls_within():
     seconds = []
 
-    async def answer(_context):
+    async def respond(_context):
         seconds.append(remaining_seconds(100))
         return APP
 
@@ -251,13 +251,13 @@ def test_the_deadline_of_the_caller_is_that_of_the_calls_within():
             await apps.get(principals.context(), "1")
         assert len(seconds) == 1
 
-    run(scenario, answer)
+    run(scenario, respond)
 
 
 def test_a_call_beyond_its_deadline_is_unavailable_and_ends_in_the_server():
     ended = asyncio.Event()
 
-    async def answer(_context):
+    async def respond(_context):
         try:
             await asyncio.sleep(60)
         finally:
@@ -270,7 +270,7 @@ def test_a_call_beyond_its_deadline_is_unavailable_and_ends_in_the_server():
         async with asyncio.timeout(20):
             await ended.wait()
 
-    run(scenario, answer)
+    run(scenario, respond)
 
 
 def test_health_is_reported_without_a_token_until_shutdown():
@@ -283,8 +283,8 @@ def test_health_is_reported_without_a_token_until_shutdown():
             stub = health_pb2_grpc.HealthStub(channel.channel)
 
             async def status(name):
-                answer = await stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=20)
-                return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+                response = await stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=20)
+                return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
 
             assert {await status(name) for name in ("", service.name)} == {"SERVING"}
             await server.begin_shutdown()
@@ -300,8 +300,8 @@ def test_reflection_lists_the_services():
         call = stub.ServerReflectionInfo(
             iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=20
         )
-        (answer,) = [answer async for answer in call]
-        assert {service.name for service in answer.list_services_response.service} == {
+        (message,) = [message async for message in call]
+        assert {service.name for service in message.list_services_response.service} == {
             "envmgr.alm.v1.ApplicationService",
             "grpc.health.v1.Health",
             "grpc.reflection.v1alpha.ServerReflection",
@@ -325,13 +325,13 @@ def test_a_call_in_progress_is_finished_at_shutdown():
     async def scenario():
         started, release = asyncio.Event(), asyncio.Event()
 
-        async def answer(_context):
+        async def respond(_context):
             started.set()
             await release.wait()
             return APP
 
         principals = Principals()
-        _, service = scripted_service(answer)
+        _, service = scripted_service(respond)
         guard = CallGuard(ServiceTokens("app", SERVICE_KEYS), principals, policies_of([service]))
         server = GrpcServer([service], CallInterceptor(guard, MESSAGES, RecordingLog()))
         port = await server.start("127.0.0.1", 0)

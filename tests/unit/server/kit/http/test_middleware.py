@@ -30,13 +30,13 @@ class Authenticator:
 
 class RecordingObserver:
     def __init__(self):
-        self.refused, self.answers, self.bugs = [], [], []
+        self.refused, self.responses, self.bugs = [], [], []
 
     async def on_denied(self, info, status):
         self.refused.append((info.actor, info.client, info.problem, status))
 
     def on_response(self, info, status, seconds):
-        self.answers.append(status)
+        self.responses.append(status)
 
     def on_error(self, info, error):
         self.bugs.append(error)
@@ -112,13 +112,13 @@ def visit(
 
 def test_an_authenticated_request_has_a_context():
     application = Application()
-    answer = visit(GOOD, (b"x-request-id", b"r-1"), application=application)
-    assert (answer.status, answer.body) == (200, b"something")
+    response = visit(GOOD, (b"x-request-id", b"r-1"), application=application)
+    assert (response.status, response.body) == (200, b"something")
     assert application.scopes[0][SCOPE_CONTEXT].principal == ADA
-    assert answer.headers[b"x-request-id"] == b"r-1"
-    assert answer.headers[b"alm-api"] == b"1"
-    assert answer.headers[b"x-content-type-options"] == b"nosniff"
-    assert answer.headers[b"cache-control"] == b"no-store"
+    assert response.headers[b"x-request-id"] == b"r-1"
+    assert response.headers[b"alm-api"] == b"1"
+    assert response.headers[b"x-content-type-options"] == b"nosniff"
+    assert response.headers[b"cache-control"] == b"no-store"
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ def test_an_authenticated_request_has_a_context():
 )
 def test_an_unauthenticated_request_is_rejected_and_recorded_once(headers):
     application, observer = Application(), RecordingObserver()
-    answer = visit(*headers, application=application, observer=observer)
-    assert answer.status == 401
-    assert answer.headers[b"www-authenticate"].startswith(b'Bearer realm="alm"')
-    assert answer.problem["type"] == "/problems/unauthenticated"
+    response = visit(*headers, application=application, observer=observer)
+    assert response.status == 401
+    assert response.headers[b"www-authenticate"].startswith(b'Bearer realm="alm"')
+    assert response.problem["type"] == "/problems/unauthenticated"
     assert application.scopes == []
     assert observer.refused == [("", "1.2.3.4", "unauthenticated", 401)]
 
@@ -179,9 +179,9 @@ def test_logout_requires_a_credential_or_a_refresh_token():
     "name", [b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key", b"if-match"]
 )
 def test_contradictory_headers_are_rejected(name):
-    answer = visit(GOOD, (name, b"Bearer good"), (name, b"Bearer bad"))
-    assert answer.status == 400
-    assert name.decode() in answer.problem["detail"]
+    response = visit(GOOD, (name, b"Bearer good"), (name, b"Bearer bad"))
+    assert response.status == 400
+    assert name.decode() in response.problem["detail"]
 
 
 def test_repeatable_headers_are_accepted():
@@ -217,9 +217,9 @@ def test_a_body_declared_too_large_is_not_read(path, length, status):
 
 
 def test_reading_stops_at_the_body_limit():
-    answer = visit(GOOD, JSON, (b"transfer-encoding", b"chunked"), method="POST", body=b"x" * (2**20 + 1))
-    assert answer.status == 413
-    assert answer.headers[b"connection"] == b"close"
+    response = visit(GOOD, JSON, (b"transfer-encoding", b"chunked"), method="POST", body=b"x" * (2**20 + 1))
+    assert response.status == 413
+    assert response.headers[b"connection"] == b"close"
 
 
 @pytest.mark.parametrize(
@@ -262,9 +262,9 @@ def test_a_credential_in_a_path_is_redacted_and_routed_unchanged():
 
 def test_head_is_get_without_the_body():
     application = Application()
-    answer = visit(GOOD, method="HEAD", application=application)
+    response = visit(GOOD, method="HEAD", application=application)
     assert application.scopes[0]["method"] == "GET"
-    assert (answer.status, answer.body, answer.headers[b"etag"]) == (200, b"", b'"1"')
+    assert (response.status, response.body, response.headers[b"etag"]) == (200, b"", b'"1"')
 
 
 def test_head_of_an_endless_stream_ends():
@@ -274,8 +274,8 @@ def test_head_of_an_endless_stream_ends():
 
 
 def test_head_without_a_credential_is_rejected_without_a_body():
-    answer = visit(method="HEAD")
-    assert (answer.status, answer.body) == (401, b"")
+    response = visit(method="HEAD")
+    assert (response.status, response.body) == (401, b"")
 
 
 def test_changes_may_require_a_precondition():
@@ -285,17 +285,17 @@ def test_changes_may_require_a_precondition():
 
 
 def test_no_origin_is_allowed_by_default():
-    answer = visit(GOOD, (b"origin", b"https://evil.example"))
-    assert not any(name.startswith(b"access-control") for name in answer.headers)
+    response = visit(GOOD, (b"origin", b"https://evil.example"))
+    assert not any(name.startswith(b"access-control") for name in response.headers)
 
 
 def test_only_configured_origins_are_allowed():
     options = {"allowed_origins": ["https://ui.example"]}
     preflight = (b"access-control-request-method", b"POST")
-    answer = visit((b"origin", b"https://ui.example"), preflight, method="OPTIONS", **options)
-    assert answer.status == 204
-    assert answer.headers[b"access-control-allow-origin"] == b"https://ui.example"
-    assert b"authorization" in answer.headers[b"access-control-allow-headers"]
+    response = visit((b"origin", b"https://ui.example"), preflight, method="OPTIONS", **options)
+    assert response.status == 204
+    assert response.headers[b"access-control-allow-origin"] == b"https://ui.example"
+    assert b"authorization" in response.headers[b"access-control-allow-headers"]
     assert visit(GOOD, (b"origin", b"https://ui.example"), **options).headers[b"vary"] == b"Origin"
     for origin in (b"https://evil.example", b"https://ui.example.evil.example", b"null"):
         other = visit((b"origin", origin), preflight, method="OPTIONS", **options)
@@ -304,9 +304,9 @@ def test_only_configured_origins_are_allowed():
 
 
 def test_a_rejection_is_readable_for_an_allowed_origin():
-    answer = visit((b"origin", b"https://ui.example"), allowed_origins=["https://ui.example"])
-    assert answer.status == 401
-    assert answer.headers[b"access-control-allow-origin"] == b"https://ui.example"
+    response = visit((b"origin", b"https://ui.example"), allowed_origins=["https://ui.example"])
+    assert response.status == 401
+    assert response.headers[b"access-control-allow-origin"] == b"https://ui.example"
 
 
 def test_only_trusted_proxies_are_honoured():
@@ -336,10 +336,10 @@ def test_rejections_by_handlers_are_rate_limited(monkeypatch):
     door = RequestMiddleware(
         Application(401, Unauthenticated("no")), Authenticator(), observer, policy=REQUEST_POLICY
     )
-    answers = [visit(door=door, path="/auth/refresh", method="POST") for _ in range(2)]
-    assert [answer.status for answer in answers] == [401, 429]
-    assert answers[1].starts == 1
-    assert answers[1].problem["status"] == 429
+    responses = [visit(door=door, path="/auth/refresh", method="POST") for _ in range(2)]
+    assert [response.status for response in responses] == [401, 429]
+    assert responses[1].starts == 1
+    assert responses[1].problem["status"] == 429
     assert len(observer.refused) == 1
 
 
@@ -348,9 +348,9 @@ def test_an_internal_error_is_logged_and_hidden_from_the_caller():
         raise RuntimeError("a secret")
 
     observer = RecordingObserver()
-    answer = visit(GOOD, application=broken, observer=observer)
-    assert answer.status == 500
-    assert b"secret" not in answer.body
+    response = visit(GOOD, application=broken, observer=observer)
+    assert response.status == 500
+    assert b"secret" not in response.body
     assert [str(error) for error in observer.bugs] == ["a secret"]
 
 
@@ -392,11 +392,11 @@ FULL = ServiceUnavailable("database or disk is full", retry_after=5)
 def test_a_denial_that_cannot_be_recorded_is_a_problem(application, error, status):
     observer = Failing(on_denied=error)
     credential = [GOOD] if application.problem else []
-    answer = visit(*credential, application=application, observer=observer)
-    assert (answer.status, answer.starts) == (status, 1)
-    assert answer.headers[b"content-type"] == b"application/problem+json"
-    assert answer.problem["status"] == status
-    assert answer.headers.get(b"retry-after") == (b"5" if status == 503 else None)
+    response = visit(*credential, application=application, observer=observer)
+    assert (response.status, response.starts) == (status, 1)
+    assert response.headers[b"content-type"] == b"application/problem+json"
+    assert response.problem["status"] == status
+    assert response.headers.get(b"retry-after") == (b"5" if status == 503 else None)
     assert len(observer.bugs) == (status == 500)
 
 
@@ -405,10 +405,10 @@ class Broken:
         raise ZeroDivisionError
 
 
-def assert_internal_error(answer):
-    assert (answer.status, answer.starts) == (500, 1)
-    assert answer.headers[b"content-type"] == b"application/problem+json"
-    assert answer.problem["type"] == "/problems/internal-error"
+def assert_internal_error(response):
+    assert (response.status, response.starts) == (500, 1)
+    assert response.headers[b"content-type"] == b"application/problem+json"
+    assert response.problem["type"] == "/problems/internal-error"
 
 
 @pytest.mark.parametrize("errors", [{}, {"on_error": OSError()}, {"on_response": OSError()}], ids=repr)
@@ -435,8 +435,8 @@ def test_a_header_that_cannot_be_sent_is_a_problem(monkeypatch):
 
 
 def test_a_sent_response_is_unaffected_by_a_failing_log():
-    answer = visit(GOOD, observer=Failing(on_response=OSError()))
-    assert (answer.status, answer.starts) == (200, 1)
+    response = visit(GOOD, observer=Failing(on_response=OSError()))
+    assert (response.status, response.starts) == (200, 1)
 
 
 def test_a_span_that_cannot_be_started_is_a_problem():

@@ -79,7 +79,7 @@ async def connected(application):
             await writer.wait_closed()
 
 
-async def answer(reader):
+async def read_response(reader):
     """Read one response: its status, headers and body."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     first, *lines = head.strip().split("\r\n")
@@ -93,7 +93,7 @@ async def ask(application, request=ASK):
         with suppress(OSError):
             writer.write(request)
             await writer.drain()
-        response = await answer(reader)
+        response = await read_response(reader)
         if response[0] != 200:
             assert await reader.read() == b""
         return response
@@ -109,9 +109,9 @@ def test_requests_on_one_connection_are_handled_in_order():
         async with serving() as application, connected(application) as (reader, writer):
             for _ in range(3):
                 writer.write(ASK)
-                assert (await answer(reader))[2] == b"/x"
+                assert (await read_response(reader))[2] == b"/x"
             writer.write(ASK + ASK)
-            assert [(await answer(reader))[0] for _ in range(2)] == [200, 200]
+            assert [(await read_response(reader))[0] for _ in range(2)] == [200, 200]
 
     run(work)
 
@@ -218,7 +218,7 @@ def test_a_slow_head_times_out():
                     await asyncio.sleep(0.05)
 
             trickling = asyncio.create_task(trickle())
-            status, _, _ = await answer(reader)
+            status, _, _ = await read_response(reader)
             assert status == 408
             assert await reader.read() == b""
             trickling.cancel()
@@ -248,7 +248,7 @@ def test_an_idle_connection_is_closed_after_a_timeout():
             for pause in (0, 0.5):
                 await asyncio.sleep(pause)
                 writer.write(ASK)
-                assert (await answer(reader))[0] == 200
+                assert (await read_response(reader))[0] == 200
             assert await reader.read() == b""
 
     run(work)
@@ -261,7 +261,7 @@ def test_blank_lines_do_not_extend_the_idle_timeout():
             connected(item) as (reader, writer),
         ):
             writer.write(ASK)
-            assert (await answer(reader))[0] == 200
+            assert (await read_response(reader))[0] == 200
             writer.write(b"\r\n")
             assert await reader.read() == b""
 
@@ -278,7 +278,7 @@ def test_a_long_response_does_not_count_as_a_slow_head():
             writer.write(ASK)
             await asyncio.sleep(0.4)
             application.go.set()
-            assert (await answer(reader))[0] == 200
+            assert (await read_response(reader))[0] == 200
 
     run(work)
 
@@ -292,12 +292,12 @@ def test_a_connection_over_the_limit_replaces_the_longest_idle_one():
         ):
             for reader, item in ((first, first_writer), (second, writer)):
                 item.write(ASK)
-                await answer(reader)
+                await read_response(reader)
                 await asyncio.sleep(0.05)
             assert (await ask(application))[0] == 200
             assert await first.read() == b""
             writer.write(ASK)
-            assert (await answer(second))[0] == 200
+            assert (await read_response(second))[0] == 200
 
     run(work)
 
@@ -309,10 +309,10 @@ def test_a_connection_over_the_limit_gets_retry_after():
             writer.write(ASK)
             await wait_until(lambda: application.inside)
             async with connected(application) as (other, _):
-                status, headers, _ = await answer(other)
+                status, headers, _ = await read_response(other)
                 assert (status, headers["retry-after"]) == (503, "1")
             application.go.set()
-            assert (await answer(reader))[0] == 200
+            assert (await read_response(reader))[0] == 200
 
     run(work)
 
@@ -323,7 +323,7 @@ def test_an_upgrade_request_is_answered_and_closes_the_connection():
             writer.write(
                 b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nmore"
             )
-            assert (await answer(reader))[0] == 200
+            assert (await read_response(reader))[0] == 200
             assert await reader.read() == b""
 
     run(work)
@@ -342,7 +342,7 @@ def test_shutdown_finishes_running_requests_and_closes_idle_connections():
             application.server.should_exit = True
             assert await idle.read() == b""
             application.go.set()
-            status, headers, _ = await answer(reader)
+            status, headers, _ = await read_response(reader)
             assert (status, headers["connection"]) == (200, "close")
 
     run(work)

@@ -81,7 +81,7 @@ def test_cached_keys_of_an_unreachable_issuer_are_valid_for_a_day(issuer):
     async def whole():
         issuers = JwksCache(clock=clock)
         await issuers.key(issuer.url, "RS256")
-        issuer.answers["/keys"] = (503, b"", {})
+        issuer.responses["/keys"] = (503, b"", {})
         clock.now += module.MAX_AGE_SECONDS
         assert await issuers.key(issuer.url, "RS256")
         fetch_count = len(issuer.requests)
@@ -97,7 +97,7 @@ def test_cached_keys_of_an_unreachable_issuer_are_valid_for_a_day(issuer):
 
 
 @pytest.mark.parametrize(
-    ("path", "answer"),
+    ("path", "response"),
     [
         ("/keys", (404, b"", {})),
         ("/keys", (200, b"{", {})),
@@ -110,8 +110,8 @@ def test_cached_keys_of_an_unreachable_issuer_are_valid_for_a_day(issuer):
         ("/.well-known/openid-configuration", (200, b'{"issuer": "x", "jwks_uri": "http://127.0.0.1/"}', {})),
     ],
 )
-def test_an_invalid_response_of_an_issuer_yields_no_keys(issuer, path, answer):
-    issuer.answers[path] = answer
+def test_an_invalid_response_of_an_issuer_yields_no_keys(issuer, path, response):
+    issuer.responses[path] = response
     with pytest.raises(IssuerUnavailable):
         find_keys(issuer, "RS256")
 
@@ -150,8 +150,8 @@ def test_a_slow_issuer_times_out(issuer, monkeypatch):
 
     monkeypatch.setattr(module, "FETCH_TIMEOUT_SECONDS", 0.05)
     go = threading.Event()
-    answer = issuer.answer
-    issuer.answer = lambda path: go.wait(5) and answer(path)
+    respond = issuer.respond
+    issuer.respond = lambda path: go.wait(5) and respond(path)
     try:
         with pytest.raises(IssuerUnavailable):
             find_keys(issuer, "RS256")

@@ -28,7 +28,7 @@ def rendered_metrics(requests):
     return generate_latest(registry).decode().splitlines()
 
 
-def library(answers):
+def library(responses):
     """Return the output of the library's own instruments."""
     registry = CollectorRegistry()
     requests = Counter(
@@ -41,18 +41,18 @@ def library(answers):
         buckets=BOUNDS,
         registry=registry,
     )
-    for method, route, status, took in answers:
+    for method, route, status, took in responses:
         requests.labels(method, route, str(status)).inc()
         seconds.labels(method, route).observe(took)
     return [line for line in generate_latest(registry).decode().splitlines() if "_created" not in line]
 
 
-@pytest.mark.parametrize("answers", [[], ANSWERS[:1], ANSWERS], ids=len)
-def test_the_metrics_equal_those_of_the_library(answers):
+@pytest.mark.parametrize("responses", [[], ANSWERS[:1], ANSWERS], ids=len)
+def test_the_metrics_equal_those_of_the_library(responses):
     requests = RequestCollector()
-    for answer in answers:
-        requests.record_request(*answer)
-    assert rendered_metrics(requests) == library(answers)
+    for response in responses:
+        requests.record_request(*response)
+    assert rendered_metrics(requests) == library(responses)
 
 
 def test_every_bucket_counts_durations_up_to_its_bound():

@@ -242,18 +242,18 @@ def test_a_url_with_extra_slashes_is_not_found(tmp_path, path):
 )
 def test_an_invalid_request_error_names_the_field(tmp_path, method, url, body, status, pointer):
     async def scenario(client, *_):
-        answer = await client.request(method, url, json=body)
-        assert answer.status_code == status, answer.text
-        assert answer.json()["errors"][0]["pointer"] == pointer
+        response = await client.request(method, url, json=body)
+        assert response.status_code == status, response.text
+        assert response.json()["errors"][0]["pointer"] == pointer
 
     run(tmp_path, scenario)
 
 
 def test_a_missing_range_is_named(tmp_path):
     async def scenario(client, *_):
-        answer = await client.get("/tools/go/usage")
-        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-fields")
-        assert answer.json()["errors"] == [{"pointer": "?range", "detail": "required"}]
+        response = await client.get("/tools/go/usage")
+        assert (response.status_code, response.json()["type"]) == (400, "/problems/invalid-fields")
+        assert response.json()["errors"] == [{"pointer": "?range", "detail": "required"}]
 
     run(tmp_path, scenario)
 
@@ -309,7 +309,9 @@ def test_each_role_is_limited_to_its_scopes(tmp_path, method, url, allowed):
     async def scenario(client, *_):
         for role in ("admin", "user", "viewer", "ci"):
             headers = {"authorization": f"Bearer {role}"}
-            answer = await client.request(method, url, json=None if method == "GET" else {}, headers=headers)
-            assert (answer.status_code != 403) == (role in allowed), (role, answer.text)
+            response = await client.request(
+                method, url, json=None if method == "GET" else {}, headers=headers
+            )
+            assert (response.status_code != 403) == (role in allowed), (role, response.text)
 
     run(tmp_path, scenario)

@@ -55,9 +55,9 @@ def test_a_version_is_found_by_its_id_and_by_its_tag(tmp_path):
         request = built_with(
             "nodejs@20.19.5", commit="abcdef0", artifacts=(ZIP,), build=Build(ci="gitlab", dirty=True)
         )
-        answer = await versions.create(call(), "shop", "1.0", request)
-        assert answer.created
-        version = answer.value
+        result = await versions.create(call(), "shop", "1.0", request)
+        assert result.created
+        version = result.value
         assert (version.app, version.app_id, version.tag, version.rev) == ("shop", 1, "1.0", 1)
         assert version.build == Build(ci="gitlab", dirty=True)
         assert version.toolchain.tools == (
@@ -95,12 +95,12 @@ def test_an_unknown_resource_is_not_found(tmp_path):
 
 def test_a_duplicate_tag_in_an_app_is_rejected(tmp_path):
     async def scenario(versions, database):
-        answers = await asyncio.gather(
+        results = await asyncio.gather(
             *(versions.create(call(), "shop", "1.0", built_with("go@1.22.0")) for _ in range(8)),
             return_exceptions=True,
         )
-        assert sum(not isinstance(answer, Exception) for answer in answers) == 1
-        assert sum(isinstance(answer, AlreadyExists) for answer in answers) == 7
+        assert sum(not isinstance(result, Exception) for result in results) == 1
+        assert sum(isinstance(result, AlreadyExists) for result in results) == 7
         await versions.create(call(), "blog", "1.0", VersionPut())
         assert [event.type for event in await emitted_events(database, "version")] == ["VersionCreated"] * 2
 
@@ -110,9 +110,9 @@ def test_a_duplicate_tag_in_an_app_is_rejected(tmp_path):
 def test_concurrent_identical_pushes_create_one_version(tmp_path):
     async def scenario(versions, database):
         push = built_with("go@1.22.0", commit="abcdef0")
-        answers = await asyncio.gather(*(versions.upsert(call(), "shop", "1.0", push) for _ in range(8)))
-        assert sorted(answer.created for answer in answers) == [False] * 7 + [True]
-        assert len({answer.value.id for answer in answers}) == 1
+        results = await asyncio.gather(*(versions.upsert(call(), "shop", "1.0", push) for _ in range(8)))
+        assert sorted(result.created for result in results) == [False] * 7 + [True]
+        assert len({result.value.id for result in results}) == 1
         assert len(await emitted_events(database, "version")) == 1
 
     run(tmp_path, scenario)
@@ -312,10 +312,10 @@ def test_a_deletion_hold_precedes_the_deletion_of_a_version_and_is_cancelled_on_
         with pytest.raises(PreconditionFailed):
             await versions.delete(call(if_match="1.2"), version.id)
         assert deployments.left == {}
-        answers = await asyncio.gather(
+        results = await asyncio.gather(
             *(versions.delete(call(), version.id) for _ in range(3)), return_exceptions=True
         )
-        assert [type(answer) for answer in answers].count(NotFound) == 2
+        assert [type(result) for result in results].count(NotFound) == 2
         assert list(deployments.left.values()) == [(None, version.id)]
 
     run(tmp_path, scenario, deployments=deployments)
@@ -337,12 +337,12 @@ def test_an_update_with_a_stale_etag_is_rejected(tmp_path):
     async def scenario(versions, _):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         caller = call(if_match="1.1")
-        answers = await asyncio.gather(
+        results = await asyncio.gather(
             *(versions.update(caller, version.id, VersionPatch(changelog=f"by {n}")) for n in range(8)),
             return_exceptions=True,
         )
-        assert sum(not isinstance(answer, Exception) for answer in answers) == 1
-        assert sum(isinstance(answer, PreconditionFailed) for answer in answers) == 7
+        assert sum(not isinstance(result, Exception) for result in results) == 1
+        assert sum(isinstance(result, PreconditionFailed) for result in results) == 7
         for attempt in (
             versions.delete(caller, version.id),
             versions.replace(caller, version.id, VersionPut()),
@@ -358,9 +358,9 @@ def test_an_update_with_a_stale_etag_is_rejected(tmp_path):
 def test_requests_with_one_idempotency_key_create_one_version(tmp_path):
     async def scenario(versions, database):
         request = built_with("go@1.22.0")
-        answers = [await versions.create(call(key="k"), "shop", "1.0", request) for _ in range(3)]
-        assert [answer.replayed for answer in answers] == [False, True, True]
-        assert answers[0].value == answers[2].value
+        results = [await versions.create(call(key="k"), "shop", "1.0", request) for _ in range(3)]
+        assert [result.replayed for result in results] == [False, True, True]
+        assert results[0].value == results[2].value
         assert len(await emitted_events(database, "version")) == 1
         with pytest.raises(IdempotencyKeyReused):
             await versions.create(call(key="k", fingerprint="g"), "shop", "1.1", request)
