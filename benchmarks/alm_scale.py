@@ -78,15 +78,17 @@ def _deploying(server: Server, version: int) -> float:
 
 def _events(server: Server) -> None:
     """Print the times from the request of a write until its entry is streamed from the audit log."""
-    answered: dict[str, float] = {}
+    response_times: dict[str, float] = {}
     lags: list[float] = []
     listening, done = threading.Event(), threading.Event()
-    reader = threading.Thread(target=_listen, args=(server, answered, lags, listening, done), daemon=True)
+    reader = threading.Thread(
+        target=_listen, args=(server, response_times, lags, listening, done), daemon=True
+    )
     reader.start()
     listening.wait(10)
     for number in range(200):
         name = f"timed-{number}"
-        answered[name] = time.perf_counter()
+        response_times[name] = time.perf_counter()
         server.ask("POST", "/apps", {"name": name})
         time.sleep(0.005)
     done.wait(10)
@@ -95,7 +97,7 @@ def _events(server: Server) -> None:
 
 def _listen(
     server: Server,
-    answered: dict[str, float],
+    response_times: dict[str, float],
     lags: list[float],
     listening: threading.Event,
     done: threading.Event,
@@ -109,8 +111,8 @@ def _listen(
         line = response.readline()
         if line.startswith(b"data:"):
             name = json.loads(line[5:])["payload"].get("name")
-            if name in answered:
-                lags.append((time.perf_counter() - answered[name]) * 1000)
+            if name in response_times:
+                lags.append((time.perf_counter() - response_times[name]) * 1000)
     done.set()
 
 
@@ -118,7 +120,7 @@ def _fill(data: str) -> None:
     start = time.perf_counter()
     _insert(data, "deployment", "environment", _environments())
     _insert(data, "deployment", "app_projection", ((10_000 + a, f"app-{a}", 1, 0) for a in range(APPS)))
-    _insert(data, "deployment", "placement", _places())
+    _insert(data, "deployment", "placement", _placements())
     _insert(data, "deployment", "deployment", _history())
     _insert(data, "version", "placement", _standing())
     _insert(data, "version", "placement_tool", _tools())
@@ -138,7 +140,7 @@ def _environments() -> Iterator[tuple[object, ...]]:
         yield (100 + e, f"env-{e}", "other", e, "{}", _NOW, _NOW, 1)
 
 
-def _places() -> Iterator[tuple[object, ...]]:
+def _placements() -> Iterator[tuple[object, ...]]:
     for a in range(APPS):
         for e in range(ENVIRONMENTS):
             current = (1_000_000 + a, a, f"1.{a}.{e}", "user:ada", _NOW)

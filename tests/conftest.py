@@ -67,8 +67,8 @@ def _point_clients_at_real_home(monkeypatch: pytest.MonkeyPatch) -> None:
         "NPM_CONFIG_USERCONFIG": ("~/.npmrc",),
         "PIP_CONFIG_FILE": ("~/.config/pip/pip.conf", "~/.pip/pip.conf"),
     }
-    for name, places in files.items():
-        matches = [path for path in map(os.path.expanduser, places) if os.path.isfile(path)]
+    for name, paths in files.items():
+        matches = [path for path in map(os.path.expanduser, paths) if os.path.isfile(path)]
         if matches and name not in os.environ:
             monkeypatch.setenv(name, matches[0])
 

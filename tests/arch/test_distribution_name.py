@@ -34,7 +34,7 @@ def installs_from_an_index(text: str) -> list[str]:
 
 def texts() -> list[Path]:
     """Return the committed files that may contain instructions to install envmgr."""
-    places = [
+    paths = [
         "*.md",
         "docs",
         "src",
@@ -50,7 +50,7 @@ def texts() -> list[Path]:
         "requirements",
         "tests/demo.sh",
     ]
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *places]
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths]
     listing = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
     return [CHECKOUT / name for name in listing.split("\0") if name and (CHECKOUT / name).is_file()]
 

@@ -56,9 +56,9 @@ def clients(system):
 
 def await_writes(crew):
     """Wait until more writes have succeeded."""
-    enough = len(crew.answered) + WRITES_BETWEEN_FAULTS
+    enough = len(crew.confirmed) + WRITES_BETWEEN_FAULTS
     end = time.monotonic() + PROGRESS_TIMEOUT_SECONDS
-    while len(crew.answered) < enough:
+    while len(crew.confirmed) < enough:
         assert time.monotonic() < end, f"writes do not go on: {crew.wrong}"
         time.sleep(0.1)
 

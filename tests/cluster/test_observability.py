@@ -90,5 +90,5 @@ def alerts():
 
 def test_the_panels_of_the_dashboard_do_not_overlap():
     panels = json.loads((DIRECTORY / "dashboard.json").read_text())["panels"]
-    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
-    assert len(set(places)) == len(places) == len({panel["id"] for panel in panels})
+    positions = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
+    assert len(set(positions)) == len(positions) == len({panel["id"] for panel in panels})

@@ -35,7 +35,7 @@ sizes = st.none() | st.integers(0, 2**53 - 1)
 artifacts = st.builds(Artifact, urls, st.none() | digests, sizes)
 plugins = st.sampled_from(["sha256:" + "a" * 64, "sha256:" + "b" * 64])
 signatures = st.dictionaries(st.sampled_from(["key", "issuer"]), st.text(max_size=5)).map(
-    lambda rest: {"kind": "minisign", **rest}
+    lambda fields: {"kind": "minisign", **fields}
 )
 
 
@@ -271,13 +271,13 @@ def test_a_damaged_lock_is_read_or_rejected(lock, data):
 @given(locks(), st.data())
 def test_a_value_of_another_type_is_rejected(lock, data):
     document = json.loads(render(lock))
-    place, steps = document, data.draw(st.integers(0, 5))
-    name = data.draw(st.sampled_from(sorted(place)))
+    node, steps = document, data.draw(st.integers(0, 5))
+    name = data.draw(st.sampled_from(sorted(node)))
     for _ in range(steps):
-        if not isinstance(place[name], dict) or not place[name]:
+        if not isinstance(node[name], dict) or not node[name]:
             break
-        place = place[name]
-        name = data.draw(st.sampled_from(sorted(place)))
-    place[name] = data.draw(st.sampled_from([None, [], [1], 1.5, False]))
+        node = node[name]
+        name = data.draw(st.sampled_from(sorted(node)))
+    node[name] = data.draw(st.sampled_from([None, [], [1], 1.5, False]))
     with pytest.raises(LockfileError):
         parse(json.dumps(document), PATH)

@@ -65,10 +65,10 @@ def test_a_key_is_listed_without_its_secret_and_revoked_after_confirmation(signe
         line for line in signed_in.ok("alm", "keys", "list").out.splitlines() if line.startswith(f"{id_} ")
     ]
     assert row.split()[1] == "short"
-    (listed,) = [
+    (entry,) = [
         key for key in run_json(signed_in, "keys", "list", "--limit", "0")["keys"] if key["id"] == made["id"]
     ]
-    assert "key" not in listed
+    assert "key" not in entry
     unasked = signed_in.run("alm", "keys", "revoke", id_)
     assert (unasked.code, "pass --yes" in unasked.err) == (2, True)
     assert f"revoking key {id_} (short) requires confirmation" in unasked.err

@@ -68,8 +68,8 @@ def test_a_tag_with_slashes_works_through_the_whole_lifecycle(signed_in, world):
             ).out
         )
         assert (pushed["tag"], pushed["version"]["tag"], pushed["status"]) == (tag, tag, "created")
-    listed = run_json(signed_in, "versions", "list", "--app", "slashed")["versions"]
-    assert [version["tag"] for version in listed] == ["sub/v1.0.0", "release/3.0"]
+    versions = run_json(signed_in, "versions", "list", "--app", "slashed")["versions"]
+    assert [version["tag"] for version in versions] == ["sub/v1.0.0", "release/3.0"]
     assert signed_in.ok("alm", "versions", "show", "slashed@release/3.0").out.startswith(
         "slashed@release/3.0"
     )
@@ -121,8 +121,11 @@ def test_a_deployment_is_advanced_promoted_and_retired(signed_in):
     promoted = run_json(signed_in, "deploy", "walked:one", "--env", "two", "--status", "successful")
     assert promoted["deployment"]["environment"] == "two"
     signed_in.ok("alm", "deployments", "update", id_, "--status", "superseded")
-    places = run_json(signed_in, "apps", "show", "walked")["placements"]
-    assert {place["environment"]: bool(place["current"]) for place in places} == {"one": False, "two": True}
+    placements = run_json(signed_in, "apps", "show", "walked")["placements"]
+    assert {placement["environment"]: bool(placement["current"]) for placement in placements} == {
+        "one": False,
+        "two": True,
+    }
     beyond = signed_in.run("alm", "deployments", "update", id_, "--status", "failed")
     assert (beyond.code, "error: " in beyond.err) == (1, True)
 
@@ -158,14 +161,14 @@ def test_the_log_has_actors_and_changes(signed_in, world):
     output = signed_in.ok("alm", "audit", "--type", "VersionCreated", "--limit", "1")
     assert output.out.endswith("user:admin  VersionCreated  logged@1\n")
     assert "latest 1 entries" in output.err
-    named = signed_in.ok("alm", "audit", "--actor", "admin", "--resource", "logged")
+    by_actor = signed_in.ok("alm", "audit", "--actor", "admin", "--resource", "logged")
     # Two services emit these events: either may arrive first.
-    assert sorted(line.split()[-2:] for line in named.out.splitlines()) == [
+    assert sorted(line.split()[-2:] for line in by_actor.out.splitlines()) == [
         ["AppCreated", "logged"],
         ["VersionCreated", "logged@1"],
     ]
-    assert "filtering by actor user:admin" in named.err
-    assert "filtering by resource app/" in named.err
+    assert "filtering by actor user:admin" in by_actor.err
+    assert "filtering by resource app/" in by_actor.err
 
 
 @pytest.mark.parametrize("follow", [[], ["--follow", "--limit", "0"]], ids=str)

@@ -30,8 +30,8 @@ def ci(machine, alm):
 
 
 def spooled(machine):
-    place = machine.home / "spool"
-    return sorted(place.glob("*.json")) if place.is_dir() else []
+    directory = machine.home / "spool"
+    return sorted(directory.glob("*.json")) if directory.is_dir() else []
 
 
 def test_a_push_sends_the_provenance_and_the_lock_unchanged(ci, fake_server):

@@ -32,7 +32,7 @@ def test_status_prints_the_deployment_matrix(signed_in):
 def test_status_of_one_environment_and_app_and_as_json(signed_in):
     result = document(signed_in.ok("alm", "status", "--env", "prod", "--app", "shop", "--json"), "status")
     assert result["apps"] == [{"app": "shop", "differs": False, "behind": []}]
-    assert {place["environment"] for place in result["matrix"]["placements"]} == {"prod"}
+    assert {placement["environment"] for placement in result["matrix"]["placements"]} == {"prod"}
     whole = document(signed_in.ok("alm", "status", "--json"), "status")
     assert {"app": "shop", "differs": True, "behind": ["prod"]} in whole["apps"]
 
@@ -164,9 +164,9 @@ def test_records_are_printed(signed_in):
         "version"
     ]
     assert [tool["version"] for tool in version["toolchain"]["tools"]] == ["20.9.0", "3.11.9"]
-    listed = signed_in.ok("alm", "versions", "list", "--limit", "1")
-    assert len(listed.out.splitlines()) == 1
-    assert "use `--limit N` for more" in listed.err
+    versions = signed_in.ok("alm", "versions", "list", "--limit", "1")
+    assert len(versions.out.splitlines()) == 1
+    assert "use `--limit N` for more" in versions.err
     failed = document(
         signed_in.ok("alm", "deployments", "list", "--status", "failed", "--json"), "deployments-list"
     )

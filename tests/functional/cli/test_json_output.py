@@ -303,17 +303,17 @@ def test_verbose_redacts_tokens(box):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such names")
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C", "POSIX"])
 def test_undecodable_names_and_ascii_locales_are_supported(box, tmp_path, locale):
-    place = os.path.join(os.fsencode(tmp_path), b"caf\xe9 \xe6\x97\xa5")
-    os.mkdir(place)
-    with open(os.path.join(place, b".envmgr"), "w") as file:
+    directory = os.path.join(os.fsencode(tmp_path), b"caf\xe9 \xe6\x97\xa5")
+    os.mkdir(directory)
+    with open(os.path.join(directory, b".envmgr"), "w") as file:
         file.write("alpha=^1.0\n")
     environment = {**box.environment, "LANG": locale, "LC_ALL": locale, "PYTHONCOERCECLOCALE": "0"}
     result = subprocess.run(
-        [ENVMGR, "why", "alpha"], cwd=place, env=environment, capture_output=True, check=False
+        [ENVMGR, "why", "alpha"], cwd=directory, env=environment, capture_output=True, check=False
     )
     assert result.returncode == 0, result
     result = subprocess.run(
-        [ENVMGR, "current", "--json"], cwd=place, env=environment, capture_output=True, check=False
+        [ENVMGR, "current", "--json"], cwd=directory, env=environment, capture_output=True, check=False
     )
     assert result.returncode == 0, result
     assert json.loads(result.stdout)["tools"][0]["tool"] == "alpha"

@@ -36,8 +36,8 @@ def unpacked_wheel(dist, tmp_path_factory):
     return folder
 
 
-def committed_files(*places: str) -> set[str]:
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *places]
+def committed_files(*paths: str) -> set[str]:
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths]
     listing = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
     return {name for name in listing.split("\0") if name and (CHECKOUT / name).is_file()}
 

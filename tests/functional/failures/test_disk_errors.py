@@ -38,14 +38,14 @@ def check_error(steady, result, directory, hint):
 
 
 @limited_mounts.needs_mounts()
-@pytest.mark.parametrize("place", ["cache/downloads", "staging", "locks"])
-def test_a_full_disk_is_named_and_loses_nothing(slow_server, home, place):
-    size = "4k,nr_inodes=2" if place == "locks" else "64k"
+@pytest.mark.parametrize("directory", ["cache/downloads", "staging", "locks"])
+def test_a_full_disk_is_named_and_loses_nothing(slow_server, home, directory):
+    size = "4k,nr_inodes=2" if directory == "locks" else "64k"
     result = limited_mounts.run(
-        slow_server.sandbox, limited_mounts.full(home / place, size), "install", "--json"
+        slow_server.sandbox, limited_mounts.full(home / directory, size), "install", "--json"
     )
-    named = home if place == "staging" else home / place
-    check_error(slow_server, result, named, "free some disk space")
+    expected_path = home if directory == "staging" else home / directory
+    check_error(slow_server, result, expected_path, "free some disk space")
     slow_server.recovers()
 
 
@@ -68,12 +68,12 @@ def test_a_file_size_limit_is_named_and_loses_nothing(slow_server, home):
 
 
 @limited_mounts.needs_mounts()
-@pytest.mark.parametrize("place", ["cache", "cache/downloads", "staging", "installs", "locks"])
-def test_a_read_only_directory_is_named_and_loses_nothing(slow_server, home, place):
+@pytest.mark.parametrize("directory", ["cache", "cache/downloads", "staging", "installs", "locks"])
+def test_a_read_only_directory_is_named_and_loses_nothing(slow_server, home, directory):
     result = limited_mounts.run(
-        slow_server.sandbox, limited_mounts.read_only(home / place), "install", "--json"
+        slow_server.sandbox, limited_mounts.read_only(home / directory), "install", "--json"
     )
-    check_error(slow_server, result, home / place, "read-only")
+    check_error(slow_server, result, home / directory, "read-only")
     slow_server.recovers()
 
 

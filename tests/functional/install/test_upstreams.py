@@ -128,23 +128,25 @@ def test_credentials_of_a_redirect_are_not_stored(machine):
 def test_every_platforms_archive_installs_with_its_programs(tool, version, upstreams, tmp_path):
     upstreams.publish(tool, ARCHIVES[tool])
     for key in ARCHIVES[tool][version]:
-        place = paths.single_root(str(tmp_path / key))
+        install_paths = paths.single_root(str(tmp_path / key))
         for manifest in upstreams.manifests(tool):
-            fs.write_atomic(os.path.join(place.plugins, f"{tool}.json"), json.dumps(manifest))
-        check_whole(tool, version, key, installed_for(key, tool, version, upstreams, place), place)
+            fs.write_atomic(os.path.join(install_paths.plugins, f"{tool}.json"), json.dumps(manifest))
+        check_whole(
+            tool, version, key, installed_for(key, tool, version, upstreams, install_paths), install_paths
+        )
 
 
-def installed_for(key, tool, version, upstreams, place):
-    context = Context(Environment(upstreams.variables, place.data), place, parse(key))
+def installed_for(key, tool, version, upstreams, install_paths):
+    context = Context(Environment(upstreams.variables, install_paths.data), install_paths, parse(key))
     with contextlib.closing(context):
         install.install_tools(context, [ToolSpec(tool, version)])
-    return store.get(place, tool, version)
+    return store.get(install_paths, tool, version)
 
 
-def check_whole(tool, version, key, installed, place):
+def check_whole(tool, version, key, installed, install_paths):
     row = ARCHIVES[tool][version][key]
     assert (installed.platform, installed.url) == (key, row.url)
-    assert store.check(place, tool, version) == ()
+    assert store.check(install_paths, tool, version) == ()
     missing = commands_of(tool, version, key) - set(programs(installed, key))
     assert not missing, (key, os.listdir(installed.path))
     home = os.path.join(installed.path, row.home).rstrip("/")
@@ -177,8 +179,8 @@ def commands_of(tool, version, key):
 
 def test_python_on_windows_has_a_scripts_directory(upstreams, tmp_path):
     upstreams.publish("python", ARCHIVES["python"])
-    place = paths.single_root(str(tmp_path))
-    installed = installed_for("windows-x64", "python", "3.14.0+20251031", upstreams, place)
+    install_paths = paths.single_root(str(tmp_path))
+    installed = installed_for("windows-x64", "python", "3.14.0+20251031", upstreams, install_paths)
     assert [os.path.relpath(directory, installed.path) for directory in installed.bin_dirs] == [
         ".",
         "Scripts",

@@ -29,7 +29,7 @@ def edited(sandbox):
     return edit
 
 
-def listed(sandbox):
+def list_tools(sandbox):
     """Serve a list that has the URLs of archives; return the fields of its manifest."""
     entries = [
         {
@@ -122,7 +122,7 @@ class TestTemplates:
 
 class TestLists:
     def test_a_version_edited_for_one_platform_is_refused_by_the_cached_list(self, sandbox, edited):
-        good = edited(**listed(sandbox))
+        good = edited(**list_tools(sandbox))
         sandbox.server.requests.clear()
         assert is_refused(sandbox, "install", "--locked")
         assert sandbox.server.requests == []
@@ -131,12 +131,12 @@ class TestLists:
         assert (sandbox.project / ".envmgr.lock").read_text() == good
 
     def test_it_is_repaired_by_lock_and_install(self, sandbox, edited):
-        edited(**listed(sandbox))
+        edited(**list_tools(sandbox))
         sandbox.ok("install")
         assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
 
     def test_without_a_cached_list_the_check_of_the_lock_reports_it(self, sandbox, edited):
-        edited(**listed(sandbox))
+        edited(**list_tools(sandbox))
         sandbox.ok("cache", "clear")
         result = sandbox.run("lock", "--check")
         assert result.code == 1
@@ -145,7 +145,7 @@ class TestLists:
     def test_a_chosen_url_stays(self, sandbox):
         sandbox.variables |= ONE_PLATFORM
         sandbox.publish("alpha", ("1.0.0", "1.1.0"))
-        document = sandbox.manifest("alpha", ("alpha",)) | listed(sandbox)
+        document = sandbox.manifest("alpha", ("alpha",)) | list_tools(sandbox)
         sandbox.add_manifest({name: value for name, value in document.items() if value is not None})
         sandbox.write("alpha=1.0.0")
         page = sandbox.server.pages["/alpha/1.0.0/alpha-1.0.0-linux-x64.tar.gz"]

@@ -101,10 +101,10 @@ def test_a_built_in_manifest_of_another_version_is_accepted_for_its_urls(sandbox
 @pytest.mark.parametrize("command", [["lock"], ["use", "alpha", "1.0.0"], ["install"]], ids=" ".join)
 def test_a_lock_made_with_the_users_own_manifest_warns(box, other_machine, command):
     box.write("alpha=1.0.0")
-    own = box.home / "plugins/alpha.json"
+    user_manifest = box.home / "plugins/alpha.json"
     result = box.ok(*command)
-    assert f"plugin add --project alpha '{own}'" in result.err.replace("'\"'\"'", "'")
-    box.ok("plugin", "add", "--project", "alpha", str(own))
+    assert f"plugin add --project alpha '{user_manifest}'" in result.err.replace("'\"'\"'", "'")
+    box.ok("plugin", "add", "--project", "alpha", str(user_manifest))
     assert "warning" not in box.ok("lock").err
     machine = check_out(box, other_machine)
     machine.ok("install", "--locked")

@@ -88,8 +88,8 @@ def test_an_edit_in_the_same_clock_tick_as_the_plan_is_detected(box):
     made = plan.path_of(box.paths, str(box.project), "node")
     file = box.project / ".envmgr"
     file.write_text("nodejs=22.0.0\n")
-    moment = os.stat(made).st_mtime_ns
-    os.utime(file, ns=(moment, moment))
+    mtime_ns = os.stat(made).st_mtime_ns
+    os.utime(file, ns=(mtime_ns, mtime_ns))
     assert box.output("node") == "nodejs 22.0.0 node"
 
 

@@ -64,7 +64,7 @@ class Deployed:
         return self.history[-1]
 
     @property
-    def place(self):
+    def placement(self):
         return self.app, self.environment
 
 
@@ -77,16 +77,20 @@ class Model:
         self.gone = set()
         self.gone_apps = set()
 
-    def busy(self, place):
-        return next((id_ for id_, d in self.all.items() if d.place == place and d.status in BUSY), None)
+    def busy(self, placement):
+        return next(
+            (id_ for id_, d in self.all.items() if d.placement == placement and d.status in BUSY), None
+        )
 
-    def current(self, place):
-        matches = [id_ for id_, d in self.all.items() if d.place == place and d.status == "successful"]
+    def current(self, placement):
+        matches = [
+            id_ for id_, d in self.all.items() if d.placement == placement and d.status == "successful"
+        ]
         assert len(matches) <= 1
         return matches[0] if matches else None
 
-    def last(self, place):
-        return max((id_ for id_, d in self.all.items() if d.place == place), default=None)
+    def last(self, placement):
+        return max((id_ for id_, d in self.all.items() if d.placement == placement), default=None)
 
     def begin(self, id_, version, app, environment, asker):
         rules = self.rules.get(environment, Rules())
@@ -109,7 +113,7 @@ class Model:
 
     def step(self, id_, status, actor):
         old = self.all[id_]
-        current = self.current(old.place)
+        current = self.current(old.placement)
         request = (
             self.rules.get(old.environment, Rules()).requires_approval or old.status == "awaiting_approval"
         )
@@ -295,8 +299,8 @@ class Deployments(RuleBasedStateMachine):
             assert result is NotFound
             return
         is_deployed = deployed.app not in self.model.gone_apps and id_ in {
-            self.model.current(deployed.place),
-            self.model.last(deployed.place),
+            self.model.current(deployed.placement),
+            self.model.last(deployed.placement),
         }
         if is_deployed or deployed.status in BUSY:
             assert result is DeploymentInUse
@@ -322,9 +326,9 @@ class Deployments(RuleBasedStateMachine):
         self.born.add(id_)
         event = self.world.version_event("VersionCreated", id_)
         self.do(self.world.deliver(*[event] * (2 if again else 1)))
-        place = (1, "dev")
+        placement = (1, "dev")
         rules = self.model.rules.get("dev", Rules())
-        last, busy = self.model.last(place), self.model.busy(place)
+        last, busy = self.model.last(placement), self.model.busy(placement)
         if not rules.auto_deploy or id_ in self.model.gone or 1 in self.model.gone_apps:
             return multiple()
         if last is not None and self.model.all[last].version >= id_:
@@ -334,7 +338,7 @@ class Deployments(RuleBasedStateMachine):
             if in_the_way.asker != "system:auto-deploy" or in_the_way.status == "in_progress":
                 return multiple()
             in_the_way.history.append("cancelled")
-        deployment_id = self.do(self.world.place("dev")).last.deployment_id
+        deployment_id = self.do(self.world.placement("dev")).last.deployment_id
         self.model.begin(deployment_id, id_, 1, "dev", "system:auto-deploy")
         return deployment_id
 
@@ -362,15 +366,13 @@ class Deployments(RuleBasedStateMachine):
                 ] == deployed.history
 
     @invariant()
-    def places_agree(self):
-        placements = {(place.app_id, place.environment): place for place in self.do(self._places())}
-        expected = {d.place for d in self.model.all.values() if d.app not in self.model.gone_apps}
+    def placements_agree(self):
+        placements = {(item.app_id, item.environment): item for item in self.do(self._placements())}
+        expected = {d.placement for d in self.model.all.values() if d.app not in self.model.gone_apps}
         assert set(placements) == expected
-        for place, placement in placements.items():
-            assert (placement.current.deployment_id if placement.current else None) == self.model.current(
-                place
-            )
-            last = self.model.last(place)
+        for key, placement in placements.items():
+            assert (placement.current.deployment_id if placement.current else None) == self.model.current(key)
+            last = self.model.last(key)
             assert (placement.last.deployment_id, placement.last.status) == (
                 last,
                 self.model.all[last].status,
@@ -380,9 +382,11 @@ class Deployments(RuleBasedStateMachine):
     def counts_agree(self):
         for app in APPS:
             expected = {
-                d.place for d in self.model.all.values() if d.app == app and d.status in {*BUSY, "successful"}
+                d.placement
+                for d in self.model.all.values()
+                if d.app == app and d.status in {*BUSY, "successful"}
             }
-            assert self.do(self.world.places(app)) == len(expected)
+            assert self.do(self.world.placement_count(app)) == len(expected)
 
     @invariant()
     def events_match_placements(self):
@@ -390,11 +394,11 @@ class Deployments(RuleBasedStateMachine):
         for event in self.do(self.world.emitted_events()):
             if event.type.startswith("Deployment"):
                 latest[event.data["app_id"], event.data["environment"]] = event.data["current_version_id"]
-        for place, current_version in latest.items():
-            current = self.model.current(place)
+        for placement, current_version in latest.items():
+            current = self.model.current(placement)
             assert current_version == (None if current is None else self.model.all[current].version)
 
-    async def _places(self):
+    async def _placements(self):
         return (await self.world.service.matrix(call(), None)).placements
 
     @staticmethod

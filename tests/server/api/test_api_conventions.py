@@ -186,12 +186,12 @@ def test_a_new_version_is_deployed_by_a_matching_rule(wire):
     rules = {"auto_deploy": [{"app": of["name"], "tag_range": "^1.2"}]}
     created_resource(wire.ask("PUT", f"/environments/{name}", {"rules": rules}))
     version(wire, of, "2.0.0")
-    wanted = version(wire, of, "1.3.0")
+    expected = version(wire, of, "1.3.0")
     end = time.monotonic() + 10
     while not (result := wire.ask("GET", f"/deployments?environment={name}").json):
         assert time.monotonic() < end
         time.sleep(0.02)
-    assert [item["version_id"] for item in result] == [wanted["id"]]
+    assert [item["version_id"] for item in result] == [expected["id"]]
     assert wire.ask("GET", f"/matrix?environment={name}").json["placements"][0]["last"]["tag"] == "1.3.0"
 
 
@@ -201,11 +201,11 @@ def test_a_new_version_is_deployed_by_a_matching_rule(wire):
 def times_in(value) -> list[str]:
     """Return every time in a document."""
     if isinstance(value, list):
-        return [moment for item in value for moment in times_in(item)]
+        return [timestamp for item in value for timestamp in times_in(item)]
     if not isinstance(value, dict):
         return []
-    own = [inner for name, inner in value.items() if name.endswith("_at") and inner is not None]
-    return own + [moment for inner in value.values() for moment in times_in(inner)]
+    direct = [inner for name, inner in value.items() if name.endswith("_at") and inner is not None]
+    return direct + [timestamp for inner in value.values() for timestamp in times_in(inner)]
 
 
 def test_times_are_in_rfc_3339_and_utc(wire):
@@ -214,7 +214,7 @@ def test_times_are_in_rfc_3339_and_utc(wire):
     for target in ("/apps", "/versions", "/deployments", "/environments", "/users", "/auth/keys", "/matrix"):
         result = times_in(wire.ask("GET", target).json)
         assert result, target
-        assert all(MOMENT.fullmatch(moment) for moment in result), target
+        assert all(MOMENT.fullmatch(timestamp) for timestamp in result), target
 
 
 @pytest.mark.parametrize("target", COLLECTIONS)

@@ -95,7 +95,7 @@ class Walk:
         commit(self.at, message)
         git(self.at, "tag", tag)
 
-    _known = {"cd": _go, "mkdir": _make, "envmgr": _envmgr}  # noqa: RUF012 - never changed
+    _commands = {"cd": _go, "mkdir": _make, "envmgr": _envmgr}  # noqa: RUF012 - never changed
 
 
 @pytest.fixture

@@ -38,10 +38,10 @@ def test_versions_are_listed_by_tag_and_by_ref(wire):
     of = app(wire)
     version(wire, of, "1.0.0")
     created_resource(wire.ask("PUT", f"/apps/{of['id']}/versions/2.0.0", {"ref": "refs/heads/main"}))
-    own, main = f"/apps/{of['id']}/versions?", "ref=refs/heads/main"
-    for target in (f"{own}tag=2.0.0", own + main, f"/versions?app={of['id']}&{main}"):
+    prefix, main = f"/apps/{of['id']}/versions?", "ref=refs/heads/main"
+    for target in (f"{prefix}tag=2.0.0", prefix + main, f"/versions?app={of['id']}&{main}"):
         assert [item["tag"] for item in list_items(wire, target)] == ["2.0.0"], target
-    assert list_items(wire, f"{own}ref=main") == []
+    assert list_items(wire, f"{prefix}ref=main") == []
 
 
 def test_environments_are_listed_by_name_and_bindings_by_issuer(wire):
@@ -62,10 +62,10 @@ def test_an_invalid_sort_field_is_rejected_with_the_valid_ones(wire):
 
 @pytest.mark.parametrize("name", ["from", "to"])
 @pytest.mark.parametrize(
-    "moment", ["1763736000000", "2026-01-02", "2026-01-02T03:04:05", "yesterday", "9999-13"]
+    "timestamp", ["1763736000000", "2026-01-02", "2026-01-02T03:04:05", "yesterday", "9999-13"]
 )
-def test_an_invalid_time_is_rejected_with_an_example(wire, name, moment):
-    reply = wire.ask("GET", f"/audits?{name}={moment}")
+def test_an_invalid_time_is_rejected_with_an_example(wire, name, timestamp):
+    reply = wire.ask("GET", f"/audits?{name}={timestamp}")
     message = {
         "pointer": f"?{name}",
         "detail": "expected RFC 3339 with a time zone, such as 2026-01-02T03:04:05Z",

@@ -30,8 +30,8 @@ def deliver_until_killed(directory, first, batches):
     ) as process:
         acknowledged = [int(process.stdout.readline()) for _ in range(batches)]
         process.kill()
-        rest = process.stdout.read().split("\n")
-    return [*acknowledged, *(int(line) for line in rest[:-1])]
+        lines = process.stdout.read().split("\n")
+    return [*acknowledged, *(int(line) for line in lines[:-1])]
 
 
 @reads_sqlite_file

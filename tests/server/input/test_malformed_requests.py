@@ -192,7 +192,7 @@ def test_a_malformed_request_is_the_last_on_its_connection(daemon, request_line)
         wire.send(f"{request_line}\r\n\r\n".encode())
         assert wire.reply().status in {200, 400, 505}
         if request_line.startswith("GET /"):
-            assert wire.rest() == b""
+            assert wire.read_remaining() == b""
     check_lives(daemon)
 
 
@@ -211,7 +211,7 @@ def test_an_http_1_0_client_is_answered_and_disconnected(daemon):
     with Wire(daemon.port) as wire:
         wire.send(b"GET /healthz HTTP/1.0\r\n\r\n")
         assert wire.reply().status == 200
-        assert wire.rest() == b""
+        assert wire.read_remaining() == b""
 
 
 def test_an_absolute_url_is_reduced_to_its_path(daemon, admin):

@@ -27,10 +27,10 @@ def send_concurrently(daemon, token, requests, headers=None):
     barrier = threading.Barrier(len(requests), timeout=20)
     replies = [None] * len(requests)
 
-    def send(place, request):
+    def send(index, request):
         with Wire(daemon.port, token=token, timeout=30) as wire:
             barrier.wait()
-            replies[place] = wire.ask(*request, headers=headers)
+            replies[index] = wire.ask(*request, headers=headers)
 
     threads = [threading.Thread(target=send, args=pair) for pair in enumerate(requests)]
     for thread in threads:
@@ -71,7 +71,7 @@ def test_concurrent_writers_all_succeed(daemon, admin, wire):
         time.sleep(SECONDS)
     assert crew.wrong == []
     assert (crew.retried, crew.abandoned) == (0, [])
-    assert len(crew.answered) > WRITERS * 4
+    assert len(crew.confirmed) > WRITERS * 4
     changes = daemon.output[before:]
     for word in ("locked", "Traceback", '"level":"error"'):
         assert word not in changes
@@ -98,13 +98,13 @@ def test_concurrent_updates_with_etags_are_not_lost(daemon, admin, wire, kind):
     (target, field), stale = COUNTERS[kind](wire), []
 
     def increment():
-        with daemon.wire(admin) as own:
+        with daemon.wire(admin) as own_wire:
             for _ in range(INCREMENTS):
                 while True:
-                    seen = own.ask("GET", target)
+                    seen = own_wire.ask("GET", target)
                     now = seen.json[field]
                     more = {field: type(now)(int(now) + 1)}
-                    reply = own.ask("PATCH", target, more, {"If-Match": seen.header("etag")})
+                    reply = own_wire.ask("PATCH", target, more, {"If-Match": seen.header("etag")})
                     if reply.status == 200:
                         break
                     stale.append(reply.status)
@@ -152,8 +152,8 @@ def test_of_concurrent_creations_one_succeeds(daemon, admin, wire, target, body)
 
 def test_of_concurrent_renames_to_one_name_one_succeeds(daemon, admin, wire):
     apps = [new_app(wire) for _ in range(AT_ONCE)]
-    wanted = {"name": unique_name("wanted")}
-    replies = send_concurrently(daemon, admin, [("PATCH", f"/apps/{app['id']}", wanted) for app in apps])
+    renamed = {"name": unique_name("wanted")}
+    replies = send_concurrently(daemon, admin, [("PATCH", f"/apps/{app['id']}", renamed) for app in apps])
     assert statuses(replies) == {200: 1, 409: AT_ONCE - 1}
 
 
@@ -256,10 +256,10 @@ def test_a_deletion_and_concurrent_deployments_exclude_each_other(daemon, admin,
     for attempt in range(ROUNDS * 2):
         target, version = new_deletable(wire, kind)
         requests = deploying(version, number)
-        place = attempt % len([*requests, target])
-        requests.insert(place, ("DELETE", target))
+        index = attempt % len([*requests, target])
+        requests.insert(index, ("DELETE", target))
         replies = send_concurrently(daemon, admin, requests)
-        deletion = replies.pop(place)
+        deletion = replies.pop(index)
         if deletion.status == 204:
             deleted.append(version["id"])
             assert set(statuses(replies)) <= {404, 409}, [reply.text for reply in replies]
@@ -291,8 +291,8 @@ def test_deployments_during_a_forced_deletion_are_earlier_and_end(daemon, admin,
         assert wire.ask("GET", f"/deployments/{deployment['id']}").json["status"] == "cancelled"
 
 
-def milliseconds(moment):
-    return round(datetime.fromisoformat(moment).timestamp() * 1000)
+def milliseconds(timestamp):
+    return round(datetime.fromisoformat(timestamp).timestamp() * 1000)
 
 
 @pytest.mark.parametrize("kind", ["app", "version"])

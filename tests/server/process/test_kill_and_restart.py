@@ -47,13 +47,13 @@ def test_writes_are_neither_lost_nor_repeated_despite_kills(daemon):
 
 def check_much_happened(crew):
     assert crew.wrong == []
-    assert len(crew.answered) > 1000
+    assert len(crew.confirmed) > 1000
     assert crew.retried > KILLS
     assert len(crew.abandoned) > KILLS / 4
 
 
 def check_repeated_requests_change_nothing(crew, wire, daemon, audits):
-    posted = [pair for pair in crew.answered if pair[0].method == "POST"]
+    posted = [pair for pair in crew.confirmed if pair[0].method == "POST"]
     for write, reply in random.Random(5).sample(posted, REPLAYS):
         again = write.send(wire)
         assert (again.status, again.header("idempotent-replayed")) == (201, "true"), (write, again.text)

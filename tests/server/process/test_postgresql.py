@@ -168,5 +168,5 @@ def test_a_password_is_reset_and_dead_letters_are_listed_beside_the_server(daemo
     assert reset.returncode == 0, reset.stderr
     daemon.start()
     assert daemon.login(password=reset.stdout.split()[-1])
-    listed = run(tmp_path, url, "dead-letters", "list")
-    assert (listed.returncode, listed.stdout) == (0, "no dead letters\n")
+    listing = run(tmp_path, url, "dead-letters", "list")
+    assert (listing.returncode, listing.stdout) == (0, "no dead letters\n")

@@ -405,10 +405,10 @@ def test_a_dead_letter_is_listed_and_processed_after_a_fix(new_daemon):
     daemon.launch()
     daemon.await_alive()
     data = ("--data-dir", str(daemon.data))
-    letters = await_letters(data)
-    assert [(letter["id"], letter["consumer"], letter["attempts"]) for letter in letters] == [
-        ("audit:1", "audit-log", 5)
-    ]
+    dead_letters = await_letters(data)
+    assert [
+        (dead_letter["id"], dead_letter["consumer"], dead_letter["attempts"]) for dead_letter in dead_letters
+    ] == [("audit:1", "audit-log", 5)]
     with daemon.wire(daemon.login()["access_token"]) as wire:
         assert [entry["payload"] for entry in await_entries(wire)] == [{"weight": 2}]
         metrics = wire.ask("GET", "/metrics").body.decode()
@@ -471,10 +471,10 @@ def await_letters(data: tuple[str, ...]) -> list[dict]:
     """Wait until there are dead letters."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
-        listed = command("dead-letters", "list", "--json", *data)
-        assert listed.returncode == 0, listed.stderr
-        if letters := [json.loads(line) for line in listed.stdout.splitlines()]:
-            return letters
+        listing = command("dead-letters", "list", "--json", *data)
+        assert listing.returncode == 0, listing.stderr
+        if dead_letters := [json.loads(line) for line in listing.stdout.splitlines()]:
+            return dead_letters
     raise AssertionError("no letter came")
 
 

@@ -207,7 +207,7 @@ def two_apps(accounts):
 def test_a_key_for_an_app_cannot_access_others(accounts, two_apps):
     mine, other, key = two_apps
     app, version, deployment = other["app"], other["version"], other["deployment"]
-    step, place = {"status": "rolled_back"}, {"version_id": version["id"], "environment": "staging"}
+    step, new = {"status": "rolled_back"}, {"version_id": version["id"], "environment": "staging"}
     attempts = [
         ("GET", f"/apps/{app['id']}", None),
         ("GET", f"/apps/{app['name']}", None),
@@ -227,7 +227,7 @@ def test_a_key_for_an_app_cannot_access_others(accounts, two_apps):
         ("PUT", f"/versions/{version['id']}", {"changelog": "evil"}),
         ("PATCH", f"/versions/{version['id']}", {"changelog": "evil"}),
         ("DELETE", f"/versions/{version['id']}", None),
-        ("POST", "/deployments", place),
+        ("POST", "/deployments", new),
         ("GET", f"/deployments/{deployment['id']}", None),
         ("PUT", f"/deployments/{deployment['id']}", step),
         ("DELETE", f"/deployments/{deployment['id']}", None),
@@ -295,8 +295,8 @@ def test_a_key_for_an_app_cannot_access_a_deleted_namesake(accounts):
         new = accounts.app_with_version(wire, name)
     target, retired = f"/deployments/{old['id']}", {"status": "superseded"}
     with accounts.daemon.wire(accounts.key(READS | WRITES, apps=[name])) as wire:
-        for listed in ("/deployments", f"/deployments?app_id={old['app_id']}"):
-            assert wire.ask("GET", listed).json == []
+        for path in ("/deployments", f"/deployments?app_id={old['app_id']}"):
+            assert wire.ask("GET", path).json == []
         matrix = wire.ask("GET", "/matrix").json
         assert matrix["placements"] == []
         assert {app["id"] for app in matrix["apps"]} <= {new["app"]["id"]}

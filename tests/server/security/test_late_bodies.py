@@ -93,8 +93,8 @@ def test_a_user_is_not_created_by_a_caller_who_lost_the_scope(accounts, admin_wi
         if loss == "deleted":
             assert admin_wire.ask("DELETE", f"/users/{sender.id}").status == 204
         elif loss == "signed out":
-            with accounts.daemon.wire(sender.token) as own:
-                assert own.ask("POST", "/auth/logout", {}).status == 204
+            with accounts.daemon.wire(sender.token) as sender_wire:
+                assert sender_wire.ask("POST", "/auth/logout", {}).status == 204
         elif loss == "key revoked":
             assert admin_wire.ask("DELETE", f"/auth/keys/{token.split('_')[1]}").status == 204
         else:

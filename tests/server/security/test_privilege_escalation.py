@@ -154,13 +154,13 @@ def test_an_approval_requires_another_user(accounts, admin_wire):
     assert admin_wire.ask("PUT", f"/environments/{environment}", rules).status == 201
     made = accounts.app_with_version(admin_wire, f"gated-{uuid.uuid4().hex[:8]}")
     user = accounts.new_user("user")
-    with accounts.daemon.wire(user.token) as own:
+    with accounts.daemon.wire(user.token) as wire:
         body = {"version_id": made["version"]["id"], "environment": environment}
-        deployment = own.ask("POST", "/deployments", body).json
+        deployment = wire.ask("POST", "/deployments", body).json
         assert deployment["status"] == "awaiting_approval"
         target = f"/deployments/{deployment['id']}"
         for method, where in (("POST", f"{target}/statuses"), ("PUT", target)):
-            assert own.ask(method, where, {"status": "in_progress"}).status == 403
+            assert wire.ask(method, where, {"status": "in_progress"}).status == 403
     key = accounts.key(["deployments:read", "deployments:write"], token=user.token)
     with accounts.daemon.wire(key) as program:
         assert program.ask("GET", "/auth/me").json["user_id"] == user.id

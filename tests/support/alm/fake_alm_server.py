@@ -54,9 +54,9 @@ class FakeAlmServer:
             return self._refresh(request.document["refresh_token"])
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.access:
             return problem(401, "unauthenticated", "unknown token")
-        return self._known(request, path)
+        return self._script_response(request, path)
 
-    def _known(self, request: RecordedRequest, path: str) -> ScriptedResponse:
+    def _script_response(self, request: RecordedRequest, path: str) -> ScriptedResponse:
         if path == "/auth/me":
             return ScriptedResponse(
                 200, {"actor": "user:admin", "role": "admin", "scopes": ["*"], "apps": None, "user_id": 1}

@@ -41,11 +41,11 @@ class FakeApiClient:
         self.requests.append(("FOLLOW", path, after))
         return iter(self.responses[f"FOLLOW {path}"])
 
-    def _respond(self, method, path, *rest):
-        self.requests.append((method, path, *rest))
+    def _respond(self, method, path, *content):
+        self.requests.append((method, path, *content))
         if f"{method} {path}" not in self.responses:
             raise AlmNotFound(f"not found: {path}")
         result = self.responses[f"{method} {path}"]
         if isinstance(result, Exception):
             raise result
-        return result(*rest) if callable(result) else result
+        return result(*content) if callable(result) else result

@@ -21,7 +21,7 @@ def cell(
     }
 
 
-def place(
+def placement(
     app: str,
     environment: str,
     current: dict[str, object] | None,
@@ -40,21 +40,21 @@ def place(
 
 
 def matrix(
-    places: list[dict[str, object]],
+    placements: list[dict[str, object]],
     *,
     apps: list[str] | None = None,
     environments: list[tuple[str, int]] | None = None,
 ) -> dict[str, object]:
-    app_names = dict.fromkeys(apps or [str(item["app"]) for item in places])
+    app_names = dict.fromkeys(apps or [str(item["app"]) for item in placements])
     environment_ids = environments or [
-        (str(name), 0) for name in dict.fromkeys(item["environment"] for item in places)
+        (str(name), 0) for name in dict.fromkeys(item["environment"] for item in placements)
     ]
     return {
         "apps": [{"id": _number(name), "name": name} for name in app_names],
         "environments": [
             {"name": name, "sort_order": order, "tier": "other"} for name, order in environment_ids
         ],
-        "placements": places,
+        "placements": placements,
     }
 
 

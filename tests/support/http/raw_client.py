@@ -127,9 +127,9 @@ class Wire:
             return Reply(status, headers, self._chunks())
         if "content-length" in fields:
             return Reply(status, headers, self._exactly(int(fields["content-length"])))
-        return Reply(status, headers, self.rest())
+        return Reply(status, headers, self.read_remaining())
 
-    def rest(self) -> bytes:
+    def read_remaining(self) -> bytes:
         """Read to the end of the connection."""
         while self._more():
             pass

@@ -34,7 +34,7 @@ class Accounts:
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
         self.admin = daemon.login()["access_token"]
-        self._known: dict[str, Person] = {}
+        self._people: dict[str, Person] = {}
 
     def new_user(self, role: str) -> Person:
         """Create a user and sign in."""
@@ -46,13 +46,13 @@ class Accounts:
 
     def token(self, role: str) -> str:
         """Return the token of a user with a role, the same for each call."""
-        if role not in self._known:
-            self._known[role] = self.new_user(role)
-        return self._known[role].token
+        if role not in self._people:
+            self._people[role] = self.new_user(role)
+        return self._people[role].token
 
     def fresh(self, token: str) -> str:
         """Return another token of the same user, for tests that revoke it; other tokens unchanged."""
-        for person in self._known.values():
+        for person in self._people.values():
             if person.token == token:
                 return self.daemon.login(person.name, person.password)["access_token"]
         return token

@@ -44,7 +44,7 @@ class Write:
 class Book:
     """Responses, requests without a response, and errors."""
 
-    answered: list[tuple[Write, Reply]] = field(default_factory=list)
+    confirmed: list[tuple[Write, Reply]] = field(default_factory=list)
     abandoned: list[Write] = field(default_factory=list)
     retried: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -80,9 +80,9 @@ class WriterPool:
             writer.hang_up()
 
     @property
-    def answered(self) -> list[tuple[Write, Reply]]:
+    def confirmed(self) -> list[tuple[Write, Reply]]:
         """All requests with their responses."""
-        return [pair for writer in self.writers for pair in writer.book.answered]
+        return [pair for writer in self.writers for pair in writer.book.confirmed]
 
     @property
     def abandoned(self) -> list[Write]:
@@ -150,7 +150,7 @@ class Writer:
             request = f"{write.method} {write.target} {json.dumps(write.body)[:200]}"
             self.book.wrong.append(f"try {tries}: {request}: {reply.status} {reply.text}")
             raise Abandoned
-        self.book.answered.append((write, reply))
+        self.book.confirmed.append((write, reply))
         return reply
 
     def _connected(self) -> Wire:

@@ -35,7 +35,7 @@ def check_everything(crew, wire):
     audits = list(pages(wire, "/audits?sort=seq&limit=200"))
     rows = {kind: {row["id"]: row for row in pages(wire, f"/{kind}?limit=200")} for kind in KINDS}
     check_chain(audits)
-    check_answered_writes_are_there(crew, rows, wire)
+    check_confirmed_writes_are_there(crew, rows, wire)
     check_every_write_has_one_event(crew, audits)
     check_rows_match_events(rows, audits)
     check_each_version_was_deployed_by_itself_once(rows, audits)
@@ -51,8 +51,8 @@ def check_chain(audits):
     assert [entry["seq"] for entry in audits] == list(range(1, len(audits) + 1))
 
 
-def check_answered_writes_are_there(crew, rows, wire):
-    missing = [write for write, reply in crew.answered if not is_there(write, reply.json, rows, wire)]
+def check_confirmed_writes_are_there(crew, rows, wire):
+    missing = [write for write, reply in crew.confirmed if not is_there(write, reply.json, rows, wire)]
     assert missing == []
 
 
@@ -70,7 +70,7 @@ def is_there(write, output, rows, wire):
 def check_every_write_has_one_event(crew, audits):
     """Check that acknowledged writes have one event, and others at most one."""
     counts = Counter((entry["event_type"], mark) for entry in audits for mark in marks(entry["payload"]))
-    once = [write for write, _ in crew.answered if counts[write.event, frozenset(write.mark.items())] != 1]
+    once = [write for write, _ in crew.confirmed if counts[write.event, frozenset(write.mark.items())] != 1]
     assert once == []
     duplicates = [write for write in crew.abandoned if counts[write.event, frozenset(write.mark.items())] > 1]
     assert duplicates == []

@@ -44,12 +44,12 @@ class KnownVersions:
     """A Versions port with these versions; `asked` is the record of its calls."""
 
     def __init__(self, *versions):
-        self.known = {item.id: item for item in versions}
+        self.by_id = {item.id: item for item in versions}
         self.requests = []
 
     async def get(self, call, version_id):
         self.requests.append((call, version_id))
-        result = self.known.get(version_id)
+        result = self.by_id.get(version_id)
         if result is None or not call.principal.can_access(result.app_id):
             raise NotFound(f"version {version_id} not found")
         return result
@@ -104,17 +104,17 @@ class World:
         page = await self.service.list_statuses(call(), deployment.id, PageRequest(sort="id", limit=200))
         return [(entry.status, entry.reason, entry.actor) for entry in page.items]
 
-    async def place(self, environment="prod", app="shop"):
+    async def placement(self, environment="prod", app="shop"):
         """Return the placement in the matrix."""
         result = (await self.service.matrix(call(), None)).placements
         return next((item for item in result if (item.app, item.environment) == (app, environment)), None)
 
     async def current(self, environment="prod", app="shop"):
         """Return the ID of the current version of a placement."""
-        place = await self.place(environment, app)
-        return place.current.version_id if place and place.current else None
+        placement = await self.placement(environment, app)
+        return placement.current.version_id if placement and placement.current else None
 
-    async def places(self, app_id):
+    async def placement_count(self, app_id):
         """Count the placements where an app is current or being deployed."""
         return await self.database.read_inline(lambda reader: placements.count_active_for_app(reader, app_id))
 
@@ -154,7 +154,7 @@ class World:
 def apps_of(versions):
     """Create an Apps port with the apps of these versions."""
     apps = FewApps()
-    for item in versions.known.values():
+    for item in versions.by_id.values():
         apps.apps[item.app_id] = App(
             id=item.app_id, name=item.app, description="", created_at=AT, updated_at=AT, rev=1
         )

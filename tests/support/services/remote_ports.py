@@ -27,7 +27,7 @@ class Principals:
     """A directory of principals, which can lose their permissions."""
 
     def __init__(self):
-        self._known = {}
+        self._registered = {}
         self.resolved = []
 
     def context(self, role="admin", *, actor="user:ada", apps=None, scopes=None, key=None, if_match=None):
@@ -38,9 +38,9 @@ class Principals:
             scopes=SCOPES_BY_ROLE[role] if scopes is None else frozenset(scopes),
             apps=None if apps is None else frozenset(apps),
             user_id=1,
-            credential=f"session:{len(self._known) + 1}",
+            credential=f"session:{len(self._registered) + 1}",
         )
-        self._known[principal.credential] = principal
+        self._registered[principal.credential] = principal
         return RequestContext(
             principal=principal,
             request_id="request-1",
@@ -52,13 +52,15 @@ class Principals:
 
     def revoke(self, context, *scopes):
         """Remove scopes from a context's principal; without any, revoke its credential."""
-        principal = self._known.pop(context.principal.credential)
+        principal = self._registered.pop(context.principal.credential)
         if scopes:
-            self._known[principal.credential] = replace(principal, scopes=principal.scopes.difference(scopes))
+            self._registered[principal.credential] = replace(
+                principal, scopes=principal.scopes.difference(scopes)
+            )
 
     async def resolve(self, ref):
         self.resolved.append(ref)
-        principal = self._known.get(ref.credential)
+        principal = self._registered.get(ref.credential)
         if principal is None or principal.actor != ref.actor:
             raise Unauthenticated("the credential was revoked or has expired", error="invalid_token")
         return replace(principal, scopes=principal.scopes & ref.scopes)
@@ -67,10 +69,10 @@ class Principals:
         return self
 
     def require(self, principal):
-        known = self._known.get(principal.credential)
-        if known is None:
+        registered = self._registered.get(principal.credential)
+        if registered is None:
             raise Unauthenticated("the credential was revoked or has expired", error="invalid_token")
-        if missing := sorted(principal.scopes - known.scopes):
+        if missing := sorted(principal.scopes - registered.scopes):
             raise Forbidden(f"missing scope {missing[0]}")
 
 

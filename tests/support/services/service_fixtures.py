@@ -64,8 +64,8 @@ class NoVersions:
 class FakeDeployments:
     """A Deployments port with dev and prod that counts placements; `left` has the deletion holds."""
 
-    def __init__(self, places=0, events=0):
-        self.places = places
+    def __init__(self, placements=0, events=0):
+        self.placements = placements
         self.events = events
         self.left = {}
 
@@ -80,11 +80,11 @@ class FakeDeployments:
         return self.events
 
     async def begin_deletion(self, context, *, app_id=None, version_id=None, force=False):
-        if self.places and not force:
-            return DeletionHold(self.places)
+        if self.placements and not force:
+            return DeletionHold(self.placements)
         hold_id = len(self.left) + 1
         self.left[hold_id] = (app_id, version_id)
-        return DeletionHold(self.places, hold_id)
+        return DeletionHold(self.placements, hold_id)
 
     async def cancel_deletion(self, context, hold):
         del self.left[hold.hold_id]

@@ -52,7 +52,7 @@ def test_commits_between_two_versions_are_listed_newest_first(tree):
     result = Repository(tree.environment).between(first, last)
     assert (result.added, result.dropped) == (2, 0)
     assert [subject for _, subject in result.entries] == ["three: and more", "two"]
-    assert all(last.startswith(result.entries[0][0]) for _ in result.listed)
+    assert all(last.startswith(result.entries[0][0]) for _ in result.entries)
 
 
 def test_abbreviated_commits_are_resolved(tree):

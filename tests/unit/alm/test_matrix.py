@@ -4,13 +4,13 @@ import pytest
 
 from envmgr.alm.matrix import Cell, Column, grid
 from envmgr.kit.errors import AlmError
-from support.alm.matrix_builders import cell, matrix, place
+from support.alm.matrix_builders import cell, matrix, placement
 
 
 def test_environments_are_sorted_by_order_and_apps_by_name():
     result = grid(
         matrix(
-            [place("web", "dev", cell(1, 1, "1.0")), place("api", "prod", cell(2, 2, "1.0"))],
+            [placement("web", "dev", cell(1, 1, "1.0")), placement("api", "prod", cell(2, 2, "1.0"))],
             environments=[("prod", 30), ("dev", 10), ("another", 10)],
         )
     )
@@ -19,7 +19,7 @@ def test_environments_are_sorted_by_order_and_apps_by_name():
 
 
 def test_an_undeployed_app_has_no_row():
-    result = grid(matrix([place("web", "dev", cell(1, 1, "1.0"))], apps=["web", "idle"]))
+    result = grid(matrix([placement("web", "dev", cell(1, 1, "1.0"))], apps=["web", "idle"]))
     assert [row.app for row in result.rows] == ["web"]
     assert result.never_deployed == ("idle",)
 
@@ -28,10 +28,10 @@ def test_a_row_differs_unless_all_environments_have_the_same_version():
     result = grid(
         matrix(
             [
-                place("web", "dev", cell(1, 7, "1.4")),
-                place("web", "prod", cell(2, 6, "1.3")),
-                place("api", "dev", cell(3, 9, "2.0")),
-                place("api", "prod", cell(4, 9, "2.0")),
+                placement("web", "dev", cell(1, 7, "1.4")),
+                placement("web", "prod", cell(2, 6, "1.3")),
+                placement("api", "dev", cell(3, 9, "2.0")),
+                placement("api", "prod", cell(4, 9, "2.0")),
             ]
         )
     )
@@ -45,7 +45,7 @@ def test_a_row_differs_unless_all_environments_have_the_same_version():
 
 def test_a_later_attempt_is_displayed_beside_the_current_version():
     result = grid(
-        matrix([place("web", "prod", cell(3, 6, "1.3"), cell(8, 7, "1.4", status="failed"), age=90)])
+        matrix([placement("web", "prod", cell(3, 6, "1.3"), cell(8, 7, "1.4", status="failed"), age=90)])
     )
     (row,) = result.rows
     assert row.cells["prod"].current.tag == "1.3"
@@ -58,7 +58,7 @@ def test_a_later_attempt_is_displayed_beside_the_current_version():
 
 
 def test_an_attempt_without_a_current_version_is_displayed_alone():
-    result = grid(matrix([place("web", "prod", None, cell(8, 7, "1.4", status="pending"), age=None)]))
+    result = grid(matrix([placement("web", "prod", None, cell(8, 7, "1.4", status="pending"), age=None)]))
     (row,) = result.rows
     assert row.cells["prod"] == Cell(None, row.cells["prod"].latest_attempt, None)
     assert row.cells["prod"].latest_attempt.status == "pending"
@@ -66,12 +66,12 @@ def test_an_attempt_without_a_current_version_is_displayed_alone():
 
 def test_the_current_version_is_listed_once():
     current = cell(8, 7, "1.4")
-    (row,) = grid(matrix([place("web", "prod", current, current)])).rows
+    (row,) = grid(matrix([placement("web", "prod", current, current)])).rows
     assert row.cells["prod"].latest_attempt is None
 
 
 def test_placements_missing_in_the_lists_are_included():
-    result = grid({**matrix([place("web", "prod", cell(1, 1, "1"))]), "apps": [], "environments": []})
+    result = grid({**matrix([placement("web", "prod", cell(1, 1, "1"))]), "apps": [], "environments": []})
     assert [column.name for column in result.columns] == ["prod"]
     assert [row.app for row in result.rows] == ["web"]
 
@@ -79,11 +79,11 @@ def test_placements_missing_in_the_lists_are_included():
 @pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "\x9b2J", "\u202e"])
 def test_a_name_with_control_characters_is_rejected(name):
     with pytest.raises(AlmError, match="contains invalid characters"):
-        grid(matrix([place("web", "prod", cell(1, 1, name))]))
+        grid(matrix([placement("web", "prod", cell(1, 1, name))]))
 
 
 def test_columns_have_the_tier_of_their_environment():
-    result = grid(matrix([place("web", "prod", cell(1, 1, "1"))], environments=[("prod", 1)]))
+    result = grid(matrix([placement("web", "prod", cell(1, 1, "1"))], environments=[("prod", 1)]))
     assert result.columns == (Column("prod", "other"),)
 
 

@@ -96,7 +96,7 @@ def test_a_catalog_is_created_from_the_context_of_a_command(tmp_path):
         paths=paths,
     )
     assert catalog.manifest("nodejs").builtin
-    assert [place.scope for place in catalog.registry.directories] == ["project", "user", "built-in"]
+    assert [directory.scope for directory in catalog.registry.directories] == ["project", "user", "built-in"]
 
 
 def test_a_package_archive_has_a_url_without_host_and_is_located_on_demand(server, machine):

@@ -243,16 +243,16 @@ HERE = ("http://127.0.0.1:8080", "http://localhost", "http://[::1]:1", "http://x
 
 
 @pytest.mark.parametrize(
-    "place", ["http://example.org", "http://127.0.0.1.example.org", "http://h:{major}", *HERE]
+    "host", ["http://example.org", "http://127.0.0.1.example.org", "http://h:{major}", *HERE]
 )
-def test_a_plain_http_url_is_a_warning_except_on_loopback(place):
+def test_a_plain_http_url_is_a_warning_except_on_loopback(host):
     result = report(
-        versions_url=f"{place}/list",
-        download_url_template=f"{place}/{{version}}",
-        checksum={"url_template": f"{place}/sums"},
-        platforms={"linux-x64": {"checksum": {"url_template": f"{place}/sums"}}},
-        overrides=[{"versions": "<1", "download_url_template": f"{place}/{{version}}"}],
-        env={"url": f"{place}/variable"},
+        versions_url=f"{host}/list",
+        download_url_template=f"{host}/{{version}}",
+        checksum={"url_template": f"{host}/sums"},
+        platforms={"linux-x64": {"checksum": {"url_template": f"{host}/sums"}}},
+        overrides=[{"versions": "<1", "download_url_template": f"{host}/{{version}}"}],
+        env={"url": f"{host}/variable"},
         homepage="http://example.org",
     )
     warned = [
@@ -264,7 +264,7 @@ def test_a_plain_http_url_is_a_warning_except_on_loopback(place):
     ]
     http = [warning for warning in result.warnings if "plain http" in warning]
     assert result.errors == ()
-    assert [warning.partition(": ")[0] for warning in http] == ([] if place in HERE else warned)
+    assert [warning.partition(": ")[0] for warning in http] == ([] if host in HERE else warned)
 
 
 @pytest.mark.parametrize(

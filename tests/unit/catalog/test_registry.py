@@ -11,7 +11,7 @@ from envmgr.kit.paths import single_root
 
 
 @pytest.fixture
-def places(tmp_path):
+def paths(tmp_path):
     """Return the directories of the project and the user, and a function that writes manifests there."""
     paths = single_root(str(tmp_path / "home"))
     project = tmp_path / "project"
@@ -30,8 +30,8 @@ def places(tmp_path):
     return Registry(paths, [str(project)]), write
 
 
-def test_project_manifests_override_user_manifests_which_override_built_in_ones(places):
-    tools, write = places
+def test_project_manifests_override_user_manifests_which_override_built_in_ones(paths):
+    tools, write = paths
     assert tools.scope(tools.get("zig")) == "built-in"
     for owner in ("user", "project"):
         write(owner, "zig")
@@ -58,29 +58,32 @@ def test_the_nearest_project_directory_wins_and_the_others_are_searched(tmp_path
 
 
 def test_without_a_project_no_project_manifests_are_searched(tmp_path):
-    assert [place.scope for place in Registry(single_root(str(tmp_path))).directories] == ["user", "built-in"]
+    assert [directory.scope for directory in Registry(single_root(str(tmp_path))).directories] == [
+        "user",
+        "built-in",
+    ]
 
 
 @pytest.mark.parametrize(
     ("alias", "name"),
     [("node", "nodejs"), ("golang", "go"), ("rg", "ripgrep"), ("jdk", "java"), ("github-cli", "gh")],
 )
-def test_tools_are_resolved_by_their_aliases(alias, name, places):
-    assert places[0].get(alias).name == name
-    assert places[0].checked(alias).builtin
+def test_tools_are_resolved_by_their_aliases(alias, name, paths):
+    assert paths[0].get(alias).name == name
+    assert paths[0].checked(alias).builtin
 
 
-def test_each_manifest_is_read_once(places):
-    tools, write = places
+def test_each_manifest_is_read_once(paths):
+    tools, write = paths
     write("user", "mine")
     first = tools.get("mine")
     write("user", "mine", description="changed")
     assert tools.get("mine") is first
 
 
-def test_an_unknown_tool_suggests_similar_ones_and_how_to_add_it(places):
+def test_an_unknown_tool_suggests_similar_ones_and_how_to_add_it(paths):
     with pytest.raises(UnknownTool, match="unknown tool 'nodjs'") as caught:
-        places[0].get("nodjs")
+        paths[0].get("nodjs")
     assert "did you mean nodejs" in caught.value.hint
     assert "envmgr plugin add nodjs VERSIONS_URL" in caught.value.hint
 
@@ -88,9 +91,9 @@ def test_an_unknown_tool_suggests_similar_ones_and_how_to_add_it(places):
 @pytest.mark.parametrize(
     "name", ["", "../zig", "a/b", "Zig ", "pypi:", "npm:../x", "github:cli", "gitlab:a/b", "\0"]
 )
-def test_an_invalid_tool_name_is_unknown(name, places):
+def test_an_invalid_tool_name_is_unknown(name, paths):
     with pytest.raises(UnknownTool):
-        places[0].get(name)
+        paths[0].get(name)
 
 
 @pytest.mark.parametrize(
@@ -101,15 +104,15 @@ def test_an_invalid_tool_name_is_unknown(name, places):
         ("github:cli/cli", {"kind": "github", "repo": "cli/cli"}),
     ],
 )
-def test_packages_have_a_generated_manifest(tool, source, places):
-    manifest = places[0].checked(tool)
+def test_packages_have_a_generated_manifest(tool, source, paths):
+    manifest = paths[0].checked(tool)
     assert (manifest.name, manifest.source, manifest.builtin) == (tool, source, False)
-    assert places[0].scope(manifest) == "package"
+    assert paths[0].scope(manifest) == "package"
     assert registry.text_of(manifest) is None
 
 
-def test_a_package_may_have_a_manifest_of_its_own(places):
-    tools, write = places
+def test_a_package_may_have_a_manifest_of_its_own(paths):
+    tools, write = paths
     folder = tools.directories[1].directory
     write("user", "zig")
     with open(f"{folder}/pypi%3Aziglang.json", "w", encoding="utf-8") as file:
@@ -120,8 +123,8 @@ def test_a_package_may_have_a_manifest_of_its_own(places):
     assert "pypi:ziglang" in tools.names()
 
 
-def test_all_tools_are_listed_without_the_schema(places):
-    tools, write = places
+def test_all_tools_are_listed_without_the_schema(paths):
+    tools, write = paths
     write("user", "mine")
     write("user", ".hidden")
     names = tools.names()
@@ -130,31 +133,31 @@ def test_all_tools_are_listed_without_the_schema(places):
     assert [manifest.name for manifest in tools.all()] == list(names)
 
 
-def test_an_invalid_manifest_is_reported_with_all_issues_when_requested(places):
-    tools, write = places
+def test_an_invalid_manifest_is_reported_with_all_issues_when_requested(paths):
+    tools, write = paths
     write("project", "mine", platforms=[], nonsense=1)
     with pytest.raises(ManifestError) as caught:
         tools.checked("mine")
     assert [issue.partition(":")[0] for issue in caught.value.issues] == ["$", "$.platforms"]
 
 
-def test_an_invalid_manifest_does_not_hide_others(places):
-    tools, write = places
+def test_an_invalid_manifest_does_not_hide_others(paths):
+    tools, write = paths
     write("user", "broken", "{")
     assert tools.get("node").name == "nodejs"
     with pytest.raises(UnknownTool):
         tools.get("nothing")
 
 
-def test_a_manifest_must_have_the_name_of_its_file(places):
-    tools, write = places
+def test_a_manifest_must_have_the_name_of_its_file(paths):
+    tools, write = paths
     write("user", "mine", '{"name": "other", "versions_url": "https://x/y", "bin_path_template": "x"}')
     with pytest.raises(ManifestError, match="'other' does not match the file name 'mine'"):
         tools.get("mine")
 
 
-def test_a_file_that_is_not_text_is_an_error_and_does_not_hide_others(places):
-    tools, write = places
+def test_a_file_that_is_not_text_is_an_error_and_does_not_hide_others(paths):
+    tools, write = paths
     write("user", "mine")
     with open(f"{tools.directories[1].directory}/mine.json", "wb") as file:
         file.write(b"\xff")
@@ -163,8 +166,8 @@ def test_a_file_that_is_not_text_is_an_error_and_does_not_hide_others(places):
     assert tools.get("node").name == "nodejs"
 
 
-def test_the_text_of_a_manifest_is_its_file_content(places):
-    assert registry.text_of(places[0].get("zig")).startswith('{\n  "name": "zig"')
+def test_the_text_of_a_manifest_is_its_file_content(paths):
+    assert registry.text_of(paths[0].get("zig")).startswith('{\n  "name": "zig"')
 
 
 @pytest.mark.parametrize(

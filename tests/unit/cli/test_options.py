@@ -14,9 +14,9 @@ def test_common_options_are_accepted_before_and_after_the_command():
 
 
 def test_options_behind_a_double_dash_are_left_alone():
-    options, rest = split(["exec", "--", "tool", "-q", "--json"])
+    options, remaining = split(["exec", "--", "tool", "-q", "--json"])
     assert options == Options()
-    assert rest == ["exec", "--", "tool", "-q", "--json"]
+    assert remaining == ["exec", "--", "tool", "-q", "--json"]
 
 
 def test_the_directory_option_is_accepted_in_each_form(tmp_path):

@@ -28,8 +28,8 @@ def tree(tmp_path):
     return make
 
 
-def layout(*places, **more):
-    return Layout("tar.gz", places, **more)
+def layout(*paths, **more):
+    return Layout("tar.gz", paths, **more)
 
 
 @unix
@@ -82,10 +82,10 @@ def test_windows_finds_programs_by_their_endings(tree):
         executables.prepare_executables(root, layout("bin/tool"), "linux")
 
 
-@pytest.mark.parametrize("place", ["../x", "/bin/sh", "a/../../x"])
-def test_a_path_outside_the_tree_is_rejected(tree, place):
+@pytest.mark.parametrize("path", ["../x", "/bin/sh", "a/../../x"])
+def test_a_path_outside_the_tree_is_rejected(tree, path):
     with pytest.raises(UnsafeArchive):
-        executables.prepare_executables(tree("x"), layout(place), "linux")
+        executables.prepare_executables(tree("x"), layout(path), "linux")
 
 
 @unix

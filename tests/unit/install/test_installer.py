@@ -180,11 +180,11 @@ def test_every_format_of_archive_is_installed(kind, content, install, paths):
 
 @pytest.mark.parametrize("kind", ["gz", "xz", "bz2", "zst", "raw"])
 @pytest.mark.parametrize(
-    ("places", "expected"), [(("bin/run",), "run"), (("bin/",), "tool"), ((".",), "tool"), ((), "tool")]
+    ("bin_paths", "expected"), [(("bin/run",), "run"), (("bin/",), "tool"), ((".",), "tool"), ((), "tool")]
 )
-def test_a_single_program_file_becomes_the_first_bin(kind, places, expected, install, paths):
+def test_a_single_program_file_becomes_the_first_bin(kind, bin_paths, expected, install, paths):
     content = compress(program("tool", "1"), "" if kind == "raw" else kind)
-    install(content, Layout(kind, places))
+    install(content, Layout(kind, bin_paths))
     assert store.get(paths, "tool", "1.0.0").commands() == (expected,)
 
 
@@ -203,12 +203,12 @@ def test_an_archive_without_a_program_leaves_nothing(install, paths):
 
 
 @unix
-@pytest.mark.parametrize("places", [("bin/tool",), ("bin",), ()])
-def test_a_zip_without_execute_bits_becomes_commands(places, install, paths):
+@pytest.mark.parametrize("bin_paths", [("bin/tool",), ("bin",), ()])
+def test_a_zip_without_execute_bits_becomes_commands(bin_paths, install, paths):
     plain = io.BytesIO()
     with zipfile.ZipFile(plain, "w") as archive:
         archive.writestr("tool-1/bin/tool", program("tool", "1"))
-    install(plain.getvalue(), Layout("zip", places))
+    install(plain.getvalue(), Layout("zip", bin_paths))
     assert store.get(paths, "tool", "1.0.0").commands() == ("tool",)
 
 
@@ -253,8 +253,8 @@ echo 'all is well'
 """
 
 
-def scripted(text, *places, builtin=False):
-    return Layout("tar.gz", ("bin/tool", *places), script=text, builtin=builtin)
+def scripted(text, *bin_paths, builtin=False):
+    return Layout("tar.gz", ("bin/tool", *bin_paths), script=text, builtin=builtin)
 
 
 @unix

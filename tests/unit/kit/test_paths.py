@@ -22,8 +22,16 @@ def test_envmgr_home_is_single_root_for_everything(tmp_path):
     assert paths == single_root(str(tmp_path / "r"))
     assert paths.config_file == str(tmp_path / "r" / "config.toml")
     assert paths.global_file == str(tmp_path / "r" / "global.envmgr")
-    places = (paths.plugins, paths.installs, paths.shims, paths.plans, paths.locks, paths.staging, paths.logs)
-    assert [os.path.relpath(place, tmp_path / "r") for place in places] == [
+    directories = (
+        paths.plugins,
+        paths.installs,
+        paths.shims,
+        paths.plans,
+        paths.locks,
+        paths.staging,
+        paths.logs,
+    )
+    assert [os.path.relpath(directory, tmp_path / "r") for directory in directories] == [
         "plugins",
         "installs",
         "shims",
@@ -66,7 +74,7 @@ def test_a_file_of_that_name_at_home_is_a_dotfile_and_not_a_root(tmp_path):
 
 def test_the_platforms_directories_are_the_default(tmp_path):
     paths = resolve_paths(Environment({HOME: str(tmp_path)}, "/"))
-    assert all("envmgr" in place for place in (paths.data, paths.settings, paths.cache))
+    assert all("envmgr" in directory for directory in (paths.data, paths.settings, paths.cache))
 
 
 @pytest.mark.parametrize(

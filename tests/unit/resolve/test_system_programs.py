@@ -83,5 +83,5 @@ def test_an_external_installation_has_no_shims(box):
 
 def test_the_tools_own_directory_on_path_is_right(box):
     box.request("nodejs=20.1.0\n")
-    own = os.path.join(box.paths.install("nodejs", "20.1.0"), "bin")
-    assert programs(box, PATH=f"{own}:{box.directory}/system") == {}
+    tool_directory = os.path.join(box.paths.install("nodejs", "20.1.0"), "bin")
+    assert programs(box, PATH=f"{tool_directory}:{box.directory}/system") == {}

@@ -183,16 +183,16 @@ def plausible(column, n):
     if n == 0 and not never_null and not key:
         return None
     if type_ == "INTEGER":
-        moment = name.endswith("_at") or name in {"at", "time", "timestamp", "current_since", "until"}
-        return MOMENT + n if moment else n % 2 if name in {"gone", "deleted", "active"} else n + 1
+        is_time = name.endswith("_at") or name in {"at", "time", "timestamp", "current_since", "until"}
+        return MOMENT + n if is_time else n % 2 if name in {"gone", "deleted", "active"} else n + 1
     if name in {"hash", "prev_hash"}:
         return f"{n + (name == 'hash'):064x}"
     return STATUSES[n] if name == "status" else JSON.get(name, f"{name}-{n}")
 
 
 def tables(connection):
-    named = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    return [name for (name,) in named if not name.startswith(("sqlite_", "alembic_"))]
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return [name for (name,) in rows if not name.startswith(("sqlite_", "alembic_"))]
 
 
 def rows(path):

@@ -36,7 +36,7 @@ def test_numbers_are_parsed_with_any_separator(text, numbers):
 
 
 @pytest.mark.parametrize(
-    ("text", "vendor", "rest"),
+    ("text", "vendor", "version_text"),
     [
         ("temurin-21.0.2", "temurin", "21.0.2"),
         ("go1.22rc1", "go", "1.22rc1"),
@@ -52,9 +52,9 @@ def test_numbers_are_parsed_with_any_separator(text, numbers):
         ("nightly-2024-05-01", "nightly", "2024.5.1"),
     ],
 )
-def test_a_vendor_is_the_text_before_the_first_version_like_part(text, vendor, rest):
+def test_a_vendor_is_the_text_before_the_first_version_like_part(text, vendor, version_text):
     assert parse(text).vendor == vendor
-    assert parse(text).rank == parse(rest).rank
+    assert parse(text).rank == parse(version_text).rank
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def echo(requested):
 
 
 def in_turn(*responses):
-    rest = list(responses)
-    return lambda _: rest.pop(0) if len(rest) > 1 else rest[0]
+    remaining = list(responses)
+    return lambda _: remaining.pop(0) if len(remaining) > 1 else remaining[0]
 
 
 def test_requests_carry_the_token_and_documents(api):

@@ -211,8 +211,8 @@ def test_a_manifest_may_name_the_platform_package(server: Server, machine: Machi
 
 def test_an_artifact_is_located_with_the_credentials_for_it(server: Server, machine: Machine) -> None:
     registry = packument(server, "@team/tool", CLI)
-    place = registry.partition(":")[2]
-    variables = {"NPM_CONFIG_REGISTRY": registry, f"npm_config_{place}:_authToken": "t0ken"}
+    location = registry.partition(":")[2]
+    variables = {"NPM_CONFIG_REGISTRY": registry, f"npm_config_{location}:_authToken": "t0ken"}
     result = npm.locate(Artifact("npm:@team/tool/1.0.0"), machine.run(variables))
     url = f"{server.url}/npm/@team/tool/-/tool-1.0.0.tgz"
     assert result == Location(url, {"Authorization": "Bearer t0ken"})

@@ -17,9 +17,9 @@ from envmgr.kit.errors import UsageError
     ],
 )
 def test_global_options_are_accepted_before_and_after_the_subcommand(args):
-    options, rest = split(Options(json=True), args)
+    options, remaining = split(Options(json=True), args)
     assert (options.alm_url, options.alm_token, options.json) == ("https://a", "t", True)
-    assert rest == ["alm", "push", "--app", "x"]
+    assert remaining == ["alm", "push", "--app", "x"]
 
 
 def test_global_options_after_two_dashes_are_left_alone():

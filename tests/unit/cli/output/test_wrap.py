@@ -7,16 +7,16 @@ from envmgr.cli.output.wrap import fill
 
 
 def test_lines_end_between_words_and_go_on_indented():
-    assert fill("one two three four", 12, first=2, rest=2) == "one two\n  three four"
+    assert fill("one two three four", 12, first=2, continuation=2) == "one two\n  three four"
 
 
 def test_a_command_in_backticks_stays_in_one_piece():
     text = "run `envmgr use nodejs latest`, or not at all"
-    assert "`envmgr use nodejs latest`," in fill(text, 30, rest=2).split("\n  ")
+    assert "`envmgr use nodejs latest`," in fill(text, 30, continuation=2).split("\n  ")
 
 
 def test_a_command_longer_than_a_line_is_broken_between_its_words():
-    lines = fill("run `envmgr plugin add NAME VERSIONS_URL`", 24, rest=2).split("\n")
+    lines = fill("run `envmgr plugin add NAME VERSIONS_URL`", 24, continuation=2).split("\n")
     assert max(map(len, lines)) <= 24
 
 
@@ -28,7 +28,7 @@ def test_a_word_longer_than_a_line_stays_whole():
 
 
 def test_lines_keep_their_own_indentation():
-    assert fill("first\n  second line", 12, rest=2) == "first\n    second\n    line"
+    assert fill("first\n  second line", 12, continuation=2) == "first\n    second\n    line"
 
 
 @given(st.text(alphabet="ab `\n", max_size=80), st.integers(8, 40))

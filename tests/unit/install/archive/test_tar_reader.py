@@ -22,7 +22,7 @@ def header(
         size.ljust(12, b"\0"),
         mtime.ljust(12, b"\0"),
     ]
-    rest = [
+    tail = [
         kind,
         link.ljust(100, b"\0"),
         magic.ljust(8, b"\0"),
@@ -30,7 +30,7 @@ def header(
         prefix.ljust(155, b"\0"),
         bytes(12),
     ]
-    content = b"".join(fields) + b" " * 8 + b"".join(rest)
+    content = b"".join(fields) + b" " * 8 + b"".join(tail)
     return content[:148] + b"%06o\0 " % sum(content) + content[156:]
 
 
@@ -236,9 +236,9 @@ def test_an_invalid_map_is_a_bad_archive(size, text):
     [b"2\n2\n1\n10\n", b"999999999\n2\n", b"x\n", b"9" * 512, b"", b"2\n2\n1\n10\n3"],
 )
 def test_an_invalid_map_before_the_data_is_a_bad_archive(content):
-    named = records(("GNU.sparse.major", "1"), ("GNU.sparse.realsize", "20"))
+    header_records = records(("GNU.sparse.major", "1"), ("GNU.sparse.realsize", "20"))
     with pytest.raises(BadArchive):
-        read(*named, header(size=b"%o" % 516), block(content or bytes(512)), block(b"abcd"), END)
+        read(*header_records, header(size=b"%o" % 516), block(content or bytes(512)), block(b"abcd"), END)
 
 
 def test_a_volume_label_is_left_out():

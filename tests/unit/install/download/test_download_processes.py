@@ -93,16 +93,16 @@ def test_a_file_size_limit_names_the_directory_and_the_download_can_resume(serve
 @pytest.fixture
 def small_disk(tmp_path):
     """Return the directory of a file system of two megabytes."""
-    place = tmp_path / "small disk"
-    place.mkdir()
+    directory = tmp_path / "small disk"
+    directory.mkdir()
     mount = shutil.which("mount")
     if not mount or os.geteuid() != 0:
         pytest.skip("only root may mount")
-    command = [mount, "-t", "tmpfs", "-o", "size=2m", "none", place]
+    command = [mount, "-t", "tmpfs", "-o", "size=2m", "none", directory]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("tmpfs cannot be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    yield directory
+    subprocess.run(["umount", "-l", directory], check=True)
 
 
 def test_a_full_disk_names_the_directory(server, small_disk, body):

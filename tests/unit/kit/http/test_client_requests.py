@@ -42,8 +42,8 @@ def echo(request):
 
 
 def in_turn(*responses):
-    rest = list(responses)
-    return lambda _: rest.pop(0) if len(rest) > 1 else rest[0]
+    remaining = list(responses)
+    return lambda _: remaining.pop(0) if len(remaining) > 1 else remaining[0]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET"])

@@ -7,7 +7,7 @@ from envmgr.alm.refs import CurrentRef, EnvironmentRef, IdRef, TagRef
 from envmgr.kit.errors import UsageError
 from envmgr.ops.alm.diff import NotDeployed, diff
 from support.alm.fake_api_client import FakeApiClient
-from support.alm.matrix_builders import cell, matrix, place
+from support.alm.matrix_builders import cell, matrix, placement
 
 
 def version(number, commit, app="shop"):
@@ -34,13 +34,13 @@ class Knowing:
 
 
 def server():
-    places = {
-        "dev": [place("shop", "dev", cell(1, 2, "1.2")), place("web", "dev", cell(2, 9, "1.9"))],
-        "prod": [place("shop", "prod", cell(3, 1, "1.1")), place("api", "prod", cell(4, 5, "1.5"))],
+    placements = {
+        "dev": [placement("shop", "dev", cell(1, 2, "1.2")), placement("web", "dev", cell(2, 9, "1.9"))],
+        "prod": [placement("shop", "prod", cell(3, 1, "1.1")), placement("api", "prod", cell(4, 5, "1.5"))],
     }
     return FakeApiClient(
         {
-            "GET /matrix": lambda query: matrix(places[query["environment"]]),
+            "GET /matrix": lambda query: matrix(placements[query["environment"]]),
             "GET /apps/shop/versions/1.1": version(1, "aaa"),
             "GET /versions/1": version(1, "aaa"),
             "GET /versions/2": version(2, "bbb"),
@@ -82,11 +82,11 @@ def test_two_environments_are_compared_app_by_app():
 def test_without_a_current_version_the_last_attempt_is_reported():
     api = server()
     tried = cell(6, 7, "2.0", status="in_progress")
-    places = {
-        "dev": [place("web", "dev", None, tried), place("idle", "dev", None, tried)],
-        "prod": [place("web", "prod", cell(3, 9, "1.9")), place("api", "prod", cell(4, 5, "1.5"))],
+    placements = {
+        "dev": [placement("web", "dev", None, tried), placement("idle", "dev", None, tried)],
+        "prod": [placement("web", "prod", cell(3, 9, "1.9")), placement("api", "prod", cell(4, 5, "1.5"))],
     }
-    api.responses["GET /matrix"] = lambda query: matrix(places[query["environment"]])
+    api.responses["GET /matrix"] = lambda query: matrix(placements[query["environment"]])
     result = {
         item.app: item.absent
         for item in diff(api, EnvironmentRef("prod"), EnvironmentRef("dev"), None, Knowing())

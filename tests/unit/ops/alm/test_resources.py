@@ -6,14 +6,14 @@ from envmgr.alm.refs import CurrentRef, IdRef, TagRef
 from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, Forbidden, SelfApprovalForbidden, UsageError
 from envmgr.ops.alm import affected, apps, deployments, pages, resolve, status, versions
 from support.alm.fake_api_client import FakeApiClient
-from support.alm.matrix_builders import cell, matrix, place
+from support.alm.matrix_builders import cell, matrix, placement
 
 VERSION = {"id": 42, "app": "shop", "tag": "1.4.0", "rev": 3}
 PENDING = {"id": 9, "status": "pending"}
 MATRIX = matrix(
     [
-        place("shop", "prod", cell(1, 42, "1.4.0")),
-        place("web", "prod", None, cell(2, 7, "0.1", status="failed")),
+        placement("shop", "prod", cell(1, 42, "1.4.0")),
+        placement("web", "prod", None, cell(2, 7, "0.1", status="failed")),
     ],
     apps=["shop", "web", "idle"],
 )
@@ -129,7 +129,7 @@ def test_an_app_is_returned_with_its_versions_and_placements():
         }
     )
     result = apps.show(api, "shop")
-    assert [place["app"] for place in result.placements] == ["shop"]
+    assert [placement["app"] for placement in result.placements] == ["shop"]
     assert [item["id"] for item in result.versions.items] == [9, 8, 7, 6, 5]
     assert result.versions.more
 

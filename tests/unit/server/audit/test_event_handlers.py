@@ -36,9 +36,9 @@ def test_an_invalid_event_is_dead_lettered_and_the_others_are_written(tmp_path):
         await bus.publish(batch)
         entries = await all_entries(audit)
         assert [entry["source_sequence"] for entry in entries] == [1, 2, 4, 5]
-        (letter,) = await dead_letters.all()
-        assert letter.event.sequence == 3
-        assert "integers" in letter.error
+        (dead_letter,) = await dead_letters.all()
+        assert dead_letter.event.sequence == 3
+        assert "integers" in dead_letter.error
         assert (await audit.stats()).missing == {"app": 1}
 
     on_the_bus(tmp_path, scenario)
@@ -50,8 +50,8 @@ def test_a_retried_dead_letter_closes_its_gap(tmp_path):
         (subscription,) = bus.subscriptions
         await bus.publish([event(1), event(3)])
         await subscription.dead_letter(event(2), ServiceUnavailable("the disk was full"), 5)
-        (letter,) = await dead_letters.all()
-        await dead_letters.retry(letter.id)
+        (dead_letter,) = await dead_letters.all()
+        await dead_letters.retry(dead_letter.id)
         assert await dead_letters.all() == []
         assert verified(await all_entries(audit)) == []
 

@@ -289,8 +289,12 @@ def test_placements_of_a_deleted_app_are_removed_and_its_history_remains(tmp_pat
         assert set(last) == {stood.id, on_its_way.id}
         assert events[-1].data["current_version_id"] is None
         matrix = await world.service.matrix(call(), None)
-        assert {place.app for place in matrix.placements} == {app.name for app in matrix.apps} == {"blog"}
-        assert await world.places(1) == 0
+        assert (
+            {placement.app for placement in matrix.placements}
+            == {app.name for app in matrix.apps}
+            == {"blog"}
+        )
+        assert await world.placement_count(1) == 0
         with pytest.raises(NotFound):
             await world.deploy(3)
 
@@ -303,7 +307,7 @@ def test_a_renamed_app_is_renamed_everywhere(tmp_path):
         await world.deliver(world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store"))
         deployment = await world.service.get(call(), made.id)
         assert (deployment.app, deployment.rev) == ("store", made.rev + 1)
-        assert (await world.place(app="store")).current.version_id == 1
+        assert (await world.placement(app="store")).current.version_id == 1
         # The versions' service may still say the old name.
         assert (await world.deploy(2)).app == "store"
 
@@ -380,8 +384,8 @@ def test_an_unreadable_event_is_dead_lettered_and_the_others_are_consumed(tmp_pa
         poison = world.event("version", "VersionCreated", "app/1/version/1", {"version_id": "one"})
         await world.bus.publish([poison, world.version_event("VersionCreated", 2)])
         assert [deployment.version_id for deployment in await deployments(world)] == [2]
-        (letter,) = await world.dead_letters.all()
-        assert letter.event == poison
+        (dead_letter,) = await world.dead_letters.all()
+        assert dead_letter.event == poison
 
     run(tmp_path, scenario)
 
@@ -398,7 +402,7 @@ def test_a_rule_does_not_deploy_an_app_that_reuses_the_name(tmp_path, change):
             else world.app_event("AppUpdated", 1, "store")
         )
         await world.deliver(world.version_event("VersionCreated", 7, 2, "shop"))
-        assert await world.places(2) == 0
+        assert await world.placement_count(2) == 0
         (skipped,) = await world.emitted_events("AutoDeploySkipped")
         assert "another app" in skipped.data["reason"]
         await world.deliver(late)

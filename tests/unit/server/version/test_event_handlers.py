@@ -206,14 +206,14 @@ def test_a_placement_of_an_unknown_version_has_no_lock(tmp_path):
 def test_an_unreadable_event_is_rejected_as_a_whole(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
-        (places,) = (
+        (placement_events,) = (
             subscription
             for subscription in module.subscriptions
             if subscription.consumer == read_barrier.CONSUMER
         )
         broken = event("DeploymentUpdated", 2, {"app_id": "x"})
         with pytest.raises(msgspec.ValidationError):
-            await places.handle([deployment_event(1, 1, "shop", "prod", version), broken])
+            await placement_events.handle([deployment_event(1, 1, "shop", "prod", version), broken])
         assert await placements_of(versions) == []
 
     run(tmp_path, scenario)

@@ -19,7 +19,7 @@ from envmgr.cli.output.table import display_width
 from envmgr.ops.alm.affected import Affected, Use
 from envmgr.ops.alm.diff import AppDifference, NotDeployed
 from support.alm.audit_entries import checkpoints, entries
-from support.alm.matrix_builders import cell, matrix, place
+from support.alm.matrix_builders import cell, matrix, placement
 
 PLAIN, COLOURED = Style(colour=False), Style(colour=True)
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -102,7 +102,7 @@ def test_on_a_narrow_terminal_versions_are_never_cut():
 
 
 def test_an_undeployed_version_is_not_listed_as_removed():
-    tried = grid(matrix([place("shop", "staging", None, cell(5, 2, "2.0", status="in_progress"))]))
+    tried = grid(matrix([placement("shop", "staging", None, cell(5, 2, "2.0", status="in_progress"))]))
     absent = NotDeployed("staging", tried.rows[0].cells["staging"].latest_attempt)
     result = AppDifference("shop", compare(OLD, None), None, absent)
     assert list(diff._lines([result], "", PLAIN, 80)) == [
@@ -199,9 +199,9 @@ def test_an_empty_result_is_reported_before_undecidable_versions():
     assert lines[2:] == ["1 unknown: no lock file", "  old@1.0  prod"]
 
 
-@pytest.mark.parametrize(("near", "expected"), [((), ""), (("nodejs",), " (used instead: nodejs)")])
-def test_an_unused_tool_suggests_a_similar_used_one(near, expected):
-    (line,) = affected._lines(Affected("nodjs", "<1", False, (), (), ()), None, near, PLAIN, 80)
+@pytest.mark.parametrize(("suggestions", "expected"), [((), ""), (("nodejs",), " (used instead: nodejs)")])
+def test_an_unused_tool_suggests_a_similar_used_one(suggestions, expected):
+    (line,) = affected._lines(Affected("nodjs", "<1", False, (), (), ()), None, suggestions, PLAIN, 80)
     assert line == f"no deployed version uses nodjs{expected}"
 
 
@@ -264,8 +264,8 @@ def test_the_subject_of_an_entry_comes_from_its_payload(payload, subject):
 
 def test_repeated_denials_are_one_line_with_a_count():
     denied = {"event_type": "AccessDenied", "payload": {"method": "GET", "path": "/apps", "reason": "no"}}
-    item, two, three, other, *rest = entries(6)
-    log = [*({**entry, **denied} for entry in (item, two, three)), other, {**rest[0], **denied}, rest[1]]
+    item, two, three, other, *others = entries(6)
+    log = [*({**entry, **denied} for entry in (item, two, three)), other, {**others[0], **denied}, others[1]]
     lines = EntryTable(PLAIN, 200).lines(log)
     assert [line.split()[0] for line in lines] == ["3", "4", "5", "6"]
     assert lines[0].endswith("GET /apps: no (3 times)")
@@ -282,8 +282,8 @@ def test_a_status_ends_with_problems_a_legend_and_omitted_rows():
     result = grid(
         matrix(
             [
-                place("shop", "dev", cell(1, 3, "1.4")),
-                place("shop", "prod", cell(2, 2, "1.3"), cell(9, 3, "1.4", status="failed")),
+                placement("shop", "dev", cell(1, 3, "1.4")),
+                placement("shop", "prod", cell(2, 2, "1.3"), cell(9, 3, "1.4", status="failed")),
             ],
             apps=["shop", *"abcdefg"],
         )

@@ -12,16 +12,18 @@ from envmgr.cli.alm.output.matrix import RenderOptions, render_matrix
 from envmgr.cli.alm.output.symbols import ASCII_SYMBOLS, UNICODE_SYMBOLS
 from envmgr.cli.output.style import Style
 from envmgr.cli.output.table import display_width
-from support.alm.matrix_builders import cell, matrix, place
+from support.alm.matrix_builders import cell, matrix, placement
 
 NOW = datetime(2026, 3, 1, 11, tzinfo=UTC).timestamp()
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 GRID = grid(
     matrix(
         [
-            place("shop", "dev", cell(1, 3, "1.4.0"), age=7_200),
-            place("shop", "prod", cell(2, 2, "1.3.2"), cell(9, 3, "1.4.0", status="failed"), age=1_036_800),
-            place("billing", "dev", cell(4, 8, "2.0.1"), age=30),
+            placement("shop", "dev", cell(1, 3, "1.4.0"), age=7_200),
+            placement(
+                "shop", "prod", cell(2, 2, "1.3.2"), cell(9, 3, "1.4.0", status="failed"), age=1_036_800
+            ),
+            placement("billing", "dev", cell(4, 8, "2.0.1"), age=30),
         ]
     )
 )
@@ -52,7 +54,7 @@ def test_environments_are_listed_below_their_app_if_a_table_does_not_fit():
 
 
 def test_environments_below_an_app_fill_the_width():
-    wide = grid(matrix([place("app", f"env{number}", cell(1, 1, "1.0")) for number in range(5)]))
+    wide = grid(matrix([placement("app", f"env{number}", cell(1, 1, "1.0")) for number in range(5)]))
     assert plain(wide, 40).lines == (
         "app",
         "  env0 ok 1.0 1h   env1 ok 1.0 1h",
@@ -69,7 +71,7 @@ def test_symbols_and_colours_show_statuses_and_outdated_versions():
 
 
 def test_an_attempt_that_never_became_current_is_displayed_alone():
-    result = grid(matrix([place("web", "prod", None, cell(1, 1, "1.0", status="in_progress"), age=None)]))
+    result = grid(matrix([placement("web", "prod", None, cell(1, 1, "1.0", status="in_progress"), age=None)]))
     assert plain(result, 80).lines[1] == "web   in_progress 1.0 1h"
 
 
@@ -77,8 +79,8 @@ def test_a_tag_that_does_not_fit_is_cut_and_counted():
     result = grid(
         matrix(
             [
-                place("web", "prod", cell(1, 1, "2026.03.01-" + "f" * 60)),
-                place("api", "prod", cell(2, 2, "1")),
+                placement("web", "prod", cell(1, 1, "2026.03.01-" + "f" * 60)),
+                placement("api", "prod", cell(2, 2, "1")),
             ]
         )
     )
@@ -109,7 +111,7 @@ attempts = st.builds(
 
 
 def test_a_long_environment_or_app_is_cut_and_counted():
-    result = grid(matrix([place("a" * 90, "e" * 60, cell(1, 1, "1.0", status="in_progress"))]))
+    result = grid(matrix([placement("a" * 90, "e" * 60, cell(1, 1, "1.0", status="in_progress"))]))
     cut = plain(result, 80)
     assert cut.cut == 2
     assert cut.lines == ("a" * 79 + "~", "  " + "e" * 58 + "~ in_progress 1.0 1h")
@@ -126,8 +128,8 @@ def test_a_long_environment_or_app_is_cut_and_counted():
     st.integers(44, 120),
     st.sampled_from([UNICODE_SYMBOLS, ASCII_SYMBOLS]),
 )
-def test_every_line_fits_with_names_of_any_length(places, width, marks):
-    result = grid(matrix([place(*key, item) for key, item in places.items()]))
+def test_every_line_fits_with_names_of_any_length(placements, width, marks):
+    result = grid(matrix([placement(*key, item) for key, item in placements.items()]))
     assert max(map(display_width, plain(result, width, marks).lines)) <= width
 
 
@@ -139,11 +141,11 @@ def test_every_line_fits_with_names_of_any_length(places, width, marks):
     st.integers(60, 200),
     st.sampled_from([UNICODE_SYMBOLS, ASCII_SYMBOLS]),
 )
-def test_every_line_fits_and_every_placement_is_listed(places, width, marks):
-    result = grid(matrix([place(*key, *cells) for key, cells in places.items()]))
+def test_every_line_fits_and_every_placement_is_listed(placements, width, marks):
+    result = grid(matrix([placement(*key, *cells) for key, cells in placements.items()]))
     laid = plain(result, width, marks)
     assert max(map(display_width, laid.lines)) <= width
     text = "\n".join(laid.lines)
-    for app, environment in places:
+    for app, environment in placements:
         assert app in text
         assert environment in text

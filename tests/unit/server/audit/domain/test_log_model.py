@@ -22,8 +22,8 @@ HOUR = 3600 * 1000
 def test_a_chain_continues_from_its_head():
     log = build_entries(Head(), events(5))
     first = build_entries(Head(), events(2))
-    rest = build_entries(Head(2, bytes.fromhex(first[-1].hash)), events(5)[2:])
-    assert [*first, *rest] == log
+    later = build_entries(Head(2, bytes.fromhex(first[-1].hash)), events(5)[2:])
+    assert [*first, *later] == log
     assert verified([msgspec.to_builtins(entry) for entry in log]) == []
 
 

@@ -62,8 +62,8 @@ def watched(directory, scenario):
     async def main():
         async with opened(directory, audit_module) as database:
             audit = audit_module.make(database, KEY)
-            letters = audit_module.module(database, audit)
-            return await scenario(audit, letters)
+            dead_letters = audit_module.module(database, audit)
+            return await scenario(audit, dead_letters)
 
     return asyncio.run(main())
 

@@ -119,9 +119,9 @@ def test_apps_are_listed_in_pages(run):
         for name in ("a", "b", "c"):
             await apps.create(context, AppCreate(name=name))
         page = await apps.list(context, PageRequest(limit=2))
-        rest = await apps.list(context, PageRequest(limit=2, cursor=page.next))
+        second = await apps.list(context, PageRequest(limit=2, cursor=page.next))
         assert [app.name for app in page.items] == ["c", "b"]
-        assert ([app.name for app in rest.items], rest.next) == (["a"], None)
+        assert ([app.name for app in second.items], second.next) == (["a"], None)
         ordered = await apps.list(context, PageRequest(sort="name"))
         assert [app.name for app in ordered.items] == ["a", "b", "c"]
         matching = await apps.list(context, PageRequest(filters={"name": "b"}))

@@ -150,9 +150,9 @@ def test_versions_are_listed_and_deleted(run):
         for tag in ("1.0.0", "1.1.0"):
             await versions.create(context, "shop", tag, VersionPut())
         page = await versions.list(context, PageRequest(limit=1, filters={"app_id": 1}))
-        rest = await versions.list(context, PageRequest(limit=1, filters={"app_id": 1}, cursor=page.next))
-        assert [item.tag for item in (*page.items, *rest.items)] == ["1.1.0", "1.0.0"]
-        assert rest.next is None
+        second = await versions.list(context, PageRequest(limit=1, filters={"app_id": 1}, cursor=page.next))
+        assert [item.tag for item in (*page.items, *second.items)] == ["1.1.0", "1.0.0"]
+        assert second.next is None
         await versions.delete(context, 1)
         with pytest.raises(NotFound, match="version 1 not found"):
             await versions.get(context, 1)

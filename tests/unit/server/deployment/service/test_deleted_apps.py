@@ -45,7 +45,7 @@ def test_a_credential_for_an_app_cannot_access_deployments_of_a_deleted_namesake
                 await attempt
         assert await world.service.get(theirs, new.id) == new
         matrix = await world.service.matrix(theirs, None)
-        assert {place.app_id for place in matrix.placements} == {app.id for app in matrix.apps} == {3}
+        assert {placement.app_id for placement in matrix.placements} == {app.id for app in matrix.apps} == {3}
 
     run(tmp_path, scenario, KnownVersions(OLD, NEW))
 
@@ -106,11 +106,11 @@ def test_an_app_with_a_deletion_hold_is_hidden_from_limited_callers(tmp_path):
 
 def test_a_credential_for_many_apps_lists_all_of_their_deployments(tmp_path):
     names = [f"app-{n}" for n in range(40)]
-    known = [version(n, app_id=n, app=name) for n, name in enumerate(names, 1)]
+    versions = [version(n, app_id=n, app=name) for n, name in enumerate(names, 1)]
 
     async def scenario(world):
-        caller = call(apps=[item.app_id for item in known[::2]])
-        for item in known:
+        caller = call(apps=[item.app_id for item in versions[::2]])
+        for item in versions:
             await world.service.create(call(), DeploymentCreate(version_id=item.id, environment="prod"))
         seen, cursor = [], None
         while True:
@@ -121,4 +121,4 @@ def test_a_credential_for_many_apps_lists_all_of_their_deployments(tmp_path):
                 break
         assert seen == names[::2][::-1]
 
-    run(tmp_path, scenario, KnownVersions(*known))
+    run(tmp_path, scenario, KnownVersions(*versions))

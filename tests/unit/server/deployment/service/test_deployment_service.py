@@ -276,8 +276,8 @@ def test_a_superseded_deployment_is_current_again_after_a_rollback_of_its_succes
             f"restored: deployment {second.id} was rolled back",
             "user:ada",
         )
-        place = await world.place()
-        assert (place.last.version_id, place.last.status) == (2, "rolled_back")
+        placement = await world.placement()
+        assert (placement.last.version_id, placement.last.status) == (2, "rolled_back")
         assert {event.data["current_version_id"] for event in (await world.emitted_events())[-2:]} == {1}
         await world.step(again, "rolled_back")
         assert await world.current() is None
@@ -324,7 +324,7 @@ def test_a_current_deployment_can_be_retired_without_a_successor(tmp_path):
         second = await world.deploy_successfully(2)
         await world.step(second, "superseded", reason="switched off")
         assert await world.current() is None
-        assert await world.places(1) == 0
+        assert await world.placement_count(1) == 0
         third = await world.deploy_successfully(3)
         await world.step(third, "rolled_back")
         assert await world.current() is None
@@ -607,7 +607,11 @@ def test_a_credential_for_one_app_cannot_read_or_change_others(tmp_path):
             own_deployment.id
         ]
         matrix = await world.service.matrix(limited_caller, None)
-        assert {place.app for place in matrix.placements} == {app.name for app in matrix.apps} == {"blog"}
+        assert (
+            {placement.app for placement in matrix.placements}
+            == {app.name for app in matrix.apps}
+            == {"blog"}
+        )
         for attempt in (
             world.service.get(limited_caller, other_deployment.id),
             world.service.list_statuses(limited_caller, other_deployment.id, PageRequest()),

@@ -27,7 +27,7 @@ def test_the_matrix_shows_current_versions_and_last_attempts(tmp_path):
         matrix = await world.service.matrix(call(), None)
         assert [(app.id, app.name) for app in matrix.apps] == [(3, "attic"), (2, "blog"), (1, "shop")]
         assert [environment.name for environment in matrix.environments] == ["dev", "prod"]
-        shop = await world.place()
+        shop = await world.placement()
         assert (shop.current.tag, shop.current.status, shop.current.actor) == (
             "1.0.0",
             "successful",
@@ -36,7 +36,7 @@ def test_the_matrix_shows_current_versions_and_last_attempts(tmp_path):
         assert (shop.last.deployment_id, shop.last.tag, shop.last.status) == (tried.id, "2.0.0", "failed")
         assert shop.last.updated_at == tried.updated_at
         assert 0 <= shop.age_seconds < 60
-        blog = await world.place("dev", "blog")
+        blog = await world.placement("dev", "blog")
         assert (blog.current, blog.age_seconds, blog.last.status) == (None, None, "pending")
 
     run(tmp_path, scenario)
@@ -48,7 +48,7 @@ def test_the_matrix_can_be_limited_to_one_environment(tmp_path):
         await world.deploy_successfully(1, "dev")
         matrix = await world.service.matrix(call(), "dev")
         assert [environment.name for environment in matrix.environments] == ["dev"]
-        assert [place.environment for place in matrix.placements] == ["dev"]
+        assert [placement.environment for placement in matrix.placements] == ["dev"]
         with pytest.raises(NotFound):
             await world.service.matrix(call(), "moon")
 

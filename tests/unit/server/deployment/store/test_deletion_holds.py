@@ -29,7 +29,7 @@ def test_a_deletion_hold_blocks_deployments_of_its_resource_only(tmp_path, thing
         await world.deploy(1000)
         if "version_id" in thing:
             await world.deploy(8)
-        assert await world.place("prod", "shop") is None or "version_id" in thing
+        assert await world.placement("prod", "shop") is None or "version_id" in thing
 
     run(tmp_path, scenario)
 
@@ -124,7 +124,7 @@ def test_a_rule_reports_a_version_with_a_deletion_hold(tmp_path, thing):
         await world.service.replace_environment(call(), "dev", EnvironmentPut(rules=rules))
         await world.service.begin_deletion(call(), **thing)
         await world.deliver(world.version_event("VersionCreated", 7))
-        assert await world.place("dev") is None
+        assert await world.placement("dev") is None
         (skipped,) = await world.emitted_events("AutoDeploySkipped")
         assert skipped.data["reason"] == "shop@7.0.0 or its app is being deleted"
 

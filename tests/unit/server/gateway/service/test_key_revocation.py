@@ -34,17 +34,17 @@ async def keys_of_eve(gate):
     admin = await gate.admin()
     await gate.new_user("eve")
     eve = await gate.call((await gate.login("eve")).access_token)
-    own = [(await gate.key(eve)).key for _ in range(3)]
-    await gate.keys.revoke(eve, int(own.pop().split("_")[1]))
-    return own, (await gate.key(admin)).key
+    keys = [(await gate.key(eve)).key for _ in range(3)]
+    await gate.keys.revoke(eve, int(keys.pop().split("_")[1]))
+    return keys, (await gate.key(admin)).key
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_new_password_leaves_keys_valid_and_counts_them(tmp_path, way):
     async def scenario(gate):
-        own, _ = await keys_of_eve(gate)
+        keys, _ = await keys_of_eve(gate)
         assert await way(gate, revoke_keys=False) in {None, KeyCounts(active_keys=2, revoked_keys=0)}
-        for key in own:
+        for key in keys:
             assert await gate.principal_of(key)
         assert len(await gate.emitted_events("ApiKeyRevoked")) == 1
 
@@ -54,16 +54,16 @@ def test_a_new_password_leaves_keys_valid_and_counts_them(tmp_path, way):
 @pytest.mark.parametrize("way", WAYS)
 def test_keys_of_the_user_are_revoked_on_request_each_with_its_event(tmp_path, way):
     async def scenario(gate):
-        own, other = await keys_of_eve(gate)
-        for key in (*own, other):
+        keys, other = await keys_of_eve(gate)
+        for key in (*keys, other):
             assert await gate.principal_of(key)
         assert await way(gate, revoke_keys=True) in {None, KeyCounts(active_keys=0, revoked_keys=2)}
-        for key in own:
+        for key in keys:
             with pytest.raises(Unauthenticated):
                 await gate.principal_of(key)
         assert await gate.principal_of(other)
         events = await gate.emitted_events("ApiKeyRevoked")
-        assert [event.data["key_id"] for event in events[1:]] == [int(key.split("_")[1]) for key in own]
+        assert [event.data["key_id"] for event in events[1:]] == [int(key.split("_")[1]) for key in keys]
         assert await gate.login("eve", NEW)
 
     run(tmp_path, scenario)
@@ -71,9 +71,9 @@ def test_keys_of_the_user_are_revoked_on_request_each_with_its_event(tmp_path, w
 
 def test_keys_are_revoked_without_another_change_of_the_user(tmp_path):
     async def scenario(gate):
-        own, _ = await keys_of_eve(gate)
+        keys, _ = await keys_of_eve(gate)
         await gate.users.update(await gate.admin(), "eve", UserPatch(revoke_keys=True))
-        for key in own:
+        for key in keys:
             with pytest.raises(Unauthenticated):
                 await gate.principal_of(key)
 
@@ -82,17 +82,17 @@ def test_keys_are_revoked_without_another_change_of_the_user(tmp_path):
 
 def test_a_refused_change_revokes_nothing(tmp_path):
     async def scenario(gate):
-        own, _ = await keys_of_eve(gate)
+        keys, _ = await keys_of_eve(gate)
         eve = await gate.call((await gate.login("eve")).access_token)
         wrong = PasswordChange(current="a guess that is wrong", new=NEW, revoke_keys=True)
         with pytest.raises(Unauthenticated):
             await gate.sessions.change_password(eve, HERE, wrong)
-        key = await gate.call(own[0])
+        key = await gate.call(keys[0])
         with pytest.raises(Forbidden):
             await gate.sessions.change_password(
                 key, HERE, PasswordChange(current=PASSWORD, new=NEW, revoke_keys=True)
             )
-        for token in own:
+        for token in keys:
             assert await gate.principal_of(token)
 
     run(tmp_path, scenario)

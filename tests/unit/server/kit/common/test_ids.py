@@ -23,8 +23,8 @@ def test_an_id_is_a_uuid_of_version_7_formatted_as_in_rfc_9562():
 
 def test_an_id_contains_its_creation_time():
     before = time.time_ns() // 1_000_000
-    moment = uuid.UUID(uuid7()).int >> 80
-    assert before <= moment <= time.time_ns() // 1_000_000
+    milliseconds = uuid.UUID(uuid7()).int >> 80
+    assert before <= milliseconds <= time.time_ns() // 1_000_000
 
 
 def test_ids_are_unique():
@@ -43,13 +43,13 @@ def test_every_random_bit_varies(monkeypatch):
     assert ever == fixed | 0xFFF << 64 | (2**62 - 1)
 
 
-@pytest.mark.parametrize("moment", [0, 1, 1_700_000_000_000, 2**48 - 2])
-def test_ids_sort_by_millisecond(monkeypatch, moment):
-    def made(milliseconds):
+@pytest.mark.parametrize("instant", [0, 1, 1_700_000_000_000, 2**48 - 2])
+def test_ids_sort_by_millisecond(monkeypatch, instant):
+    def id_at(milliseconds):
         monkeypatch.setattr(ids, "now_ms", lambda: milliseconds)
         return [uuid7() for _ in range(100)]
 
-    assert max(made(moment)) < min(made(moment + 1))
+    assert max(id_at(instant)) < min(id_at(instant + 1))
 
 
 @pytest.mark.parametrize(

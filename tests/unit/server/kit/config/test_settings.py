@@ -131,9 +131,9 @@ def test_a_database_url_of_sqlite_names_the_directory():
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 def test_a_database_url_of_postgresql_names_the_server_and_leaves_the_directory(scheme):
-    rest = "alm:p%40ss@db.example:6432/alm_1?sslmode=verify-full"
-    result = settings({"DB_URL": f"{scheme}://{rest}", "ALM_DATA_DIR": "/keys"})
-    assert (result.database_url, result.data_dir) == (f"postgresql://{rest}", "/keys")
+    location = "alm:p%40ss@db.example:6432/alm_1?sslmode=verify-full"
+    result = settings({"DB_URL": f"{scheme}://{location}", "ALM_DATA_DIR": "/keys"})
+    assert (result.database_url, result.data_dir) == (f"postgresql://{location}", "/keys")
     assert settings({"DB_URL": "sqlite:////var/alm"}).database_url == ""
 
 

@@ -24,8 +24,8 @@ def issuer():
 
 def find_keys(issuer, *kids, issuers=None):
     async def whole():
-        own = issuers or JwksCache()
-        return [await own.key(issuer.url, kid) for kid in kids]
+        cache = issuers or JwksCache()
+        return [await cache.key(issuer.url, kid) for kid in kids]
 
     return asyncio.run(whole())
 

@@ -102,11 +102,11 @@ def test_unknown_scopes_are_dropped():
 
 def test_a_service_cannot_sign_for_another_with_its_own_key():
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    own = keyring(secret="", private_key=pem.decode(), jwks="", path="").keys
-    verifier = ServiceTokens("app", own, owners={own[0].kid: "worker"})
-    assert verifier.verify(ServiceTokens("worker", own).sign("app", None)).service == "worker"
+    key = keyring(secret="", private_key=pem.decode(), jwks="", path="").keys
+    verifier = ServiceTokens("app", key, owners={key[0].kid: "worker"})
+    assert verifier.verify(ServiceTokens("worker", key).sign("app", None)).service == "worker"
     with pytest.raises(InvalidToken, match="key of another service"):
-        verifier.verify(ServiceTokens("gateway", own).sign("app", None))
+        verifier.verify(ServiceTokens("gateway", key).sign("app", None))
 
 
 def test_a_service_without_a_signing_key_cannot_call():

@@ -55,15 +55,15 @@ def ring(request):
 
 def sign(ring, payload=None, *, key=None, algorithm=None, header=()):
     """Sign a token as the ring does, with changes."""
-    own = ring.keys[0]
+    first = ring.keys[0]
     base = {"sub": "user:ada", "sid": "7", "jti": "j", "iss": "alm", "aud": "alm"}
     now = int(time.time())
     whole = {**base, "iat": now, "nbf": now, "exp": now + 900, **(payload or {})}
     return jwt.encode(
         {name: value for name, value in whole.items() if value is not None},
-        key or own.signing,
-        algorithm or own.algorithm,
-        headers={"typ": "at+jwt", "kid": own.kid, **dict(header)},
+        key or first.signing,
+        algorithm or first.algorithm,
+        headers={"typ": "at+jwt", "kid": first.kid, **dict(header)},
     )
 
 
@@ -128,11 +128,11 @@ def test_a_token_with_another_header_is_rejected(ring, header):
     "algorithm", ["none", "None", "NONE", "HS256", "HS512", "RS256", "ES256", "PS256", ""]
 )
 def test_the_algorithm_comes_from_the_key_not_the_token(ring, algorithm):
-    own = ring.keys[0]
-    if algorithm == own.algorithm:
+    key = ring.keys[0]
+    if algorithm == key.algorithm:
         algorithm = "RS512"
     _, body, signature = sign(ring).split(".")
-    header = part({"alg": algorithm, "typ": "at+jwt", "kid": own.kid})
+    header = part({"alg": algorithm, "typ": "at+jwt", "kid": key.kid})
     for end in (signature, ""):
         with pytest.raises(InvalidToken):
             ring.verify(f"{header}.{body}.{end}")

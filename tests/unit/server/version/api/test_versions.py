@@ -93,8 +93,8 @@ def test_a_version_is_registered_below_its_app_or_at_the_top_level(tmp_path):
         for address in ("/versions?app=shop", "/versions?app_id=1", "/apps/1/versions"):
             assert [item["tag"] for item in (await client.get(address)).json()] == ["1.1", "1.0"]
         page = await client.get("/apps/shop/versions?limit=1&sort=tag")
-        rest = await client.get(page.links["next"]["url"])
-        assert [item["tag"] for item in (*page.json(), *rest.json())] == ["1.0", "1.1"]
+        second = await client.get(page.links["next"]["url"])
+        assert [item["tag"] for item in (*page.json(), *second.json())] == ["1.0", "1.1"]
 
     run(tmp_path, scenario)
 
@@ -278,10 +278,10 @@ def test_usage_accepts_any_notation_of_a_tool(tmp_path, tool, notation):
         page = await client.get(f"/tools/{notation}/usage?range=%3C2&limit=1")
         assert (page.status_code, page.json()["tool"]) == (200, tool), page.text
         assert page.json()["counts"] == {"matches": 2, "unknown": 0, "without_lock": 0}
-        rest = await client.get(page.links["next"]["url"])
-        assert [use["tag"] for use in (*page.json()["matches"], *rest.json()["matches"])] == ["1.0", "1.1"]
-        assert "next" not in rest.json()
-        assert "next" not in rest.links
+        second = await client.get(page.links["next"]["url"])
+        assert [use["tag"] for use in (*page.json()["matches"], *second.json()["matches"])] == ["1.0", "1.1"]
+        assert "next" not in second.json()
+        assert "next" not in second.links
 
     run(tmp_path, scenario)
 

@@ -74,7 +74,7 @@ def test_a_redelivered_event_reverts_nothing(tmp_path):
 def test_usage_reports_a_dead_lettered_event_until_it_is_consumed(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
-        (places,) = (
+        (placement_events,) = (
             subscription
             for subscription in module.subscriptions
             if subscription.consumer == read_barrier.CONSUMER
@@ -83,8 +83,8 @@ def test_usage_reports_a_dead_lettered_event_until_it_is_consumed(tmp_path):
             deployment_event(1, 1, "shop", "prod", version),
             deployment_event(2, 1, "shop", "eu", version),
         )
-        await places.dead_letter(first, ValueError("a bug"), 5)
-        await places.handle([second])
+        await placement_events.dead_letter(first, ValueError("a bug"), 5)
+        await placement_events.handle([second])
         with pytest.raises(ProjectionBehind, match="dead-letters") as caught:
             await used_tags(versions)
         assert caught.value.headers == {"retry-after": "60"}
