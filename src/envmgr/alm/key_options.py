@@ -1,4 +1,4 @@
-"""Options of API keys: scopes and lifetime. Pure."""
+"""Options of API keys: scopes and lifetime, without I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deployment matrix as a grid: a row an app, a column an environment. Pure."""
+"""Deployment matrix as a grid: a row an app, a column an environment, without I/O."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ VersionRef = TagRef | IdRef | CurrentRef | EnvironmentRef
 
 
 def parse(arg: str) -> VersionRef:
-    """Parse a reference; raise UsageError if invalid. App names contain neither `@` nor `:`."""
+    """Parse a reference, whose app has neither `@` nor `:`; raise UsageError if invalid."""
     if arg.isascii() and arg.isdigit() and len(arg) <= _MAX_ID_DIGITS:
         return IdRef(int(arg))
     at = next((index for index, character in enumerate(arg) if character in "@:"), None)

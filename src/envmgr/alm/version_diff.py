@@ -1,4 +1,4 @@
-"""Comparison of two versions: commits, toolchain, artifacts. Pure."""
+"""Comparison of two versions: commits, toolchain, artifacts, without I/O."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _NOT_SUPPORTED = {"foreign_files": "files of other version managers (.nvmrc) are
 
 @frozen
 class Report:
-    """The findings: errors make a manifest unusable, warnings do not. Each begins with its JSON path."""
+    """Findings, each with its JSON path: errors, which make a manifest unusable, and warnings."""
 
     errors: tuple[str, ...]
     warnings: tuple[str, ...] = ()

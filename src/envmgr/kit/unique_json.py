@@ -10,7 +10,7 @@ class DuplicateKeyError(ValueError):
 
 
 def loads(text: str | bytes) -> object:
-    """Return the value of a JSON text. Raise DuplicateKeyError, or another ValueError for malformed JSON."""
+    """Return the value of a JSON text; raise DuplicateKeyError, or another ValueError for malformed JSON."""
     return json.loads(text, object_pairs_hook=_unique)
 
 

@@ -1,1 +1,1 @@
-"""The lock file format: its values, names, URLs, reader and writer. Pure, shared by client and server."""
+"""The lock file format, shared by client and server: its values, names, URLs, reader and writer."""

@@ -30,7 +30,7 @@ def key(tool: str, spec: str) -> str:
 
 
 def split_key(text: str) -> tuple[str, str]:
-    """Split a key into tool and spec; the spec is empty if missing. A scope's `@` belongs to the tool."""
+    """Split a key into the tool, with its scope's `@`, and the spec, which is empty if missing."""
     colon = text.partition("@")[0].find(":")
     at = text.find("@", colon + 2)
     return (text, "") if at < 0 else (text[:at], text[at + 1 :])

@@ -1,4 +1,4 @@
-"""Changes to a lock's values: adding releases, pruning, recording digests, comparing. Pure."""
+"""Changes to a lock's values: adding releases, pruning, recording digests, comparing, without I/O."""
 
 from __future__ import annotations
 

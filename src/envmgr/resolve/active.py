@@ -1,4 +1,4 @@
-"""Active version of each tool: the locked one, else the best installed one. Offline."""
+"""Active version of each tool, without network access: the locked one, else the best installed one."""
 
 from __future__ import annotations
 

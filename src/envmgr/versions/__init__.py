@@ -1,4 +1,4 @@
-"""Versions, specs and selection. Pure, standard library only."""
+"""Versions, specs and selection, with the standard library only."""
 
 from __future__ import annotations
 

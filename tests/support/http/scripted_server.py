@@ -31,7 +31,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True)
 class ScriptedResponse:
-    """A response. `blocks` are sent one by one instead of a body; None closes the connection."""
+    """A response with a body, or with `blocks` sent one by one, of which None closes the connection."""
 
     status: int = 200
     document: object = None

@@ -1,4 +1,4 @@
-"""Verification of an audit log: hash chain, sequence numbers, checkpoints. Pure; needs no server.
+"""Verification of an audit log without a server: hash chain, sequence numbers, checkpoints.
 
 Entries are processed as a stream: memory grows with the number of checkpoints only.
 """

@@ -33,7 +33,7 @@ MAX_ERROR_BYTES = 1 << 20
 
 
 class Api:
-    """One server and one caller. Every method raises subclasses of AlmError."""
+    """Client of one server for one caller, whose methods raise subclasses of AlmError."""
 
     def __init__(self, transport: Transport, tokens: TokenSource) -> None:
         self._transport = transport

@@ -1,4 +1,4 @@
-"""Mapping of problem documents (RFC 9457) to errors with hints. Pure."""
+"""Mapping of problem documents (RFC 9457) to errors with hints, without I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Next steps of an active deployment, as commands. Pure."""
+"""Next steps of an active deployment, as commands, without I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parser of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). Pure."""
+"""Parser of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
 from __future__ import annotations
 

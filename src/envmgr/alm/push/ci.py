@@ -1,4 +1,4 @@
-"""Detection of CI runs from the environment of their jobs. Pure.
+"""Detection of CI runs from the environment of their jobs, without I/O.
 
 Only documented variables are read; one function a system, listed in `SYSTEMS`.
 """

@@ -1,4 +1,4 @@
-"""Message of a tag that is registered with different content: every field with both values. Pure."""
+"""Message of a tag that is registered with different content: every field with both values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Selection of the git tag that names a build, of several on its commit. Pure."""
+"""Selection of the git tag that names a build, of several on its commit, without I/O."""
 
 from __future__ import annotations
 

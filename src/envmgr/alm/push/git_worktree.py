@@ -22,7 +22,7 @@ _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PRO
 
 @frozen
 class GitWorktree:
-    """A worktree; unknown fields are empty. `error` is the reason if git could not be run.
+    """A worktree, with empty fields for what is unknown, and in `error` why git could not be run.
 
     `tags` are those of the commit, `changes` the tracked files that differ from HEAD.
     """

@@ -1,4 +1,4 @@
-"""Provenance of a build: from options, else the CI environment, else git. Pure."""
+"""Provenance of a build: from options, else the CI environment, else git, without I/O."""
 
 from __future__ import annotations
 

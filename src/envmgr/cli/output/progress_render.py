@@ -1,4 +1,4 @@
-"""Rendering of active tasks: a line each, for the terminal's width. Pure."""
+"""Rendering of active tasks: a line each, for the terminal's width, without I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Safety rules for archives: no entry can touch anything outside the extracted tree. Pure.
+"""Safety rules for archives: no entry can touch anything outside the extracted tree, without I/O.
 
 Names. Two entries whose names differ only in case or in the Unicode composition of a letter are one file on macOS and
 Windows, so one could be written through the other. They are compared by canonical caseless matching
@@ -141,7 +141,7 @@ class EntryNames:
         del spellings[self._key("", name)]
 
     def add(self, path: str, kind: str) -> bool:
-        """Record a path; return whether it is new. Raise UnsafeArchive if it exists with another kind."""
+        """Record a path and return whether it is new; raise UnsafeArchive if it exists with another kind."""
         directory, _, name = path.rpartition("/")
         spellings = self._spellings.setdefault(directory, {})
         key = self._key(directory, name)

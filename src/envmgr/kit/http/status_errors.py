@@ -1,4 +1,4 @@
-"""Errors for HTTP statuses, each with a hint. Pure."""
+"""Errors for HTTP statuses, each with a hint, without I/O."""
 
 from __future__ import annotations
 

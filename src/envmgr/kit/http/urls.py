@@ -1,4 +1,4 @@
-"""URLs: redaction, comparison, mirrors. Pure."""
+"""URLs: redaction, comparison, mirrors, without I/O."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def page(reader: Reader, paging: PageRequest, apps: frozenset[int] | None) -> Pa
 
 
 def add(transaction: Transaction, name: str, description: str) -> App:
-    """Insert an app. Raise UniqueViolation if the name is taken."""
+    """Insert an app; raise UniqueViolation if the name is taken."""
     id_ = transaction.insert(
         _INSERT, name=name, folded=name.casefold(), description=description, now=transaction.now
     )
@@ -114,7 +114,7 @@ def add(transaction: Transaction, name: str, description: str) -> App:
 
 
 def update_app(transaction: Transaction, old: App, put: AppPut) -> App:
-    """Update an app. Raise UniqueViolation if the name is taken, PreconditionFailed."""
+    """Update an app; raise UniqueViolation if the name is taken, PreconditionFailed."""
     count = transaction.execute(
         _UPDATE,
         app_id=old.id,
@@ -136,7 +136,7 @@ def update_app(transaction: Transaction, old: App, put: AppPut) -> App:
 
 
 def remove(transaction: Transaction, old: App) -> None:
-    """Delete an app. Raise PreconditionFailed."""
+    """Delete an app; raise PreconditionFailed."""
     require_updated(transaction.execute(_DELETE, app_id=old.id, old_rev=old.rev))
 
 

@@ -167,7 +167,7 @@ def head(reader: Reader) -> Head:
 
 
 def filter_new(reader: Reader, events: Iterable[EventEnvelope]) -> list[EventEnvelope]:
-    """Return the events that the log lacks, without duplicates. Raise SequenceConflict.
+    """Return the events that the log lacks, without duplicates; raise SequenceConflict.
 
     The log is its own inbox: an event is known by its source and number for as long as the log exists.
     """

@@ -45,11 +45,11 @@ class DatabaseBackend(Protocol):
         ...
 
     def grant(self, service: str, role: str) -> None:
-        """Grant a role what a server needs on a migrated database. Raise EnvmgrError."""
+        """Grant a role what a server needs on a migrated database; raise EnvmgrError."""
         ...
 
     async def acquire(self) -> None:
-        """Reserve the databases for this process. Raise UnusableDatabase if another server has them."""
+        """Reserve the databases for this process; raise UnusableDatabase if another server has them."""
         ...
 
     async def release(self) -> None:
@@ -65,7 +65,7 @@ class DatabaseBackend(Protocol):
         ...
 
     def require_intact(self) -> None:
-        """Check the databases completely, where that is possible. Raise UnusableDatabase."""
+        """Check the databases completely, where that is possible; raise UnusableDatabase."""
         ...
 
 
@@ -116,13 +116,13 @@ class SqliteBackend:
             )
 
     def require_intact(self) -> None:
-        """Check the files completely. Raise UnusableDatabase."""
+        """Check the files completely; raise UnusableDatabase."""
         for service in SERVICES:
             self.target(service.NAME).require_intact()
 
 
 def database_backend(settings: Settings, data: DataDirectory) -> DatabaseBackend:
-    """Return where the settings have the databases. Raise SettingsError if an extra is missing."""
+    """Return where the settings have the databases; raise SettingsError if an extra is missing."""
     if not settings.database_url:
         return SqliteBackend(data)
     from envmgr.kit.distribution import requirement

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def create_bus(settings: BusSettings, data_dir: str, observer: DeliveryObserver) -> Bus:
-    """Return the bus that settings name, not started. Raise SettingsError if its extra is missing.
+    """Return the bus that settings name, not started; raise SettingsError if its extra is missing.
 
     The data directory identifies the process to a broker: one process at a time uses it, before and after a restart.
     """

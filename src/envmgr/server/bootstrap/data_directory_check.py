@@ -26,7 +26,7 @@ class DataDirectoryCheck:
         }
 
     async def status(self) -> str:
-        """Return the free space. Raise ServiceUnavailable."""
+        """Return the free space; raise ServiceUnavailable."""
         for path, identity in self._identities.items():
             if _identity(path) != identity:
                 raise ServiceUnavailable(

@@ -26,7 +26,7 @@ def data_directory(path: str) -> DataDirectory:
 
 
 def prepare(backend: DatabaseBackend) -> None:
-    """Migrate the databases where a server does so when it starts, or check them. Raise UnusableDatabase."""
+    """Migrate the databases where a server does so when it starts, or check them; raise UnusableDatabase."""
     if backend.should_migrate_at_start:
         migrate(backend)
     else:
@@ -34,7 +34,7 @@ def prepare(backend: DatabaseBackend) -> None:
 
 
 def migrate(backend: DatabaseBackend, services: Sequence[str] = SERVICE_NAMES, role: str = "") -> None:
-    """Migrate databases to the current revision, and grant a role their use. Raise UnusableDatabase."""
+    """Migrate databases to the current revision, and grant a role their use; raise UnusableDatabase."""
     require_complete(backend)
     for service in SERVICES:
         if service.NAME in services:

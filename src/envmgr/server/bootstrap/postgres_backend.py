@@ -51,11 +51,11 @@ class PostgresBackend:
         )
 
     def grant(self, service: str, role: str) -> None:
-        """Grant a role all but changes of the schema and of append-only tables. Raise UnusableDatabase."""
+        """Grant a role all but changes of the schema and of append-only tables; raise UnusableDatabase."""
         self.target(service).grant(role)
 
     async def acquire(self) -> None:
-        """Lock the databases for this process. Raise UnusableDatabase if another server has them."""
+        """Lock the databases for this process; raise UnusableDatabase if another server has them."""
         if not await self._lock.try_acquire():
             raise UnusableDatabase(
                 f"the databases {self.location} are in use by another server",

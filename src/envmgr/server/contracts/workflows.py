@@ -47,7 +47,7 @@ async def create_app(apps: Apps, versions: Versions, context: RequestContext, ne
 async def delete_app(
     apps: Apps, deployments: Deployments, context: RequestContext, ref: str, *, force: bool
 ) -> None:
-    """Delete an app. Raise AppInUse if versions of it are deployed, unless `force`."""
+    """Delete an app; raise AppInUse if versions of it are deployed, unless `force`."""
     app = await apps.get(context, ref)
     require_match(context, etag_of(app))
     hold = await deployments.begin_deletion(context, app_id=app.id, force=force)
@@ -63,7 +63,7 @@ async def delete_app(
 async def delete_version(
     versions: Versions, deployments: Deployments, context: RequestContext, version_id: int
 ) -> None:
-    """Delete a version. Raise VersionInUse if it is deployed."""
+    """Delete a version; raise VersionInUse if it is deployed."""
     version = await versions.get(context, version_id)
     require_match(context, etag_of(version))
     hold = await deployments.begin_deletion(context, version_id=version_id)

@@ -174,7 +174,7 @@ def _run_loop(main: Coroutine[object, object, None]) -> None:
 
 @contextmanager
 def _tracing(settings: Settings, log: Log) -> Iterator[Tracing | None]:
-    """Start tracing if an endpoint is configured. Raise SettingsError if the extra is missing."""
+    """Start tracing if an endpoint is configured; raise SettingsError if the extra is missing."""
     if not settings.traces_url:
         yield None
         return

@@ -1,4 +1,4 @@
-"""Rules of the audit log: hash-chain entries and checkpoints. Pure."""
+"""Rules of the audit log: hash-chain entries and checkpoints, without I/O."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sequence_conflict(event: EventEnvelope, existing_id: str) -> SequenceConflic
 
 
 def build_entries(head: Head, events: Iterable[EventEnvelope]) -> list[AuditEntry]:
-    """Return the entries of events that follow a head. Raise ValueError for an unhashable event."""
+    """Return the entries of events that follow a head; raise ValueError for an unhashable event."""
     entries: list[AuditEntry] = []
     prev = head.hash
     for seq, event in enumerate(events, head.seq + 1):

@@ -99,7 +99,7 @@ class AuditService:
                         await notification.wait()
 
     async def append(self, events: Sequence[EventEnvelope]) -> None:
-        """Append the events that the log lacks, in order. Raise SequenceConflict, ValueError."""
+        """Append the events that the log lacks, in order; raise SequenceConflict, ValueError."""
         grown = await self._database.write(lambda transaction: self._append(transaction, events))
         if grown:
             self._notifier.notify_all()

@@ -14,7 +14,7 @@ class SigningKeyError(EnvmgrError):
 
 
 def private_key(path: str) -> bytes:
-    """Return the key in a file, created if missing. Raise SigningKeyError for an invalid file.
+    """Return the key in a file, created if missing; raise SigningKeyError for an invalid file.
 
     The caller must own the directory: two processes that create the key at once may use different keys.
     """

@@ -45,7 +45,7 @@ class TruncationCheck:
         return {service: max(gaps.get(service, 0), letters[service]) for service in {*gaps, *letters}}
 
     async def status(self) -> str:
-        """Return a summary of the log. Raise ServiceUnavailable if it was truncated or has dead letters."""
+        """Return a summary of the log; raise ServiceUnavailable if it was truncated or has dead letters."""
         if result := await self.find_truncations():
             raise ServiceUnavailable(f"audit log truncated: {'; '.join(result)}; {_RESTORE_HINT}")
         if letters := await self._dead_letters.count():

@@ -36,7 +36,7 @@ class Principals(Protocol):
     """Principals of credentials that another service has verified."""
 
     async def resolve(self, ref: PrincipalRef) -> Principal:
-        """Return a principal with its present permissions, within `ref.scopes`. Raise Unauthenticated."""
+        """Return a principal with its present permissions, within `ref.scopes`; raise Unauthenticated."""
         ...
 
 
@@ -44,11 +44,11 @@ class Sessions(Protocol):
     """Sessions of users."""
 
     async def login(self, client: ClientInfo, login: Login) -> TokenPair:
-        """Start a session. Raise InvalidCredentials, TooManyRequests."""
+        """Start a session; raise InvalidCredentials, TooManyRequests."""
         ...
 
     async def refresh(self, client: ClientInfo, token: str) -> TokenPair:
-        """Exchange a refresh token for new tokens. Raise Unauthenticated, RefreshTokenReused."""
+        """Exchange a refresh token for new tokens; raise Unauthenticated, RefreshTokenReused."""
         ...
 
     async def logout(self, context: RequestContext | None, logout: Logout) -> None:
@@ -90,7 +90,7 @@ class Users(Protocol):
         ...
 
     async def delete(self, context: RequestContext, ref: str) -> None:
-        """Delete a user, and revoke their keys. Raise LastAdmin."""
+        """Delete a user, and revoke their keys; raise LastAdmin."""
         ...
 
     async def set_password(self, username: str, password: str, *, revoke_keys: bool = False) -> KeyCounts:
@@ -142,7 +142,7 @@ class TokenExchange(Protocol):
     """Exchange of CI tokens for access tokens (RFC 8693)."""
 
     async def exchange(self, client: ClientInfo, request: TokenExchangeRequest) -> TokenExchangeResponse:
-        """Exchange a CI system's OIDC token. Raise TokenRefused, IssuerUnavailable."""
+        """Exchange a CI system's OIDC token; raise TokenRefused, IssuerUnavailable."""
         ...
 
 

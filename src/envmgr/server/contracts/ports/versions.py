@@ -30,7 +30,7 @@ class Versions(Protocol):
         ...
 
     async def upsert(self, context: RequestContext, app: str, tag: str, put: VersionPut) -> Result[Version]:
-        """Create a version, or return the existing one. Raise VersionContentMismatch for other content."""
+        """Create a version, or return the existing one; raise VersionContentMismatch for other content."""
         ...
 
     async def get(self, context: RequestContext, version_id: int) -> Version:
@@ -50,7 +50,7 @@ class Versions(Protocol):
         ...
 
     async def replace(self, context: RequestContext, version_id: int, put: VersionPut) -> Version:
-        """Replace a version's metadata. Raise VersionContentMismatch for other content."""
+        """Replace a version's metadata; raise VersionContentMismatch for other content."""
         ...
 
     async def update(self, context: RequestContext, version_id: int, change: VersionPatch) -> Version:

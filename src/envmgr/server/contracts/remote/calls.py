@@ -20,7 +20,7 @@ def encode_conditions(context: RequestContext) -> common_pb2.CallConditions:
 
 
 def call_context(conditions: common_pb2.CallConditions | None = None) -> RequestContext:
-    """Return the context of the call in progress. Raise Unauthenticated without a principal."""
+    """Return the context of the call in progress; raise Unauthenticated without a principal."""
     call = current_call()
     has_key = conditions is not None and conditions.HasField("idempotency")
     has_etags = conditions is not None and conditions.HasField("if_match")
@@ -50,7 +50,7 @@ def encode_page(paging: PageRequest) -> common_pb2.PageRequest:
 
 
 def decode_page(message: common_pb2.PageRequest) -> PageRequest:
-    """Return the page request of a message. Raise InvalidFields."""
+    """Return the page request of a message; raise InvalidFields."""
     limit = message.limit or DEFAULT_PAGE_SIZE
     if not 1 <= limit <= MAX_PAGE_SIZE:
         raise InvalidFields("invalid fields", errors=[("/page/limit", f"expected 1 to {MAX_PAGE_SIZE}")])

@@ -106,7 +106,7 @@ class RemotePrincipals:
         self._by_ref: _PrincipalCache[PrincipalRef] = _PrincipalCache(clock)
 
     async def authenticate(self, token: str) -> Principal:
-        """Return the principal of a token. Raise Unauthenticated."""
+        """Return the principal of a token; raise Unauthenticated."""
         cached = self._by_token.get(token)
         if cached is not None:
             return cached
@@ -117,7 +117,7 @@ class RemotePrincipals:
         return principal
 
     async def resolve(self, ref: PrincipalRef) -> Principal:
-        """Return a principal with its present permissions, within `ref.scopes`. Raise Unauthenticated."""
+        """Return a principal with its present permissions, within `ref.scopes`; raise Unauthenticated."""
         cached = self._by_ref.get(ref)
         if cached is not None:
             return cached

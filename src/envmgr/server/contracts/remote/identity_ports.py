@@ -69,7 +69,7 @@ class RemoteSessions:
         self._stub = SessionServiceStub(peer.channel)
 
     async def login(self, client: ClientInfo, login: Login) -> TokenPair:
-        """Start a session. Raise InvalidCredentials, TooManyRequests."""
+        """Start a session; raise InvalidCredentials, TooManyRequests."""
         response = await self._peer.call(
             self._stub.Login,
             lambda: pb.LoginRequest(client=CLIENT_INFO.encode(client), credentials=LOGIN.encode(login)),
@@ -77,7 +77,7 @@ class RemoteSessions:
         return TOKEN_PAIR.decode(response.tokens)
 
     async def refresh(self, client: ClientInfo, token: str) -> TokenPair:
-        """Exchange a refresh token for new tokens. Raise Unauthenticated, RefreshTokenReused."""
+        """Exchange a refresh token for new tokens; raise Unauthenticated, RefreshTokenReused."""
         response = await self._peer.call(
             self._stub.Refresh,
             lambda: pb.RefreshRequest(client=CLIENT_INFO.encode(client), refresh_token=token),
@@ -166,7 +166,7 @@ class RemoteUsers:
         return USER.decode(response.user)
 
     async def delete(self, context: RequestContext, ref: str) -> None:
-        """Delete a user, and revoke their keys. Raise LastAdmin."""
+        """Delete a user, and revoke their keys; raise LastAdmin."""
         await self._peer.call(
             self._stub.DeleteUser,
             lambda: pb.DeleteUserRequest(conditions=encode_conditions(context), ref=ref),
@@ -275,7 +275,7 @@ class RemoteBindings:
         )
 
     async def exchange(self, client: ClientInfo, request: TokenExchangeRequest) -> TokenExchangeResponse:
-        """Exchange a CI system's OIDC token. Raise TokenRefused, IssuerUnavailable."""
+        """Exchange a CI system's OIDC token; raise TokenRefused, IssuerUnavailable."""
         response = await self._peer.call(
             self._stub.ExchangeToken,
             lambda: pb.ExchangeTokenRequest(

@@ -46,7 +46,7 @@ class RemoteVersions:
         return Result(VERSION.decode(response.version), created=response.created, replayed=response.replayed)
 
     async def upsert(self, context: RequestContext, app: str, tag: str, put: VersionPut) -> Result[Version]:
-        """Create a version, or return the existing one. Raise VersionContentMismatch for other content."""
+        """Create a version, or return the existing one; raise VersionContentMismatch for other content."""
         response = await self._peer.call(
             self._stub.UpsertVersion,
             lambda: pb.UpsertVersionRequest(
@@ -88,7 +88,7 @@ class RemoteVersions:
         )
 
     async def replace(self, context: RequestContext, version_id: int, put: VersionPut) -> Version:
-        """Replace a version's metadata. Raise VersionContentMismatch for other content."""
+        """Replace a version's metadata; raise VersionContentMismatch for other content."""
         response = await self._peer.call(
             self._stub.ReplaceVersion,
             lambda: pb.ReplaceVersionRequest(
@@ -122,7 +122,7 @@ class RemoteVersions:
     async def usage(
         self, context: RequestContext, query: ToolQuery, paging: PageRequest, up_to: int
     ) -> Usage:
-        """Return the deployed versions locked with a tool in a range. Raise ProjectionBehind."""
+        """Return the deployed versions locked with a tool in a range; raise ProjectionBehind."""
         response = await self._peer.call(
             self._stub.FindUsage,
             lambda: pb.FindUsageRequest(

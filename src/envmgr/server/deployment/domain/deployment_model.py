@@ -121,7 +121,7 @@ def require_transition(deployment: Deployment, status: Status) -> None:
 
 
 def resolve_approver(record: DeploymentRecord, rules: Rules, status: Status, initiator: Initiator) -> str:
-    """Return the approver of a deployment after a transition. Raise SelfApprovalForbidden.
+    """Return the approver of a deployment after a transition; raise SelfApprovalForbidden.
 
     Where an environment requires approval, and from `awaiting_approval`, only someone other than the requester may make
     the first transition onward; once approved, anyone may make the next ones.
@@ -153,7 +153,7 @@ def _approval_identity(actor: str) -> str:
 def apply_block(
     deployment: Deployment, rules: Rules, new: StatusCreate, initiator: Initiator
 ) -> StatusCreate:
-    """Return the transition as recorded in the history. Raise EnvironmentBlocked.
+    """Return the transition as recorded in the history; raise EnvironmentBlocked.
 
     While an environment is blocked, only initiators with environments:write may leave `blocked` or start there, and the
     reason records it; anyone may cancel.

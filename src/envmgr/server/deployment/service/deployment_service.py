@@ -77,7 +77,7 @@ class DeploymentService:
         )
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[Deployment]:
-        """Return a page of deployments. Raise NotFound if the filter `app` names an unknown app."""
+        """Return a page of deployments; raise NotFound if the filter `app` names an unknown app."""
         if "app" in paging.filters:
             owner = await self._apps.get(context, str(paging.filters["app"]))
             paging = paging.with_filters(app=owner.id)

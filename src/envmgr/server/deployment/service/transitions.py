@@ -35,7 +35,7 @@ def resolve_request(reader: Reader, request: DeploymentRequest) -> DeploymentReq
 
 
 def create(transaction: Transaction, request: DeploymentRequest) -> Deployment:
-    """Create a deployment. Raise BeingDeleted, or DeploymentActive if another is active."""
+    """Create a deployment; raise BeingDeleted, or DeploymentActive if another is active."""
     if deletion_holds.has_hold(transaction, request.app_id, request.version_id):
         raise deployment_model.being_deleted(request)
     placements.ensure_app(transaction, request.app_id, request.app)
@@ -60,7 +60,7 @@ def create(transaction: Transaction, request: DeploymentRequest) -> Deployment:
 def transition(
     transaction: Transaction, record: DeploymentRecord, new: StatusCreate, initiator: Initiator
 ) -> tuple[Deployment, StatusEntry]:
-    """Move a deployment to a status. Raise InvalidTransition, EnvironmentBlocked or SelfApprovalForbidden."""
+    """Move a deployment to a status; raise InvalidTransition, EnvironmentBlocked or SelfApprovalForbidden."""
     deployment_model.require_transition(record.deployment, new.status)
     environment = environment_rows.find(transaction, record.deployment.environment)
     rules = environment.rules if environment else Rules()
@@ -94,7 +94,7 @@ def retire(transaction: Transaction, record: DeploymentRecord, reason: str, init
 
 
 def delete(transaction: Transaction, record: DeploymentRecord, initiator: Initiator) -> None:
-    """Delete an inactive, superseded deployment. Raise DeploymentInUse."""
+    """Delete an inactive, superseded deployment; raise DeploymentInUse."""
     deployment = record.deployment
     placement = placements.get(transaction, deployment.app_id, deployment.environment)
     deployment_model.require_removable(deployment, placement)

@@ -145,7 +145,7 @@ def page(reader: Reader, paging: PageRequest, apps: frozenset[int] | None) -> Pa
 def add(
     transaction: Transaction, request: DeploymentRequest, status: Status, reason: str
 ) -> DeploymentRecord:
-    """Insert a deployment. Raise UniqueViolation if another is active."""
+    """Insert a deployment; raise UniqueViolation if another is active."""
     id_ = transaction.insert(
         _INSERT,
         version_id=request.version_id,

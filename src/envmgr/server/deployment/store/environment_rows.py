@@ -113,7 +113,7 @@ def insert(transaction: Transaction, name: str, put: EnvironmentPut) -> Environm
 
 
 def update(transaction: Transaction, old: Environment, put: EnvironmentPut) -> Environment:
-    """Write new values to the row of an environment. Raise PreconditionFailed."""
+    """Write new values to the row of an environment; raise PreconditionFailed."""
     count = transaction.execute(
         _UPDATE,
         environment_id=old.id,
@@ -135,7 +135,7 @@ def update(transaction: Transaction, old: Environment, put: EnvironmentPut) -> E
 
 
 def delete(transaction: Transaction, old: Environment) -> None:
-    """Delete the row of an environment. Raise PreconditionFailed."""
+    """Delete the row of an environment; raise PreconditionFailed."""
     require_updated(transaction.execute(_DELETE, environment_id=old.id, old_rev=old.rev))
 
 

@@ -80,17 +80,17 @@ class Authenticator:
         self._expiries: ReadCache[Principal, int] = ReadCache(database)
 
     async def authenticate(self, token: str) -> Principal:
-        """Return the principal of a token. Raise Unauthenticated."""
+        """Return the principal of a token; raise Unauthenticated."""
         cached = self._cache.get(token, self._clock())
         return cached if cached is not None else await self._authenticate_uncached(token)
 
     async def resolve(self, ref: PrincipalRef) -> Principal:
-        """Return a principal by its credential's ID, with its present permissions. Raise Unauthenticated."""
+        """Return a principal by its credential's ID, with its present permissions; raise Unauthenticated."""
         now = int(self._clock() * 1000)
         return await self._database.read_inline(lambda reader: current_principal.resolve(reader, ref, now))
 
     def current_permissions(self) -> CurrentPermissions:
-        """Return the permissions as of now; blocks, for units of work. Raise ServiceUnavailable."""
+        """Return the permissions as of now; blocks, for units of work; raise ServiceUnavailable."""
         return StoredPermissions(self._database, self._expiries.entries())
 
     async def write_and_invalidate(self, work: Callable[[Transaction], T]) -> T:

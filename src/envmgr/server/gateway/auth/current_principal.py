@@ -77,7 +77,7 @@ def require_current(reader: Reader, principal: Principal, now: int) -> int:
 
 
 def resolve(reader: Reader, ref: PrincipalRef, now: int) -> Principal:
-    """Return a principal with its present permissions, within the scopes of `ref`. Raise Unauthenticated."""
+    """Return a principal with its present permissions, within the scopes of `ref`; raise Unauthenticated."""
     kind, _, number = ref.credential.partition(":")
     find = _PRINCIPALS.get(kind)
     principal = find(reader, ref, as_id(number), now) if find and is_id(number) else None

@@ -33,7 +33,7 @@ class LoginThrottle:
 
     @asynccontextmanager
     async def attempt(self, account: str, address: str) -> AsyncIterator[None]:
-        """Guard a sign-in to an account from an address. Raise TooManyRequests above a limit."""
+        """Guard a sign-in to an account from an address; raise TooManyRequests above a limit."""
         lock, waiting = self._locks.get(address, (asyncio.Lock(), 0))
         if waiting >= MAX_QUEUED:
             raise ServiceUnavailable("too many concurrent sign-ins from this address", retry_after=2)

@@ -32,7 +32,7 @@ class ResponseEncryption:
         return b64encode(crypto.encrypt(self._key(key), response.encode(), b"answer")).decode()
 
     def decode(self, key: str, stored: str) -> str:
-        """Decrypt a response. Raise Conflict if the server's secret has changed."""
+        """Decrypt a response; raise Conflict if the server's secret has changed."""
         try:
             return crypto.decrypt(self._key(key), b64decode(stored), b"answer").decode()
         except ValueError:

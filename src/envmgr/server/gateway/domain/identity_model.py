@@ -80,7 +80,7 @@ def require_grantable_scopes(
 
 
 def require_session(principal: Principal) -> int:
-    """Return the ID of the principal's session. Raise Forbidden for keys and CI tokens."""
+    """Return the ID of the principal's session; raise Forbidden for keys and CI tokens."""
     kind, _, number = principal.credential.partition(":")
     if kind != "session":
         raise Forbidden("requires an interactive session, not an API key or CI token")

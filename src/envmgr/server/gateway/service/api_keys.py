@@ -77,7 +77,7 @@ class KeyService:
         return Page(await self._app_names.fill_in(page.items), page.next)
 
     async def get(self, context: RequestContext, key_id: int) -> ApiKey:
-        """Return a key of the caller; for admins, any key. Raise NotFound."""
+        """Return a key of the caller; for admins, any key; raise NotFound."""
         _require_session(context)
         key = await self._database.read_inline(lambda reader: _get(reader, context, key_id))
         return (await self._app_names.fill_in([key]))[0]

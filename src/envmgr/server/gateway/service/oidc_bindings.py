@@ -70,7 +70,7 @@ class BindingService:
         return Page(await self._app_names.fill_in(page.items), page.next)
 
     async def get(self, context: RequestContext, binding_id: int) -> Binding:
-        """Return a binding. Raise NotFound."""
+        """Return a binding; raise NotFound."""
         identity_model.require_unrestricted(context.principal)
         binding = await self._database.read_inline(lambda reader: _get(reader, binding_id))
         return (await self._app_names.fill_in([binding]))[0]

@@ -64,7 +64,7 @@ class SessionService:
         self._database = dependencies.database
 
     async def login(self, client: ClientInfo, login: Login) -> TokenPair:
-        """Create a session. Raise InvalidCredentials, TooManyRequests."""
+        """Create a session; raise InvalidCredentials, TooManyRequests."""
         account = self._account_key(login.username)
         try:
             async with self._dependencies.login_throttle.attempt(account, client.network):
@@ -96,7 +96,7 @@ class SessionService:
         return self._tokens(await self._database.write(create_session), token.text)
 
     async def refresh(self, client: ClientInfo, token: str) -> TokenPair:
-        """Rotate a session's refresh token. Raise Unauthenticated, RefreshTokenReused."""
+        """Rotate a session's refresh token; raise Unauthenticated, RefreshTokenReused."""
         session_id, hashed = (
             identity_model.parse_token_id(token, identity_model.REFRESH),
             identity_model.hash_token(token),
@@ -163,7 +163,7 @@ class SessionService:
     async def change_password(
         self, context: RequestContext, client: ClientInfo, change: PasswordChange
     ) -> KeyCounts:
-        """Change a password and revoke the user's sessions. Raise InvalidCredentials, TooManyRequests."""
+        """Change a password and revoke the user's sessions; raise InvalidCredentials, TooManyRequests."""
         session_id = identity_model.require_session(context.principal)
         username = context.principal.actor.removeprefix("user:")
         identity_model.require_good_password(username, change.new, "/new")
@@ -193,7 +193,7 @@ class SessionService:
     async def _verified(
         self, client: ClientInfo, account: str, username: str, password: str
     ) -> _VerifiedUser:
-        """Return the user if the password is right, else record the failure. Raise InvalidCredentials."""
+        """Return the user if the password is right, else record the failure; raise InvalidCredentials."""
 
         def find(reader: Reader) -> tuple[User | None, str | None]:
             user = users.by_name(reader, username)

@@ -66,7 +66,7 @@ class ExchangeService:
         self._denial_limiter = denial_limiter
 
     async def exchange(self, client: ClientInfo, request: TokenExchangeRequest) -> TokenExchangeResponse:
-        """Exchange a token. Raise TokenRefused, IssuerUnavailable."""
+        """Exchange a token; raise TokenRefused, IssuerUnavailable."""
         try:
             return await self._exchange(client, request)
         except TokenRefused as refused:

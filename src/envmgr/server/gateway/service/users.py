@@ -93,7 +93,7 @@ class UserService:
         return await self._database.read(lambda reader: users.page(reader, paging))
 
     async def update(self, context: RequestContext, ref: str, change: UserPatch) -> User:
-        """Update a user and revoke their sessions. Raise LastAdmin."""
+        """Update a user and revoke their sessions; raise LastAdmin."""
         identity_model.require_unrestricted(context.principal)
         hashed = None
         if change.password is not UNSET:
@@ -107,7 +107,7 @@ class UserService:
         )
 
     async def delete(self, context: RequestContext, ref: str) -> None:
-        """Delete a user. Raise LastAdmin."""
+        """Delete a user; raise LastAdmin."""
         identity_model.require_unrestricted(context.principal)
         await self._authenticator.write_and_invalidate(
             with_authorization(context, lambda transaction: _delete(transaction, context, ref))

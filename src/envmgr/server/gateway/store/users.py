@@ -116,7 +116,7 @@ def page(reader: Reader, paging: PageRequest) -> Page[User]:
 
 
 def add(transaction: Transaction, username: str, hashed: str, role: str) -> User:
-    """Insert a user. Raise UniqueViolation if the name was ever used."""
+    """Insert a user; raise UniqueViolation if the name was ever used."""
     id_ = transaction.insert(
         _INSERT,
         username=username,
@@ -129,7 +129,7 @@ def add(transaction: Transaction, username: str, hashed: str, role: str) -> User
 
 
 def change(transaction: Transaction, old: User, new: User) -> User:
-    """Update a user. Raise PreconditionFailed."""
+    """Update a user; raise PreconditionFailed."""
     count = transaction.execute(
         _UPDATE,
         user_id=old.id,
@@ -148,7 +148,7 @@ def set_password(transaction: Transaction, user_id: int, hashed: str) -> None:
 
 
 def remove(transaction: Transaction, old: User) -> None:
-    """Mark a user as deleted. Raise PreconditionFailed."""
+    """Mark a user as deleted; raise PreconditionFailed."""
     require_updated(transaction.execute(_DELETE, user_id=old.id, old_rev=old.rev, now=transaction.now))
 
 

@@ -20,7 +20,7 @@ def rfc3339(ms: int) -> str:
 
 
 def parse_rfc3339(text: str) -> int:
-    """Parse an RFC 3339 timestamp with a time zone. Raise ValueError."""
+    """Parse an RFC 3339 timestamp with a time zone; raise ValueError."""
     timestamp = datetime.fromisoformat(text)
     if timestamp.tzinfo is None:
         raise ValueError(f"timestamp {text!r} has no time zone; append Z")

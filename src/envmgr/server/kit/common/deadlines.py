@@ -32,7 +32,7 @@ def begin_deadline(seconds: float) -> None:
 
 
 def remaining_seconds(limit: float) -> float:
-    """Return the seconds until the deadline, at most `limit`. Raise ServiceUnavailable once it has passed."""
+    """Return the seconds until the deadline, at most `limit`; raise ServiceUnavailable once it has passed."""
     deadline = _DEADLINE.get()
     if deadline is None:
         return limit

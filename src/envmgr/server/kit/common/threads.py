@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 async def run_in_thread(pool: Executor | None, work: Callable[[], T]) -> T:
-    """Run a function in a thread pool (default: the loop's). Raise ServiceUnavailable without threads."""
+    """Run a function in a thread pool (default: the loop's); raise ServiceUnavailable without threads."""
     try:
         future = asyncio.get_running_loop().run_in_executor(pool, work)
     except RuntimeError as error:  # also: the pool is shut down

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 async def within(seconds: float | None, awaitable: Awaitable[T]) -> T:
-    """Return an awaitable's result. Raise TimeoutError if it is still waiting after `seconds`.
+    """Return an awaitable's result; raise TimeoutError if it is still waiting after `seconds`.
 
     A timer is started only if the awaitable waits: starting and stopping it takes longer than most results.
     """

@@ -49,7 +49,7 @@ class BusSettings:
 
 
 def read(environment: Environment) -> BusSettings:
-    """Return the settings of the bus. Raise SettingsError."""
+    """Return the settings of the bus; raise SettingsError."""
     urls = dict(_urls(environment))
     prefix = environment.get("ALM_BUS_PREFIX", PREFIX)
     if not _PREFIX.fullmatch(prefix):
@@ -94,7 +94,7 @@ def _parse(name: str, url: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _server(name: str, scheme: str, text: str) -> str:
-    """Return the URL of one server. Raise SettingsError without its text, which may contain a password."""
+    """Return the URL of one server; raise SettingsError without its text, which may contain a password."""
     url = text if "://" in text else f"{scheme}://{text}"
     try:
         parts = urlsplit(url)

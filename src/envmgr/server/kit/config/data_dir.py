@@ -82,7 +82,7 @@ class DataDirectory:
         return not any(os.path.exists(self.database(service)) for service in self._services)
 
     def __enter__(self) -> Self:
-        """Lock the directory for this process. Raise DataDirectoryError if it is locked."""
+        """Lock the directory for this process; raise DataDirectoryError if it is locked."""
         self.make()
         try:
             self._lock.acquire(timeout=0)

@@ -154,7 +154,7 @@ def _require_embedded(environment: Environment) -> None:
 
 
 def _database_url(url: str) -> str:
-    """Return the URL of a PostgreSQL server, or an empty text. Raise SettingsError, which has no password."""
+    """Return the URL of a PostgreSQL server, or an empty text; raise SettingsError, which has no password."""
     if not url.startswith(_POSTGRESQL):
         return ""
     match = _POSTGRESQL_URL.fullmatch(url)

@@ -16,7 +16,7 @@ T = TypeVar("T")
 def with_authorization(
     context: RequestContext, work: Callable[[Transaction], T]
 ) -> Callable[[Transaction], T]:
-    """Return a unit that first checks the caller's permissions. Raise Unauthenticated, Forbidden.
+    """Return a unit that first checks the caller's permissions; raise Unauthenticated, Forbidden.
 
     Permissions are those as of a moment after the transaction began, the same for all units committed with it.
     """

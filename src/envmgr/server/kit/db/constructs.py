@@ -92,7 +92,7 @@ def rows_of(table: Table, *names: str) -> Rows:
 
 
 def encode_rows(rows: Sequence[Sequence[object]]) -> str:
-    """Return rows as the parameter of `rows_of`. Raise ValueError for a text with NUL."""
+    """Return rows as the parameter of `rows_of`; raise ValueError for a text with NUL."""
     text = _encode(rows).decode()
     if _NUL in text and any("\0" in value for row in rows for value in row if isinstance(value, str)):
         raise ValueError("text contains NUL")

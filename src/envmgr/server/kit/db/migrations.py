@@ -64,20 +64,20 @@ class MigrationTarget(Protocol):
         ...
 
     def revision(self) -> str | None:
-        """Return its revision, or None if it is empty. Raise UnusableDatabase."""
+        """Return its revision, or None if it is empty; raise UnusableDatabase."""
         ...
 
     def has_events(self) -> bool:
-        """Return whether its service has emitted or received an event. Raise UnusableDatabase."""
+        """Return whether its service has emitted or received an event; raise UnusableDatabase."""
         ...
 
     def run_exclusively(self, work: Callable[[sa.Connection], None]) -> None:
-        """Run and commit in a transaction that excludes other migrations. Raise UnusableDatabase."""
+        """Run and commit in a transaction that excludes other migrations; raise UnusableDatabase."""
         ...
 
 
 def upgrade(target: MigrationTarget, revisions: str, head: str) -> None:
-    """Migrate a database to `head`; `revisions` is the migrations directory. Raise UnusableDatabase.
+    """Migrate a database to `head`; `revisions` is the migrations directory; raise UnusableDatabase.
 
     Alembic is imported only where a migration runs: that is half the time of a start.
     """

@@ -133,7 +133,7 @@ def _write(cursor: _Cursor) -> str:
 
 
 def _read(text: str, sort: str, column: ColumnElement[object]) -> _Cursor:
-    """Parse a cursor of a list sorted by this column. Raise InvalidFields."""
+    """Parse a cursor of a list sorted by this column; raise InvalidFields."""
     try:
         decoded = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         cursor = msgspec.json.decode(decoded, type=_Cursor)

@@ -99,11 +99,11 @@ class Transaction(Reader, Protocol):
         ...
 
     def insert(self, statement: Statement, **values: object) -> int:
-        """Insert a row into a table that assigns IDs; return the row's ID. Raise UniqueViolation."""
+        """Insert a row into a table that assigns IDs and return the row's ID; raise UniqueViolation."""
         ...
 
     def execute(self, statement: Statement, **values: object) -> int:
-        """Change rows; return how many. Raise UniqueViolation."""
+        """Change rows and return how many; raise UniqueViolation."""
         ...
 
     def execute_many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
@@ -122,7 +122,7 @@ class Leadership(Protocol):
     """The role that one process at a time has for a database: it relays the events."""
 
     async def wait(self) -> None:
-        """Return once this process has the role; to be called again before each use. Raise ServiceUnavailable."""
+        """Return once this process has the role; to be called again before each use; raise ServiceUnavailable."""
         ...
 
     async def release(self) -> None:
@@ -134,19 +134,19 @@ class Database(Protocol):
     """A service's own database."""
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run a unit of work, twice if need be; return once it is durable. Raise ServiceUnavailable."""
+        """Run a unit of work, twice if need be, and return once it is durable; raise ServiceUnavailable."""
         ...
 
     async def read(self, work: Callable[[Reader], T]) -> T:
-        """Run a reading function over one snapshot, concurrently with writes. Raise ServiceUnavailable."""
+        """Run a reading function over one snapshot, concurrently with writes; raise ServiceUnavailable."""
         ...
 
     def read_inline(self, work: Callable[[Reader], T]) -> Awaitable[T]:
-        """Run a function that reads a few rows by their keys. Raise ServiceUnavailable."""
+        """Run a function that reads a few rows by their keys; raise ServiceUnavailable."""
         ...
 
     def read_blocking(self, work: Callable[[Reader], T]) -> T:
-        """Run a reading function in this thread, which is not the event loop's. Raise ServiceUnavailable."""
+        """Run a reading function in this thread, which is not the event loop's; raise ServiceUnavailable."""
         ...
 
     def commit_version(self) -> int | None:

@@ -109,15 +109,15 @@ class SqliteTransaction(SqliteReader):
             raise _translate_constraint(error) from None
 
     def insert(self, statement: Statement, **values: object) -> int:
-        """Insert a row; return its ID. Raise UniqueViolation."""
+        """Insert a row and return its ID; raise UniqueViolation."""
         return self._execute(statement, values).lastrowid or 0
 
     def execute(self, statement: Statement, **values: object) -> int:
-        """Change rows; return how many. Raise UniqueViolation."""
+        """Change rows and return how many; raise UniqueViolation."""
         return self._execute(statement, values).rowcount
 
     def execute_many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
-        """Run a statement over `rows_of`; return how many rows changed. Raise UniqueViolation, ValueError."""
+        """Run a statement over `rows_of` and return how many rows changed; raise UniqueViolation, ValueError."""
         return self.execute(statement, **{ROWS: encode_rows(rows)})
 
     def emit(self, event: DomainEvent) -> None:
@@ -145,7 +145,7 @@ class _PendingWrite:
         self.error: BaseException | None = None
 
     def run(self, transaction: Transaction) -> None:
-        """Run the unit and store its result or error. Raise transient errors."""
+        """Run the unit and store its result or error; raise transient errors."""
         self.result = self.error = None
         try:
             self.result = self.work(transaction)
@@ -194,7 +194,7 @@ class SqliteDatabase:
         self._writer.start()
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run a unit of work; return once it is durable. Raise ServiceUnavailable."""
+        """Run a unit of work and return once it is durable; raise ServiceUnavailable."""
         self._require_open()
         unit = _PendingWrite(work, asyncio.get_running_loop())
         self._queue.put(unit)
@@ -202,12 +202,12 @@ class SqliteDatabase:
         return result
 
     async def read(self, work: Callable[[Reader], T]) -> T:
-        """Run a reading function in another thread, over one snapshot. Raise ServiceUnavailable."""
+        """Run a reading function in another thread, over one snapshot; raise ServiceUnavailable."""
         self._require_open()
         return await run_in_thread(self._pool, lambda: self._read_snapshot(work))
 
     async def read_inline(self, work: Callable[[Reader], T]) -> T:
-        """Run a reading function in this thread: a hop to another costs more. Raise ServiceUnavailable."""
+        """Run a reading function in this thread: a hop to another costs more; raise ServiceUnavailable."""
         self._require_open()
         try:
             return work(self._inline_reader)
@@ -215,7 +215,7 @@ class SqliteDatabase:
             raise self._read_failure(error) from error
 
     def read_blocking(self, work: Callable[[Reader], T]) -> T:
-        """Run a reading function in this thread, over one snapshot. Raise ServiceUnavailable."""
+        """Run a reading function in this thread, over one snapshot; raise ServiceUnavailable."""
         self._require_open()
         return self._read_snapshot(work)
 

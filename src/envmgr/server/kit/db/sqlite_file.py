@@ -31,7 +31,7 @@ class SqliteFile:
         return self.path
 
     def revision(self) -> str | None:
-        """Return its revision, or None if it is empty or absent. Raise UnusableDatabase."""
+        """Return its revision, or None if it is empty or absent; raise UnusableDatabase."""
         if not os.path.lexists(self.path):
             return None
         with _translate_errors(self.path), closing(sqlite3.connect(self.path)) as connection:
@@ -45,13 +45,13 @@ class SqliteFile:
         return str(row[0]) if row else None
 
     def has_events(self) -> bool:
-        """Return whether its service has emitted or received an event. Raise UnusableDatabase."""
+        """Return whether its service has emitted or received an event; raise UnusableDatabase."""
         with _translate_errors(self.path), closing(sqlite3.connect(self.path)) as connection:
             emitted = connection.execute("SELECT 1 FROM outbox_head WHERE sequence > 0").fetchone()
             return bool(emitted or connection.execute("SELECT 1 FROM consumer_offset").fetchone())
 
     def run_exclusively(self, work: Callable[[Connection], None]) -> None:
-        """Run and commit in a transaction that excludes other writers. Raise UnusableDatabase."""
+        """Run and commit in a transaction that excludes other writers; raise UnusableDatabase."""
         from sqlalchemy import create_engine, event
         from sqlalchemy.exc import DBAPIError
 
@@ -70,7 +70,7 @@ class SqliteFile:
             engine.dispose()
 
     def require_intact(self) -> None:
-        """Check the whole file, in time proportional to its size. Raise UnusableDatabase."""
+        """Check the whole file, in time proportional to its size; raise UnusableDatabase."""
         with _translate_errors(self.path), closing(sqlite3.connect(self.path)) as connection:
             (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if result != "ok":

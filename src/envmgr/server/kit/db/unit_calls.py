@@ -23,7 +23,7 @@ class UnitCalls:
         self._loop = asyncio.get_running_loop()
 
     def wait(self, call: Coroutine[object, object, T]) -> T:
-        """Return the result of a call. Raise RuntimeError on the loop itself, which would wait for itself."""
+        """Return the result of a call; raise RuntimeError on the loop itself, which would wait for itself."""
         if not _is_on(self._loop):
             return asyncio.run_coroutine_threadsafe(call, self._loop).result()
         if _is_in_greenlet():

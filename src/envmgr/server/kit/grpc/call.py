@@ -28,11 +28,11 @@ class PrincipalDirectory(Protocol):
     """Present principals of credentials."""
 
     async def resolve(self, ref: PrincipalRef) -> Principal:
-        """Return a principal with its present permissions. Raise Unauthenticated."""
+        """Return a principal with its present permissions; raise Unauthenticated."""
         ...
 
     def current_permissions(self) -> CurrentPermissions:
-        """Return the permissions as of now; blocks, for units of work. Raise ServiceUnavailable."""
+        """Return the permissions as of now; blocks, for units of work; raise ServiceUnavailable."""
         ...
 
 
@@ -69,7 +69,7 @@ def set_current_call(call: ServerCall) -> None:
 
 
 def require_principal(call: ServerCall) -> Principal:
-    """Return the principal of a call. Raise Unauthenticated without one."""
+    """Return the principal of a call; raise Unauthenticated without one."""
     if call.principal is None:
         raise Unauthenticated(f"service {call.caller} called without a principal")
     return call.principal

@@ -49,7 +49,7 @@ class CircuitBreaker:
         return "open" if self._clock() < self._open_until else "half-open"
 
     def acquire(self) -> None:
-        """Admit a call. Raise ServiceUnavailable while the circuit is open, or probed by another call."""
+        """Admit a call; raise ServiceUnavailable while the circuit is open, or probed by another call."""
         state = self.state
         if state == "open":
             self._refuse(self._open_until - self._clock())

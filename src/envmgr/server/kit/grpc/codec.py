@@ -58,7 +58,7 @@ class _InvalidMessage(Exception):
 
 
 class Codec(Generic[V, M]):
-    """Converter between values and messages. Raise TypeError unless both have the same fields."""
+    """Converter between values and messages; raise TypeError unless both have the same fields."""
 
     def __init__(self, type_: type[V], message: type[M]) -> None:
         self.type = type_
@@ -69,12 +69,12 @@ class Codec(Generic[V, M]):
         self._fields = _field_converters(type_, descriptor)
 
     def encode(self, value: V) -> M:
-        """Return a value as a message. Raise ValueError for text or numbers that messages cannot hold."""
+        """Return a value as a message; raise ValueError for text or numbers that messages cannot hold."""
         fields = {name: field.encode(getattr(value, name)) for name, field in self._fields.items()}
         return self._message(**{name: item for name, item in fields.items() if item is not None})
 
     def decode(self, message: M) -> V:
-        """Return the value of a message from a trusted peer. Raise InternalError if it is none."""
+        """Return the value of a message from a trusted peer; raise InternalError if it is none."""
         try:
             return self._decode(message)
         except _InvalidMessage as error:
@@ -84,7 +84,7 @@ class Codec(Generic[V, M]):
             ) from None
 
     def decode_request(self, message: M) -> V:
-        """Return the value of a client's message, checked as a request body is. Raise InvalidFields."""
+        """Return the value of a client's message, checked as a request body is; raise InvalidFields."""
         try:
             value = self._decode(message)
         except _InvalidMessage as error:
@@ -111,7 +111,7 @@ class _Field:
         return None if value is None or value is UNSET else self._encode(value)
 
     def decode(self, message: Message, name: str) -> Any:
-        """Return the struct's value. Raise _InvalidMessage."""
+        """Return the struct's value; raise _InvalidMessage."""
         if self._is_absent(message, name):
             if self._absent is _REQUIRED:
                 raise _InvalidMessage("required", name)
@@ -152,7 +152,7 @@ def _field_converter(field: inspect.Field, hint: object, counterpart: FieldDescr
 
 
 def _absent_value(field: inspect.Field, hint: object, counterpart: FieldDescriptor) -> object:
-    """Return the value of an absent field. Raise TypeError if only the struct can leave it out."""
+    """Return the value of an absent field; raise TypeError if only the struct can leave it out."""
     is_nullable = any(isinstance(kind, inspect.NoneType) for kind in _members(field.type))
     is_unsettable = UnsetType in get_args(hint)
     if is_nullable and is_unsettable:
@@ -178,7 +178,7 @@ def _plain(kind: inspect.Type) -> inspect.Type:
 
 
 def _conversion(kind: inspect.Type, field: FieldDescriptor) -> Convert:
-    """Return the conversion of a field's value. Raise TypeError if the types have none."""
+    """Return the conversion of a field's value; raise TypeError if the types have none."""
     if isinstance(kind, inspect.VarTupleType | inspect.FrozenSetType) and field.is_repeated:
         return _of_list(kind, _item_conversion(kind.item_type, field))
     if isinstance(kind, inspect.DictType) and _is_map(field):

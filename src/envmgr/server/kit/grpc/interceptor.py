@@ -58,7 +58,7 @@ class CallGuard:
     async def authenticate(
         self, method: str, metadata: Mapping[str, str], names: frozenset[str] | None
     ) -> ServerCall:
-        """Return the call. Raise Unauthenticated, Forbidden; `names` are those of the client's certificate."""
+        """Return the call; raise Unauthenticated, Forbidden; `names` are those of the client's certificate."""
         caller = self._verify(metadata.get("authorization", ""), names)
         principal = None if caller.principal is None else await self._resolve(caller.principal)
         self._require_policy(method, caller, principal)

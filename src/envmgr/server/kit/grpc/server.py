@@ -43,7 +43,7 @@ class GrpcServer:
         )
 
     async def start(self, host: str, port: int) -> int:
-        """Start to serve; return the port, which the system chooses for 0. Raise PortInUse."""
+        """Start to serve and return the port, which the system chooses for 0; raise PortInUse."""
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             if self._identity is None:

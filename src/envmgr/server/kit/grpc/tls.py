@@ -38,7 +38,7 @@ class TlsIdentity:
 
 
 def read_identity(key_path: str, certificates_path: str, authority_path: str) -> TlsIdentity:
-    """Return the identity in files. Raise OSError."""
+    """Return the identity in files; raise OSError."""
     return TlsIdentity(_read(key_path), _read(certificates_path), _read(authority_path))
 
 

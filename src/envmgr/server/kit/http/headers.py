@@ -74,7 +74,7 @@ def require_printable_path(path: str) -> None:
 
 
 def check_head(method: str, http_version: str, headers: Headers, *, limit: int, accepts_form: bool) -> None:
-    """Check a request's headers. Raise BadRequest, TooLarge, UnsupportedMedia."""
+    """Check a request's headers; raise BadRequest, TooLarge, UnsupportedMedia."""
     if b"host" not in headers and http_version == "1.1":  # RFC 9112, section 3.2
         raise BadRequest("missing Host header")
     if b"content-length" in headers:
@@ -133,7 +133,7 @@ def too_large(limit: int) -> TooLarge:
 
 
 def bearer_token(headers: Headers) -> str:
-    """Return the bearer token of a request. Raise Unauthenticated."""
+    """Return the bearer token of a request; raise Unauthenticated."""
     header = headers.get(b"authorization")
     if header is None:
         raise Unauthenticated(

@@ -75,7 +75,7 @@ class Health:
     is_stopping: bool = False
 
     async def ready(self) -> Readiness:
-        """Run all checks. Raise NotReady with their results."""
+        """Run all checks; raise NotReady with their results."""
         if self.is_stopping:
             raise NotReady("shutting down")
         findings = tuple(await asyncio.gather(*map(_run_check, self.checks)))

@@ -45,7 +45,7 @@ class StrictRequest(Request[Any, Any, Any]):
         return self._body
 
     async def json(self) -> Any:
-        """Decode the body. Raise InvalidFields or BadRequest."""
+        """Decode the body; raise InvalidFields or BadRequest."""
         field = self.route_handler.parsed_data_field
         type_ = Any if field is None else field.annotation
         body = await self.body()
@@ -71,7 +71,7 @@ async def _read_all(receive: Receive) -> bytes:
 
 
 def decode(body: bytes, type_: Any) -> Any:
-    """Decode JSON as a type. Raise InvalidFields if it does not match, BadRequest if it is malformed."""
+    """Decode JSON as a type; raise InvalidFields if it does not match, BadRequest if it is malformed."""
     try:
         value = _decoder(type_).decode(body)
         _reject_duplicate_keys(body)
@@ -87,7 +87,7 @@ def decode(body: bytes, type_: Any) -> Any:
 
 
 def check_constraints(value: object, type_: Any) -> None:
-    """Check the constraints of a type on a value that was not decoded from JSON. Raise InvalidFields."""
+    """Check the constraints of a type on a value that was not decoded from JSON; raise InvalidFields."""
     try:
         msgspec.convert(msgspec.to_builtins(value), type_)
     except msgspec.ValidationError as error:

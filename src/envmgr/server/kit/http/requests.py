@@ -65,7 +65,7 @@ def page_request(
     sort: str | None,
     **filters: str | int | None,
 ) -> PageRequest:
-    """Return the requested page of a list. Raise InvalidFields for unknown parameters."""
+    """Return the requested page of a list; raise InvalidFields for unknown parameters."""
     params = request.query_params
     _require_known(params, ("limit", "cursor", "sort", *filters))
     values = {name: value for name, value in filters.items() if value is not None}
@@ -122,7 +122,7 @@ async def check_request(request: HttpRequest) -> None:
 
 
 async def reauthorize(request: HttpRequest) -> None:
-    """Authenticate again after the body arrived. Raise Unauthenticated, Forbidden.
+    """Authenticate again after the body arrived; raise Unauthenticated, Forbidden.
 
     A body may take minutes: what the caller was allowed at its beginning may have been revoked since.
     """

@@ -72,7 +72,7 @@ class ConnectionLimits:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Bind a listening socket. Raise AddressError."""
+    """Bind a listening socket; raise AddressError."""
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = addresses[0]

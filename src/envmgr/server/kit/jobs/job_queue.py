@@ -199,7 +199,7 @@ def extend_lease(transaction: Transaction, job: Job, lease_ms: int) -> bool:
 
 
 def complete(transaction: Transaction, job: Job) -> None:
-    """Finish a job in the transaction of its effect. Raise LeaseLost, which rolls the effect back."""
+    """Finish a job in the transaction of its effect; raise LeaseLost, which rolls the effect back."""
     if not _change_leased(transaction, _FINISH, job, now=transaction.now):
         raise LeaseLost(f"job {job.id} lost its lease: it was cancelled, or another run of it began")
 
@@ -211,7 +211,7 @@ def is_finished(reader: Reader, job: Job) -> bool:
 
 
 def retry_later(transaction: Transaction, job: Job, error: str, run_at: int) -> None:
-    """Record that a run failed, and when the next one begins. A lost lease changes nothing."""
+    """Record that a run failed, and when the next begins, unless its lease was lost."""
     _change_leased(
         transaction,
         _RETRY_LATER,
@@ -223,7 +223,7 @@ def retry_later(transaction: Transaction, job: Job, error: str, run_at: int) -> 
 
 
 def mark_dead(transaction: Transaction, job: Job, error: str) -> None:
-    """Record that the last run failed: the job is dead until it is retried. A lost lease changes nothing."""
+    """Record that the last run failed and the job is dead until retried, unless its lease was lost."""
     _change_leased(transaction, _MARK_DEAD, job, new_error=error[:MAX_ERROR_CHARS], now=transaction.now)
 
 
@@ -238,7 +238,7 @@ def schedule(transaction: Transaction, kind: str, interval_ms: int) -> None:
 
 
 def repeat(transaction: Transaction, job: Job, run_at: int, error: str = "") -> None:
-    """End a run of a job that runs at an interval. A lost lease changes nothing."""
+    """End a run of a job that runs at an interval, unless its lease was lost."""
     _change_leased(
         transaction, _REPEAT, job, new_run_at=run_at, new_error=error[:MAX_ERROR_CHARS], now=transaction.now
     )
@@ -250,7 +250,7 @@ def list_jobs(reader: Reader) -> list[Job]:
 
 
 def find_job(reader: Reader, job_id: int) -> Job:
-    """Return a job. Raise NotFound."""
+    """Return a job; raise NotFound."""
     row = reader.one(_FIND, job_id=job_id)
     if row is None:
         raise NotFound(f"job {job_id} not found")
@@ -258,7 +258,7 @@ def find_job(reader: Reader, job_id: int) -> Job:
 
 
 def retry(transaction: Transaction, job_id: int) -> None:
-    """Run a dead or waiting job now, with all its attempts. Raise NotFound, Conflict."""
+    """Run a dead or waiting job now, with all its attempts; raise NotFound, Conflict."""
     try:
         _require_changed(transaction, _RETRY, job_id, "retried")
     except UniqueViolation as error:
@@ -266,7 +266,7 @@ def retry(transaction: Transaction, job_id: int) -> None:
 
 
 def cancel(transaction: Transaction, job_id: int) -> None:
-    """Cancel a job; a run in progress cannot complete it any more. Raise NotFound, Conflict."""
+    """Cancel a job; a run in progress cannot complete it any more; raise NotFound, Conflict."""
     _require_changed(transaction, _CANCEL, job_id, "cancelled")
 
 

@@ -147,7 +147,7 @@ class JobRunner:
             self._observer.record_job(job.kind, "success")
 
     async def _handle(self, job: Job) -> None:
-        """Run a job while its lease is extended. Raise LookupError for an unknown kind."""
+        """Run a job while its lease is extended; raise LookupError for an unknown kind."""
         if job.attempts > self._options.max_attempts:
             raise TimeoutError("the process ended in the last attempt")
         handler = self._handlers.get(job.kind)

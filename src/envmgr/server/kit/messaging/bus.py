@@ -98,7 +98,7 @@ class Bus(Protocol):
         ...
 
     async def publish(self, events: Sequence[EventEnvelope]) -> None:
-        """Hand over events of one source, in order; return when the bus has them. Raise ServiceUnavailable."""
+        """Hand over events of one source, in order, and return when the bus has them; raise ServiceUnavailable."""
         ...
 
     async def stop(self) -> None:
@@ -118,7 +118,7 @@ class Bus(Protocol):
         ...
 
     async def check(self) -> str:
-        """Return what the bus is and that it works. Raise ServiceUnavailable."""
+        """Return what the bus is and that it works; raise ServiceUnavailable."""
         ...
 
 
@@ -149,7 +149,7 @@ class Delivery:
     backoff: Backoff = BACKOFF
 
     async def deliver(self, subscription: Subscription, events: Sequence[EventEnvelope]) -> None:
-        """Deliver events in order; return when each is consumed or a dead letter. Raise ServiceUnavailable."""
+        """Deliver events in order and return when each is consumed or a dead letter; raise ServiceUnavailable."""
         try:
             await subscription.handle(events)
         except Exception:  # noqa: BLE001 - delivered one by one, each event shows whether it is the cause

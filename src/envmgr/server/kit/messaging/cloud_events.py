@@ -18,7 +18,7 @@ _decode = msgspec.json.Decoder(EventEnvelope).decode
 
 
 def decode(message: bytes) -> EventEnvelope:
-    """Return the event in a message. Raise InvalidEvent."""
+    """Return the event in a message; raise InvalidEvent."""
     try:
         event = _decode(message)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

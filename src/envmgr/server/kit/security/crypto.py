@@ -34,7 +34,7 @@ _CURVES = {SECP256R1: "ES256", SECP384R1: "ES384", SECP521R1: "ES512"}
 
 
 def private_key(pem: bytes) -> PrivateKey:
-    """Parse an unencrypted RSA or Ed25519 private key. Raise ValueError."""
+    """Parse an unencrypted RSA or Ed25519 private key; raise ValueError."""
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -46,7 +46,7 @@ def private_key(pem: bytes) -> PrivateKey:
 
 
 def public_key(pem: bytes) -> PublicKey:
-    """Parse an RSA, Ed25519 or NIST-curve public key. Raise ValueError."""
+    """Parse an RSA, Ed25519 or NIST-curve public key; raise ValueError."""
     try:
         key = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
@@ -55,7 +55,7 @@ def public_key(pem: bytes) -> PublicKey:
 
 
 def require_strong(key: object) -> PublicKey:
-    """Return a public key of a supported type and length. Raise ValueError."""
+    """Return a public key of a supported type and length; raise ValueError."""
     if not isinstance(key, RSAPublicKey | Ed25519PublicKey | EllipticCurvePublicKey):
         raise ValueError("unsupported key type: use RSA, EC or Ed25519")  # noqa: TRY004 - as above
     if isinstance(key, RSAPublicKey) and key.key_size < RSA_BITS:
@@ -64,7 +64,7 @@ def require_strong(key: object) -> PublicKey:
 
 
 def algorithm_of(key: PublicKey) -> str:
-    """Return the JWS algorithm of a key. Raise ValueError."""
+    """Return the JWS algorithm of a key; raise ValueError."""
     if isinstance(key, RSAPublicKey):
         return "RS256"
     if isinstance(key, Ed25519PublicKey):
@@ -92,7 +92,7 @@ def encrypt(key: bytes, text: bytes, context: bytes) -> bytes:
 
 
 def decrypt(key: bytes, sealed: bytes, context: bytes) -> bytes:
-    """Decrypt a text. Raise ValueError for another key or context."""
+    """Decrypt a text; raise ValueError for another key or context."""
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], context)
     except InvalidTag:

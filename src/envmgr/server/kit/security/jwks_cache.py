@@ -86,7 +86,7 @@ class JwksCache:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def key(self, issuer: str, kid: str) -> Jwk | None:
-        """Return an issuer's key by its ID, None if unknown. Raise IssuerUnavailable."""
+        """Return an issuer's key by its ID, None if unknown; raise IssuerUnavailable."""
         async with self._locks.setdefault(issuer, asyncio.Lock()):
             cached = self._cache.setdefault(issuer, _CachedKeys({}, float("-inf")))
             age = self._clock() - cached.fetched_at
@@ -196,7 +196,7 @@ async def _resolved(url: str) -> Sequence[Address]:
 
 
 def _import_httpx(url: str) -> ModuleType:
-    """Import httpx lazily. Raise IssuerUnavailable if no file can be opened."""
+    """Import httpx lazily; raise IssuerUnavailable if no file can be opened."""
     try:
         import httpx
     except OSError as error:

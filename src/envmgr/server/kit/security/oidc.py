@@ -51,13 +51,13 @@ class VerifiedToken:
 
 
 def issuer_of(token: str) -> str:
-    """Return a token's unverified issuer. Raise InvalidToken."""
+    """Return a token's unverified issuer; raise InvalidToken."""
     text: _Unverified = _decode_segment(token, 1, _Unverified)
     return text.iss
 
 
 async def verify(token: str, issuers: JwksCache) -> VerifiedToken:
-    """Return a token's claims after verification. Raise InvalidToken, IssuerUnavailable."""
+    """Return a token's claims after verification; raise InvalidToken, IssuerUnavailable."""
     issuer, header = issuer_of(token), _decode_segment(token, 0, _Header)
     if header.crit is not None or header.typ.upper() != "JWT":
         raise InvalidToken("unsupported token type")

@@ -16,7 +16,7 @@ class SecretFileError(EnvmgrError):
 
 
 def load_or_create(path: str, generate: Callable[[], bytes]) -> bytes:
-    """Return the secret in a file, stripped; create both if missing. Raise SecretFileError."""
+    """Return the secret in a file, stripped; create both if missing; raise SecretFileError."""
     try:
         return _load_or_create(path, generate)
     except OSError as error:

@@ -71,7 +71,7 @@ class ServiceTokens:
         return sign_payload(self._keys, TYPE, to_builtins(claims))
 
     def verify(self, token: str) -> Caller:
-        """Return the caller named by a token for this service. Raise InvalidToken."""
+        """Return the caller named by a token for this service; raise InvalidToken."""
         key, claims = verify_payload(self._keys, TYPE, token, ServiceClaims, self.service)
         if self._owners.get(key.kid, claims.iss) != claims.iss:
             raise InvalidToken("signed with the key of another service")

@@ -96,11 +96,11 @@ class Keyring:
     audience: str = "alm"
 
     def sign(self, claims: Claims) -> str:
-        """Return a signed token. Raise InvalidToken without a signing key."""
+        """Return a signed token; raise InvalidToken without a signing key."""
         return sign_payload(self.keys, TYPE, msgspec.to_builtins(claims))
 
     def verify(self, token: str) -> Claims:
-        """Return the claims of a valid token. Raise InvalidToken."""
+        """Return the claims of a valid token; raise InvalidToken."""
         _, claims = verify_payload(self.keys, TYPE, token, Claims, self.audience)
         if claims.iss != self.issuer:
             raise InvalidToken("invalid token (InvalidIssuerError)")
@@ -112,7 +112,7 @@ class Keyring:
 
 
 def sign_payload(keys: Sequence[Key], type_: str, payload: Mapping[str, object]) -> str:
-    """Return a token of a type, signed with the first signing key. Raise InvalidToken without one."""
+    """Return a token of a type, signed with the first signing key; raise InvalidToken without one."""
     key = next((key for key in keys if key.signing is not None), None)
     if key is None:
         raise InvalidToken("no signing key configured")
@@ -123,7 +123,7 @@ def sign_payload(keys: Sequence[Key], type_: str, payload: Mapping[str, object])
 def verify_payload(
     keys: Sequence[Key], type_: str, token: str, claims_type: type[C], audience: str
 ) -> tuple[Key, C]:
-    """Return the key and the claims of a valid token of a type. Raise InvalidToken."""
+    """Return the key and the claims of a valid token of a type; raise InvalidToken."""
     key = _key_of(keys, type_, _header(token))
     try:
         payload = jwt.decode(
@@ -200,7 +200,7 @@ def _verifying(setting: str) -> list[Key]:
 
 
 def public_key_from_jwk(jwk: Mapping[str, Any]) -> crypto.PublicKey:
-    """Return the public key of a JWK. Raise ValueError."""
+    """Return the public key of a JWK; raise ValueError."""
     kind = _KEY_TYPES.get(str(jwk.get("kty")))
     if kind is None or "d" in jwk:
         raise ValueError("unsupported key type (use RSA, EC or OKP)")

@@ -17,11 +17,11 @@ class Authenticator(Protocol):
     """Resolves credentials to principals."""
 
     async def authenticate(self, token: str) -> Principal:
-        """Return the principal of a token. Raise Unauthenticated."""
+        """Return the principal of a token; raise Unauthenticated."""
         ...
 
     def current_permissions(self) -> CurrentPermissions:
-        """Return the permissions as of now; blocks, for units of work. Raise ServiceUnavailable."""
+        """Return the permissions as of now; blocks, for units of work; raise ServiceUnavailable."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The tools that a submitted lock pins, and the lock's digest. Pure."""
+"""The tools that a submitted lock pins, and the lock's digest, without I/O."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _EVERY_VERSION = parse_spec("*").alternatives[0]
 
 
 def read(text: str) -> Spec:
-    """Parse a range. Raise InvalidFields, which quotes the invalid part."""
+    """Parse a range; raise InvalidFields, which quotes the invalid part."""
     try:
         return parse_spec(text)
     except SpecError as error:

@@ -67,7 +67,7 @@ class _Cursor(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 
 def find_usage(reader: Reader, query: UsageQuery) -> Usage:
-    """Return the placements that a range affects. Raise InvalidFields for a cursor of another query."""
+    """Return the placements that a range affects; raise InvalidFields for a cursor of another query."""
     cursor = _read(query)
     scope = placements.PlacementFilter(
         query.environment, None if query.apps is None else tuple(sorted(query.apps))

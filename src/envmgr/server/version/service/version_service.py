@@ -55,7 +55,7 @@ class VersionService:
         )
 
     async def upsert(self, context: RequestContext, app: str, tag: str, put: VersionPut) -> Result[Version]:
-        """Create a version, or return the existing one. Raise VersionContentMismatch for different content."""
+        """Create a version, or return the existing one; raise VersionContentMismatch for different content."""
         owner = await self._apps.get(context, app)
         push = await self._read(put)
         return await self._database.write(
@@ -83,7 +83,7 @@ class VersionService:
         return result
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[Version]:
-        """Return a page of versions. Raise NotFound if the filter `app` names an unknown app."""
+        """Return a page of versions; raise NotFound if the filter `app` names an unknown app."""
         if "app" in paging.filters:
             owner = await self._apps.get(context, str(paging.filters["app"]))
             paging = paging.with_filters(app=owner.id)

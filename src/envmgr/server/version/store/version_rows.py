@@ -190,7 +190,7 @@ def add(
 def update_metadata(
     transaction: Transaction, old: Version, metadata: VersionMetadata, artifacts: tuple[Artifact, ...]
 ) -> Version:
-    """Write what may change of a version. Raise PreconditionFailed."""
+    """Write what may change of a version; raise PreconditionFailed."""
     count = transaction.execute(
         _UPDATE,
         version_id=old.id,
@@ -214,7 +214,7 @@ def update_metadata(
 
 
 def remove(transaction: Transaction, old: Version) -> None:
-    """Delete a version, and its lock where no other was built with it. Raise PreconditionFailed."""
+    """Delete a version, and its lock where no other was built with it; raise PreconditionFailed."""
     require_updated(transaction.execute(_DELETE, version_id=old.id, old_rev=old.rev))
     if old.toolchain.lock_digest is not None:
         lock_store.delete_unreferenced(transaction, old.toolchain.lock_digest)

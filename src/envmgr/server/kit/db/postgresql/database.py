@@ -99,12 +99,12 @@ class PostgresTransaction(PostgresReader):
             raise
 
     def insert(self, statement: Statement, **values: object) -> int:
-        """Insert a row; return its ID. Raise UniqueViolation."""
+        """Insert a row and return its ID; raise UniqueViolation."""
         row = self.one(statement, **values)
         return int(row[0]) if row else 0
 
     def execute(self, statement: Statement, **values: object) -> int:
-        """Change rows; return how many. Raise UniqueViolation."""
+        """Change rows and return how many; raise UniqueViolation."""
         if _is_unmatchable(statement, values):
             return 0
         try:
@@ -116,7 +116,7 @@ class PostgresTransaction(PostgresReader):
         return int(count) if count.isdecimal() else 0
 
     def execute_many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
-        """Run a statement over `rows_of`; return how many rows changed. Raise UniqueViolation, ValueError."""
+        """Run a statement over `rows_of` and return how many rows changed; raise UniqueViolation, ValueError."""
         return self.execute(statement, **{ROWS: encode_rows(rows)})
 
     def emit(self, event: DomainEvent) -> None:
@@ -153,11 +153,11 @@ class PostgresDatabase:
         self._closed = False
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run a unit of work; return once it is durable. Raise ServiceUnavailable."""
+        """Run a unit of work and return once it is durable; raise ServiceUnavailable."""
         return await self._finish(self._write(work))
 
     async def read(self, work: Callable[[Reader], T]) -> T:
-        """Run a reading function over one snapshot. Raise ServiceUnavailable."""
+        """Run a reading function over one snapshot; raise ServiceUnavailable."""
         return await self._finish(self._read(work, _BEGIN_READ))
 
     async def read_inline(self, work: Callable[[Reader], T]) -> T:
@@ -181,7 +181,7 @@ class PostgresDatabase:
         self._listeners.append(listener)
 
     async def number_events(self) -> None:
-        """Assign numbers to the committed events. Raise ServiceUnavailable."""
+        """Assign numbers to the committed events; raise ServiceUnavailable."""
         await self._finish(self._number_events())
 
     def leadership(self) -> PostgresLeadership:
@@ -336,7 +336,7 @@ def _call(statement: Statement, values: Mapping[str, object]) -> tuple[Any, ...]
 
 
 def _is_unmatchable(statement: Statement, values: Mapping[str, object]) -> bool:
-    """Return whether a query compares with a text that cannot be stored. Raise ValueError for a change.
+    """Return whether a query compares with a text that cannot be stored; raise ValueError for a change.
 
     PostgreSQL refuses a text with NUL, and ends the transaction.
     """

@@ -43,13 +43,13 @@ class PostgresLeadership:
         return self._has_lock and self._connection is not None and not self._connection.is_closed()
 
     async def wait(self) -> None:
-        """Return once this process has the role. Raise ServiceUnavailable."""
+        """Return once this process has the role; raise ServiceUnavailable."""
         with translate_errors(self._source):
             while not await self._try_lock():  # noqa: ASYNC110 - the lock is of the server, which has no event for it
                 await asyncio.sleep(LOCK_POLL_SECONDS)
 
     async def try_acquire(self) -> bool:
-        """Return whether this process has the role now. Raise ServiceUnavailable."""
+        """Return whether this process has the role now; raise ServiceUnavailable."""
         with translate_errors(self._source):
             return await self._try_lock()
 

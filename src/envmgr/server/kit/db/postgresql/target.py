@@ -52,11 +52,11 @@ class PostgresTarget:
         return f"{parts.path.lstrip('/')} on {parts.netloc.rpartition('@')[2]}"
 
     def revision(self) -> str | None:
-        """Return its revision, or None if it is empty or absent. Raise UnusableDatabase."""
+        """Return its revision, or None if it is empty or absent; raise UnusableDatabase."""
         return self._run(self._revision_or_absent())
 
     def has_events(self) -> bool:
-        """Return whether its service has emitted or received an event. Raise UnusableDatabase."""
+        """Return whether its service has emitted or received an event; raise UnusableDatabase."""
 
         async def has_any(connection: Connection) -> bool:
             return bool((await connection.fetchrow(_HAS_EVENTS))[0])
@@ -64,11 +64,11 @@ class PostgresTarget:
         return self._run(self._connected(has_any))
 
     def grant(self, role: str) -> None:
-        """Grant a role all but changes of the schema and of append-only tables. Raise UnusableDatabase."""
+        """Grant a role all but changes of the schema and of append-only tables; raise UnusableDatabase."""
         self._run(self._connected(lambda connection: _grant(connection, role)))
 
     def run_exclusively(self, work: Callable[[MigrationConnection], None]) -> None:
-        """Run and commit under the lock of migrations, in a new database if need be. Raise UnusableDatabase."""
+        """Run and commit under the lock of migrations, in a new database if need be; raise UnusableDatabase."""
         self._run(self._create_and_run(work))
 
     async def _revision_or_absent(self) -> str | None:

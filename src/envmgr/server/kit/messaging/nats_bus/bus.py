@@ -112,7 +112,7 @@ class NatsBus:
             await asyncio.wait({task}, timeout=CANCEL_INTERVAL_SECONDS)
 
     async def _call(self, service: str, call: Callable[[Publisher], Coroutine[None, None, _T]]) -> _T:
-        """Return a publisher's answer. Raise ServiceUnavailable for every error, also if the connection ends."""
+        """Return a publisher's answer; raise ServiceUnavailable for every error, also if the connection ends."""
         session = self._require_session()
         task = asyncio.create_task(call(session.publishers[service]))
         session.calls.add(task)

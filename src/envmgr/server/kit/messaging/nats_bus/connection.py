@@ -31,7 +31,7 @@ class Connection:
         self._error: Exception | None = None
 
     async def open(self, servers: Sequence[str], name: str) -> None:
-        """Connect to one of the servers. Raise what the last of them answered."""
+        """Connect to one of the servers; raise what the last of them answered."""
         try:
             await self.client.connect(
                 list(servers),
@@ -49,7 +49,7 @@ class Connection:
             raise self._error or error from error
 
     async def wait_closed(self) -> None:
-        """Wait for the end of the connection. Raise ConnectionLost then."""
+        """Wait for the end of the connection; raise ConnectionLost then."""
         await self._closed.wait()
         raise ConnectionLost(str(self._error or "closed by the server"))
 

@@ -27,7 +27,7 @@ class Consumer:
         self._readers = readers
 
     async def run(self) -> None:
-        """Deliver events until cancelled. Raise what ends the connection's use."""
+        """Deliver events until cancelled; raise what ends the connection's use."""
         await self._lease.acquire()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._connection.guard(self._lease.renew()))

@@ -26,7 +26,7 @@ class LeaseLost(Exception):
 
 
 class Lease:
-    """A lease of one consumer. The same owner, started again, takes it over at once."""
+    """A lease of one consumer, which its owner resumes at once after a restart."""
 
     def __init__(self, bucket: KeyValue, consumer: str, owner: str) -> None:
         self._bucket = bucket
@@ -40,7 +40,7 @@ class Lease:
             await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
     async def renew(self) -> None:
-        """Renew the lease until it is lost. Raise LeaseLost."""
+        """Renew the lease until it is lost; raise LeaseLost."""
         while True:
             await asyncio.sleep(RENEWAL_INTERVAL_SECONDS)
             try:

@@ -66,7 +66,7 @@ class Publisher:
         self._tail = tail
 
     async def _send(self, last: int, events: Sequence[EventEnvelope]) -> list[PubAck]:
-        """Send all events at once, in order; return the broker's answers. Raise the first error."""
+        """Send all events at once, in order, and return the broker's answers; raise the first error."""
         # Not `publish_async`, which never ends where the broker refuses a message (nats-py 2.16).
         answers = await asyncio.gather(
             *(self._send_one(expected, event) for expected, event in enumerate(events, last)),
@@ -107,7 +107,7 @@ class Publisher:
 
 
 def events_after(position: Position, events: Sequence[EventEnvelope]) -> Sequence[EventEnvelope]:
-    """Return the events after a broker's position. Raise ServiceUnavailable if it stored others."""
+    """Return the events after a broker's position; raise ServiceUnavailable if it stored others."""
     if position.sequence < events[0].sequence:
         return events
     for number, event in enumerate(events):

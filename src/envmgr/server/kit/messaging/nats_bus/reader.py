@@ -71,7 +71,7 @@ class Reader:
         """The durable's number of the last message."""
 
     async def run(self) -> None:
-        """Deliver events until cancelled. Raise what ends the connection's use."""
+        """Deliver events until cancelled; raise what ends the connection's use."""
         stream = self._names.stream(self._service)
         durable = await take_over(self._jetstream, self._names, self._service, self._subscription)
         inbox = await self._client.subscribe(
