@@ -164,8 +164,8 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
         try:
             if error is None:
                 self._finish()
-        except OSError as own:
-            error = own
+        except OSError as finish_error:
+            error = finish_error
         finally:
             self._clean_up()
         if isinstance(error, OSError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from _thread import RLock  # importing threading costs start-up time
 
 from envmgr.kit import environment as environments
-from envmgr.kit import paths as places
+from envmgr.kit import paths as paths_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,4 +158,4 @@ def current(
 ) -> Context:
     """Return the context of this process, optionally for another directory."""
     environment = environments.current(cwd)
-    return Context(environment, places.resolve_paths(environment), flags=flags, progress=progress)
+    return Context(environment, paths_module.resolve_paths(environment), flags=flags, progress=progress)

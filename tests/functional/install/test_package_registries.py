@@ -14,7 +14,7 @@ from envmgr.catalog.catalog import Catalog, open_catalog
 from envmgr.catalog.registry import Registry
 from envmgr.install.download import download
 from envmgr.kit import environment, platform
-from envmgr.kit import paths as places
+from envmgr.kit import paths as paths_module
 from envmgr.kit.config import settings
 from envmgr.kit.errors import InvalidRequest
 from envmgr.kit.http.client import Http
@@ -38,7 +38,7 @@ class Machine:
     """This machine, with envmgr's own files in a directory."""
 
     def __init__(self, root: Path) -> None:
-        self.paths = places.single_root(str(root))
+        self.paths = paths_module.single_root(str(root))
         self.environment = environment.current()
         self.settings = settings.Settings()
         self.http = Http(self.settings, self.environment)

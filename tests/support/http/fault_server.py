@@ -221,7 +221,7 @@ class Exchange:
             self.send(401, {"WWW-Authenticate": 'Basic realm="test"'}, Bytes(b"who are you?"))
         elif page.status == 200 and self._is_unchanged():
             self.head(304, page.validators())
-        elif page.status == 200 and "range" in headers and self._may_resume():
+        elif page.status == 200 and "range" in headers and self._can_resume():
             self._answer_part(*self._range())
         else:
             self.send(page.status, {**page.validators(), "Accept-Ranges": "bytes", **page.headers}, page.body)
@@ -233,7 +233,7 @@ class Exchange:
         since = headers.get("if-modified-since")
         return bool(since and page.modified and _parse_time(page.modified) <= _parse_time(since))
 
-    def _may_resume(self) -> bool:
+    def _can_resume(self) -> bool:
         condition = self.request.headers.get("if-range")
         return condition is None or condition in {self.page.tag, self.page.modified}
 

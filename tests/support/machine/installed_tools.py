@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.install import receipt as receipts
 from envmgr.install.receipt import Receipt
-from envmgr.kit import paths as places
+from envmgr.kit import paths as paths_module
 from envmgr.kit import platform
 from envmgr.kit.environment import Environment
 from envmgr.kit.frozen import replace
@@ -40,7 +40,7 @@ class Toolbox:
         self.root = directory / root
         self.project = directory / "project"
         self.project.mkdir(parents=True)
-        self.paths = places.single_root(str(self.root))
+        self.paths = paths_module.single_root(str(self.root))
         self.log = directory / "slow.log"
         self.variables = {
             "PATH": f"{self.paths.shims}:{os.environ['PATH']}",

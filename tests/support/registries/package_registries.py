@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from envmgr.catalog.list_cache import ListCache
 from envmgr.catalog.sources.source_context import Context
-from envmgr.kit import paths as places
+from envmgr.kit import paths as paths_module
 from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
 from envmgr.kit.http.client import Http
@@ -59,7 +59,7 @@ class Machine:
         """Return the context of one run."""
         all_settings = Settings(**{"http_retries": 0, "http_timeout": 10.0, **settings})
         environment = Environment({"HOME": str(self.root), **(variables or {})}, str(self.root))
-        paths = places.single_root(str(self.root / "envmgr"))
+        paths = paths_module.single_root(str(self.root / "envmgr"))
         http = Http(all_settings, environment, progress or Notes())
         self._opened.append(http)
         return Context(

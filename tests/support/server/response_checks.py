@@ -54,7 +54,7 @@ def check_discreet(reply: Reply) -> None:
 
 def check_lives(daemon: Daemon) -> None:
     """Check that the server responds to other clients."""
-    assert daemon.alive, daemon.output[-3000:]
+    assert daemon.is_running, daemon.output[-3000:]
     with daemon.wire() as wire:
         assert wire.ask("GET", "/healthz").status == 200
 

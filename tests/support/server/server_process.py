@@ -155,7 +155,7 @@ class Daemon:
         return Path(f"/proc/{self.pid}/root{self.data}")
 
     @property
-    def alive(self) -> bool:
+    def is_running(self) -> bool:
         """Return whether the process runs."""
         return self._process is not None and self._process.poll() is None
 

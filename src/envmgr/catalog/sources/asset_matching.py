@@ -104,7 +104,7 @@ def _stem(name: str) -> str:
 
 
 def _preference(name: str, platform: Platform) -> tuple[bool, int]:
-    """Prefer the bare program, which is named after the tool; of archives, the usual one of the platform."""
+    """Return the rank of a file format: the bare program first, then the platform's usual archive."""
     order = (".zip", ".exe", *_ENDINGS) if platform.is_windows else _ENDINGS
     rank = next((order.index(ending) for ending in order if name.lower().endswith(ending)), len(order))
     return url_hints.format_of(name) not in url_hints.SINGLE_FILE, rank

@@ -40,7 +40,7 @@ def _candidates(environment: Environment, installs: str) -> Iterator[str]:
 
 
 def _path_without_shims(environment: Environment, installs: str) -> str:
-    """Leave our shims out: theirs is the npm of a project, which may be just what is being installed."""
+    """Return PATH without shims, whose npm may be the one that is being installed."""
     shims = os.path.join(os.path.dirname(installs), "shims")
     folders = environment.get("PATH").split(os.pathsep)
     return os.pathsep.join(folder for folder in folders if os.path.normpath(folder or ".") != shims)

@@ -113,7 +113,7 @@ def _wheel_files(project: str, context: Context) -> tuple[WheelFile, ...]:
 
 
 def _find_wheel_files(project: str, context: Context) -> Iterator[WheelFile]:
-    """Gather wheels from all indexes, as pip does; of files with one name, the first index's counts."""
+    """Yield the wheels of all indexes, as pip does; of files with one name, the first index's counts."""
     seen: set[str] = set()
     for index in _index_urls(_config(context)):
         for file in _page(index, project, context):

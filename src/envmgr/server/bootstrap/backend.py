@@ -28,7 +28,7 @@ class DatabaseBackend(Protocol):
 
     @property
     def location(self) -> str:
-        """What messages call it."""
+        """The location of the databases, for messages."""
         ...
 
     @property

@@ -61,5 +61,5 @@ def service_routes(modules: Sequence[ServiceModule]) -> list[Any]:
 
 
 def _reraise(_request: HttpRequest, error: Exception) -> Response[Any]:
-    """Pass a bug to the middleware, which logs it and sends a response."""
+    """Raise an unexpected error to the middleware, which logs it and sends a response."""
     raise error

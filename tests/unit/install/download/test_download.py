@@ -87,7 +87,7 @@ def ranges(server, path):
 
 
 def break_off(bench, server, url, path="/f", after=CUT, **artifact):
-    """Leave a partial download, as an interrupted run does."""
+    """Create a partial download, as an interrupted run does."""
     page = server.pages[path]
     page.faults.insert(0, faults.truncated(after, times=3))
     with pytest.raises(IncompleteDownload):

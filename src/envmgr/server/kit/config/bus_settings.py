@@ -82,15 +82,15 @@ def _urls(environment: Environment) -> Iterator[tuple[str, str]]:
 
 def _parse(name: str, url: str) -> tuple[str, tuple[str, ...]]:
     """Return the kind of bus and the addresses of its servers."""
-    scheme, _, rest = url.partition("://")
-    if scheme == IN_PROCESS and not rest.strip("/"):
+    scheme, _, servers = url.partition("://")
+    if scheme == IN_PROCESS and not servers.strip("/"):
         return IN_PROCESS, ()
     if scheme not in _SCHEMES:
         raise SettingsError(
             f"unsupported {name} scheme {scheme.partition(':')[0]}: only inprocess and nats are supported",
             f"unset {name}, or set it to inprocess:// or nats://HOST:PORT",
         )
-    return _SCHEMES[scheme], tuple(_server(name, scheme, part) for part in rest.rstrip("/").split(","))
+    return _SCHEMES[scheme], tuple(_server(name, scheme, part) for part in servers.rstrip("/").split(","))
 
 
 def _server(name: str, scheme: str, text: str) -> str:

@@ -60,7 +60,7 @@ class MigrationTarget(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The location of the database, for messages."""
         ...
 
     def revision(self) -> str | None:

@@ -252,7 +252,7 @@ class Server(uvicorn.Server):
         self._on_stopping = on_stopping
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override] # any context manager serves
-        """Leave the signal handlers alone: uvicorn's would end the process by the signal, not with status 0."""
+        """Install no signal handlers, as uvicorn's end the process by the signal, not with status 0."""
         return nullcontext()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

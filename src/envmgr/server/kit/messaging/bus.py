@@ -98,7 +98,7 @@ class Bus(Protocol):
         ...
 
     async def publish(self, events: Sequence[EventEnvelope]) -> None:
-        """Hand over events of one source, in order, and return when the bus has them; raise ServiceUnavailable."""
+        """Publish events of one source, in order, and return when the bus has them; raise ServiceUnavailable."""
         ...
 
     async def stop(self) -> None:

@@ -69,7 +69,7 @@ class Relay:
         return await self._outbox.backlog()
 
     async def run(self) -> None:
-        """Carry events until cancelled."""
+        """Relay events until cancelled."""
         while True:
             with suppress(TimeoutError):
                 # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with the wake-up.
@@ -160,7 +160,7 @@ class Relay:
 
 
 def _reason(error: BaseException) -> str:
-    """Name what went wrong: of a group, its first."""
+    """Return the cause of an error: of a group, its first."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"{type(error).__name__}: {error}"

@@ -32,7 +32,7 @@ class ConnectionPool:
 
     @asynccontextmanager
     async def connection(self, begin: str = "") -> AsyncIterator[Connection]:
-        """Lend a connection, on which `begin` has been run; raise ServiceUnavailable if all are in use."""
+        """Yield a connection, on which `begin` has been run; raise ServiceUnavailable if all are in use."""
         await self._acquire_slot()
         try:
             async with self._lend(begin) as connection:
@@ -42,7 +42,7 @@ class ConnectionPool:
 
     @asynccontextmanager
     async def only_connection(self, begin: str = "") -> AsyncIterator[Connection]:
-        """Lend a connection while no other is lent; raise ServiceUnavailable."""
+        """Yield a connection while no other is in use; raise ServiceUnavailable."""
         acquired = 0
         async with self._exclusive:
             try:
