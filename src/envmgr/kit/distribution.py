@@ -1,4 +1,4 @@
-"""Name of envmgr's distribution, and the requirement that reinstalls it."""
+"""Name of envmgr's distribution, and requirements that install it again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ DISTRIBUTION = "envmgr-toolchain"
 def requirement(*extras: str) -> str:
     """Return a requirement (PEP 508) for this distribution with extras, from where it was installed."""
     name = f"{DISTRIBUTION}[{','.join(extras)}]" if extras else DISTRIBUTION
-    url = _direct_url()
-    return f"{name} @ {url}" if url else name
+    return f"{name} @ {_direct_url() or _checkout_url() or _wheel_url()}"
 
 
 def _direct_url() -> str:
-    """Return the URL envmgr was installed from; empty for an index or a source tree."""
+    """Return the URL that the installer recorded, or an empty string."""
     import json
     from importlib.metadata import PackageNotFoundError, distribution
 
@@ -33,3 +32,23 @@ def _url(origin: Mapping[str, object]) -> str:
     """Return the URL of a recorded origin (PEP 610), in requirement syntax."""
     url, vcs = str(origin["url"]), origin.get("vcs_info")
     return f"{vcs['vcs']}+{url}" if isinstance(vcs, dict) else url
+
+
+def _checkout_url() -> str:
+    """Return the URL of the checkout that this package runs from, or an empty string."""
+    from pathlib import Path
+
+    root = Path(__file__).resolve().parents[3]
+    try:
+        is_checkout = f'name = "{DISTRIBUTION}"' in (root / "pyproject.toml").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    return root.as_uri() if is_checkout else ""
+
+
+def _wheel_url() -> str:
+    """Return the URL of the wheel as `make dist` names it, with a placeholder for its directory."""
+    from envmgr import __version__
+
+    # The index has no release: a bare name could install another project's package.
+    return f"file:///DIRECTORY/{DISTRIBUTION.replace('-', '_')}-{__version__}-py3-none-any.whl"

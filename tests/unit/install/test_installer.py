@@ -391,5 +391,11 @@ def test_sync_is_called_without_syncfs(tmp_path, monkeypatch):
     assert calls == ["sync"]
 
 
-def test_flushing_works_on_this_system(tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="syncfs is a system call of Linux")
+def test_linux_flushes_only_the_file_system_of_the_directory(tmp_path, monkeypatch):
+    whole_system = []
+    monkeypatch.setattr(fsync.os, "sync", lambda: whole_system.append("sync"))
     fsync.sync(str(tmp_path))
+    assert whole_system == []
+    with pytest.raises(FileNotFoundError):
+        fsync.sync(str(tmp_path / "none"))

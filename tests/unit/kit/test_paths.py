@@ -53,11 +53,10 @@ def test_envmgr_home_may_start_with_a_tilde(tmp_path, root, expected):
 
 
 @pytest.mark.parametrize("root", ["r", "./r", "../r", ".", "~other/r"])
-def test_a_relative_envmgr_home_is_rejected(root):
+def test_a_relative_envmgr_home_is_rejected(tmp_path, root):
+    variables = {"ENVMGR_HOME": root, "HOME": "/home/me", "USERPROFILE": "/home/me"}
     with pytest.raises(ConfigError, match=f"ENVMGR_HOME must be an absolute path, got {re.escape(root)}"):
-        resolve_paths(
-            Environment({"ENVMGR_HOME": root, "HOME": "/home/me", "USERPROFILE": "/home/me"}, "/work")
-        )
+        resolve_paths(Environment(variables, str(tmp_path)))
 
 
 def test_an_existing_directory_at_home_is_single_root(tmp_path):

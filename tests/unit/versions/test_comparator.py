@@ -141,6 +141,17 @@ def test_a_wildcard_without_its_dot_is_refused(spec):
         parse_spec(spec)
 
 
-@pytest.mark.parametrize("spec", ["==1.1.1x", "<1.1.1x", ">=1.1.1x", "1.1.1w", "^1.1.1w", "3.0.x", "20.x"])
-def test_a_letter_of_a_version_may_be_an_x_where_it_is_compared(spec):
-    parse_spec(spec)
+@pytest.mark.parametrize(
+    ("spec", "inside", "outside"),
+    [
+        ("==1.1.1x", "1.1.1x", "1.1.1w"),
+        ("<1.1.1x", "1.1.1w", "1.1.1x"),
+        (">=1.1.1x", "1.1.1y", "1.1.1w"),
+        ("1.1.1w", "1.1.1w", "1.1.1x"),
+        ("^1.1.1w", "1.1.1x", "1.1.1v"),
+        ("3.0.x", "3.0.7", "3.1.0"),
+        ("20.x", "20.4.1", "21.0.0"),
+    ],
+)
+def test_a_letter_of_a_version_may_be_an_x_where_it_is_compared(spec, inside, outside):
+    assert (satisfies(inside, spec), satisfies(outside, spec)) == (True, False)

@@ -319,12 +319,23 @@ def test_events_are_numbered_without_gaps_in_the_order_of_each_resource(tmp_path
 
 
 def test_a_process_has_the_role_of_relaying_until_it_releases_it(tmp_path, runner):
+    async def relay(database, expected):
+        outbox = Outbox(database, "app")
+        await database.leadership().wait()
+        pending = await outbox.pending(10)
+        await outbox.acknowledge(pending[-1].sequence)
+        await database.leadership().wait()
+        assert [event.sequence for event in pending] == expected
+        assert await outbox.pending(10) == []
+
     async def work(database):
-        role = database.leadership()
-        for _ in range(3):
-            await role.wait()
-        await role.release()
-        await role.wait()
+        await database.write(lambda transaction: transaction.emit(domain_event(0)))
+        await relay(database, [1])
+        await database.leadership().release()
+        await database.write(lambda transaction: transaction.emit(domain_event(1)))
+        await relay(database, [2])
+        await database.leadership().release()
+        await database.leadership().release()
 
     run_with_database(runner, tmp_path, app_module, work)
 

@@ -78,6 +78,8 @@ def test_a_closed_log_stream_does_not_stop_the_server(monkeypatch):
     handlers, level = root.handlers[:], root.level
     reading, writing = os.pipe()
     os.close(reading)
+    with pytest.raises(BrokenPipeError):
+        os.write(writing, b"lost")
     monkeypatch.setattr(logs, "STDERR_FD", writing)
     logs.create_logger("info").info("into the void")
     os.close(writing)
