@@ -64,7 +64,7 @@ class Walk:
         output = ""
         for command in line.split("; "):
             words = shlex.split(command)
-            output = self._known.get(words[0], Walk._ignore)(self, words)
+            output = self._commands.get(words[0], Walk._ignore)(self, words)
         return output
 
     def _ignore(self, _words):

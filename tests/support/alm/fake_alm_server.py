@@ -32,7 +32,7 @@ class FakeAlmServer:
 
     def run(self) -> Scripted:
         """Start the server."""
-        return Scripted(self._answer, ALM)
+        return Scripted(self._respond, ALM)
 
     def _respond(self, request: RecordedRequest) -> ScriptedResponse | None:
         response = self._decide(request)

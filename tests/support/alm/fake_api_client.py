@@ -18,19 +18,19 @@ class FakeApiClient:
         self.requests: list[tuple[object, ...]] = []
 
     def get(self, path, query=None):
-        return self._answer("GET", path, query)
+        return self._respond("GET", path, query)
 
     def post(self, path, body=None):
-        return self._answer("POST", path, body)
+        return self._respond("POST", path, body)
 
     def patch(self, path, change, *, etag=None):
-        return self._answer("PATCH", path, change, etag)
+        return self._respond("PATCH", path, change, etag)
 
     def delete(self, path, query=None, *, etag=None):
-        self._answer("DELETE", path, query or {}, etag)
+        self._respond("DELETE", path, query or {}, etag)
 
     def pages(self, path, query=None) -> Iterator[object]:
-        result = self._answer("GET", path, query)
+        result = self._respond("GET", path, query)
         yield from result if isinstance(result, tuple) else (result,)
 
     def items(self, path, query=None) -> Iterator[object]:

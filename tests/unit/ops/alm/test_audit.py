@@ -183,7 +183,7 @@ def test_following_yields_the_matching_entries():
 
 
 def test_a_filter_by_resource_includes_all_below_it():
-    matching = audit.Filter(resource="app/1").matches
+    matching = audit.Filter(resource="app/1").is_match
     names = ("app/1", "app/1/version/2", "app/10", "app")
     assert [
         matching({"actor": "user:ada", "event_type": "AppCreated", "resource": name}) for name in names
