@@ -8,8 +8,16 @@ PINNED := $(VENV)/.pinned
 READY  := $(VENV)/.ready
 REQUIREMENTS ?= requirements/dev.txt
 WORKERS ?= auto
+
+# Packages that import no dependency, so that no version of one can change them; shims are shell scripts.
+INDEPENDENT_PACKAGES := versions lockformat shells project
 DEPENDENCY_TESTS := tests/unit tests/functional tests/contract tests/server \
-  --ignore=tests/server/api/test_schemathesis.py -m "not slow and not registries"
+  $(INDEPENDENT_PACKAGES:%=--ignore=tests/unit/%) --ignore=tests/functional/shims --ignore=tests/unit/scripts \
+  --ignore=tests/unit/support --ignore=tests/server/api/test_schemathesis.py -m "not slow and not registries"
+
+# The tests whose coverage is measured, and all others.
+MEASURED_TESTS := tests/unit tests/property --ignore=tests/unit/server --ignore=tests/property/server
+OTHER_TESTS := tests $(patsubst %,--ignore=%,$(filter-out %/server,$(wildcard tests/unit/* tests/property/*)))
 
 DATABASE_TESTS := tests/unit/server/kit/db
 SERVICE_TESTS := tests/unit/server --ignore=tests/unit/server/kit/http --ignore=tests/unit/server/audit/test_store.py \
@@ -28,7 +36,7 @@ test: $(READY)
 # Also what takes long: every point of a kill, survival under load, a fuzzer on the whole API, the set-up itself against a
 # local index, the coverage of the pure core, and the lowest versions of the dependencies.
 test-all: $(READY) coverage
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(OTHER_TESTS)
 	$(MAKE) test-postgresql
 	$(MAKE) test-lowest
 
@@ -71,7 +79,7 @@ protos: $(READY)
 	$(BIN)/python scripts/generate_stubs.py --check
 
 coverage: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) tests/unit tests/property --ignore=tests/unit/server --ignore=tests/property/server --cov --cov-report= -q
+	$(BIN)/python -m pytest -n $(WORKERS) $(MEASURED_TESTS) --cov --cov-report= -q
 	$(BIN)/coverage report --fail-under=100 --include="$$(paste -sd, tests/pure_core.txt)"
 
 bench: $(READY)

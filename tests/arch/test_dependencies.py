@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -57,3 +59,25 @@ def test_an_image_has_the_versions_that_the_tests_run_on(pins):
 @pytest.mark.parametrize("dependency", DEPENDENCIES, ids=str)
 def test_an_image_has_each_dependency_of_client_and_server(dependency):
     assert project_name(dependency) in SERVER
+
+
+def independent_packages() -> list[str]:
+    """Return the packages whose tests do not run with the lowest versions."""
+    (names,) = re.findall(r"(?m)^INDEPENDENT_PACKAGES := (.+)$", (CHECKOUT / "Makefile").read_text())
+    return names.split()
+
+
+def imported_projects(module: Path) -> set[str]:
+    """Return the top-level packages that a module imports, at its start or later."""
+    nodes = list(ast.walk(ast.parse(module.read_text(encoding="utf-8"))))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("package", independent_packages())
+def test_an_independent_package_imports_no_dependency(package):
+    modules = list((CHECKOUT / "src" / "envmgr" / package).rglob("*.py"))
+    imported = set[str]().union(*map(imported_projects, modules))
+    assert modules
+    assert imported - sys.stdlib_module_names - {"envmgr"} == set()
