@@ -22,10 +22,12 @@ OTHER_TESTS := tests $(patsubst %,--ignore=%,$(filter-out %/server,$(wildcard te
 DATABASE_TESTS := tests/unit/server/kit/db
 SERVICE_TESTS := tests/unit/server --ignore=tests/unit/server/kit/http --ignore=tests/unit/server/audit/test_store.py \
   tests/server --ignore=tests/server/process --ignore=tests/server/api/test_schemathesis.py
+CLUSTER_TESTS := tests/server/api tests/server/input tests/server/audit/test_audit_api.py \
+  tests/server/security/test_authorization.py tests/server/security/test_hidden_apps.py
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all test-postgresql test-lowest test-newest check unit lint types contracts coverage bench dist openapi proto protos requirements upgrade clean
+.PHONY: demo test test-all test-postgresql test-cluster test-lowest test-newest check unit lint types contracts coverage bench dist openapi proto protos requirements upgrade clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/demo.sh
@@ -38,6 +40,7 @@ test: $(READY)
 test-all: $(READY) coverage
 	$(BIN)/python -m pytest -n $(WORKERS) $(OTHER_TESTS)
 	$(MAKE) test-postgresql
+	$(MAKE) test-cluster
 	$(MAKE) test-lowest
 
 # The services on the pinned PostgreSQL, and the tests of databases on every other that the system has.
@@ -47,6 +50,10 @@ test-postgresql: $(READY)
 	  test -x $$directory/initdb || continue; \
 	  ENVMGR_TEST_POSTGRESQL=$$directory $(BIN)/python -m pytest -n $(WORKERS) -k postgresql $(DATABASE_TESTS) || exit 1; \
 	done
+
+# The REST API through the gateway of separate services, on PostgreSQL and NATS.
+test-cluster: $(READY)
+	ENVMGR_TEST_CLUSTER=1 ENVMGR_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) $(CLUSTER_TESTS)
 
 # The client and the server with the lowest versions of their dependencies that pyproject.toml allows ...
 test-lowest: $(READY)

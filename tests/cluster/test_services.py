@@ -216,8 +216,24 @@ def test_a_second_replica_takes_over(cluster):
         second.end()
 
 
-def test_every_service_ends_with_status_0(cluster):
+def test_each_service_exports_the_metrics_of_calls_connections_and_events(cluster):
+    for service in cluster.services.values():
+        text = ask(service, "", "GET", "/metrics").body.decode()
+        for name in (
+            'alm_circuit_breaker_open{peer="',
+            f'alm_db_connections_in_use{{service="{service.service}"}} ',
+            f'alm_db_connections_max{{service="{service.service}"}} 10',
+            f'alm_outbox_oldest_event_age_seconds{{service="{service.service}"}} ',
+            f'alm_jobs_oldest_due_age_seconds{{service="{service.service}"}} ',
+            'code="OK",method="envmgr.alm.v1.EventStateService/GetEventState"',
+        ):
+            assert name in text, (service.service, name)
+
+
+def test_every_service_ends_with_status_0_and_has_logged_no_secret(cluster, admin):
     for service in cluster.services.values():
         assert service.stop() == 0, service.output[-2000:]
         assert "service_shutdown_failed" not in service.output
         assert "Traceback" not in service.output
+        for secret in (admin, cluster.environment("app")["JWT_SECRET"], ADMIN_PASSWORD):
+            assert secret not in service.output

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.server.accounts import Accounts
-from support.server.server_process import Daemon
+from support.server.cluster import chosen_daemon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support.http.raw_client import Wire
+    from support.server.server_process import Daemon
 
 
 LONGEST = "test_kill_and_restart.py"
@@ -26,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """Yield a running server that tests share with unique names."""
-    daemon = Daemon(tmp_path_factory.mktemp("alm"))
+    daemon = chosen_daemon(tmp_path_factory.mktemp("alm"))
     try:
         yield daemon.start()
     finally:
@@ -49,7 +50,7 @@ def wire(daemon: Daemon, admin: str) -> Iterator[Wire]:
 @pytest.fixture(scope="session")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
     """Yield a server of its own with users and keys, for tests with many rejected requests."""
-    daemon = Daemon(tmp_path_factory.mktemp("access"))
+    daemon = chosen_daemon(tmp_path_factory.mktemp("access"))
     try:
         yield Accounts(daemon.start())
     finally:

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from support.server import schemathesis_hooks
+from support.server.cluster import chosen_daemon
 from support.server.concurrent_writers import lock
-from support.server.server_process import Daemon
 
 SECONDS = 600
 """On an idle processor, the test takes a tenth of that."""
@@ -37,7 +37,7 @@ enabled = false
 @pytest.fixture(scope="module")
 def own_server(tmp_path_factory):
     """Yield a server of its own, with the resources in the examples of the document."""
-    daemon = Daemon(tmp_path_factory.mktemp("contract"))
+    daemon = chosen_daemon(tmp_path_factory.mktemp("contract"))
     try:
         daemon.start()
         token = daemon.login()["access_token"]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from typing import TYPE_CHECKING
 
 from envmgr.server.bootstrap.registry import SERVICE_NAMES
 from support.server.server_process import ADMIN_PASSWORD, Daemon, free_port
 from support.services.database_runners import postgres_databases, postgres_server_url
+from support.services.nats_server import NatsServer
+
+IS_CHOSEN = bool(os.environ.get("ENVMGR_TEST_CLUSTER"))
+"""Whether tests use a cluster in place of an embedded server; read at import, as fixtures change the environment."""
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -88,3 +94,45 @@ class Cluster:
         """Run a statement in a service's database; return its rows."""
         prefix = self.database_prefix.rpartition("/")[2]
         return postgres_databases().run(statement, f"{prefix}_{service}")
+
+
+class ClusterDaemon(Daemon):
+    """A whole cluster in place of an embedded server: requests go to its gateway."""
+
+    def __init__(self, root: Path) -> None:
+        self._broker = NatsServer().start()
+        self._cluster = Cluster(root, self._broker.url)
+        super().__init__(root, port=self._cluster.gateway.port)
+        self.log = self._cluster.gateway.log
+
+    def start(self) -> ClusterDaemon:
+        """Start all services and wait until each is ready."""
+        self._cluster.start()
+        return self
+
+    def kill(self) -> None:
+        """Kill the services, as a power failure does; the broker stays."""
+        self._cluster.end()
+
+    def end(self) -> None:
+        """Kill the services and the broker."""
+        self._cluster.end()
+        self._broker.close()
+
+    def execute(self, service: str, statement: str) -> list[tuple[object, ...]]:
+        """Run a statement in a service's database; return its rows."""
+        return self._cluster.execute(service, statement)
+
+    @property
+    def alive(self) -> bool:
+        """Return whether all services run."""
+        return all(service.alive for service in self._cluster.services.values())
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        return self._cluster.gateway._running
+
+
+def chosen_daemon(root: Path) -> Daemon:
+    """Return an embedded server, or a cluster with ENVMGR_TEST_CLUSTER."""
+    return ClusterDaemon(root) if IS_CHOSEN else Daemon(root)

@@ -35,6 +35,7 @@ def create_health(services: Services, backend: DatabaseBackend, metrics: Metrics
         ],
         gauges=[
             health_checks.backlog_gauges(metrics, modules, services.consumer_lag),
+            health_checks.pool_gauges(metrics, databases),
             partial(audit_gauges, services.audit, services.truncation_check, metrics),
             partial(event_gauges, worker, metrics),
         ],

@@ -100,7 +100,7 @@ class ServiceServer:
         module = self._parts.module
         self._lag = ConsumerLag([module.outbox], [module.dead_letters, *self._peers.event_states.peers])
         self._health = create_service_health(self._parts, self._bus, self._peers, self._lag, self._metrics)
-        self._grpc = _create_grpc_server(self._parts, keys, log, tracing)
+        self._grpc = _create_grpc_server(self._parts, keys, log, self._metrics, tracing)
         self._tasks: list[asyncio.Task[None]] = []
         self.grpc_port = settings.grpc_port
         self.initial_admin_password: str | None = None
@@ -213,7 +213,7 @@ def _create_bus(settings: ServiceSettings, log: Log, metrics: Metrics, tracing: 
 
 
 def _create_grpc_server(
-    parts: ServiceParts, keys: ServiceKeys, log: Log, tracing: Tracing | None
+    parts: ServiceParts, keys: ServiceKeys, log: Log, metrics: Metrics, tracing: Tracing | None
 ) -> GrpcServer:
     module = parts.module
     services = [
@@ -221,7 +221,8 @@ def _create_grpc_server(
         event_state_rpc.rpc_service(partial(read_event_state, module.outbox, module.dead_letters)),
     ]
     guard = CallGuard(keys.tokens, parts.principals, policies_of(services))
-    return GrpcServer(services, CallInterceptor(guard, ProblemDetailMessages(), log, tracing), keys.tls)
+    interceptor = CallInterceptor(guard, ProblemDetailMessages(), log, tracing, metrics)
+    return GrpcServer(services, interceptor, keys.tls)
 
 
 def _request_policy(service: str) -> RequestPolicy:

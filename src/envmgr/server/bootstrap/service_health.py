@@ -40,7 +40,11 @@ def create_service_health(
             Check("consistency", partial(_consistency, parts, peers)),
             Check("peers", partial(_peers, parts, peers)),
         ],
-        gauges=[health_checks.backlog_gauges(metrics, [module], lag)],
+        gauges=[
+            health_checks.backlog_gauges(metrics, [module], lag),
+            health_checks.pool_gauges(metrics, databases),
+            partial(_breaker_gauges, peers, metrics),
+        ],
     )
     if parts.audit is not None:
         audit, truncation_check = parts.audit
@@ -68,6 +72,15 @@ async def _peers(parts: ServiceParts, peers: Peers) -> str:
     if required := [problem for peer, problem in away.items() if peer in parts.required_peers]:
         raise ServiceUnavailable("; ".join(required))
     return "; ".join(away.values()) if away else f"{len(channels)} services reachable"
+
+
+async def _breaker_gauges(peers: Peers, metrics: Metrics) -> None:
+    metrics.set_gauge(
+        "alm_circuit_breaker_open",
+        "1 if calls of the service are refused after repeated failures, until one succeeds.",
+        "peer",
+        {name: int(channel.breaker.state != "closed") for name, channel in peers.channels.items()},
+    )
 
 
 async def _problem_of(channel: PeerChannel) -> str:

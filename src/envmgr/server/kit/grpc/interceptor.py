@@ -7,7 +7,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import grpc
 from grpc import aio
@@ -105,16 +105,37 @@ class CallGuard:
             )
 
 
+class CallObserver(Protocol):
+    """Receives each call that has ended."""
+
+    def record_rpc(self, method: str, code: str, seconds: float) -> None:
+        """Record a call of a method, as `package.Service/Method`, with the name of its status code."""
+        ...
+
+
+class _NullObserver:
+    """A CallObserver that records nothing."""
+
+    def record_rpc(self, method: str, code: str, seconds: float) -> None:
+        """Record nothing."""
+
+
 class CallInterceptor(aio.ServerInterceptor):
     """Interceptor of all methods of a server."""
 
     def __init__(
-        self, guard: CallGuard, messages: ProblemMessages, log: Log, tracing: Tracing | None = None
+        self,
+        guard: CallGuard,
+        messages: ProblemMessages,
+        log: Log,
+        tracing: Tracing | None = None,
+        observer: CallObserver | None = None,
     ) -> None:
         self._guard = guard
         self._messages = messages
         self._log = log
         self._tracing = tracing
+        self._observer = observer or _NullObserver()
 
     async def intercept_service(
         self,
@@ -159,9 +180,9 @@ class CallInterceptor(aio.ServerInterceptor):
         record.problem = problem.slug
         self._log.info("rpc", **record.fields())
         details = status_details(self._messages, problem, record.method)
-        await context.abort(
-            code_of(problem), problem.detail[:MAX_DETAIL_CHARACTERS], ((DETAILS_KEY, details),)
-        )
+        code = code_of(problem)
+        self._observer.record_rpc(record.method.removeprefix("/"), code.name, record.seconds)
+        await context.abort(code, problem.detail[:MAX_DETAIL_CHARACTERS], ((DETAILS_KEY, details),))
 
     async def _run(
         self,
@@ -179,6 +200,7 @@ class CallInterceptor(aio.ServerInterceptor):
                 set_current_call(call)
                 response = await behavior(request, context)
         self._log.debug("rpc", **record.fields())
+        self._observer.record_rpc(record.method.removeprefix("/"), grpc.StatusCode.OK.name, record.seconds)
         return response
 
     def _traced(self, record: _Record) -> AbstractContextManager[None]:
@@ -197,12 +219,17 @@ class _Record:
         self.problem = ""
         self._started = time.perf_counter()
 
+    @property
+    def seconds(self) -> float:
+        """Return the seconds since the call began."""
+        return time.perf_counter() - self._started
+
     def fields(self) -> dict[str, object]:
         """Return the fields of the log event."""
         call = self.call
         fields: dict[str, object] = {
             "method": self.method,
-            "duration_ms": round((time.perf_counter() - self._started) * 1000, 1),
+            "duration_ms": round(self.seconds * 1000, 1),
             "request_id": call.request_id if call else self.metadata.get("x-request-id", ""),
         }
         if call is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import MetaData, and_, bindparam, delete, literal, null, or_, select, update
+from sqlalchemy import MetaData, and_, bindparam, delete, func, literal, null, or_, select, update
 
 from envmgr.server.kit.common.ids import uuid7
 from envmgr.server.kit.common.problems import Conflict, NotFound
@@ -72,6 +72,7 @@ _DUE = or_(
     and_(_JOB.c.state == RUNNING, _JOB.c.leased_until < bindparam("now")),
 )
 _ANY_DUE = Statement(select(_JOB.c.id).where(_DUE).limit(1))
+_OLDEST_DUE = Statement(select(func.min(_JOB.c.run_at)).where(_DUE))
 _CLAIM = Statement(
     update(_JOB)
     .where(
@@ -184,6 +185,12 @@ def enqueue(
 def has_due(reader: Reader, now: int) -> bool:
     """Return whether a job can be claimed at a time in milliseconds."""
     return reader.one(_ANY_DUE, now=now) is not None
+
+
+def oldest_due_time(reader: Reader, now: int) -> int | None:
+    """Return when the oldest job that can be claimed was due, in milliseconds; else None."""
+    row = reader.one(_OLDEST_DUE, now=now)
+    return int(row[0]) if row and row[0] is not None else None
 
 
 def claim(transaction: Transaction, limit: int, lease_ms: int) -> Sequence[Job]:

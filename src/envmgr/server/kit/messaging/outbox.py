@@ -53,6 +53,11 @@ _PENDING = Statement(
 )
 _LATEST_SEQUENCE = Statement(select(_HEAD.c.sequence))
 _BACKLOG = Statement(select(_HEAD.c.sequence - _HEAD.c.acknowledged_sequence))
+_OLDEST_PENDING = Statement(
+    select(func.min(_OUTBOX.c.time)).where(
+        _OUTBOX.c.sequence > select(_HEAD.c.acknowledged_sequence).scalar_subquery()
+    )
+)
 _ACKNOWLEDGE = Statement(
     update(_HEAD)
     .values(acknowledged_sequence=bindparam("up_to"))
@@ -185,6 +190,11 @@ class Outbox:
         await self._database.number_events()
         row = await self._database.read(lambda reader: reader.one(_BACKLOG))
         return int(row[0]) if row else 0
+
+    async def oldest_pending_time(self) -> int | None:
+        """Return when the oldest event that the bus has not acknowledged was emitted, in milliseconds."""
+        row = await self._database.read(lambda reader: reader.one(_OLDEST_PENDING))
+        return int(row[0]) if row and row[0] is not None else None
 
 
 def purge_expired(transaction: Transaction) -> int:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from sqlalchemy import MetaData, column, select, table, update
 
+from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.http.health import Check
+from envmgr.server.kit.jobs import job_queue
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,6 +29,21 @@ MAX_BACKLOG_EVENTS = 10_000
 _HEAD = Tables(MetaData()).outbox_head
 _REWRITE_HEAD = Statement(update(_HEAD).values(sequence=_HEAD.c.sequence))
 _REVISION = Statement(select(column("version_num")).select_from(table("alembic_version")))
+
+
+@runtime_checkable
+class PooledDatabase(Protocol):
+    """A database with a pool of connections."""
+
+    @property
+    def connections_in_use(self) -> int:
+        """Return the number of connections that units use now."""
+        ...
+
+    @property
+    def max_connections(self) -> int:
+        """Return the limit of these connections."""
+        ...
 
 
 def database_check(databases: Mapping[str, Database]) -> Check:
@@ -90,12 +108,63 @@ def backlog_gauges(
             "service",
             await _backlogs(modules),
         )
+        metrics.set_gauge(
+            "alm_outbox_oldest_event_age_seconds",
+            "Age of the oldest event that the bus has not acknowledged; 0 without one.",
+            "service",
+            await _oldest_ages(modules),
+        )
+        metrics.set_gauge(
+            "alm_jobs_oldest_due_age_seconds",
+            "Time since the oldest job that waits for a run was due; 0 without one.",
+            "service",
+            await _oldest_due_ages(modules),
+        )
         lags = {consumer: float(events) for consumer, events in (await lag.by_consumer()).items()}
         metrics.set_gauge("alm_consumer_lag_events", "Events not yet consumed.", "consumer", lags)
         dead_letters = {module.name: float(await module.dead_letters.count()) for module in modules}
         metrics.set_gauge("alm_dead_letters", "Events in the dead-letter queue.", "service", dead_letters)
 
     return measure
+
+
+def pool_gauges(metrics: Metrics, databases: Mapping[str, Database]) -> Callable[[], Awaitable[None]]:
+    """Update the gauges of the databases that have a pool of connections."""
+    pooled = {name: database for name, database in databases.items() if isinstance(database, PooledDatabase)}
+
+    async def measure() -> None:
+        metrics.set_gauge(
+            "alm_db_connections_in_use",
+            "Connections to the database that units of work use.",
+            "service",
+            {name: database.connections_in_use for name, database in pooled.items()},
+        )
+        metrics.set_gauge(
+            "alm_db_connections_max",
+            "Limit of the connections to the database.",
+            "service",
+            {name: database.max_connections for name, database in pooled.items()},
+        )
+
+    return measure
+
+
+async def _oldest_ages(modules: Sequence[ServiceModule]) -> dict[str, float]:
+    times = {module.name: await module.outbox.oldest_pending_time() for module in modules}
+    return {name: _age_seconds(time) for name, time in times.items()}
+
+
+async def _oldest_due_ages(modules: Sequence[ServiceModule]) -> dict[str, float]:
+    now = now_ms()
+    times = {
+        module.name: await module.database.read_inline(partial(job_queue.oldest_due_time, now=now))
+        for module in modules
+    }
+    return {name: _age_seconds(time) for name, time in times.items()}
+
+
+def _age_seconds(time_ms: int | None) -> float:
+    return 0.0 if time_ms is None else max(0, now_ms() - time_ms) / 1000
 
 
 async def _backlogs(modules: Sequence[ServiceModule]) -> dict[str, float]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _LAG_BUCKETS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 
+_RPC_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
 
 class Metrics:
     """The metrics of one process."""
@@ -41,6 +43,13 @@ class Metrics:
             buckets=_LAG_BUCKETS_SECONDS,
             registry=self._registry,
         )
+        self._rpc_duration = Histogram(
+            "alm_rpc_duration_seconds",
+            "Duration of gRPC calls of this server.",
+            ["method", "code"],
+            buckets=_RPC_BUCKETS_SECONDS,
+            registry=self._registry,
+        )
         # not `job`: Prometheus sets a label of that name
         self._jobs = Counter("alm_jobs", "Background job runs.", ["name", "outcome"], registry=self._registry)
         self._gauges: dict[str, Gauge] = {}
@@ -56,6 +65,10 @@ class Metrics:
         if lag is None:
             lag = self._delivery_lag_by_consumer[consumer] = self._delivery_lag.labels(consumer)
         lag.observe(seconds)
+
+    def record_rpc(self, method: str, code: str, seconds: float) -> None:
+        """Count a gRPC call; `method` is `package.Service/Method`."""
+        self._rpc_duration.labels(method, code).observe(seconds)
 
     def record_job(self, job: str, outcome: str) -> None:
         """Count a background job run."""

@@ -24,10 +24,14 @@ from envmgr.server.kit.common.problems import (
 )
 from envmgr.server.kit.grpc import channel as channel_file
 from envmgr.server.kit.grpc.circuit_breaker import CircuitBreaker
+from envmgr.server.kit.grpc.interceptor import CallGuard, CallInterceptor, policies_of
+from envmgr.server.kit.grpc.server import GrpcServer
 from envmgr.server.kit.grpc.tls import TlsIdentity, read_identity
+from envmgr.server.kit.security.service_tokens import ServiceTokens
 from envmgr.server.kit.telemetry.tracing import Tracing
 from support.services.echo_service import APP, scripted_service
-from support.services.remote_ports import LOOPBACK, Principals, connected, serving
+from support.services.event_recorders import RecordingLog
+from support.services.remote_ports import LOOPBACK, MESSAGES, SERVICE_KEYS, Principals, connected, serving
 
 GET = pb.GetApplicationRequest
 UPDATE = pb.UpdateApplicationRequest
@@ -184,6 +188,35 @@ async def is_unreachable(apps, context):
     except ServiceUnavailable:
         return True
     return False
+
+
+def test_a_check_shows_whether_the_peer_serves_calls():
+    async def scenario():
+        _, service = scripted_service()
+        async with serving([service], Principals()) as address, connected(address) as channel:
+            await channel.check()
+        async with connected(address) as channel:
+            with pytest.raises(ServiceUnavailable, match="service app is unreachable"):
+                await channel.check()
+            assert channel.breaker.state == "closed"
+
+    asyncio.run(scenario())
+
+
+def test_a_peer_that_shuts_down_fails_the_check():
+    async def scenario():
+        _, service = scripted_service()
+        guard = CallGuard(ServiceTokens("app", SERVICE_KEYS), Principals(), policies_of([service]))
+        server = GrpcServer([service], CallInterceptor(guard, MESSAGES, RecordingLog()))
+        port = await server.start(LOOPBACK, 0)
+        async with connected(f"{LOOPBACK}:{port}") as channel:
+            await channel.check()
+            await server.begin_shutdown()
+            with pytest.raises(ServiceUnavailable, match="service app is shutting down"):
+                await channel.check()
+        await server.stop(0)
+
+    asyncio.run(scenario())
 
 
 def test_a_request_above_the_limit_is_too_large():

@@ -188,6 +188,16 @@ class PostgresDatabase:
         """Return the role of the process that relays this database's events."""
         return self._leadership
 
+    @property
+    def connections_in_use(self) -> int:
+        """Return the number of connections that units use now."""
+        return self._writers.in_use + self._readers.in_use
+
+    @property
+    def max_connections(self) -> int:
+        """Return the limit of these connections."""
+        return MAX_WRITERS + MAX_READERS
+
     async def close(self) -> None:
         """Finish pending units and close the connections."""
         self._closed = True

@@ -29,6 +29,7 @@ class ConnectionPool:
         self._slots = asyncio.Semaphore(max_connections)
         self._exclusive = asyncio.Lock()
         self._idle: list[Connection] = []
+        self._lent = 0
 
     @asynccontextmanager
     async def connection(self, begin: str = "") -> AsyncIterator[Connection]:
@@ -55,6 +56,11 @@ class ConnectionPool:
                 for _ in range(acquired):
                     self._slots.release()
 
+    @property
+    def in_use(self) -> int:
+        """Return the number of connections that are lent."""
+        return self._lent
+
     async def close(self) -> None:
         """Close all connections; none may be lent."""
         idle, self._idle = self._idle, []
@@ -72,6 +78,7 @@ class ConnectionPool:
     @asynccontextmanager
     async def _lend(self, begin: str) -> AsyncIterator[Connection]:
         connection = await self._begin(begin)
+        self._lent += 1
         try:
             yield connection
         except BaseException as error:
@@ -80,6 +87,7 @@ class ConnectionPool:
                 connection.terminate()
             raise
         finally:
+            self._lent -= 1
             if not connection.is_closed():
                 self._idle.append(connection)
 

@@ -1,0 +1,72 @@
+"""The deadline of a request: from its last chunk, and none for streams."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import pytest
+
+from envmgr.server.kit.common.deadlines import remaining_seconds
+from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.http.asgi import SCOPE_HEADERS
+from envmgr.server.kit.runtime.request_deadline import RequestDeadline
+
+
+def remaining(headers, *, timeout=1000.0, chunk_seconds=()):
+    """Return the seconds that a request's handler has once it has read its body."""
+    chunks = list(chunk_seconds)
+    seen = []
+
+    async def receive():
+        await asyncio.sleep(chunks.pop(0))
+        return {"type": "http.request", "body": b"x", "more_body": bool(chunks)}
+
+    async def handler(_scope, receive, _send):
+        while chunks:
+            await receive()
+        seen.append(remaining_seconds(math.inf))
+
+    async def send(_message):
+        raise AssertionError("the handler sends nothing")
+
+    asyncio.run(RequestDeadline(handler, timeout)({SCOPE_HEADERS: headers}, receive, send))
+    return seen[0]
+
+
+def test_a_request_has_a_deadline():
+    assert 0 < remaining({}) <= 1000
+
+
+def test_a_stream_has_none():
+    assert remaining({b"accept": b"text/event-stream"}) == math.inf
+
+
+def test_the_deadline_begins_when_the_body_has_arrived():
+    """The body takes longer than the handler may: the time until its last chunk does not count."""
+    headers = {b"content-length": b"3"}
+    assert 0 < remaining(headers, timeout=30.0, chunk_seconds=(0.01, 0.01)) <= 30
+    with pytest.raises(ServiceUnavailable, match="deadline of the request exceeded"):
+        remaining({}, timeout=-1.0)
+    assert remaining(headers, timeout=30.0, chunk_seconds=(0.05,)) > 0
+
+
+def test_a_task_that_handles_several_requests_sets_the_deadline_of_each():
+    async def scenario():
+        seen = []
+
+        async def handler(_scope, _receive, _send):
+            seen.append(remaining_seconds(math.inf))
+
+        await RequestDeadline(handler, -1000.0).__call__(
+            {SCOPE_HEADERS: {b"accept": b"text/event-stream"}}, None, None
+        )
+        await RequestDeadline(handler, 1000.0).__call__({SCOPE_HEADERS: {}}, None, None)
+        await RequestDeadline(handler, -1000.0).__call__(
+            {SCOPE_HEADERS: {b"accept": b"text/event-stream"}}, None, None
+        )
+        return seen
+
+    first, second, third = asyncio.run(scenario())
+    assert (first, third) == (math.inf, math.inf)
+    assert 0 < second <= 1000
