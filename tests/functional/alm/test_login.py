@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import stat
-import subprocess
 import sys
 
 import pytest
 
 from support.alm.fake_alm_server import KEY, PASSWORD
+from support.machine import terminal
 from support.machine.sandbox import ENVMGR
 
 LOGIN = ("alm", "login", "--username", "admin", "--password-stdin")
@@ -183,25 +181,6 @@ def test_the_end_of_input_at_a_prompt_is_not_a_crash(machine, alm):
 
 def typed(machine, words, keys, code=0):
     """Run envmgr at a terminal, send keys at each prompt, and return the output."""
-    import pty
-
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [ENVMGR, *words],
-        cwd=machine.project,
-        env=machine.environment,
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-    )
-    os.close(slave)
-    output, waiting = b"", list(keys)
-    with contextlib.suppress(OSError):  # which is how a terminal ends
-        while block := os.read(master, 4096):
-            output += block
-            if waiting and block.endswith(b": "):
-                os.write(master, waiting.pop(0).encode())
-    os.close(master)
-    assert process.wait(60) == code, output
-    return output.decode(errors="replace")
+    result, output = terminal.typed([ENVMGR, *words], keys, cwd=machine.project, env=machine.environment)
+    assert result == code, output
+    return output

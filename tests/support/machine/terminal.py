@@ -29,6 +29,22 @@ def at_terminal(
     return process.returncode, screen(output.decode(errors="replace"))
 
 
+def typed(words: Sequence[str], keys: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> tuple[int, str]:
+    """Run a command, send keys at each prompt (a colon and a blank); return its exit code and output."""
+    controller, terminal = os.openpty()
+    output, waiting = b"", list(keys)
+    with subprocess.Popen(
+        words, cwd=cwd, env=env, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
+    ) as process:
+        os.close(terminal)
+        while block := _read(controller):
+            output += block
+            if waiting and block.endswith(b": "):
+                os.write(controller, waiting.pop(0).encode())
+        os.close(controller)
+    return process.returncode, output.decode(errors="replace")
+
+
 def screen(output: str) -> str:
     """Return the lines of the final screen, without overwritten or erased text."""
     lines, row, column = [""], 0, 0

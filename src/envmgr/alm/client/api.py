@@ -59,6 +59,11 @@ class Api:
             ApiRequest("POST", path, {}, headers, None if body is None else encode_json(body))
         ).document
 
+    def post_once(self, path: str, body: object) -> object:
+        """Send a change that must not be repeated, even if the response is lost."""
+        request = ApiRequest("POST", path, {}, {}, encode_json(body), repeatable=False)
+        return self._send_authenticated(request).document
+
     def put(self, path: str, body: object, *, etag: str | None = None) -> ApiResponse:
         """Replace a resource; with an ETag, only if it matches."""
         return self._send_authenticated(ApiRequest("PUT", path, {}, _condition(etag), encode_json(body)))

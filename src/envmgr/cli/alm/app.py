@@ -16,6 +16,7 @@ from envmgr.cli.alm.declarations import (
     keys,
     login,
     logout,
+    password,
     push,
     serve,
     status,
@@ -29,7 +30,21 @@ Track builds, toolchains and deployments on an ALM server.
 Global options (before or after the command): --url URL and --token TOKEN (default: stored login, or ENVMGR_ALM_URL and
 ENVMGR_ALM_TOKEN; the token `-` is read from stdin).
 """
-COMMANDS = (login, logout, whoami, push, flush, serve, deploy, status, audit, affected, diff, checkout)
+COMMANDS = (
+    login,
+    logout,
+    whoami,
+    password,
+    push,
+    flush,
+    serve,
+    deploy,
+    status,
+    audit,
+    affected,
+    diff,
+    checkout,
+)
 """The declarations of commands, in the order of the help."""
 GROUPS = {"apps": apps, "versions": versions, "deployments": deployments, "keys": keys}
 

@@ -1,7 +1,8 @@
-"""Confirmation of irreversible changes."""
+"""Prompts: confirmation of irreversible changes, and passwords."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from envmgr.cli.console import confirm_with
@@ -20,6 +21,16 @@ def confirm_deletion(options: Options, resource: str) -> None:
 def confirm_revocation(options: Options, resource: str) -> None:
     """Return if the user confirms a revocation; raise as `confirm_deletion` does."""
     _ask(options, f"Revoke {resource}? Clients using it will be rejected.", f"revoking {resource}")
+
+
+def prompt_password(prompt: str) -> str:
+    """Return a password typed without echo; empty at the end of input."""
+    from getpass import getpass
+
+    try:
+        return getpass(prompt, stream=sys.stderr)
+    except EOFError:
+        return ""
 
 
 def _ask(options: Options, question: str, action: str) -> None:

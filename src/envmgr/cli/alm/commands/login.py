@@ -9,6 +9,7 @@ from envmgr.cli.alm.commands.whoami import whoami_json, whoami_lines
 from envmgr.cli.alm.connection import alm_context
 from envmgr.cli.alm.global_options import read_stdin_line
 from envmgr.cli.alm.output.text import escape_line
+from envmgr.cli.alm.prompts import prompt_password
 from envmgr.cli.console import print_outcome, print_status
 from envmgr.kit.environment import is_terminal
 from envmgr.kit.errors import UsageError
@@ -67,12 +68,7 @@ def _prompt_password(name: str, server: str) -> str:
         raise UsageError(
             "no terminal: pass --password-stdin", "pass --password-stdin to read the password from stdin"
         )
-    from getpass import getpass
-
-    try:
-        return _require_password(getpass(f"Password of {name} at {server}: ", stream=sys.stderr), server)
-    except EOFError:
-        return _require_password("", server)
+    return _require_password(prompt_password(f"Password of {name} at {server}: "), server)
 
 
 def _password_from_stdin(server: str) -> str:
