@@ -44,14 +44,15 @@ def _of_other_name(
     name = require_in_use_or_known(context, tool)
     chosen = _of_tool(name, active_versions)
     if not chosen:
-        raise _not_requested(name, active_versions)
+        raise _not_requested(context, name, active_versions)
     return chosen
 
 
-def _not_requested(tool: str, requested: Sequence[ActiveVersion]) -> Exception:
+def _not_requested(context: Context, tool: str, requested: Sequence[ActiveVersion]) -> Exception:
     from envmgr.kit.errors import NoVersionSet
     from envmgr.kit.suggest import closest
+    from envmgr.resolve.system_programs import describe_fallthrough
 
     suggestions = closest(tool, [active_version.tool for active_version in requested])
     hint = f"did you mean {' or '.join(suggestions)}?" if suggestions else f"run `envmgr use {tool} latest`"
-    return NoVersionSet(f"no version of {tool} is set here", hint)
+    return NoVersionSet(f"no version of {tool} is set here{describe_fallthrough(context, tool)}", hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from envmgr.kit.paths import file_name
 from envmgr.shells import plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from envmgr.catalog.lint import Report
     from envmgr.catalog.manifest import Manifest
@@ -127,8 +128,8 @@ def _add_text(
     _check_trust(context, manifest, may_trust)
     path = _path(directory, name)
     before = _other_manifest(context, name, path)
-    write_atomic(path, text)
-    plan.invalidate_all(context.paths)  # which installed version is best may depend on the manifest
+    with _without_plans(context):
+        write_atomic(path, text)
     context.forget_manifests()
     after = _other_manifest(context, name, path)
     return AddedManifest(
@@ -136,6 +137,18 @@ def _add_text(
         shadows=None if after or before is None else _label(context, before),
         shadowed_by=_label(context, after) if after else None,
     )
+
+
+@contextlib.contextmanager
+def _without_plans(context: Context) -> Iterator[None]:
+    """Invalidate all plans around a change: which installed version is best may depend on manifests.
+
+    Before it, as a manifest must not change where plans cannot be deleted; after it, as commands may have written plans
+    in between.
+    """
+    plan.invalidate_all(context.paths)
+    yield
+    plan.invalidate_all(context.paths)
 
 
 def _other_manifest(context: Context, name: str, path: str) -> Manifest | None:
@@ -172,9 +185,8 @@ def remove(context: Context, name: str, directory: str) -> str:
             f"{name} is not in {directory} (it comes from {manifest.origin})",
             "run `envmgr plugin list` to see the origin of each",
         )
-    with storage_errors(path):
+    with _without_plans(context), storage_errors(path):
         os.unlink(path)
-    plan.invalidate_all(context.paths)
     return path
 
 

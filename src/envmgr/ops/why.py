@@ -12,6 +12,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.resolve import active, canonical_names
 from envmgr.resolve.platform_releases import AvailableRelease, newest_available
 from envmgr.resolve.select_release import UNDATED, evaluate
+from envmgr.resolve.system_programs import describe_fallthrough
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,8 @@ def why(context: Context, tool: str) -> Why:
     request = context.project.request(name)
     if request is None:
         raise NoVersionSet(
-            f"no version of {name} is set here (searched {', '.join(context.project.searched_paths)})",
+            f"no version of {name} is set here (searched {', '.join(context.project.searched_paths)})"
+            f"{describe_fallthrough(context, name)}",
             f"run `envmgr use {name} latest`",
         )
     return _explain(context, name, request)
@@ -100,7 +102,7 @@ def _evaluate(context: Context, tool: str, spec: str) -> _Evaluation:
     try:
         choice = evaluate(context, tool, spec)
     except NetworkError as error:
-        return _Evaluation(note=f"upstream not checked: {error.message}")
+        return _Evaluation(note=f"releases not checked: {error.message}")
     too_new = tuple((version, "newer than minimum_release_age") for version in choice.too_new)
     matching = choice.selection.candidates
     release = _available(context, tool, matching) if matching else AvailableRelease("")

@@ -83,12 +83,12 @@ def _has_urls(manifest: Manifest, version: str, locked: Locked) -> bool:
 
 
 def _is_foreign(manifest: Manifest, version: str, locked: Locked) -> bool:
-    """Return whether the manifest has none of several locked URLs; one may be the user's choice."""
+    """Return whether the manifest, which knows its URLs without a list, has none of the locked ones."""
     can_name = any(
         not url_versions.has_listed_urls(manifest, version, parse_platform(platform))
         for platform in locked.artifacts
     )
-    return can_name and len(locked.artifacts) > 1 and not _has_urls(manifest, version, locked)
+    return can_name and not _has_urls(manifest, version, locked)
 
 
 def _mismatch(context: Context, manifest: Manifest, version: str, locked: Locked) -> tuple[str, str]:
@@ -97,5 +97,13 @@ def _mismatch(context: Context, manifest: Manifest, version: str, locked: Locked
     message = f"locks {manifest.name} {version} with the manifest {locked.plugin}, but {subject} is {manifest.digest}"
     return message, (
         f"add the manifest that the lock was made with (`envmgr plugin add --project {manifest.name} SOURCE`), "
-        "or run `envmgr lock` and review the changes"
+        f"or run `envmgr lock` and review the changes{_choice_hint(manifest.name, version, locked)}"
     )
+
+
+def _choice_hint(tool: str, version: str, locked: Locked) -> str:
+    """Return the remedy for a single archive, which may be one that a user chose by its URL."""
+    if len(locked.artifacts) > 1:
+        return ""
+    (artifact,) = locked.artifacts.values()
+    return f"; if you chose the archive yourself, run `envmgr install {tool} {version} {shlex.quote(artifact.url)}`"

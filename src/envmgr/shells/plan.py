@@ -104,7 +104,9 @@ def discard(draft: Draft) -> None:
 
 
 def invalidate_all(paths: Paths) -> None:
-    """Delete all plans and drafts at once."""
+    """Delete all plans and drafts at once; without any, write nothing."""
+    if not os.path.lexists(paths.plans):
+        return
     parent = os.path.dirname(paths.plans)
     with storage_errors(parent):
         _move_aside(paths.plans, os.path.join(parent, f"{_TRASH}{os.getpid()}.{next(_numbers)}"))

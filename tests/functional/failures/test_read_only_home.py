@@ -46,6 +46,29 @@ def test_a_project_is_changed_and_locked(run, two_tools):
     assert sorted(two_tools.lock["resolved"]) == ["alpha@1.1.0", "beta@latest"]
 
 
+def add_to_project(run, two_tools):
+    source = two_tools.project / "alpha.json"
+    source.write_text((two_tools.home / "plugins" / "alpha.json").read_text())
+    return run("plugin", "add", "--project", "alpha", str(source))
+
+
+def test_a_manifest_is_added_to_a_project(run, two_tools):
+    result = add_to_project(run, two_tools)
+    assert result.code == 0, result.err
+    assert (two_tools.project / ".envmgr.plugins" / "alpha.json").is_file()
+
+
+def test_a_manifest_is_neither_added_nor_removed_where_plans_cannot_be_deleted(run, two_tools):
+    two_tools.command(["alpha"])  # which writes a plan
+    result = add_to_project(run, two_tools)
+    assert (result.code, "read-only" in result.err) == (1, True), result.err
+    assert not (two_tools.project / ".envmgr.plugins").exists()
+    two_tools.ok("plugin", "add", "--project", "alpha", str(two_tools.project / "alpha.json"))
+    two_tools.command(["alpha"])
+    assert run("plugin", "remove", "--project", "alpha").code == 1
+    assert (two_tools.project / ".envmgr.plugins" / "alpha.json").is_file()
+
+
 def test_doctor_reports_the_directory_alone(run):
     findings = {finding["check"]: finding["state"] for finding in run("doctor", "--json").json["findings"]}
     assert findings.pop("directories") == "error"

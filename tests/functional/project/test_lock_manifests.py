@@ -57,6 +57,39 @@ def test_a_lock_made_with_a_manifest_that_is_not_here_is_refused(box, other_mach
     assert machine.run("install", "--locked", "--json").json["code"] == "lock-out-of-date"
 
 
+@pytest.mark.parametrize(
+    "command", [["install", "--locked"], ["install"], ["use", BUILT_IN, "20.1.0"]], ids=" ".join
+)
+def test_a_lock_of_one_archive_made_with_another_manifest_is_refused(box, other_machine, command):
+    box.write(f"{BUILT_IN}=20.1.0")
+    box.ok("lock", env={"ENVMGR_LOCK_PLATFORMS": "linux-x64"})
+    (artifact,) = box.lock["tools"][BUILT_IN]["20.1.0"]["artifacts"].values()
+    machine = check_out(box, other_machine)
+    result = machine.run(*command)
+    assert result.code == 1
+    assert f"with the manifest {digest_in(box, BUILT_IN, '20.1.0')}" in result.err
+    assert f"run `envmgr install {BUILT_IN} 20.1.0 {artifact['url']}`" in result.err
+    assert machine.server.requests == []
+
+
+def test_an_archive_that_the_user_chose_is_installed_again_after_the_manifest_has_changed(box):
+    box.write("alpha=1.0.0")
+    (path,) = [path for path in box.server.pages if "1.0.0" in path and "alpha" in path][:1] or [""]
+    box.server.pages["/chosen/alpha.tar.gz"] = box.server.pages[path]
+    chosen = f"{box.server.url}/chosen/alpha.tar.gz"
+    install = ["install", "alpha", "1.0.0", chosen]
+    box.ok(*install)
+    box.ok("uninstall", "alpha@1.0.0", "--yes")
+    box.ok("install")
+    box.ok("uninstall", "alpha@1.0.0", "--yes")
+    box.add_manifest(changed_manifest(box, description="changed"))
+    result = box.run("install")
+    assert (result.code, f"run `envmgr {' '.join(install)}`" in result.err) == (1, True), result.err
+    box.ok(*install)
+    box.ok("uninstall", "alpha@1.0.0", "--yes")
+    box.ok("install", "--locked")
+
+
 def test_a_manifest_of_the_same_name_with_another_layout_is_refused(box, other_machine):
     box.write("alpha=1.0.0")
     box.ok("lock")

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from support.machine.installed_tools import Toolbox, program
+from support.machine.sandbox import ENVMGR
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="runs POSIX shells")
 
@@ -70,6 +71,24 @@ def test_the_setting_disables_the_fallthrough(box):
     assert (result.returncode, result.stdout) == (126, "")
     (box.root / "config.toml").write_text("fallthrough = false\n")
     assert box.run(box.shim("node")).returncode == 126
+
+
+@pytest.mark.parametrize("command", ["current", "why"])
+def test_the_program_that_runs_is_named(box, command):
+    def explain(**variables):
+        return box.run(ENVMGR, command, "nodejs", ENVMGR_HOME=str(box.root), **variables)
+
+    result = explain()
+    assert result.returncode == 1
+    assert "no version of nodejs is set here" in result.stderr
+    assert f"the system's node is {box.directory / 'system' / 'node'}" in result.stderr
+    assert "the system's" not in explain(ENVMGR_FALLTHROUGH="false").stderr
+    assert "the system's" not in explain(PATH=box.paths.shims).stderr
+
+
+def test_other_commands_of_a_tool_that_was_never_installed_run_the_next_program(box):
+    box.request("python=3.12.0\n")  # whose commands are unknown, apart from its names
+    assert box.run(box.shim("zig")).stdout == "system\n"
 
 
 def test_without_another_program_the_shim_fails(box):
