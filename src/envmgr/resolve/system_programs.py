@@ -51,20 +51,23 @@ def find_system_programs(context: Context) -> tuple[SystemPrograms, ...]:
 
 
 def describe_fallthrough(context: Context, tool: str) -> str:
-    """Return which programs of the system run for a tool that is not requested, as the end of a message."""
-    from envmgr.resolve.known_commands import command_names
-
-    shims = _shimmed(context)
-    names = command_names(context, tool)
-    commands = sorted(_commands_of_tool(context, tool), key=lambda command: (command not in names, command))
+    """Return which program of the system runs for a tool that is not requested, as the end of a message."""
+    names = _names(context, tool)
+    commands = _installed_commands(context, tool) or names
+    may_run = commands if context.settings.fallthrough else commands - _shimmed(context)
     programs = (
         f"{command} is {path}"
-        for command in commands
+        for command in sorted(may_run, key=lambda command: (command not in names, command))
         if (path := executable.find_outside_shims(context, command))
-        and (context.settings.fallthrough or command not in shims)
     )
     program = next(programs, "")
     return f"; the system's {program}" if program else ""
+
+
+def _names(context: Context, tool: str) -> frozenset[str]:
+    """Return the names of a tool; unlike `known_commands`, without the HTTP client that the catalog needs."""
+    short = tool.rpartition(":")[2].rpartition("/")[2]
+    return frozenset({tool, short, *context.registry.get(tool).aliases})
 
 
 def _shimmed(context: Context) -> frozenset[str]:
@@ -87,10 +90,10 @@ def _commands(context: Context, active_version: ActiveVersion) -> frozenset[str]
     """Return the commands of a version; of a missing one those of other versions and those known."""
     if active_version.is_available:
         return frozenset(store.programs(active_version.bin_dirs))
-    return _commands_of_tool(context, active_version.tool)
+    return known_commands(context, active_version.tool) | _installed_commands(context, active_version.tool)
 
 
-def _commands_of_tool(context: Context, tool: str) -> frozenset[str]:
-    """Return the commands of the installed versions of a tool and those known."""
+def _installed_commands(context: Context, tool: str) -> frozenset[str]:
+    """Return the commands of the installed versions of a tool."""
     installed = [store.get(context.paths, tool, version) for version in store.versions(context.paths, tool)]
-    return known_commands(context, tool).union(*(item.commands() for item in installed if item))
+    return frozenset().union(*(item.commands() for item in installed if item))
