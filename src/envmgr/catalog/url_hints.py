@@ -23,8 +23,9 @@ _OS = {
     "macos": r"macosx?\d*|darwin\d*|osx\d*|mac(?:32|64)?|apple",
     "windows": r"windows(?:32|64)?|win(?:32|64|arm64)?|msvc",
     "android": r"android(?:eabi)?\d*",
-    "ios": "ios",
-    "freebsd": r"freebsd\d*",
+    "ohos": "ohos|openharmony|harmonyos",
+    "ios": "ios|tvos|watchos|visionos|xros|maccatalyst|macabi",
+    "freebsd": r"k?freebsd\d*",
     "netbsd": r"netbsd\d*",
     "openbsd": r"openbsd\d*",
     "dragonfly": "dragonfly(?:bsd)?",
@@ -33,24 +34,39 @@ _OS = {
     "plan9": "plan9",
     "haiku": "haiku",
     "fuchsia": "fuchsia",
+    "hurd": "hurd",
+    "redox": "redox",
+    "qnx": "qnx|nto",
+    "wasi": r"wasi(?:p\d)?|emscripten|wasix",
+    "cygwin": r"cygwin\d*|msys\d*",
+    "uefi": "uefi|efi",
 }
+_LINUX_KERNELS = frozenset({"android", "ohos"})
+"""Systems with Linux as kernel, whose names follow `linux`, and on which no other Linux program runs."""
 _ARCH = {
     "x64": "x64|x86[_-]?64|amd[_-]?64|amd|intel[_-]?64|intel",
     "arm64": "arm[_-]?64(?:[_-]?bit|v8|e)?|aarch[_-]?64(?!_be)|arm[_-]?v8[a-z]*|winarm64|silicon",
     "x86": "x86(?![_-]?64)(?:[_-]?32)?|i?[3-6]86|ia32",
-    "armv7": "arm[_-]?v7[a-z]*|arm32v7|armhfp?",
-    "arm": "arm(?![_-]?(?:64|v[78]))|arm[_-]?v[56][a-z]*|arm32(?:v[56])?|armel|armeabi",
+    "armv7": "arm[_-]?v?7[a-z]*|arm32v7|armhfp?|aarch32",
+    "arm": "arm(?![_-]?(?:64|v?[1-9]))|arm[_-]?v?[56][a-z]*|arm32(?:v[56])?|armel|armeabi",
     "ppc64le": "ppc64le|ppc64el|powerpc64le|ppcle[_-]64",
     "s390x": "s390x|s390[_-]64",
-    "riscv64": "riscv64|riscv64gc",
-    "other": "aarch64_be|alpha|hppa|ia64|loong(?:arch)?64|m68k|mips(?:64)?(?:r6)?(?:el|le)?|ppc(?:64)?|powerpc(?:64)?|"
-    "riscv32|riscv|s390|sparc(?:64|v9)?|wasm(?:32|64)?",
+    "riscv64": "risc[_-]?v[_-]?64[a-z0-9]*|rv64[a-z]*",
+    "other": "aarch64_be|aarch64_ilp32|arm64(?:_?be|ec)|arm(?:be|eb)|arm[_-]?v?(?:[1-4]|9)[a-z]*|arm8|alpha|avr|bpf(?:eb|el)?|"
+    r"csky|e2k(?:v\d)?|elbrus|hppa(?:64)?|parisc(?:64)?|ia64|itanium|loong(?:arch|son)?(?:32|64)?|m68k|microblaze(?:el)?|"
+    r"mips(?:isa)?(?:32|64)?(?:p32)?(?:r\d)?(?:el|eb|le|be)?|nios2|nvptx(?:64)?|or1k|openrisc|"
+    r"(?:ppc|powerpc|power)[_-]?(?:32|64)?(?:be|spe)?|power\d+|risc[_-]?v(?:[_-]?32[a-z]*)?|rv32[a-z]*|"
+    r"rpi\d?|raspi\d?|raspberry(?:pi)?|s390|sh[2-4](?:el|eb)?|sparc(?:32|64|v\d)?|sw_?64|thumbv\d[a-z]*|tile(?:gx|pro)|"
+    "wasm(?:32|64)?|xtensa|zarch",
 }
 _WORD_SIZE = {
     "x64": "(?:linux|macosx?|darwin|osx|mac|windows|win)[_-]?64|64[_-]?bits?",
     "x86": "(?:linux|macosx?|darwin|osx|mac|windows|win)[_-]?32|32[_-]?bits?",
 }
-_LIBC = {"musl": "musl|musleabihf|musleabi|alpine|(?<=[-_.])static"}  # never the word that a name begins with
+_LIBC = {
+    "musl": "musl|musleabihf|musleabi|alpine|(?<=[-_.])static",  # never the word that a name begins with
+    "other": "uclibc(?:eabi)?(?:hf)?|dietlibc|newlib|bionic|relibc|(?:gnu|musl)?x32|(?:gnu_?)?ilp32",
+}
 _EMULATORS = {"macos": "Rosetta 2", "windows": "the x64 emulation of Windows"}
 _UNIVERSAL = re.compile(r"(?<![a-z0-9])(universal2?|all|any|fat)(?![a-z0-9])")
 _HOST = re.compile(r"[a-z]+://[^/\s]*")
@@ -64,8 +80,8 @@ def format_of(url: str) -> str:
 
 def os_words(text: str) -> frozenset[str]:
     """Return the operating systems that a URL or file name mentions; Android is not Linux here."""
-    words = _words_in(_OS, text)
-    return words - {"linux"} if "android" in words else words
+    words, name = _words_in(_OS, text), text.rpartition("/")[2]
+    return words - {"linux"} if _words_in(_OS, name) & _LINUX_KERNELS else words
 
 
 def arch_words(text: str) -> frozenset[str]:
@@ -79,7 +95,7 @@ def arch_words(text: str) -> frozenset[str]:
 
 
 def libc_words(text: str) -> frozenset[str]:
-    """Return the C libraries that a URL or file name mentions; a static program runs on musl, too."""
+    """Return the C libraries and ABIs that a URL or file name mentions; a static program runs on musl, too."""
     return _words_in(_LIBC, text)
 
 
@@ -112,7 +128,10 @@ def is_url_for_platform(url: str, platform: Platform) -> bool:
     systems, processors = os_words(path), arch_words(path)
     if (systems and platform.os not in systems) or (processors and platform.arch not in processors):
         return False
-    return platform.libc != "musl" or "linux" not in systems or "musl" in libc_words(path)
+    libraries = libc_words(path)
+    if platform.os != "linux" or "linux" not in systems:
+        return True
+    return "other" not in libraries and (platform.libc != "musl" or "musl" in libraries)
 
 
 def _words_in(words: dict[str, str], text: str) -> frozenset[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from envmgr.install import store
 from envmgr.kit.errors import AmbiguousTool, CatalogError, ProjectError, UnknownTool
+from envmgr.resolve import tool_specs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def _package_in_use(context: Context, short_name: str) -> str:
         package = _only(short_name, packages_named(short_name, names))
         if package:
             return package
+    tool_specs.require_tool_form(short_name)
     raise context.registry.unknown_tool(short_name, dict.fromkeys(name for names in in_use for name in names))
 
 

@@ -47,7 +47,31 @@ def parse(text: str) -> ToolSpec:
     if "=" in tool:  # as in a dotfile
         name, _, version = text.partition("=")
         raise UsageError(f"expected TOOL@VERSION, got {text!r}", f"write {name}@{version}")
+    require_tool_form(tool)
     return build_tool_spec(tool, spec)
+
+
+def require_tool_form(text: str) -> None:
+    """Raise UsageError for a version, a URL or a path in place of a tool."""
+    prefix, colon, rest = text.partition(":")
+    if not colon:
+        return
+    from envmgr.catalog.sources.kinds import is_package_prefix, placeholders
+
+    if is_package_prefix(prefix):
+        return
+    if rest.startswith("//"):
+        raise UsageError(
+            f"{text} is a URL, not a tool", f"write TOOL VERSION URL: envmgr install TOOL 1.2.3 {text}"
+        )
+    if prefix in versions.PREFIXES:
+        raise UsageError(f"{text} is a version, not a tool", f"write TOOL@{text}")
+    if rest[:1] in VERSION_START:
+        raise UsageError(f"expected TOOL@VERSION, got {text!r}", f"write {prefix}@{rest}")
+    raise UsageError(
+        f"unknown source {prefix}: in {text!r}",
+        f"write TOOL@VERSION, or a package: {placeholders()}; a directory is `TOOL=path:DIR` in .envmgr",
+    )
 
 
 def from_two_args(tool: str, spec: str) -> ToolSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envmgr.versions.aliases import classify, resolve_aliases
+from envmgr.versions.aliases import PREFIXES, classify, resolve_aliases
 from envmgr.versions.directory_names import is_folder_name
 from envmgr.versions.errors import SpecError, VendorError, WordError
 from envmgr.versions.selection import Selection, max_satisfying, satisfies, select
@@ -10,6 +10,7 @@ from envmgr.versions.spec import Spec, parse_spec, split_requests
 from envmgr.versions.version import Version, compare, compare_build, parse, pin, sort
 
 __all__ = [
+    "PREFIXES",
     "Selection",
     "Spec",
     "SpecError",

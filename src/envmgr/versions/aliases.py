@@ -14,7 +14,9 @@ LATEST = "latest"
 _MAX_ALIAS_DEPTH = 10
 _REFS = ("ref", "tag", "branch", "rev")
 _ALIAS_PREFIXES = ("latest", "prefix")
-_VALID_PREFIXES = ", ".join(f"{kind}:" for kind in ("path", *_REFS, *_ALIAS_PREFIXES))
+PREFIXES = ("path", *_REFS, *_ALIAS_PREFIXES)
+"""Words before a colon that make a text a spec."""
+_VALID_PREFIXES = ", ".join(f"{kind}:" for kind in PREFIXES)
 _REF_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/+@=-")
 
 

@@ -40,6 +40,11 @@ def test_the_platform_is_derived_from_a_file_name(name, systems, processors, lib
         ("https://static.mac.example/t-linux-amd64", {"linux-x64"}),
         ("https://x/static/t-linux-amd64", {"linux-x64"}),
         ("https://x/t-aarch64-linux-android", set()),
+        ("https://x/t-linux-amd64-ohos", set()),
+        ("https://x/t-linux-x64-uclibc", set()),
+        ("https://x/t-linux-e2k", set()),
+        ("https://x/android/platform-tools-linux-x64.zip", {"linux-x64"}),
+        ("https://x/wasi-sdk/wasi-sdk-25-x86_64-linux", {"linux-x64"}),
         ("https://x/t.sh", {platform.key for platform in DEFAULT_PLATFORMS}),
     ],
 )

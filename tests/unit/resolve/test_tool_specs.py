@@ -26,6 +26,26 @@ def test_a_tool_and_its_spec_are_separated(text, tool, spec):
     assert parse(text) == ToolSpec(tool, spec)
 
 
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("latest:20", "latest:20 is a version, not a tool", "write TOOL@latest:20"),
+        ("prefix:20", "prefix:20 is a version, not a tool", "write TOOL@prefix:20"),
+        ("path:/opt/go", "path:/opt/go is a version, not a tool", "write TOOL@path:/opt/go"),
+        ("tag:v1@x", "tag:v1 is a version, not a tool", "write TOOL@tag:v1"),
+        ("file:/x", "unknown source file: in 'file:/x'", "write TOOL@VERSION, or a package: pypi:NAME"),
+        ("file:/x@1", "unknown source file: in 'file:/x'", "`TOOL=path:DIR` in .envmgr"),
+        ("nodejs:20", "expected TOOL@VERSION, got 'nodejs:20'", "write nodejs@20"),
+        ("https://x.example/t.zip", "https://x.example/t.zip is a URL", "envmgr install TOOL 1.2.3 https://"),
+    ],
+)
+def test_a_version_or_url_in_place_of_a_tool_is_a_usage_error_with_the_form_to_write(text, message, hint):
+    with pytest.raises(UsageError) as caught:
+        parse(text)
+    assert message in caught.value.message
+    assert hint in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("text", ["", "nodejs@", "--nodejs"])
 def test_an_argument_without_a_tool_is_a_usage_error(text):
     with pytest.raises(UsageError):

@@ -82,7 +82,10 @@ def _processor_fit(text: str, platform: Platform) -> int | None:
 def _library_fit(text: str, platform: Platform) -> int | None:
     if platform.os != "linux":
         return 1 if _GNU.search(text) else 0  # on Windows, Microsoft's C library is always present
-    is_musl = "musl" in url_hints.libc_words(text)
+    libraries = url_hints.libc_words(text)
+    if "other" in libraries:
+        return None
+    is_musl = "musl" in libraries
     if platform.libc == "musl":
         return 0 if is_musl else None
     # Released programs for musl are linked statically: they run on glibc, too.

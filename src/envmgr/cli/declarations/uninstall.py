@@ -26,7 +26,11 @@ def uninstall(
     ],
     dry_run: DryRun = False,
 ) -> int:
-    """Remove installed versions."""
+    """Remove installed versions.
+
+    Several versions (TOOL, or a SPEC that matches several) are removed after a question; without a terminal they need
+    --yes.
+    """
     from envmgr.cli.commands import uninstall as command
 
     return command.run(options_of(ctx), tools, dry_run=dry_run)

@@ -226,6 +226,59 @@ def test_the_file_for_a_platform_is_matched_by_its_name(
     assert asset_matching.choose(names[::-1], platform.parse(key), tool) == expected
 
 
+LINUX_ON_OTHERS = """
+    linux-alpha linux-arm5 linux-arm6 linux-arm7 linux-arm8 linux-arm64be linux-arm64ec linux-armbe linux-armeb
+    linux-armv4t linux-armv9 linux-aarch32 linux-aarch64_be linux-aarch64_ilp32 linux-csky linux-e2k linux-e2kv6
+    linux-elbrus linux-hppa linux-parisc linux-ia64 linux-loong64 linux-loongarch64 linux-loongarch linux-loongson
+    linux-m68k linux-microblazeel linux-mips linux-mipsle linux-mipsel linux-mips-softfloat linux-mips32r2el
+    linux-mips64 linux-mips64el linux-mips64le_hardfloat linux-mips64r6el linux-mipsisa32r6 linux-mips64p32le
+    linux-nios2 linux-openrisc linux-or1k linux-power8 linux-power64 linux-powerpc linux-powerpc64 linux-powerpcspe
+    linux-ppc linux-ppc32 linux-ppc64 linux-ppc64be linux-ppc_64 linux-ppc64le linux-raspberrypi linux-rpi4
+    linux-risc-v linux-riscv linux-riscv32 linux-riscv32imac linux-riscv64 linux-riscv64gc linux-riscv64a23
+    linux-rv64gc linux-s390 linux-s390x linux-sh4 linux-sparc linux-sparc64 linux-sparcv9 linux-sw64 linux-sw_64
+    linux-thumbv7neon linux-tilegx linux-wasm32 linux-xtensa linux-zarch
+"""
+X64_ELSEWHERE = """
+    linux-amd64-ohos x86_64-unknown-linux-ohos linux-x64-openharmony x86_64-linux-android linux-android-amd64
+    linux-x64-uclibc x86_64-unknown-linux-uclibc linux-x64-dietlibc x86_64-linux-gnux32 x86_64-unknown-linux-muslx32
+    linux-x32 freebsd-amd64 x86_64-unknown-kfreebsd-gnu openbsd-amd64 netbsd-amd64 dragonfly-amd64 illumos-amd64
+    solaris-amd64 x86_64-sun-solaris haiku-x64 fuchsia-x64 x86_64-unknown-redox x86_64-pc-nto-qnx710 hurd-amd64
+    x86_64-unknown-hurd-gnu x86_64-pc-cygwin cygwin-x64 msys2-x64 x86_64-apple-tvos x86_64-apple-watchos
+    x86_64-apple-ios-macabi x86_64-unknown-uefi wasm32-wasi wasm32-wasip1 wasm32-unknown-emscripten wasi
+    emscripten plan9-amd64 aix-ppc64
+"""
+DEFAULTS_AND_X86 = [*platform.DEFAULT_PLATFORMS, platform.parse("linux-x86")]
+
+
+@pytest.mark.parametrize("words", LINUX_ON_OTHERS.split())
+def test_files_for_other_processors_are_not_taken_for_these(words: str) -> None:
+    fitting = [
+        each.key for each in DEFAULTS_AND_X86 if asset_matching.choose([f"tool-{words}"], each, "tool")
+    ]
+    assert fitting == []
+
+
+@pytest.mark.parametrize("words", X64_ELSEWHERE.split())
+def test_files_for_other_systems_are_not_taken_for_these(words: str) -> None:
+    fitting = [
+        each.key for each in DEFAULTS_AND_X86 if asset_matching.choose([f"tool-{words}"], each, "tool")
+    ]
+    assert fitting == []
+
+
+@pytest.mark.parametrize(
+    ("names", "tool", "key"),
+    [
+        (["wasi-sdk-25.0-x86_64-linux"], "wasi-sdk", "linux-x64"),
+        (["tool-linux-arm6", "tool-linux-arm7"], "tool", "linux-armv7"),
+        (["tool-linux-rv64gc"], "tool", "linux-riscv64"),
+        (["tool-1.0-alpha-linux-amd64"], "tool", "linux-x64"),
+    ],
+)
+def test_files_with_such_words_are_taken_for_their_platform(names: list[str], tool: str, key: str) -> None:
+    assert asset_matching.choose(names, platform.parse(key), tool) == names[-1]
+
+
 def test_an_ambiguous_match_is_an_error_that_lists_the_files() -> None:
     names = ["one-linux-amd64.tar.gz", "two-linux-amd64.tar.gz", "two-linux-arm64.tar.gz"]
     with pytest.raises(AmbiguousAsset) as caught:
