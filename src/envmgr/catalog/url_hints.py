@@ -52,7 +52,8 @@ _ARCH = {
     "ppc64le": "ppc64le|ppc64el|powerpc64le|ppcle[_-]64",
     "s390x": "s390x|s390[_-]64",
     "riscv64": "risc[_-]?v[_-]?64[a-z0-9]*|rv64[a-z]*",
-    "other": "aarch64_be|aarch64_ilp32|arm64(?:_?be|ec)|arm(?:be|eb)|arm[_-]?v?(?:[1-4]|9)[a-z]*|arm8|alpha|avr|bpf(?:eb|el)?|"
+    "other": "aarch64_be|aarch64_ilp32|arm64(?:_?be|ec)|arm(?:be|eb)|arm[_-]?v?(?:[1-4]|9)[a-z]*|arm8|"
+    r"alpha|avr|bpf(?:eb|el)?|"
     r"csky|e2k(?:v\d)?|elbrus|hppa(?:64)?|parisc(?:64)?|ia64|itanium|loong(?:arch|son)?(?:32|64)?|m68k|microblaze(?:el)?|"
     r"mips(?:isa)?(?:32|64)?(?:p32)?(?:r\d)?(?:el|eb|le|be)?|nios2|nvptx(?:64)?|or1k|openrisc|"
     r"(?:ppc|powerpc|power)[_-]?(?:32|64)?(?:be|spe)?|power\d+|risc[_-]?v(?:[_-]?32[a-z]*)?|rv32[a-z]*|"
@@ -95,7 +96,7 @@ def arch_words(text: str) -> frozenset[str]:
 
 
 def libc_words(text: str) -> frozenset[str]:
-    """Return the C libraries and ABIs that a URL or file name mentions; a static program runs on musl, too."""
+    """Return the C libraries that a URL or file name mentions; a static program runs on musl, too."""
     return _words_in(_LIBC, text)
 
 

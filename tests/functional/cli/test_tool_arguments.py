@@ -15,7 +15,6 @@ import pytest
         ["current"],
         ["list"],
         ["list", "--remote"],
-        ["lock"],
         ["uninstall"],
         ["exec"],
     ],

@@ -250,20 +250,21 @@ X64_ELSEWHERE = """
 DEFAULTS_AND_X86 = [*platform.DEFAULT_PLATFORMS, platform.parse("linux-x86")]
 
 
+def platforms_of(name: str) -> list[str]:
+    """Return the platforms that a file alone is taken for."""
+    return [
+        target.key for target in DEFAULTS_AND_X86 if asset_matching.choose([name], target, "tool") is not None
+    ]
+
+
 @pytest.mark.parametrize("words", LINUX_ON_OTHERS.split())
 def test_files_for_other_processors_are_not_taken_for_these(words: str) -> None:
-    fitting = [
-        each.key for each in DEFAULTS_AND_X86 if asset_matching.choose([f"tool-{words}"], each, "tool")
-    ]
-    assert fitting == []
+    assert platforms_of(f"tool-{words}") == []
 
 
 @pytest.mark.parametrize("words", X64_ELSEWHERE.split())
 def test_files_for_other_systems_are_not_taken_for_these(words: str) -> None:
-    fitting = [
-        each.key for each in DEFAULTS_AND_X86 if asset_matching.choose([f"tool-{words}"], each, "tool")
-    ]
-    assert fitting == []
+    assert platforms_of(f"tool-{words}") == []
 
 
 @pytest.mark.parametrize(
