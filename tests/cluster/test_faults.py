@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
 from contextlib import contextmanager
 
 import pytest
 
 from support.server.concurrent_writers import WriterPool, life_of_an_app
-from support.server.local_system import REQUIRED_PROGRAMS, SERVICES, LocalSystem
+from support.server.local_system import PROCESSES, REQUIRED_PROGRAMS, SERVICES, LocalSystem, is_running
 from support.server.write_checks import check_everything, prepare
 
 IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
@@ -24,6 +25,7 @@ pytestmark = [
 CLIENTS = 6
 PROGRESS_TIMEOUT_SECONDS = 90
 WRITES_BETWEEN_FAULTS = 30
+DATABASE_AWAY_SECONDS = 10
 BUSES = ("nats",)
 
 
@@ -84,5 +86,41 @@ def test_the_broker_is_killed_and_comes_back_with_and_without_its_store(system):
             await_writes(crew)
             if is_empty:
                 system.erase_broker()
+            system.up()
+            await_writes(crew)
+
+
+def test_postgresql_is_killed_and_is_away(system):
+    """Requests are answered with 503 and Retry-After, and no service needs a restart."""
+    with clients(system) as crew:
+        ids = {name: system.process_id(name) for name in SERVICES}
+        system.kill("postgresql")
+        system.up()
+        await_writes(crew)
+        database = system.process_id("postgresql")
+        os.kill(database, signal.SIGINT)
+        while is_running(database):
+            time.sleep(0.1)
+        end = time.monotonic() + DATABASE_AWAY_SECONDS
+        while time.monotonic() < end:
+            check_unavailable(system)
+            time.sleep(0.5)
+        system.up()
+        await_writes(crew)
+        assert {name: system.process_id(name) for name in SERVICES} == ids
+
+
+def check_unavailable(system):
+    """Send a request that needs a database: it is refused with the time to try again."""
+    with system.wire() as wire:
+        reply = wire.ask("POST", "/auth/login", {"username": "admin", "password": "not the password"})
+    assert reply.status == 503, reply.text
+    assert int(reply.header("retry-after")) > 0
+
+
+def test_everything_is_killed_at_once(system):
+    with clients(system) as crew:
+        for _ in range(2):
+            system.kill(*PROCESSES)
             system.up()
             await_writes(crew)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WAIT = 0.02
 """Seconds before a request without a response is repeated."""
+STOP_TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,9 @@ class WriterPool:
 
     def __exit__(self, *_: object) -> None:
         self.stop.set()
+        end = time.monotonic() + STOP_TIMEOUT_SECONDS
         for thread in self._threads:
-            thread.join(timeout=60)
+            thread.join(timeout=max(0.0, end - time.monotonic()))
 
     def _run(self, writer: Writer, work: Callable[[Writer], None]) -> None:
         try:
