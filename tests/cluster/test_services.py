@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -171,6 +173,21 @@ def test_every_event_reaches_the_audit_once(cluster, admin):
     wait_until(lambda: recorded() == sorted(names))
 
 
+def test_a_stream_of_the_gateway_ends_with_the_audit_and_with_the_gateway(cluster, admin):
+    for service in (cluster.services["audit"], cluster.gateway):
+        with cluster.gateway.wire(admin, timeout=60) as wire:
+            wire.send(
+                b"GET /audit/events HTTP/1.1\r\nHost: alm\r\nAccept: text/event-stream\r\n"
+                b"Authorization: Bearer " + admin.encode() + b"\r\n\r\n"
+            )
+            wait_until(lambda: b"retry: 1000" in wire.socket.recv(1 << 16, socket.MSG_PEEK))
+            assert service.stop() == 0
+            assert wire.reply().status == 200  # a complete response, up to its last chunk
+        service.start()
+    wait_until(lambda: readiness(cluster.gateway).status == 200)
+    wait_until(lambda: ask(cluster.gateway, admin, "GET", "/audits").status == 200)
+
+
 def test_administrative_commands_use_one_services_database(cluster):
     def run(service, *arguments, **options):
         return subprocess.run(
@@ -225,9 +242,15 @@ def test_each_service_exports_the_metrics_of_calls_connections_and_events(cluste
             f'alm_db_connections_max{{service="{service.service}"}} 10',
             f'alm_outbox_oldest_event_age_seconds{{service="{service.service}"}} ',
             f'alm_jobs_oldest_due_age_seconds{{service="{service.service}"}} ',
-            'code="OK",method="envmgr.alm.v1.EventStateService/GetEventState"',
         ):
             assert name in text, (service.service, name)
+        wait_until(partial(has_answered_peers, service))
+
+
+def has_answered_peers(service):
+    """Return whether the others have asked a service, which they do every second once they are connected."""
+    text = ask(service, "", "GET", "/metrics").body.decode()
+    return 'code="OK",method="envmgr.alm.v1.EventStateService/GetEventState"' in text
 
 
 def test_every_service_ends_with_status_0_and_has_logged_no_secret(cluster, admin):

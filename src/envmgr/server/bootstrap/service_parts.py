@@ -147,7 +147,7 @@ def _gateway(resources: Resources) -> ServiceParts:
         *module.routes,
     ]
     return ServiceParts(
-        module=replace(module, routes=routes),
+        module=replace(module, routes=routes, begin_shutdown=peers.audit.close_streams),
         rpc_services=gateway_rpc.rpc_services(gateway),
         background=BackgroundWork(resources.bus, resources.log, resources.metrics),
         authenticator=gateway.authenticator,

