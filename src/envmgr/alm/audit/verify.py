@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.kit.audit_log import checkpoint as checkpoint_rules
-from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, Finding, Verifier
+from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, Finding, RecordedGap, Verifier
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Report:
     verified_up_to: int
     findings: tuple[Finding, ...]
     omitted: int
+    recorded_gaps: tuple[RecordedGap, ...] = ()
+    """Events that were lost, as an operator recorded in the log."""
 
     @property
     def is_intact(self) -> bool:
@@ -100,6 +102,7 @@ def verify(
         verified_up_to=max((_seq(checkpoint) for checkpoint in trusted), default=0),
         findings=tuple(findings.findings),
         omitted=findings.omitted,
+        recorded_gaps=tuple(verifier.recorded_gaps),
     )
 
 

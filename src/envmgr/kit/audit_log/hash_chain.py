@@ -7,7 +7,7 @@ An entry is the mapping that the API returns: `CONTENT`, `seq`, `prev_hash` and 
 from __future__ import annotations
 
 from envmgr.kit.audit_log.canonical_json import canonicalize
-from envmgr.kit.audit_log.sequence_gaps import SequenceTracker
+from envmgr.kit.audit_log.sequence_gaps import SequenceTracker, subtract
 from envmgr.kit.frozen import frozen
 
 TYPE_CHECKING = False
@@ -29,6 +29,8 @@ _MEMBERS = frozenset({*CONTENT, "seq", "event", "prev_hash", "hash"})
 """Fields of an entry: its hash covers no others."""
 CHANGED, REMOVED, INSERTED, REORDERED = "changed", "removed", "inserted", "reordered"
 GAP, REPEATED, REWRITTEN, TRUNCATED = "gap", "repeated", "rewritten", "truncated"
+GAP_RECORDED = "SequenceGapRecorded"
+"""Type of the entry by which an operator records that events of a source were lost."""
 
 
 @frozen
@@ -42,6 +44,17 @@ class Finding:
     kind: str
     seq: int
     detail: str
+
+
+@frozen
+class RecordedGap:
+    """Events of a source that an operator recorded as lost, in the entry `seq`."""
+
+    seq: int
+    source: str
+    first: int
+    last: int
+    actor: str
 
 
 def entry_hash(prev: bytes, n: int, content: Mapping[str, object]) -> bytes:
@@ -65,6 +78,7 @@ class Verifier:
     def __init__(self, checkpoints: Iterable[Mapping[str, object]] = ()) -> None:
         self.seq = 0
         """Sequence number of the last entry read."""
+        self.recorded_gaps: list[RecordedGap] = []
         self._positions = SequenceTracker()
         self._previous: tuple[int, str | None] = (0, GENESIS_HASH.hex())
         self._sources: dict[str, SequenceTracker] = {}
@@ -84,6 +98,7 @@ class Verifier:
             *self._check_source_sequence(seq, entry),
         ]
         self.seq = max(self.seq, seq)
+        self.recorded_gaps += _recorded_gap(seq, entry)
         return findings
 
     def finish(self) -> list[Finding]:
@@ -93,8 +108,12 @@ class Verifier:
         ]
         cause = "missing with the removed entries, or never received" if findings else "never received"
         for source, numbers in sorted(self._sources.items()):
-            findings += [_gap(source, low, high, cause) for low, high in numbers.gaps()]
+            gaps = subtract(numbers.gaps(), self._accepted_ranges(source))
+            findings += [_gap(source, low, high, cause) for low, high in gaps]
         return [*findings, *self._check_end()]
+
+    def _accepted_ranges(self, source: str) -> list[tuple[int, int]]:
+        return [(gap.first, gap.last) for gap in self.recorded_gaps if gap.source == source]
 
     def _check_position(self, seq: int) -> Iterator[Finding]:
         match self._positions.add(seq):
@@ -160,6 +179,16 @@ def _problem(seq: int, entry: Mapping[str, object]) -> str | None:
     except (ValueError, OverflowError) as error:
         return f"invalid content: {error}"
     return None if computed == entry.get("hash") else "hash mismatch"
+
+
+def _recorded_gap(seq: int, entry: Mapping[str, object]) -> Iterator[RecordedGap]:
+    """Yield the gap that an entry records, if it is an entry of that type."""
+    payload = entry.get("payload")
+    if entry.get("event_type") != GAP_RECORDED or not isinstance(payload, dict):
+        return
+    source, first, last = (payload.get(name) for name in ("service", "first", "last"))
+    if type(first) is int and type(last) is int and first <= last:
+        yield RecordedGap(seq, str(source), first, last, str(entry.get("actor")))
 
 
 def _not_linked(seq: int) -> Finding:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Literal
 
 
@@ -43,3 +43,20 @@ class SequenceTracker:
         self._lows[index : index + 1] = [a for a, _ in remaining]
         self._highs[index : index + 1] = [b for _, b in remaining]
         return True
+
+
+def subtract(
+    ranges: Iterable[tuple[int, int]], removed: Iterable[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield what remains of ranges without others; both ends of each are included."""
+    cuts = sorted(removed)
+    for low, high in ranges:
+        start = low
+        for first, last in cuts:
+            if last < start or first > high:
+                continue
+            if first > start:
+                yield start, first - 1
+            start = last + 1
+        if start <= high:
+            yield start, high

@@ -5,12 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import Column, Index, Integer, MetaData, Table, and_, bindparam, case, insert, or_, select
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+)
 
-from envmgr.server.audit.domain.log_model import Head, sequence_conflict
+from envmgr.server.audit.domain.log_model import Head, merge_ranges, sequence_conflict
+from envmgr.server.contracts.events.recovery import SequenceGapRecorded
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint, LogStats
-from envmgr.server.kit.db.constructs import bind_columns, insert_rows, rows_of, upsert
+from envmgr.server.kit.db.constructs import bind_columns, insert_rows, rows_of, upsert, values_of
 from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.schema import CLUSTERED, Id, Text, Timestamp
 from envmgr.server.kit.db.shared_tables import Tables
@@ -100,6 +114,22 @@ _FIND_EVENT_ID = Statement(
         entry.c.source_service == bindparam("service"), entry.c.source_sequence == bindparam("number")
     )
 )
+_GAPS = Statement(select(entry.c.payload).where(entry.c.event_type == SequenceGapRecorded.TYPE))
+_COUNT_BETWEEN = Statement(
+    select(func.count())
+    .select_from(entry)
+    .where(
+        entry.c.source_service == bindparam("service"),
+        entry.c.source_sequence.between(bindparam("first"), bindparam("last")),
+    )
+)
+_OF_SOURCE = Statement(
+    select(entry)
+    .where(entry.c.source_service == bindparam("service"), entry.c.source_sequence > bindparam("after"))
+    .order_by(entry.c.source_sequence)
+    .limit(bindparam("limit"))
+)
+_KNOWN_IDS = Statement(select(entry.c.id).where(entry.c.id.in_(values_of("ids", entry.c.id))))
 _UPSERT_SOURCE = Statement(
     upsert(
         source,
@@ -250,12 +280,42 @@ def stats(reader: Reader) -> LogStats:
     offsets = consumer_offsets.get_all(reader, CONSUMER)
     # An offset also covers events that became dead letters after the newest entry.
     expected = {**offsets, **{name: max(latest, offsets.get(name, 0)) for name, latest, _ in sources}}
+    missing = {name: latest - recorded.get(name, 0) for name, latest in expected.items()}
+    accepted = _accepted(reader) if any(missing.values()) else {}
     return LogStats(
         head(reader).seq,
         last.seq if last else 0,
-        missing={name: latest - recorded.get(name, 0) for name, latest in expected.items()},
+        missing={name: number - accepted.get(name, 0) for name, number in missing.items()},
         recorded=recorded,
+        accepted=accepted,
     )
+
+
+def of_source(reader: Reader, service: str, after: int, limit: int) -> list[AuditEntry]:
+    """Return the entries of a service's events after a sequence, in its order."""
+    return [_entry(row) for row in reader.all(_OF_SOURCE, service=service, after=after, limit=limit)]
+
+
+def known_ids(reader: Reader, ids: Iterable[str]) -> frozenset[str]:
+    """Return which of these IDs of events the log has."""
+    return frozenset(row[0] for row in reader.all(_KNOWN_IDS, ids=_encode(list(ids)).decode()))
+
+
+def _accepted(reader: Reader) -> dict[str, int]:
+    """Return by service how many events have no entry, and were recorded as lost."""
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for (payload,) in reader.all(_GAPS):
+        gap = msgspec.json.decode(payload, type=SequenceGapRecorded)
+        ranges.setdefault(gap.service, []).append((gap.first, gap.last))
+    return {
+        service: sum(_absent(reader, service, first, last) for first, last in merge_ranges(gaps))
+        for service, gaps in ranges.items()
+    }
+
+
+def _absent(reader: Reader, service: str, first: int, last: int) -> int:
+    row = reader.one(_COUNT_BETWEEN, service=service, first=first, last=last)
+    return last - first + 1 - (row[0] if row else 0)
 
 
 def _row(entry: AuditEntry) -> tuple[object, ...]:

@@ -122,8 +122,12 @@ class SqliteBackend:
 
 
 def database_backend(settings: Settings, data: DataDirectory) -> DatabaseBackend:
-    """Return where the settings have the databases; raise SettingsError if an extra is missing."""
+    """Return where the settings have the databases.
+
+    Raise SettingsError if an extra is missing, DataDirectoryError if a restore of the directory was interrupted.
+    """
     if not settings.database_url:
+        data.require_complete()
         return SqliteBackend(data)
     from envmgr.kit.distribution import requirement
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 RESTORE_HINT = (
     "stop the server, restore all databases from one backup, or choose another --data-dir for a new server"
 )
+OLDER_COPY_HINT = (
+    "stop the server, and restore all databases from one backup; or continue without the lost events: "
+    "`envmgr-alm restore --accept-gap SERVICE`"
+)
 JWT_SECRET_FILE, AUDIT_KEY_FILE = "jwt.secret", "audit.key"
 
 

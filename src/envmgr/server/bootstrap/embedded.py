@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from envmgr.server.bootstrap.composition import Services, build_services
-from envmgr.server.bootstrap.databases import RESTORE_HINT
+from envmgr.server.bootstrap.databases import OLDER_COPY_HINT
 from envmgr.server.bootstrap.health import create_health
 from envmgr.server.bootstrap.registry import REQUEST_POLICY
 from envmgr.server.bootstrap.routing import create_router, service_routes, system_routes
@@ -84,7 +84,7 @@ class EmbeddedServer:
         """Start event delivery and jobs; on the first start, create the first admin."""
         services = self._services
         if older := await services.older_copies():
-            raise UnusableDatabase(f"databases are not of one time: {'; '.join(older)}", RESTORE_HINT)
+            raise UnusableDatabase(f"databases are not of one time: {'; '.join(older)}", OLDER_COPY_HINT)
         for cut in await services.truncation_check.find_truncations():
             self._log.error("audit_log_truncated", reason=cut)
         for module in services.modules:

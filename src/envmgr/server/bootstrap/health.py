@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from envmgr.server.bootstrap.databases import RESTORE_HINT, expected_revisions
+from envmgr.server.bootstrap.databases import OLDER_COPY_HINT, expected_revisions
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.http.health import Check, Health
 from envmgr.server.kit.runtime import health_checks
@@ -44,7 +44,7 @@ def create_health(services: Services, backend: DatabaseBackend, metrics: Metrics
 
 async def _consistency(services: Services) -> str:
     if older := await services.older_copies():
-        raise ServiceUnavailable("; ".join([*older, RESTORE_HINT]))
+        raise ServiceUnavailable(f"{'; '.join(older)}; {OLDER_COPY_HINT}")
     return "all databases of one time"
 
 

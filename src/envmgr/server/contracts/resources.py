@@ -282,9 +282,14 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
 
 
 class LogStats(Struct, frozen=True):
-    """Statistics of the audit log: entries, signed entries, and missing and recorded events by source."""
+    """Statistics of the audit log: entries, signed entries, and events by source.
+
+    `missing` events have no entry and no explanation; `accepted` ones have no entry either, and an operator recorded
+    their loss (`SequenceGapRecorded`).
+    """
 
     last_seq: int
     signed_seq: int
     missing: dict[str, int]
     recorded: dict[str, int]
+    accepted: dict[str, int] = {}

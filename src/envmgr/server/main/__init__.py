@@ -49,6 +49,15 @@ _DEAD_LETTERS = """
 Events that failed permanently after several attempts. Inspect them, fix the cause, then retry. Safe while the server is
 running.
 """
+_BACKUP = """
+Back up all databases of a data directory as of one moment, and its keys. Safe while the server is running. A backup
+contains secrets: keep it where only operators can read it.
+"""
+_RESTORE = """
+Put a backup into a data directory. Or, after the database of one service was restored to an earlier state than the
+others: let the service continue after the events that it lost, and record them in the audit log as lost. Both need the
+server stopped.
+"""
 _JOB_STATES = ("ready", "running", "done", "dead", "cancelled")
 _JOBS = """
 Background jobs of every service. A job that failed at every attempt is dead: inspect it, fix the cause, then retry.
@@ -105,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_command(commands, "migrate", "migrate the databases to the current schema", "offline:migrate")
     )
     _add_command(commands, "openapi", "print the OpenAPI document", "offline:openapi")
+    _add_backup(commands)
     _add_dead_letters(commands)
     _add_jobs(commands)
     _add_admin(commands)
@@ -163,6 +173,23 @@ def _add_service(command: argparse.ArgumentParser, *services: str) -> None:
         choices=services,
         help=f"service that runs separately ({', '.join(services)}): DB_URL is its own database",
     )
+
+
+def _add_backup(commands: Commands) -> None:
+    backup = _add_command(commands, "backup", "back up the data directory", "backup:backup")
+    backup.description = _BACKUP
+    backup.add_argument("path", metavar="PATH", help="new directory, or new file: NAME.tar or NAME.tar.gz")
+    restore = _add_command(commands, "restore", "restore a backup, or accept what is lost", "backup:restore")
+    restore.description = _RESTORE
+    what = restore.add_mutually_exclusive_group(required=True)
+    what.add_argument("path", metavar="BACKUP", nargs="?", help="what `backup` wrote")
+    what.add_argument(
+        "--accept-gap",
+        metavar="SERVICE",
+        choices=_SERVICES,
+        help="continue with an older database of a service",
+    )
+    restore.add_argument("--replace", action="store_true", help="move existing data aside")
 
 
 def _add_dead_letters(commands: Commands) -> None:

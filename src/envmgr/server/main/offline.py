@@ -29,7 +29,7 @@ def migrate(options: argparse.Namespace) -> int:
     """Migrate the databases to the current schema."""
     from envmgr.server.bootstrap import backend, databases, registry
 
-    settings = _settings(options)
+    settings = read_settings(options)
     if options.service and settings.database_url:
         from envmgr.server.bootstrap import service_database
 
@@ -59,7 +59,7 @@ def reset_password(options: argparse.Namespace) -> int:
     from envmgr.server.bootstrap import backend, databases
 
     password = sys.stdin.readline().rstrip("\n") if options.password_stdin else secrets.token_urlsafe(18)
-    settings = _settings(options)
+    settings = read_settings(options)
 
     def set_password() -> KeyCounts:
         return run_offline(
@@ -113,7 +113,7 @@ def run_offline(options: argparse.Namespace, work: Callable[[OfflineServices], A
     """Run an action on the services, or on the one that `options.service` names, without serving."""
     from envmgr.server.kit.telemetry import logs
 
-    settings, log = _settings(options), logs.create_logger("warning")
+    settings, log = read_settings(options), logs.create_logger("warning")
     if options.service:
         return _run_on_service(options.service, settings, log, work)
     return _run_on_all(settings, log, work)
@@ -146,7 +146,8 @@ def _run_on_all(settings: Settings, log: Log, work: Callable[[OfflineServices], 
     return asyncio.run(run())
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def read_settings(options: argparse.Namespace) -> Settings:
+    """Return the settings of a command that takes `--data-dir`."""
     from envmgr.server.bootstrap import registry
     from envmgr.server.kit.config import settings
 

@@ -4,7 +4,15 @@ import hashlib
 
 import pytest
 
-from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, Finding, content_of, entry_hash
+from envmgr.kit.audit_log.hash_chain import (
+    GENESIS_HASH,
+    Finding,
+    RecordedGap,
+    Verifier,
+    content_of,
+    entry_hash,
+)
+from envmgr.kit.audit_log.sequence_gaps import subtract
 from support.alm.hash_chains import chain, findings, relinked
 
 
@@ -169,3 +177,65 @@ def test_each_source_has_its_own_numbering():
 def test_the_hash_covers_every_field():
     entry = chain(1)[0]
     assert entry_hash(GENESIS_HASH, 1, content_of(entry)).hex() == entry["hash"]
+
+
+def gap_entry(entries, position, first, last, source="alm"):
+    """Return a valid log in which an entry records a gap."""
+    changed = [dict(entry) for entry in entries]
+    payload = {"service": source, "first": first, "last": last}
+    changed[position] |= {
+        "event_type": "SequenceGapRecorded",
+        "event": "SequenceGapRecorded",
+        "payload": payload,
+    }
+    prev = GENESIS_HASH
+    for entry in changed:
+        entry["prev_hash"] = prev.hex()
+        prev = entry_hash(prev, entry["seq"], content_of(entry))
+        entry["hash"] = prev.hex()
+    return changed
+
+
+def test_events_that_an_operator_recorded_as_lost_are_no_finding():
+    entries = gap_entry(chain(9, skip={3, 4, 5, 7}), 3, 3, 5)
+    assert [finding.detail for finding in findings(entries)] == ["event 7 of alm never received"]
+    assert [finding.detail for finding in findings(gap_entry(chain(9, skip={3}), 3, 3, 3, "app"))] == [
+        "event 3 of alm never received"
+    ]
+
+
+def test_recorded_gaps_are_reported_with_their_entry_and_actor():
+    verifier = Verifier()
+    for entry in gap_entry(chain(4), 3, 2, 3):
+        assert verifier.add(entry) == []
+    assert verifier.finish() == []
+    assert verifier.recorded_gaps == [RecordedGap(4, "alm", 2, 3, "user:ada")]
+
+
+@pytest.mark.parametrize("bounds", [(3, 2), ("3", 3), (3, None)])
+def test_a_recorded_gap_without_valid_bounds_explains_nothing(bounds):
+    entries = gap_entry(chain(4, skip={3}), 2, *bounds)
+    assert kinds(findings(entries)) == [("gap", 0)]
+
+
+def test_an_entry_of_a_gap_without_a_payload_explains_nothing():
+    (entry,) = gap_entry(chain(1), 0, 1, 1)
+    entry = relinked({**entry, "payload": []})
+    verifier = Verifier()
+    assert verifier.add(entry) == []
+    assert verifier.recorded_gaps == []
+
+
+@pytest.mark.parametrize(
+    ("ranges", "removed", "remaining"),
+    [
+        ([(3, 9)], [], [(3, 9)]),
+        ([(3, 9)], [(5, 6)], [(3, 4), (7, 9)]),
+        ([(3, 9)], [(1, 3), (9, 12)], [(4, 8)]),
+        ([(3, 9)], [(7, 8), (4, 5)], [(3, 3), (6, 6), (9, 9)]),
+        ([(3, 9)], [(1, 20)], []),
+        ([(3, 4), (8, 9)], [(10, 11), (4, 8), (1, 2)], [(3, 3), (9, 9)]),
+    ],
+)
+def test_ranges_are_subtracted(ranges, removed, remaining):
+    assert list(subtract(ranges, removed)) == remaining

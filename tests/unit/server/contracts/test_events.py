@@ -142,6 +142,7 @@ WIRE = {
     "ApiKeyRevoked": API_KEY,
     "BindingCreated": BINDING,
     "BindingDeleted": BINDING,
+    "SequenceGapRecorded": {"service": "app", "first": 6, "last": 15},
 }
 """The data of each type in outboxes and on the bus, in version 1."""
 

@@ -32,6 +32,10 @@ def report_json(report: Report) -> dict[str, object]:
             for finding in report.findings
         ],
         "more_findings": report.omitted,
+        "recorded_gaps": [
+            {"seq": gap.seq, "service": gap.source, "first": gap.first, "last": gap.last, "actor": gap.actor}
+            for gap in report.recorded_gaps
+        ],
     }
 
 
@@ -49,6 +53,11 @@ def report_lines(report: Report, style: Style, width: int) -> Iterator[str]:
         yield from (f"  {line}" for line in _wrapped(rows, width - 2, style))
         if report.omitted:
             yield f"  and {report.omitted} more"
+    for gap in report.recorded_gaps:
+        lost = (
+            f"entry {gap.seq}: {gap.actor} recorded events {gap.first} to {gap.last} of {gap.source} as lost"
+        )
+        yield "  " + fill(escape_line(lost), width - 2, 0, 2)
     values = [
         ("head", report.head),
         ("checkpoints", _checkpoints(report)),

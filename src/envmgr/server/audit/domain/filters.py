@@ -25,7 +25,7 @@ def validate(*, actor: str | None, event_type: str | None, resource: str | None)
 
 def _check_actor(actor: str | None) -> Iterator[tuple[str, str]]:
     if actor is not None and not re.fullmatch(ACTOR_PATTERN, actor):
-        yield "?actor", "expected user:NAME, key:ID, system:NAME or anonymous"
+        yield "?actor", "expected user:NAME, key:ID, system:NAME, operator:NAME or anonymous"
 
 
 def _check_event_type(event_type: str | None) -> Iterator[tuple[str, str]]:

@@ -97,3 +97,14 @@ def sign_checkpoint(key: bytes, origin: str, head: Head, last: Checkpoint | None
         "previous": previous,
     }
     return msgspec.convert(checkpoints.sign(key, stated), Checkpoint)
+
+
+def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return ranges of numbers, both ends included, in order and without overlaps."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged

@@ -54,9 +54,12 @@ class TruncationCheck:
                 "then run `envmgr-alm dead-letters retry --all`"
             )
         stats = await self._audit.stats()
-        gaps = [f"{number} from {source}" for source, number in stats.missing.items() if number]
-        return f"{stats.last_seq} entries, {stats.signed_seq} signed" + (
-            f"; missing {', '.join(gaps)}" if gaps else ""
+        return "; ".join(
+            [
+                f"{stats.last_seq} entries, {stats.signed_seq} signed",
+                *_counts("missing", stats.missing),
+                *_counts("recorded as lost", stats.accepted),
+            ]
         )
 
     async def _consumed(self) -> dict[str, int]:
@@ -72,17 +75,26 @@ class TruncationCheck:
         return Counter(letter.event.service for letter in await self._dead_letters.all())
 
 
+def _counts(label: str, events: Mapping[str, int]) -> list[str]:
+    parts = [f"{number} from {source}" for source, number in events.items() if number]
+    return [f"{label} {', '.join(parts)}"] if parts else []
+
+
 def find_truncations(
     stats: LogStats, consumed: Mapping[str, int], dead_lettered: Mapping[str, int]
 ) -> list[str]:
-    """Return what the log lacks of what it counted, signed and reported as consumed, except dead letters."""
+    """Return what the log lacks of what it counted, signed and reported as consumed.
+
+    Dead letters are not missing, nor are events whose loss an operator recorded.
+    """
     results = []
     if stats.last_seq < (counted := sum(stats.recorded.values())):
         results.append(f"{stats.last_seq} entries present, {counted} recorded")
     if stats.last_seq < stats.signed_seq:
         results.append(f"ends at {stats.last_seq} but signed up to {stats.signed_seq}")
     for service, number in consumed.items():
-        lost = number - stats.recorded.get(service, 0) - dead_lettered.get(service, 0)
+        present = stats.recorded.get(service, 0) + stats.accepted.get(service, 0)
+        lost = number - present - dead_lettered.get(service, 0)
         if lost > 0:
             results.append(f"{lost} of {number} events from {service} are missing")
     return results

@@ -32,6 +32,7 @@ from envmgr.server.contracts.events.identity import (
     UserDeleted,
     UserUpdated,
 )
+from envmgr.server.contracts.events.recovery import SequenceGapRecorded
 from envmgr.server.contracts.events.version import VersionCreated, VersionDeleted, VersionUpdated
 from envmgr.server.kit.common.events import EventData, schema_of
 
@@ -70,6 +71,7 @@ EVENTS: dict[str, type[EventData]] = {
         ApiKeyRevoked,
         BindingCreated,
         BindingDeleted,
+        SequenceGapRecorded,
     )
 }
 """Every event by its type."""

@@ -117,7 +117,9 @@ Global___Checkpoint: _TypeAlias = Checkpoint  # noqa: Y015
 
 @_typing.final
 class LogStats(_message.Message):
-    """Statistics of the audit log: entries, signed entries, and missing and recorded events by source."""
+    """Statistics of the audit log: entries, signed entries, and events by source: missing without an explanation, recorded
+    as entries, and missing after an operator recorded their loss.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -161,16 +163,39 @@ class LogStats(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class AcceptedEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     LAST_SEQ_FIELD_NUMBER: _builtins.int
     SIGNED_SEQ_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
     RECORDED_FIELD_NUMBER: _builtins.int
+    ACCEPTED_FIELD_NUMBER: _builtins.int
     last_seq: _builtins.int
     signed_seq: _builtins.int
     @_builtins.property
     def missing(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
     @_builtins.property
     def recorded(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
+    @_builtins.property
+    def accepted(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
     def __init__(
         self,
         *,
@@ -178,10 +203,11 @@ class LogStats(_message.Message):
         signed_seq: _builtins.int = ...,
         missing: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         recorded: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        accepted: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_seq", b"last_seq", "missing", b"missing", "recorded", b"recorded", "signed_seq", b"signed_seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "last_seq", b"last_seq", "missing", b"missing", "recorded", b"recorded", "signed_seq", b"signed_seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _OURS, _OTHERS = 0o700, 0o077
+RESTORE_MARKER_FILE = "restore.incomplete"
+"""Exists while a backup is being put into the directory; a server must not start on what it then contains."""
 _IGNORED_NAMES = frozenset({"lost+found"})
 """Files that an otherwise empty volume may contain."""
 
@@ -70,6 +72,14 @@ class DataDirectory:
             )
         with suppress(OSError):  # A volume may belong to another user; start-up warns about that.
             os.chmod(self.path, _OURS)
+
+    def require_complete(self) -> None:
+        """Raise DataDirectoryError if a restore was interrupted."""
+        if os.path.exists(self.file(RESTORE_MARKER_FILE)):
+            raise DataDirectoryError(
+                f"{self.path} is incomplete: a restore was interrupted",
+                f"run `envmgr-alm restore BACKUP --data-dir {self.path}` again",
+            )
 
     @property
     def is_accessible_to_others(self) -> bool:

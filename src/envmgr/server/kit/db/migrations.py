@@ -75,6 +75,13 @@ class MigrationTarget(Protocol):
         """Run and commit in a transaction that excludes other migrations; raise UnusableDatabase."""
         ...
 
+    def skip_ids(self, minimum: int, count: int) -> None:
+        """Let the IDs of all tables continue at least `count` after the last, and after `minimum`.
+
+        The revisions of rows (`rev`) grow by `count`, too: no ETag is of two contents. Raise UnusableDatabase.
+        """
+        ...
+
 
 def upgrade(target: MigrationTarget, revisions: str, head: str) -> None:
     """Migrate a database to `head`; `revisions` is the migrations directory; raise UnusableDatabase.

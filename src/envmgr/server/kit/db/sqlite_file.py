@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT_SECONDS = 60
 """How long an upgrade waits for one of another process."""
 
+_ADD_SEQUENCES = """
+INSERT INTO sqlite_sequence (name, seq)
+SELECT name, 0 FROM sqlite_schema
+WHERE type = 'table' AND upper(sql) LIKE '%AUTOINCREMENT%' AND name NOT IN (SELECT name FROM sqlite_sequence)"""
+"""SQLite adds a table with its first row only."""
+_TABLES_WITH_REV = """
+SELECT schema.name FROM sqlite_schema AS schema JOIN pragma_table_info(schema.name) AS columns
+WHERE schema.type = 'table' AND columns.name = 'rev'"""
+
 
 class SqliteFile:
     """A database file that may not exist yet (implements `migrations.MigrationTarget`)."""
@@ -68,6 +77,18 @@ class SqliteFile:
                     raise error.orig or error from error
         finally:
             engine.dispose()
+
+    def skip_ids(self, minimum: int, count: int) -> None:
+        """Let the IDs of all tables continue at least `count` after the last, and after `minimum`."""
+        with (
+            _translate_errors(self.path),
+            closing(sqlite3.connect(self.path, timeout=LOCK_TIMEOUT_SECONDS)) as connection,
+            connection,
+        ):
+            connection.execute(_ADD_SEQUENCES)
+            connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) + ?", (minimum, count))
+            for (table,) in connection.execute(_TABLES_WITH_REV).fetchall():
+                connection.execute(f'UPDATE "{table}" SET rev = rev + ?', (count,))  # noqa: S608 - a name of the schema
 
     def require_intact(self) -> None:
         """Check the whole file, in time proportional to its size; raise UnusableDatabase."""

@@ -45,7 +45,7 @@ _WITH_SIZE = select(
     (func.sum(_NEXT.c.size).over(order_by=_NEXT.c.sequence) - _NEXT.c.size).label("before"),
 ).subquery()
 _LAST = select(func.max(_WITH_SIZE.c.sequence)).where(_WITH_SIZE.c.before < MAX_BATCH_CHARS).scalar_subquery()
-_PENDING = Statement(
+_AFTER = Statement(
     # All events as one row: the GIL is released after each row.
     select(json_rows_of(*(_OUTBOX.c[name] for name in _PLAIN), json_text(_OUTBOX.c.data))).where(
         _OUTBOX.c.sequence > bindparam("after"), _OUTBOX.c.sequence <= _LAST
@@ -117,6 +117,12 @@ class Outbox:
         """Return the oldest events that the bus has not acknowledged, in order; fewer than `limit` if large."""
         await self._database.number_events()
         return await self._database.read(lambda reader: _pending(reader, source_of(self.service), limit))
+
+    async def events_after(self, sequence: int, limit: int) -> Sequence[EventEnvelope]:
+        """Return the oldest retained events after a sequence, in order; fewer than `limit` if large."""
+        return await self._database.read(
+            lambda reader: events_after(reader, source_of(self.service), sequence, limit)
+        )
 
     async def acknowledge(self, up_to: int, consumed: Mapping[str, int] = _NO_OFFSETS) -> None:
         """Record that the bus has all events up to a sequence, and the offsets that consumers reported."""
@@ -216,7 +222,12 @@ def _record_consumed(transaction: Transaction, consumed: Mapping[str, int]) -> N
 
 def _pending(reader: Reader, source: str, limit: int) -> Sequence[EventEnvelope]:
     acknowledged = reader.one(_ACKNOWLEDGED_SEQUENCE)
-    row = reader.one(_PENDING, after=acknowledged[0] if acknowledged else 0, limit=limit)
+    return events_after(reader, source, acknowledged[0] if acknowledged else 0, limit)
+
+
+def events_after(reader: Reader, source: str, sequence: int, limit: int) -> Sequence[EventEnvelope]:
+    """Return the oldest retained events after a sequence, in order; fewer than `limit` if large."""
+    row = reader.one(_AFTER, after=sequence, limit=limit)
     # An aggregate's order is not guaranteed.
     return [_event(source, item) for item in sorted(_decode(row[0]))] if row else []
 

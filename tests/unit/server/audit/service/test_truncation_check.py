@@ -122,3 +122,9 @@ def test_a_dead_letter_that_contradicts_an_entry_counts_as_missing(tmp_path):
             await watch.status()
 
     watched(tmp_path, scenario)
+
+
+def test_events_that_an_operator_recorded_as_lost_are_not_missing():
+    log = LogStats(7, 0, missing={"app": 0}, recorded={"app": 7}, accepted={"app": 3})
+    assert find_truncations(log, {"app": 10}, {}) == []
+    assert find_truncations(log, {"app": 11}, {}) == ["1 of 11 events from app are missing"]

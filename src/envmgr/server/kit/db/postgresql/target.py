@@ -36,6 +36,12 @@ _APPEND_ONLY_TABLES = """
 SELECT quote_ident(relname) FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
 WHERE tgname = relname || '_append_only' AND relnamespace = current_schema()::regnamespace"""
 """The tables whose changes a trigger refuses, by the name of the trigger."""
+_SEQUENCES = """
+SELECT pg_get_serial_sequence(quote_ident(table_name), column_name) FROM information_schema.columns
+WHERE table_schema = current_schema() AND pg_get_serial_sequence(quote_ident(table_name), column_name) IS NOT NULL"""
+_TABLES_WITH_REV = """
+SELECT quote_ident(table_name) FROM information_schema.columns
+WHERE table_schema = current_schema() AND column_name = 'rev'"""
 _REVISION = "SELECT version_num FROM alembic_version"
 
 
@@ -70,6 +76,10 @@ class PostgresTarget:
     def run_exclusively(self, work: Callable[[MigrationConnection], None]) -> None:
         """Run and commit under the lock of migrations, in a new database if need be; raise UnusableDatabase."""
         self._run(self._create_and_run(work))
+
+    def skip_ids(self, minimum: int, count: int) -> None:
+        """Let the IDs of all tables continue at least `count` after the last, and after `minimum`."""
+        self._run(self._connected(lambda connection: _skip_ids(connection, minimum, count)))
 
     async def _revision_or_absent(self) -> str | None:
         try:
@@ -177,6 +187,20 @@ async def _grant(connection: Connection, role: str) -> None:
         f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {name};"
         + "".join(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {name};" for table in protected)
     )
+
+
+async def _skip_ids(connection: Connection, minimum: int, count: int) -> None:
+    """Take numbers from all sequences: the server's role may do no more with them."""
+    await connection.execute("SET statement_timeout = 0")
+    for (sequence,) in await connection.fetch(_SEQUENCES):
+        (last,) = await connection.fetchrow("SELECT nextval($1::text::regclass)", sequence)
+        await connection.execute(
+            "SELECT count(nextval($1::text::regclass)) FROM generate_series(1, $2::bigint)",
+            sequence,
+            max(minimum - last, 0) + count,
+        )
+    for (table,) in await connection.fetch(_TABLES_WITH_REV):
+        await connection.execute(f"UPDATE {table} SET rev = rev + $1", count)  # noqa: S608 - a name of the schema
 
 
 def _is_operational(error: BaseException) -> bool:

@@ -1,0 +1,246 @@
+"""Recovery of a service whose database was restored to an earlier state than the others.
+
+As a source, it continues its sequence after what the others have received, and records the gap as an event, which the
+audit log receives like every other. As a consumer, it receives again what it lacks, from the outboxes of the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import EnvmgrError
+from envmgr.server.audit import module as audit_module
+from envmgr.server.audit import store as audit_store
+from envmgr.server.contracts.events.recovery import SequenceGapRecorded
+from envmgr.server.kit.common.events import DomainEvent, source_of
+from envmgr.server.kit.messaging import consumer_offsets, sequence_gap
+from envmgr.server.kit.messaging.bus import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from envmgr.server.bootstrap.backend import DatabaseBackend
+    from envmgr.server.bootstrap.composition import Services
+    from envmgr.server.contracts.resources import AuditEntry
+    from envmgr.server.kit.common.events import EventEnvelope
+    from envmgr.server.kit.db.sql import Transaction
+    from envmgr.server.kit.messaging.bus import Subscription
+    from envmgr.server.kit.messaging.outbox import Outbox
+    from envmgr.server.kit.runtime.service_module import ServiceModule
+
+BATCH_EVENTS, MAX_LISTED_ENTRIES = 500, 20
+SKIPPED_IDS = 1000
+"""IDs that are left out besides those of lost events: some were given to what nobody has received."""
+_ID = re.compile(r"/(\d{1,16})$")
+
+
+@dataclass(frozen=True, slots=True)
+class EventRange:
+    """Events of a service by their sequence, both ends included."""
+
+    service: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class LostEvents:
+    """What the audit log has of the events that a service lost."""
+
+    entries: int
+    first_entries: Sequence[AuditEntry]
+    highest_id: int
+    """The highest ID of a resource in any of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a recovery found and did."""
+
+    gap: EventRange | None
+    """The events that the service lost, recorded as such."""
+    lost: LostEvents
+    delivered: int
+    """Events that the service received again."""
+    unavailable: Sequence[EventRange]
+    """Events of others that it lacks and that no outbox retains."""
+
+
+async def accept_gap(services: Services, backend: DatabaseBackend, service: str, actor: str) -> Recovered:
+    """Make a restored database continue beside the others; nothing else may use the databases.
+
+    Every step may be repeated: after an interruption, the next call completes it. Raise EnvmgrError.
+    """
+    module = next(module for module in services.modules if module.name == service)
+    delivered, unavailable = await _redeliver(services, module)
+    if service == audit_module.NAME:
+        await _record_unavailable(services, unavailable, actor)
+    latest, received = await module.outbox.latest_sequence(), await _received(services, module)
+    repeated, renumbered = await _contradictions(services, module, latest)
+    if received <= latest and not repeated and not renumbered:
+        if not delivered and not unavailable:
+            raise EnvmgrError(
+                f"the database of {service} lacks nothing that others have received",
+                "start the server; if it is not ready, `/readyz` says why",
+            )
+        return Recovered(None, LostEvents(0, (), 0), delivered, unavailable)
+    await _deliver_pending(services, module, {*repeated, *renumbered})
+    lost = await _lost_events(services, service, latest - len(repeated) - len(renumbered))
+    await asyncio.to_thread(
+        backend.target(service).skip_ids, lost.highest_id, max(received - latest, 0) + SKIPPED_IDS
+    )
+    gap = await module.database.write(
+        lambda transaction: _record_gap(transaction, service, received, actor, repeated, renumbered)
+    )
+    return Recovered(gap, lost, delivered, unavailable)
+
+
+def _record_gap(
+    transaction: Transaction,
+    service: str,
+    received: int,
+    actor: str,
+    repeated: Sequence[str],
+    renumbered: Sequence[str],
+) -> EventRange:
+    first, last = sequence_gap.skip_to(transaction, received, repeated=repeated, renumbered=renumbered)
+    gap = EventRange(service, first, last)
+    transaction.emit(_gap_event(gap, actor))
+    return gap
+
+
+async def _record_unavailable(services: Services, ranges: Sequence[EventRange], actor: str) -> None:
+    """Record in each source that the audit log lacks some of its events for ever."""
+    for lost in ranges:
+        await services.databases[lost.service].write(partial(_emit, event=_gap_event(lost, actor)))
+
+
+def _emit(transaction: Transaction, event: DomainEvent) -> None:
+    transaction.emit(event)
+
+
+def _gap_event(gap: EventRange, actor: str) -> DomainEvent:
+    return DomainEvent(
+        subject=f"service/{gap.service}",
+        data=SequenceGapRecorded(service=gap.service, first=gap.first, last=gap.last),
+        actor=actor,
+    )
+
+
+async def _received(services: Services, module: ServiceModule) -> int:
+    """Return the highest sequence of a service that any consumer, or the broker, has. Raise ServiceUnavailable."""
+    offsets = await services.consumer_lag.offsets(module.name)
+    await services.bus.start()
+    try:
+        position = await services.bus.position(source_of(module.name))
+    finally:
+        await services.bus.stop()
+    return max([*offsets.values(), position.sequence if position else 0])
+
+
+async def _contradictions(
+    services: Services, module: ServiceModule, latest: int
+) -> tuple[list[str], list[str]]:
+    """Return the IDs of the newest events whose sequence the audit log has for others.
+
+    First those that the log has under another sequence, then those that it lacks, each oldest first.
+    """
+    audit = services.databases[audit_module.NAME]
+    contradicting: list[str] = []
+    high = latest
+    while high > 0:
+        low = max(high - BATCH_EVENTS, 0)
+        own = {event.sequence: event.id for event in await _between(module.outbox, low, high)}
+        entries = await audit.read(
+            partial(audit_store.of_source, service=module.name, after=low, limit=high - low)
+        )
+        logged = {entry.source_sequence: entry.id for entry in entries}
+        batch = [own[number] for number in sorted(own) if logged.get(number, own[number]) != own[number]]
+        contradicting = batch + contradicting
+        if not own or any(logged.get(number) == id_ for number, id_ in own.items()):
+            break
+        high = low
+    known = await audit.read(partial(audit_store.known_ids, ids=contradicting))
+    return (
+        [id_ for id_ in contradicting if id_ in known],
+        [id_ for id_ in contradicting if id_ not in known],
+    )
+
+
+async def _deliver_pending(services: Services, module: ServiceModule, excluded: set[str]) -> None:
+    """Deliver what the restored outbox has not relayed to every consumer: the bus had it in its first life."""
+    after = await module.outbox.acknowledged_sequence()
+    latest = await module.outbox.latest_sequence()
+    async for events in _batches(module.outbox, after, latest):
+        pending = [event for event in events if event.id not in excluded]
+        for receiver in services.modules:
+            for subscription in receiver.subscriptions:
+                await _deliver(subscription, pending)
+
+
+async def _redeliver(services: Services, module: ServiceModule) -> tuple[int, list[EventRange]]:
+    """Deliver to a service what it had received and lacks; return how many events, and which ones are gone."""
+    delivered, unavailable = 0, []
+    for subscription in module.subscriptions:
+        offsets = await module.dead_letters.offsets(subscription.consumer)
+        for source in services.modules:
+            reported = await source.outbox.consumed_sequence(subscription.consumer)
+            offset = offsets.get(source.name, 0)
+            if reported <= offset:
+                continue
+            unavailable += await _gone(source.outbox, offset, reported)
+            async for events in _batches(source.outbox, offset, reported):
+                delivered += await _deliver(subscription, events)
+            record = [(subscription.consumer, source.name, reported)]
+            await module.database.write(partial(consumer_offsets.record_all, offsets=record))
+    return delivered, unavailable
+
+
+async def _gone(outbox: Outbox, offset: int, reported: int) -> list[EventRange]:
+    """Return the events after an offset that the outbox has deleted."""
+    retained = await outbox.events_after(offset, 1)
+    first = retained[0].sequence if retained else reported + 1
+    last = min(first - 1, reported)
+    return [EventRange(outbox.service, offset + 1, last)] if last > offset else []
+
+
+async def _deliver(subscription: Subscription, events: Sequence[EventEnvelope]) -> int:
+    if matching := subscription.select(events):
+        await Delivery().deliver(subscription, matching)
+    return len(matching)
+
+
+async def _batches(outbox: Outbox, after: int, last: int) -> AsyncIterator[Sequence[EventEnvelope]]:
+    while events := [
+        event for event in await outbox.events_after(after, BATCH_EVENTS) if event.sequence <= last
+    ]:
+        yield events
+        after = events[-1].sequence
+
+
+async def _between(outbox: Outbox, after: int, last: int) -> list[EventEnvelope]:
+    return [event async for events in _batches(outbox, after, last) for event in events]
+
+
+async def _lost_events(services: Services, service: str, after: int) -> LostEvents:
+    """Return what the audit log has of a service's events after a sequence."""
+    audit = services.databases[audit_module.NAME]
+    first_entries: list[AuditEntry] = []
+    entries = highest_id = 0
+    while batch := await audit.read(
+        partial(audit_store.of_source, service=service, after=after, limit=BATCH_EVENTS)
+    ):
+        first_entries += batch[: MAX_LISTED_ENTRIES - len(first_entries)]
+        entries += len(batch)
+        highest_id = max(highest_id, *map(_id_of, batch))
+        after = batch[-1].source_sequence
+    return LostEvents(entries, first_entries, highest_id)
+
+
+def _id_of(entry: AuditEntry) -> int:
+    match = _ID.search(entry.resource)
+    return int(match[1]) if match else 0

@@ -1,0 +1,116 @@
+"""`envmgr-alm backup` and `restore`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import EnvmgrError, UsageError
+from envmgr.server.main.offline import read_settings, run_offline
+from envmgr.server.main.output import print_line
+
+if TYPE_CHECKING:
+    import argparse
+
+    from envmgr.server.bootstrap.composition import Services
+    from envmgr.server.bootstrap.recovery import EventRange, Recovered
+    from envmgr.server.contracts.resources import AuditEntry
+    from envmgr.server.kit.config.settings import Settings
+
+
+def backup(options: argparse.Namespace) -> int:
+    """Back up a data directory, whether its server runs or not."""
+    from envmgr.server.bootstrap import backend, backup, databases
+
+    settings = _require_files(read_settings(options))
+    data = databases.data_directory(settings.data_dir)
+    place = backend.database_backend(settings, data)
+    place.require_data()
+    databases.require_usable(place)
+    manifest = backup.write_backup(data, options.path)
+    size = sum(file.size for file in manifest.files.values())
+    print_line(f"backed up {data.path} to {options.path}: {len(manifest.files)} files, {size} bytes")
+    return 0
+
+
+def restore(options: argparse.Namespace) -> int:
+    """Restore a backup, or let a service with an older database continue."""
+    return _accept_gap(options) if options.accept_gap else _restore_backup(options)
+
+
+def _restore_backup(options: argparse.Namespace) -> int:
+    from envmgr.server.bootstrap import backup, databases
+
+    settings = _require_files(read_settings(options))
+    with databases.data_directory(settings.data_dir) as data:
+        manifest = backup.restore_backup(options.path, data, replace=options.replace)
+    print_line(f"restored {settings.data_dir} to {manifest.created_at}, from {options.path}")
+    return 0
+
+
+def _accept_gap(options: argparse.Namespace) -> int:
+    from envmgr.server.bootstrap import backend, databases, recovery
+
+    if options.replace:
+        raise UsageError("--replace requires a backup", "omit --replace, or pass a backup")
+    settings = read_settings(options)
+    with databases.data_directory(settings.data_dir) as data:
+        place = backend.database_backend(settings, data)
+
+        async def accept(services: Services) -> Recovered:
+            await place.acquire()
+            try:
+                return await recovery.accept_gap(services, place, options.accept_gap, _operator())
+            finally:
+                await place.release()
+
+        recovered = run_offline(options, accept)
+    _print_recovered(options.accept_gap, recovered)
+    return 0
+
+
+def _print_recovered(service: str, recovered: Recovered) -> None:
+    if recovered.delivered:
+        print_line(f"delivered {recovered.delivered} events to {service} again")
+    for lost in recovered.unavailable:
+        print_line(f"warning: {service} lacks {_name(lost)}: no outbox retains them")
+    if recovered.gap is None:
+        return
+    print_line(f"{_name(recovered.gap)} are lost; the audit log records this when the server runs")
+    for entry in recovered.lost.first_entries:
+        print_line(f"  {_line(entry)}")
+    more = recovered.lost.entries - len(recovered.lost.first_entries)
+    if more > 0:
+        print_line(f"  and {more} more")
+
+
+def _name(events: EventRange) -> str:
+    return f"events {events.first} to {events.last} of {events.service}"
+
+
+def _line(entry: AuditEntry) -> str:
+    from envmgr.server.kit.common.clock import rfc3339
+
+    return f"{rfc3339(entry.timestamp)}  {entry.event_type} {entry.resource} by {entry.actor}"
+
+
+def _operator() -> str:
+    """Return the actor that the audit log names: the user of the operating system."""
+    try:
+        import pwd
+    except ImportError:  # Windows
+        return "operator:unknown"
+    try:
+        return f"operator:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:
+        return f"operator:{os.getuid()}"
+
+
+def _require_files(settings: Settings) -> Settings:
+    """Raise EnvmgrError where the databases are not files."""
+    if settings.database_url:
+        raise EnvmgrError(
+            "the databases are on PostgreSQL, which has its own backups",
+            "run `pg_dump` for each database, as docs/server.md describes",
+        )
+    return settings

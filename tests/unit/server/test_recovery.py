@@ -1,0 +1,115 @@
+"""Recovery of a restored database whose service went on before anybody noticed."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+
+from envmgr.kit.errors import EnvmgrError
+from envmgr.server.app import module as app_module
+from envmgr.server.audit import module as audit_module
+from envmgr.server.bootstrap import recovery
+from envmgr.server.kit.messaging.bus import InProcessBus
+from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
+from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.kit.runtime.service_module import ServiceModule
+from support.services.audit_fixtures import KEY, event
+from support.services.event_recorders import domain_event
+from support.services.service_fixtures import opened
+
+pytestmark = pytest.mark.timeout(60)
+
+
+class Target:
+    """A database whose skipped IDs are recorded."""
+
+    def __init__(self):
+        self.skipped = []
+
+    def target(self, service):
+        assert service == "app"
+        return self
+
+    def skip_ids(self, minimum, count):
+        self.skipped.append((minimum, count))
+
+
+def emit(domain, transaction):
+    transaction.emit(domain)
+
+
+def recover(directory, logged, own):
+    """Accept the gap of an app service that emitted `own` events, beside a log of others; return what happened."""
+
+    async def main():
+        async with opened(directory, app_module) as apps, opened(directory, audit_module) as log:
+            audit = audit_module.make(log, KEY)
+            modules = [
+                ServiceModule("app", [], apps, Outbox(apps, "app"), DeadLetters(apps, "app")),
+                audit_module.module(log, audit),
+            ]
+            for number in range(1, own + 1):
+                await apps.write(partial(emit, domain_event(number)))
+            outbox = modules[0].outbox
+            emitted = await outbox.pending(100)
+            await audit.append([entry(emitted) for entry in logged])
+            services = SimpleNamespace(
+                modules=modules,
+                databases={"app": apps, "audit": log},
+                bus=InProcessBus(),
+                consumer_lag=ConsumerLag([outbox], [module.dead_letters for module in modules]),
+            )
+            target = Target()
+            result = await recovery.accept_gap(services, target, "app", "operator:ada")
+            pending = await outbox.pending(100)
+            await audit.append(pending)
+            return result, target.skipped, emitted, pending, (await audit.stats()).missing
+
+    return asyncio.run(main())
+
+
+def same(number):
+    return lambda emitted: emitted[number - 1]
+
+
+def other(number):
+    return lambda emitted: event(number)
+
+
+def test_events_with_numbers_of_others_follow_the_gap(tmp_path):
+    logged = [same(1), other(2), other(3), other(4)]
+    result, skipped, emitted, pending, missing = recover(tmp_path, logged, own=3)
+    assert result.gap == recovery.EventRange("app", 2, 4)
+    assert [(item.sequence, item.type) for item in pending][-1] == (7, "SequenceGapRecorded")
+    assert [(item.sequence, item.id) for item in pending[:-1]] == [(5, emitted[1].id), (6, emitted[2].id)]
+    assert skipped == [(4, 1 + recovery.SKIPPED_IDS)]
+    assert missing == {"app": 0}
+    assert (result.lost.entries, result.lost.highest_id) == (3, 4)
+
+
+def test_events_that_the_log_has_under_other_numbers_are_not_repeated(tmp_path):
+    def moved(emitted):
+        return event(5, id=emitted[1].id)
+
+    logged = [same(1), other(2), other(3), other(4), moved]
+    result, _, _, pending, missing = recover(tmp_path, logged, own=2)
+    assert result.gap == recovery.EventRange("app", 2, 5)
+    assert [item.type for item in pending] == ["SequenceGapRecorded"]
+    assert missing == {"app": 0}
+
+
+def test_pending_events_that_others_lack_are_delivered_to_them(tmp_path):
+    result, _, emitted, pending, missing = recover(tmp_path, [same(1), other(4)], own=3)
+    assert result.gap == recovery.EventRange("app", 4, 4)
+    assert [item.type for item in pending] == ["SequenceGapRecorded"]
+    assert missing == {"app": 0}
+    assert len(emitted) == 3
+
+
+def test_a_database_that_lacks_nothing_is_left_alone(tmp_path):
+    with pytest.raises(EnvmgrError, match="the database of app lacks nothing"):
+        recover(tmp_path, [same(1)], own=3)
