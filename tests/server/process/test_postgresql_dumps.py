@@ -78,5 +78,5 @@ def test_the_documented_dumps_restore_a_server(installation, tmp_path):
     daemon.settle(token)
     code, report = installation.verify(token)
     assert (code, report["findings"], report["recorded_gaps"]) == (0, [], [])
-    with pytest.raises(Exception, match="append-only|permission denied"):
+    with pytest.raises(Exception, match=r"append-only|permission denied"):
         installation.execute("audit", "DELETE FROM entry")

@@ -77,7 +77,7 @@ def same(number):
 
 
 def other(number):
-    return lambda emitted: event(number)
+    return lambda _: event(number)
 
 
 def test_events_with_numbers_of_others_follow_the_gap(tmp_path):

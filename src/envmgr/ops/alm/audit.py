@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from envmgr.alm.audit import export, verify
@@ -129,11 +130,11 @@ def export_to(api: Api, path: str) -> Exported:
 
 
 def read_checkpoints(path: str) -> tuple[Document, ...]:
-    """Return the checkpoints in a file: one, or a list of them."""
+    """Return the checkpoints in a file: one, a list of them, or one a line, as a server publishes them."""
     content = read_text(path)
     if content is None:
         raise AlmError(f"file {path} not found", _CHECKPOINT_HINT)
-    document = _parse(content, path)
+    document = _parse_lines(content) or _parse(content, path)
     checkpoints = document if isinstance(document, list) else [document]
     if not checkpoints or not all(isinstance(item, dict) and "signature" in item for item in checkpoints):
         raise AlmError(f"no checkpoint in {path}", _CHECKPOINT_HINT)
@@ -175,6 +176,22 @@ def _checkpoints(api: Api) -> tuple[Document, ...]:
 
 def _entries(api: Api) -> Iterator[Document]:
     return (require_object(item) for item in api.items("/audits", {"sort": "seq", "limit": MAX_PAGE_SIZE}))
+
+
+def _parse_lines(content: str) -> list[object]:
+    """Return the checkpoints of a file with one a line, or none for another format.
+
+    Lines after the first one that were written in part are left out.
+    """
+    documents: list[object] = []
+    for number, line in enumerate(content.strip().splitlines()):
+        with suppress(ValueError, RecursionError):
+            document = unique_json.loads(line)
+            if isinstance(document, dict) and "signature" in document:
+                documents.append(document)
+        if number == 0 and not documents:
+            return []
+    return documents
 
 
 def _parse(content: str, path: str) -> object:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 CONSUMER = "audit-log"
-HEAD = "0001"
+HEAD = "0002"
 """Migration revision that this code requires."""
 
 metadata = MetaData()

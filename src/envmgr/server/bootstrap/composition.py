@@ -10,6 +10,7 @@ from envmgr.server.app import module as app_module
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.service.truncation_check import TruncationCheck
 from envmgr.server.bootstrap.buses import create_bus
+from envmgr.server.bootstrap.checkpoints import checkpoint_destination
 from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE
 from envmgr.server.bootstrap.registry import SERVICES
 from envmgr.server.deployment import module as deployment_module
@@ -118,13 +119,15 @@ def build_services(
         path=data.file(JWT_SECRET_FILE),
     )
     gateway = gateway_module.make(databases["gateway"], keys, apps)
-    audit = audit_module.make(databases["audit"], audit_key(settings.audit_key, data.file(AUDIT_KEY_FILE)))
+    key = audit_key(settings.audit_key, data.file(AUDIT_KEY_FILE))
+    destination = checkpoint_destination(settings.checkpoints)
+    audit = audit_module.make(databases["audit"], key, publishes=destination is not None)
     worker = worker_module.make(databases["worker"], bus, log, metrics)
     modules = [
         app_module.module(databases["app"], apps, versions, deployments),
         version_module.module(databases["version"], versions, deployments),
         deployment_module.module(databases["deployment"], deployments),
-        audit_module.module(databases["audit"], audit),
+        audit_module.module(databases["audit"], audit, destination),
         gateway_module.module(databases["gateway"], gateway),
         worker_module.module(databases["worker"], worker),
     ]

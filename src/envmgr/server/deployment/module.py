@@ -12,6 +12,7 @@ from envmgr.server.deployment.store.deployment_rows import HEAD
 from envmgr.server.kit.http.request_policy import RequestPolicy
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.kit.runtime.partitions_job import partitions_job
 from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
 
 if TYPE_CHECKING:
@@ -41,5 +42,5 @@ def module(database: Database, deployments: Deployments) -> ServiceModule:
         outbox=Outbox(database, NAME),
         dead_letters=dead_letters,
         subscriptions=subscriptions(database, dead_letters),
-        jobs=[cleanup_job(NAME, database)],
+        jobs=[cleanup_job(NAME, database), partitions_job(NAME, database)],
     )

@@ -159,6 +159,19 @@ def test_a_checkpoint_of_another_key_is_not_saved_beside_the_first(tmp_path):
     assert json.loads(path.read_text()) == SIGNED[0]
 
 
+def test_published_checkpoints_are_read_one_a_line(tmp_path):
+    path = tmp_path / "published.jsonl"
+    lines = [json.dumps(SIGNED[0]), "", '{"written": "in pa', "[1]", json.dumps(SIGNED[1])]
+    path.write_text("\n".join(lines) + "\n")
+    assert audit.read_checkpoints(str(path)) == tuple(SIGNED)
+
+
+def test_a_list_with_one_checkpoint_a_line_is_read_as_a_list(tmp_path):
+    path = tmp_path / "kept.json"
+    path.write_text("[\n" + ",\n".join(map(json.dumps, SIGNED)) + "\n]")
+    assert audit.read_checkpoints(str(path)) == tuple(SIGNED)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "[1]", '"x"', "[" * 100_000])
 def test_a_file_without_checkpoints_is_an_error(tmp_path, content):
     path = tmp_path / "kept.json"

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from envmgr.server.audit import store
 from envmgr.server.audit.domain import log_model
+from envmgr.server.audit.service import checkpoint_jobs
 from envmgr.server.audit.service.notifier import Notifier
 from envmgr.server.contracts.resources import Checkpoint
 from envmgr.server.kit.common.problems import Forbidden, NotFound
@@ -42,11 +43,15 @@ class CheckpointResult(Struct, frozen=True):
 
 
 class AuditService:
-    """The local audit log (implements `contracts.ports.Audit`); `key` is its private Ed25519 key."""
+    """The local audit log (implements `contracts.ports.Audit`); `key` is its private Ed25519 key.
 
-    def __init__(self, database: Database, key: bytes) -> None:
+    With `publishes`, each checkpoint causes a job that publishes it.
+    """
+
+    def __init__(self, database: Database, key: bytes, *, publishes: bool = False) -> None:
         self._database = database
         self._key = key
+        self._publishes = publishes
         self._notifier = Notifier()
 
     async def list(
@@ -146,6 +151,8 @@ class AuditService:
             return CheckpointResult(last, created=False)
         new = log_model.sign_checkpoint(self._key, store.origin(transaction), head, last, transaction.now)
         store.add_checkpoint(transaction, new)
+        if self._publishes:
+            checkpoint_jobs.enqueue(transaction, new)
         return CheckpointResult(new, created=True)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
-HEAD = "0001"
+HEAD = "0002"
 """Migration revision that this code requires."""
 __all__ = ["HEAD", "metadata"]
 

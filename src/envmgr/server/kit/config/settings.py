@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from envmgr.kit.errors import ConfigError, UsageError
 from envmgr.kit.paths import resolve_paths
-from envmgr.server.kit.config import bus_settings
+from envmgr.server.kit.config import bus_settings, checkpoint_settings
 from envmgr.server.kit.config.bus_settings import BusSettings, SettingsError
+from envmgr.server.kit.config.checkpoint_settings import CheckpointSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,6 +80,8 @@ class Settings:
     audit_key: str = ""
     """Private key that signs the audit log's checkpoints, or the path of a file with it; empty: a generated file."""
     bus: BusSettings = field(default_factory=BusSettings)
+    checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)
+    """Where checkpoints of the audit log are published."""
 
 
 def read(
@@ -128,6 +131,7 @@ def read_common(
         service_name=environment.get("OTEL_SERVICE_NAME", service_name),
         audit_key=environment.get("ALM_AUDIT_KEY"),
         bus=bus_settings.read(environment),
+        checkpoints=checkpoint_settings.read(environment),
     )
 
 

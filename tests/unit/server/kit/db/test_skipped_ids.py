@@ -52,6 +52,6 @@ def test_ids_continue_after_those_that_were_lost(runner, tmp_path, minimum, coun
 
 
 def test_ids_of_an_empty_table_continue_after_those_that_were_lost(runner, tmp_path):
-    run(runner, tmp_path, lambda transaction: None)
+    run(runner, tmp_path, lambda _: None)
     target(runner, tmp_path).skip_ids(7, 100)
     assert run(runner, tmp_path, add("first")) >= 108

@@ -42,6 +42,9 @@ WHERE table_schema = current_schema() AND pg_get_serial_sequence(quote_ident(tab
 _TABLES_WITH_REV = """
 SELECT quote_ident(table_name) FROM information_schema.columns
 WHERE table_schema = current_schema() AND column_name = 'rev'"""
+_PARTITIONS = """
+SELECT quote_ident(relname) FROM pg_class
+WHERE relispartition AND relkind = 'r' AND relnamespace = current_schema()::regnamespace"""
 _REVISION = "SELECT version_num FROM alembic_version"
 
 
@@ -180,12 +183,15 @@ async def _grant(connection: Connection, role: str) -> None:
     (name,) = await connection.fetchrow("SELECT quote_ident($1)", role)
     (schema,) = await connection.fetchrow("SELECT quote_ident(current_schema())")
     protected = [row[0] for row in await connection.fetch(_APPEND_ONLY_TABLES)]
+    partitions = [row[0] for row in await connection.fetch(_PARTITIONS)]
     await connection.execute(
         f"GRANT USAGE ON SCHEMA {schema} TO {name};"
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {name};"
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {name};"
+        f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {name};"
         f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {name};"
         + "".join(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {name};" for table in protected)
+        + "".join(f"REVOKE ALL ON {table} FROM {name};" for table in partitions)
     )
 
 

@@ -1,0 +1,64 @@
+"""Checkpoints of a running server, published outside of it, and verified against."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from support.http.scripted_server import Scripted, ScriptedResponse
+from support.server.installations import SqliteInstallation
+from support.server.server_process import Daemon
+
+pytestmark = pytest.mark.timeout(240)
+DEADLINE_SECONDS = 60
+
+
+def started(tmp_path, url):
+    installation = SqliteInstallation(tmp_path)
+    installation.daemon = Daemon(tmp_path, environment={"ALM_CHECKPOINT_URL": url})
+    return installation, installation.daemon.start().login()["access_token"]
+
+
+def until(condition):
+    end = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def create_checkpoint(daemon, token):
+    daemon.settle(token)
+    with daemon.wire(token) as wire:
+        reply = wire.ask("POST", "/audit/checkpoints", {})
+    assert reply.status in {200, 201}
+    return reply.json
+
+
+def test_a_published_file_verifies_the_log(tmp_path):
+    path = tmp_path / "published.jsonl"
+    installation, token = started(tmp_path, path.as_uri())
+    try:
+        create_checkpoint(installation.daemon, token)
+        until(lambda: path.exists() and path.read_text().endswith("\n"))
+        code, report = installation.verify(token, "--checkpoint", str(path))
+        assert (code, report["findings"]) == (0, [])
+        assert report["saved_checkpoints"] >= 1
+    finally:
+        installation.daemon.end()
+
+
+def test_an_endpoint_that_fails_receives_the_checkpoint_later(tmp_path):
+    answers = iter([503, 500])
+    with Scripted(lambda _: ScriptedResponse(next(answers, 204))) as server:
+        installation, token = started(tmp_path, f"{server.url}/checkpoints")
+        try:
+            checkpoint = create_checkpoint(installation.daemon, token)
+            until(lambda: len(server.requests) >= 3)
+            documents = [request.document for request in server.requests]
+            assert documents.count(documents[0]) == 3
+            assert checkpoint["seq"] in {document["seq"] for document in documents}
+            until(lambda: "done" in installation.run("jobs", "list", "--state", "done").stdout)
+            assert "audit-publish-checkpoint" in installation.run("jobs", "list", "--state", "done").stdout
+        finally:
+            installation.daemon.end()
