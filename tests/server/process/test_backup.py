@@ -103,7 +103,7 @@ def test_a_backup_replaces_nothing(backups, restored):
     assert os.listdir(restored.root / "kept") == []
 
 
-def test_a_restore_moves_existing_data_aside_only_if_told(backups, restored):
+def test_a_restore_moves_existing_data_aside_only_with_its_option(backups, restored):
     assert restored.run("migrate").returncode == 0
     before = (restored.daemon.data / "app.db").read_bytes()
     refused = restored.run("restore", str(backups / "one"))

@@ -1,4 +1,4 @@
-"""One service restored to an earlier state: found at start, accepted by an operator, recorded in the audit log."""
+"""One service restored to an earlier state: found at start, accepted, recorded in the audit log."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sql
     try:
         register(daemon.start(), "one", "two")
         daemon.stop()
-        for service in ("app", "version", "gateway", "audit"):
+        for service in ("app", "version", "deployment", "gateway", "audit"):
             installation.copy(service)
         register(daemon.start(), "three", "four")
         daemon.stop()
@@ -146,6 +146,19 @@ def test_a_restored_consumer_receives_again_what_it_lacks(installation):
         assert wire.ask("POST", "/versions", {"app_id": 1, "tag": "2.0.0"}).json["id"] > 4
     until(daemon.is_ready)
     assert installation.verify(token)[1]["findings"] == []
+
+
+def test_usage_is_read_after_a_restored_deployment_service_continues(installation):
+    """The gap is an event of the service, which usage waits for."""
+    daemon = installation.daemon
+    installation.put_back("deployment")
+    accepted = installation.run("restore", "--accept-gap", "deployment")
+    assert accepted.returncode == 0, accepted.stderr
+    token = restart(installation)
+    until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
+    with daemon.wire(token) as wire:
+        until(lambda: wire.ask("GET", "/tools/nodejs/usage?range=*").status == 200)
+    until(daemon.is_ready)
 
 
 def test_a_restored_gateway_continues(installation):

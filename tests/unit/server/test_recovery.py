@@ -43,7 +43,7 @@ def emit(domain, transaction):
 
 
 def recover(directory, logged, own):
-    """Accept the gap of an app service that emitted `own` events, beside a log of others; return what happened."""
+    """Accept the gap of an app service with `own` events, beside a log of others."""
 
     async def main():
         async with opened(directory, app_module) as apps, opened(directory, audit_module) as log:

@@ -1,6 +1,7 @@
-"""Backups of a data directory: all databases of one moment, the keys, and a manifest with their digests.
+"""Backups of a data directory: all databases of one moment, the keys, and a manifest.
 
-A backup is a directory, or an archive of it (`.tar`, `.tar.gz`). Both directions stage, check, and rename.
+The manifest has the digest of each file. A backup is a directory, or an archive of it (`.tar`, `.tar.gz`). Both
+directions stage, check, and rename.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class BackupFile(Struct, frozen=True, kw_only=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """What a backup contains."""
+    """Content of a backup."""
 
     format: int
     envmgr: str
@@ -62,7 +63,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 
 def write_backup(data: DataDirectory, path: str) -> Manifest:
-    """Back up a data directory, whether its server runs or not, to a path that does not exist. Raise EnvmgrError."""
+    """Write a backup of a data directory, in use or not, to a new path. Raise EnvmgrError."""
     if os.path.lexists(path):
         raise BackupError(f"backup {path} already exists", "pass a path that does not exist")
     with storage_errors(path), _staging(f"{path}.partial-{os.getpid()}") as staged:
@@ -76,7 +77,7 @@ def write_backup(data: DataDirectory, path: str) -> Manifest:
 
 
 def restore_backup(path: str, data: DataDirectory, *, replace: bool) -> Manifest:
-    """Put a backup into a data directory that this process has locked. Raise EnvmgrError.
+    """Copy a backup into a data directory that this process has locked. Raise EnvmgrError.
 
     What the directory contained is moved to a directory within it. An interrupted restore is marked, so that no server
     starts on it, and can be repeated.
@@ -191,7 +192,7 @@ def _put(staged: str, data: DataDirectory, manifest: Manifest) -> None:
 
 
 def _is_replaced(name: str) -> bool:
-    """Return whether a file of a data directory gives way to a backup: also the write-ahead logs of databases."""
+    """Return whether a backup replaces a file: also the write-ahead logs of databases."""
     return name in _SECRET_FILES or any(name.startswith(database) for database in _REVISIONS)
 
 

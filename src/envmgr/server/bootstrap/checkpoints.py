@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def checkpoint_destination(settings: CheckpointSettings) -> CheckpointDestination | None:
-    """Return the destination that settings name, or None; the HTTP client is imported only if they name one."""
+    """Return the destination that settings name, or None; what it needs is imported only then."""
     if not settings.kind:
         return None
     from envmgr.server.audit.service import checkpoint_destinations as destinations

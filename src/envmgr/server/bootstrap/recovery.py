@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 BATCH_EVENTS, MAX_LISTED_ENTRIES = 500, 20
 SKIPPED_IDS = 1000
-"""IDs that are left out besides those of lost events: some were given to what nobody has received."""
+"""IDs that are left out in addition to those of lost events: no consumer received the last ones."""
 _ID = re.compile(r"/(\d{1,16})$")
 
 
@@ -49,7 +49,7 @@ class EventRange:
 
 @dataclass(frozen=True, slots=True)
 class LostEvents:
-    """What the audit log has of the events that a service lost."""
+    """Events that a service lost, as far as the audit log has them."""
 
     entries: int
     first_entries: Sequence[AuditEntry]
@@ -59,7 +59,7 @@ class LostEvents:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a recovery found and did."""
+    """Result of a recovery."""
 
     gap: EventRange | None
     """The events that the service lost, recorded as such."""
@@ -71,7 +71,7 @@ class Recovered:
 
 
 async def accept_gap(services: Services, backend: DatabaseBackend, service: str, actor: str) -> Recovered:
-    """Make a restored database continue beside the others; nothing else may use the databases.
+    """Connect a restored database with the others again; no other process may use them.
 
     Every step may be repeated: after an interruption, the next call completes it. Raise EnvmgrError.
     """
@@ -85,7 +85,7 @@ async def accept_gap(services: Services, backend: DatabaseBackend, service: str,
         if not delivered and not unavailable:
             raise EnvmgrError(
                 f"the database of {service} lacks nothing that others have received",
-                "start the server; if it is not ready, `/readyz` says why",
+                "start the server; if it is not ready, read the reason in `/readyz`",
             )
         return Recovered(None, LostEvents(0, (), 0), delivered, unavailable)
     await _deliver_pending(services, module, {*repeated, *renumbered})
@@ -132,7 +132,7 @@ def _gap_event(gap: EventRange, actor: str) -> DomainEvent:
 
 
 async def _received(services: Services, module: ServiceModule) -> int:
-    """Return the highest sequence of a service that any consumer, or the broker, has. Raise ServiceUnavailable."""
+    """Return the highest sequence that a consumer or the broker has. Raise ServiceUnavailable."""
     offsets = await services.consumer_lag.offsets(module.name)
     await services.bus.start()
     try:
@@ -172,7 +172,7 @@ async def _contradictions(
 
 
 async def _deliver_pending(services: Services, module: ServiceModule, excluded: set[str]) -> None:
-    """Deliver what the restored outbox has not relayed to every consumer: the bus had it in its first life."""
+    """Deliver what the restored outbox has pending: it was relayed after the copy was made."""
     after = await module.outbox.acknowledged_sequence()
     latest = await module.outbox.latest_sequence()
     async for events in _batches(module.outbox, after, latest):
@@ -183,7 +183,7 @@ async def _deliver_pending(services: Services, module: ServiceModule, excluded: 
 
 
 async def _redeliver(services: Services, module: ServiceModule) -> tuple[int, list[EventRange]]:
-    """Deliver to a service what it had received and lacks; return how many events, and which ones are gone."""
+    """Deliver to a service what it lacks; return the number of events, and those that are gone."""
     delivered, unavailable = 0, []
     for subscription in module.subscriptions:
         offsets = await module.dead_letters.offsets(subscription.consumer)

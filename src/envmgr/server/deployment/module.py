@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from envmgr.server.contracts.projections import MATRIX_KIND, USAGE_KIND
 from envmgr.server.deployment.api.deployments import routes
 from envmgr.server.deployment.event_handlers import subscriptions
 from envmgr.server.deployment.service.deployment_service import DeploymentService
+from envmgr.server.deployment.service.rebuild import rebuild_matrix, republish_placements
 from envmgr.server.deployment.store.deployment_rows import HEAD
 from envmgr.server.kit.http.request_policy import RequestPolicy
+from envmgr.server.kit.jobs.batch_job import batch_handler
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.partitions_job import partitions_job
@@ -42,5 +45,9 @@ def module(database: Database, deployments: Deployments) -> ServiceModule:
         outbox=Outbox(database, NAME),
         dead_letters=dead_letters,
         subscriptions=subscriptions(database, dead_letters),
+        job_handlers={
+            MATRIX_KIND: batch_handler(database, rebuild_matrix),
+            USAGE_KIND: batch_handler(database, republish_placements),
+        },
         jobs=[cleanup_job(NAME, database), partitions_job(NAME, database)],
     )

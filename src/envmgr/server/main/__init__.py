@@ -58,6 +58,10 @@ Put a backup into a data directory. Or, after the database of one service was re
 others: let the service continue after the events that it lost, and record them in the audit log as lost. Both need the
 server stopped.
 """
+_REBUILD = """
+Compute a projection again from the deployments and their history: `matrix` (which version is deployed where) or `usage`
+(which tools are deployed where). Requests go on meanwhile. Safe while the server is running.
+"""
 _JOB_STATES = ("ready", "running", "done", "dead", "cancelled")
 _JOBS = """
 Background jobs of every service. A job that failed at every attempt is dead: inspect it, fix the cause, then retry.
@@ -117,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_backup(commands)
     _add_dead_letters(commands)
     _add_jobs(commands)
+    _add_rebuild(commands)
     _add_admin(commands)
     return parser
 
@@ -181,9 +186,9 @@ def _add_backup(commands: Commands) -> None:
     backup.add_argument("path", metavar="PATH", help="new directory, or new file: NAME.tar or NAME.tar.gz")
     restore = _add_command(commands, "restore", "restore a backup, or accept what is lost", "backup:restore")
     restore.description = _RESTORE
-    what = restore.add_mutually_exclusive_group(required=True)
-    what.add_argument("path", metavar="BACKUP", nargs="?", help="what `backup` wrote")
-    what.add_argument(
+    source = restore.add_mutually_exclusive_group(required=True)
+    source.add_argument("path", metavar="BACKUP", nargs="?", help="what `backup` wrote")
+    source.add_argument(
         "--accept-gap",
         metavar="SERVICE",
         choices=_SERVICES,
@@ -225,6 +230,14 @@ def _add_jobs(commands: Commands) -> None:
         command = _add_command(acts, name, summary, f"jobs:{name}")
         _add_service(command, *_SERVICES)
         command.add_argument("id", metavar="ID", help="SERVICE:NUMBER, as printed by `list`")
+
+
+def _add_rebuild(commands: Commands) -> None:
+    command = _add_command(commands, "rebuild", "rebuild a projection in the background", "jobs:rebuild")
+    command.description = _REBUILD
+    command.add_argument(
+        "projection", choices=("matrix", "usage"), metavar="PROJECTION", help="matrix or usage"
+    )
 
 
 def _add_admin(commands: Commands) -> None:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from envmgr.server.main.offline import OfflineServices
 
 
+DEPLOYMENT = "deployment"
+"""The service that has the jobs of projections."""
+
+
 def list_all(options: argparse.Namespace) -> int:
     """List the newest jobs of every service."""
     from msgspec.json import encode
@@ -61,6 +65,31 @@ def cancel(options: argparse.Namespace) -> int:
     from envmgr.server.kit.jobs import job_queue
 
     return _change(options, job_queue.cancel, "is cancelled")
+
+
+def rebuild(options: argparse.Namespace) -> int:
+    """Enqueue the job that rebuilds a projection."""
+    from envmgr.server.contracts.projections import PROJECTIONS
+    from envmgr.server.kit.jobs import job_queue
+
+    kind = PROJECTIONS[options.projection]
+
+    async def enqueue(services: Services) -> tuple[bool, int]:
+        database = services.databases[DEPLOYMENT]
+        is_new = await database.write(
+            lambda transaction: job_queue.enqueue(transaction, kind, {}, key=options.projection)
+        )
+        jobs = await database.read(job_queue.list_jobs)
+        return is_new, next(job.id for job in jobs if job.kind == kind)
+
+    is_new, job_id = run_offline(options, enqueue)
+    name = f"{DEPLOYMENT}:{job_id}"
+    print_line(
+        f"job {name} runs as soon as the server does; to follow it, run `envmgr-alm jobs show {name}`"
+        if is_new
+        else f"job {name} rebuilds {options.projection} already"
+    )
+    return 0
 
 
 def _change(options: argparse.Namespace, change: Callable[[Transaction, int], None], outcome: str) -> int:

@@ -16,8 +16,10 @@ from envmgr.server.contracts.events.deployment import (
     DeploymentDeleted,
     DeploymentUpdated,
     EnvironmentDeleted,
+    PlacementsRepublished,
 )
 from envmgr.server.contracts.events.version import VersionDeleted
+from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
 from envmgr.server.kit.common.clock import parse_rfc3339
 from envmgr.server.kit.messaging import consumer_offsets
 from envmgr.server.version.domain import version_model
@@ -90,9 +92,28 @@ def _update_placements(transaction: Transaction, events: Sequence[EventEnvelope]
             placements.clear_environment(
                 transaction, event.subject.removeprefix("environment/"), event.sequence
             )
+        elif event.type == PlacementsRepublished.TYPE:
+            _replace_placements(transaction, event)
         elif event.type in _PLACEMENT_EVENTS:
             placements.apply_update(transaction, _placement_update(event))
     consumer_offsets.record(transaction, read_barrier.CONSUMER, events)
+
+
+def _replace_placements(transaction: Transaction, event: EventEnvelope) -> None:
+    data = decode_as(event, PlacementsRepublished)
+    updates = [
+        placements.PlacementUpdate(
+            app_id=item.app_id,
+            app=item.app,
+            environment=item.environment,
+            version_id=item.version_id,
+            tag=item.tag,
+            sequence=data.as_of,
+        )
+        for item in data.placements
+    ]
+    last = MAX_SAFE_INTEGER if data.last_app_id is None else data.last_app_id
+    placements.replace_range(transaction, data.after_app_id, last, updates, data.as_of, event.sequence)
 
 
 def _app_update(event: EventEnvelope) -> app_projection.AppUpdate:

@@ -142,6 +142,14 @@ WIRE = {
     "ApiKeyRevoked": API_KEY,
     "BindingCreated": BINDING,
     "BindingDeleted": BINDING,
+    "PlacementsRepublished": {
+        "after_app_id": 0,
+        "last_app_id": None,
+        "as_of": 9,
+        "placements": [
+            {"app_id": 7, "app": "shop", "environment": "prod", "version_id": 42, "tag": "1.4.0"},
+        ],
+    },
     "SequenceGapRecorded": {"service": "app", "first": 6, "last": 15},
 }
 """The data of each type in outboxes and on the bus, in version 1."""

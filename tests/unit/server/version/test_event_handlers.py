@@ -4,16 +4,20 @@ import asyncio
 
 import msgspec
 import pytest
+from sqlalchemy import delete, update
 
 from envmgr.server.app import module as app_module
 from envmgr.server.contracts.requests import AppCreate, AppPatch, VersionPut
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.version import event_handlers
 from envmgr.server.version import module as version_module
 from envmgr.server.version.service import read_barrier
+from envmgr.server.version.store import placements
+from envmgr.server.version.store.tables import placement, placement_tool
 from support.services.service_fixtures import FakeDeployments, app_service, call, emitted_events, opened
 from support.services.version_fixtures import (
     app_data,
@@ -244,3 +248,78 @@ def test_over_the_bus_the_app_service_and_this_one_agree(tmp_path):
                 await versions.get(call(), version.id)
 
     asyncio.run(whole())
+
+
+def republished_event(sequence, as_of, *items, after=0, last=None):
+    data = {"after_app_id": after, "last_app_id": last, "as_of": as_of}
+    return event("PlacementsRepublished", sequence, data | {"placements": list(items)})
+
+
+def item(app_id, app, environment, version):
+    return {
+        "app_id": app_id,
+        "app": app,
+        "environment": environment,
+        "version_id": version.id,
+        "tag": version.tag,
+    }
+
+
+def test_republished_placements_correct_a_damaged_projection(tmp_path):
+    async def scenario(versions, database, module):
+        first = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
+        second = (await versions.create(call(), "blog", "2.0", built_with("go@1.23.0"))).value
+        await deliver(module, deployment_event(1, 1, "shop", "prod", first))
+        await deliver(module, deployment_event(2, 2, "blog", "prod", second))
+        await deliver(module, deployment_event(3, 2, "blog", "dev", second))
+        before = await placements_of(versions)
+
+        def damage(transaction):
+            # What a request never does: tools are missing, a version is another one, a placement is too many.
+            transaction.execute(Statement(delete(placement_tool).where(placement_tool.c.app_id == 1)))
+            transaction.execute(
+                Statement(update(placement).where(placement.c.environment == "dev").values(sequence=999))
+            )
+            placements.apply_update(
+                transaction, placements.PlacementUpdate(2, "blog", "prod", first.id, "1.0", 3)
+            )
+            placements.apply_update(
+                transaction, placements.PlacementUpdate(9, "ghost", "prod", first.id, "1.0", 3)
+            )
+
+        await database.write(damage)
+        assert await placements_of(versions) != before
+        current = [
+            item(1, "shop", "prod", first),
+            item(2, "blog", "dev", second),
+            item(2, "blog", "prod", second),
+        ]
+        await deliver(module, republished_event(4, 3, *current))
+        assert await placements_of(versions) == before
+
+    run(tmp_path, scenario)
+
+
+def test_republished_placements_do_not_undo_later_deployments(tmp_path):
+    async def scenario(versions, _, module):
+        first = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
+        second = (await versions.create(call(), "shop", "2.0", built_with("go@1.23.0"))).value
+        await deliver(module, deployment_event(1, 1, "shop", "prod", first))
+        await deliver(module, deployment_event(2, 1, "shop", "prod", second))
+        await deliver(module, deployment_event(3, 2, "blog", "dev", second))
+        # The events 2 and 3 were committed after what is republished.
+        await deliver(module, republished_event(4, 1, item(1, "shop", "prod", first)))
+        assert set(await placements_of(versions)) == {("shop", "prod", "2.0"), ("blog", "dev", "2.0")}
+
+    run(tmp_path, scenario)
+
+
+def test_republished_placements_leave_other_ranges_alone(tmp_path):
+    async def scenario(versions, _, module):
+        first = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
+        await deliver(module, deployment_event(1, 1, "shop", "prod", first))
+        await deliver(module, deployment_event(2, 2, "blog", "prod", first))
+        await deliver(module, republished_event(3, 2, after=1, last=2))
+        assert await placements_of(versions) == [("shop", "prod", "1.0")]
+
+    run(tmp_path, scenario)

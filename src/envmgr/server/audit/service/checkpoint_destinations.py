@@ -59,7 +59,7 @@ class FileDestination:
 
 @dataclass(frozen=True, slots=True)
 class HttpDestination:
-    """An endpoint that receives each checkpoint as the body of a POST, with its fingerprint as idempotency key."""
+    """An endpoint that receives each checkpoint by POST, with its fingerprint as idempotency key."""
 
     open_http: Callable[[], Http]
     url: str
@@ -98,7 +98,7 @@ def _without_host(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _send(open_http: Callable[[], Http], request: HttpRequest) -> None:
-    """Send a request once: the job retries. Raise NetworkError, also for a response that is no success."""
+    """Send a request once: the job retries. Raise NetworkError, also for another status than 2xx."""
     with open_http() as http:
         response = http.send(request, repeatable=False, limit=MAX_RESPONSE_BYTES)
     if response.status not in _SUCCESS:

@@ -15,6 +15,7 @@ from envmgr.server.contracts.events.deployment import (
     EnvironmentCreated,
     EnvironmentDeleted,
     EnvironmentUpdated,
+    PlacementsRepublished,
 )
 from envmgr.server.contracts.events.identity import (
     AccessDenied,
@@ -72,6 +73,7 @@ EVENTS: dict[str, type[EventData]] = {
         BindingCreated,
         BindingDeleted,
         SequenceGapRecorded,
+        PlacementsRepublished,
     )
 }
 """Every event by its type."""

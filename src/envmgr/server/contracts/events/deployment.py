@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from msgspec import Struct
+
 from envmgr.server.contracts.fields import AppName, EnvironmentName, Id, SortOrder, Tag, Timestamp
 from envmgr.server.contracts.resources import AutoDeploy, Rules, Status, Tier
 from envmgr.server.kit.common.events import EventData
@@ -73,6 +75,30 @@ class EnvironmentDeleted(EnvironmentData, frozen=True, kw_only=True):
     """An environment was deleted."""
 
     TYPE: ClassVar[str] = "EnvironmentDeleted"
+
+
+class CurrentPlacement(Struct, frozen=True, kw_only=True):
+    """The current version of an app in an environment."""
+
+    app_id: Id
+    app: AppName
+    environment: EnvironmentName
+    version_id: Id
+    tag: Tag
+
+
+class PlacementsRepublished(EventData, frozen=True, kw_only=True):
+    """All current placements of a range of apps, by which a consumer corrects its projection."""
+
+    TYPE: ClassVar[str] = "PlacementsRepublished"
+
+    after_app_id: int
+    """The app before the first one; 0 for the first range."""
+    last_app_id: Id | None
+    """The last app; None if the range has no end."""
+    as_of: int
+    """The sequence of an event: later ones may have changed placements since."""
+    placements: tuple[CurrentPlacement, ...]
 
 
 class AutoDeploySkipped(EventData, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from envmgr.server.kit.common.events import EventData
 
 
 class SequenceGapRecorded(EventData, frozen=True, kw_only=True):
-    """Events of a service were lost: its database was restored to an earlier state, or theirs is incomplete."""
+    """Events of a service were lost: from its restored database, or from the audit log."""
 
     TYPE: ClassVar[str] = "SequenceGapRecorded"
 

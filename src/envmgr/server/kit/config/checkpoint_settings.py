@@ -19,7 +19,7 @@ _HINT = "set it to file:///PATH, https://HOST/PATH or s3://BUCKET/PREFIX"
 
 @dataclass(frozen=True, slots=True)
 class CheckpointSettings:
-    """Where checkpoints are published; no kind: nowhere. Of what a kind does not need, the fields are empty."""
+    """Destination of checkpoints; without a kind none, and unused fields are empty."""
 
     kind: Literal["", "file", "http", "s3"] = ""
     path: str = ""

@@ -76,7 +76,7 @@ class MigrationTarget(Protocol):
         ...
 
     def skip_ids(self, minimum: int, count: int) -> None:
-        """Let the IDs of all tables continue at least `count` after the last, and after `minimum`.
+        """Move the next ID of each table at least `count` after the last one and after `minimum`.
 
         The revisions of rows (`rev`) grow by `count`, too: no ETag is of two contents. Raise UnusableDatabase.
         """

@@ -79,7 +79,7 @@ class SqliteFile:
             engine.dispose()
 
     def skip_ids(self, minimum: int, count: int) -> None:
-        """Let the IDs of all tables continue at least `count` after the last, and after `minimum`."""
+        """Move the next ID of each table at least `count` after the last one and after `minimum`."""
         with (
             _translate_errors(self.path),
             closing(sqlite3.connect(self.path, timeout=LOCK_TIMEOUT_SECONDS)) as connection,

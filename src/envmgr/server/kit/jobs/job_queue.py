@@ -97,6 +97,9 @@ _HAS_LEASE = and_(
     _JOB.c.id == bindparam("job_id"), _JOB.c.state == RUNNING, _JOB.c.lease == bindparam("lease_name")
 )
 _EXTEND = Statement(update(_JOB).where(_HAS_LEASE).values(leased_until=bindparam("new_leased_until")))
+_SAVE_PAYLOAD = Statement(
+    update(_JOB).where(_HAS_LEASE).values(payload=bindparam("new_payload"), updated_at=bindparam("now"))
+)
 _FINISH = Statement(
     update(_JOB)
     .where(_HAS_LEASE)
@@ -208,6 +211,13 @@ def extend_lease(transaction: Transaction, job: Job, lease_ms: int) -> bool:
 def complete(transaction: Transaction, job: Job) -> None:
     """Finish a job in the transaction of its effect; raise LeaseLost, which rolls the effect back."""
     if not _change_leased(transaction, _FINISH, job, now=transaction.now):
+        raise LeaseLost(f"job {job.id} lost its lease: it was cancelled, or another run of it began")
+
+
+def save_payload(transaction: Transaction, job: Job, payload: dict[str, Any]) -> None:
+    """Replace the payload that the next run of a job gets. Raise LeaseLost."""
+    text = msgspec.json.encode(payload).decode()
+    if not _change_leased(transaction, _SAVE_PAYLOAD, job, new_payload=text, now=transaction.now):
         raise LeaseLost(f"job {job.id} lost its lease: it was cancelled, or another run of it began")
 
 

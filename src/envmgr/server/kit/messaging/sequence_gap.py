@@ -34,7 +34,7 @@ _RENUMBER = Statement(
 def skip_to(
     transaction: Transaction, received: int, *, repeated: Sequence[str], renumbered: Sequence[str]
 ) -> tuple[int, int]:
-    """Continue the sequence after `received`, which others have; return the first and the last lost number.
+    """Move the sequence to `received`, which others have; return the first and last lost number.
 
     All events up to there count as acknowledged. Of those that got a number that others know as another event's,
     `repeated` are deleted, as others have them under another number, and `renumbered` follow the gap, in order.

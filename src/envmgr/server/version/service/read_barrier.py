@@ -14,7 +14,9 @@ from envmgr.server.contracts.events.deployment import (
     EnvironmentCreated,
     EnvironmentDeleted,
     EnvironmentUpdated,
+    PlacementsRepublished,
 )
+from envmgr.server.contracts.events.recovery import SequenceGapRecorded
 from envmgr.server.contracts.problems import ProjectionBehind
 from envmgr.server.kit.messaging import consumer_offsets
 from envmgr.server.kit.messaging.dead_letters import has_dead_letters
@@ -28,6 +30,8 @@ SOURCE_EVENT_TYPES = (
     *(DeploymentCreated.TYPE, DeploymentUpdated.TYPE, DeploymentDeleted.TYPE),
     *(EnvironmentCreated.TYPE, EnvironmentUpdated.TYPE, EnvironmentDeleted.TYPE),
     AutoDeploySkipped.TYPE,
+    PlacementsRepublished.TYPE,
+    SequenceGapRecorded.TYPE,
 )
 """All types of the source, also those that change no placement: their sequence numbers count as well."""
 WAIT_TIMEOUT_SECONDS = 2.0

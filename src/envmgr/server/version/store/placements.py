@@ -15,6 +15,8 @@ from envmgr.server.version.store import app_projection
 from envmgr.server.version.store.tables import placement, placement_tool, toolchain_tool, version
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import BindParameter, Select, Table
 
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
@@ -65,6 +67,11 @@ _INSERT_TOOLS = Statement(
 _IN_ENVIRONMENT = Statement(
     select(placement.c.app_id, placement.c.app).where(
         placement.c.environment == bindparam("environment"), placement.c.sequence < bindparam("before")
+    )
+)
+_IN_RANGE = Statement(
+    select(placement.c.app_id, placement.c.environment, placement.c.app, placement.c.sequence).where(
+        placement.c.app_id > bindparam("after"), placement.c.app_id <= bindparam("last")
     )
 )
 _DELETE_FOR_APP = Statement(delete(placement).where(placement.c.app_id == bindparam("target_app")))
@@ -118,12 +125,47 @@ def apply_update(transaction: Transaction, placement_update: PlacementUpdate) ->
             new_sequence=placement_update.sequence,
         )
         return
+    _write(transaction, placement_update, app.name if app else placement_update.app)
+
+
+def replace_range(
+    transaction: Transaction,
+    after: int,
+    last: int,
+    updates: Iterable[PlacementUpdate],
+    as_of: int,
+    newest: int,
+) -> None:
+    """Replace the placements of a range of apps, the first excluded, by those as of a sequence.
+
+    A placement that a later event up to `newest` has changed is left as it is.
+    """
+    rows = {(row[0], row[1]): row for row in transaction.all(_IN_RANGE, after=after, last=last)}
+    new = {(item.app_id, item.environment): item for item in updates}
+    for key, (app_id, environment, app, sequence) in rows.items():
+        if as_of < sequence <= newest:
+            new.pop(key, None)
+        elif key not in new:
+            new[key] = PlacementUpdate(app_id, app, environment, None, "", as_of)
+    for item in new.values():
+        _replace(transaction, item)
+
+
+def _replace(transaction: Transaction, placement_update: PlacementUpdate) -> None:
+    app = app_projection.get(transaction, placement_update.app_id)
+    if app and app.deleted:
+        delete_for_app(transaction, placement_update.app_id)
+    else:
+        _write(transaction, placement_update, app.name if app else placement_update.app)
+
+
+def _write(transaction: Transaction, placement_update: PlacementUpdate, app: str) -> None:
     lock = transaction.one(_LOCK_OF, version_id=placement_update.version_id) or (None,)
     transaction.execute(
         _UPSERT,
         app_id=placement_update.app_id,
         environment=placement_update.environment,
-        app=app.name if app else placement_update.app,
+        app=app,
         version_id=placement_update.version_id,
         tag=placement_update.tag,
         state=_lock_state(placement_update.version_id, lock[0]),

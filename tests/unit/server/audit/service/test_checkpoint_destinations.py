@@ -73,14 +73,14 @@ def test_an_endpoint_receives_the_checkpoint_and_a_key_for_repetitions():
 
 
 def test_a_store_receives_a_signed_object():
-    keys = {"AWS_ACCESS_KEY_ID": "key-id", "AWS_SECRET_ACCESS_KEY": "hush"}
+    keys = {"AWS_ACCESS_KEY_ID": "key-id", "AWS_SECRET_ACCESS_KEY": "a-secret"}
     with Scripted(lambda _: ScriptedResponse(200)) as server:
         destination("s3://logs/alm", AWS_ENDPOINT_URL=server.url, **keys).publish(signed(7))
     (request,) = server.requests
     assert str(request) == "PUT /logs/alm/alm-1/0000000000000007-1700000000007.json"
     assert request.document["seq"] == 7
     assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=key-id/")
-    assert "hush" not in str(request.headers)
+    assert "a-secret" not in str(request.headers)
 
 
 @pytest.mark.parametrize("status", [301, 401, 409, 500, 503])

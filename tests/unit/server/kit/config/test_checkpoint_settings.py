@@ -8,7 +8,7 @@ from envmgr.kit.environment import Environment
 from envmgr.server.kit.config.bus_settings import SettingsError
 from envmgr.server.kit.config.checkpoint_settings import CheckpointSettings, read
 
-KEYS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "hush"}
+KEYS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "a-secret"}
 
 
 def settings(url, **variables):
@@ -63,7 +63,7 @@ def test_a_url_names_the_destination(url, variables, expected):
         ("file:relative", {}, "unsupported file"),
         ("file://host/a", {}, "unsupported file"),
         ("ftp://host/a", {}, "unsupported ftp"),
-        ("https://ada:hush@host/a", {}, "credentials"),
+        ("https://ada:a-secret@host/a", {}, "credentials"),
         ("https://host/a#b", {}, "fragment"),
         ("http://host/a", {}, "requires https"),
         ("https://[::1", {}, "not a URL"),
@@ -75,4 +75,4 @@ def test_a_url_names_the_destination(url, variables, expected):
 def test_an_invalid_destination_is_refused_without_secrets(url, variables, message):
     with pytest.raises(SettingsError, match=message) as caught:
         settings(url, **variables)
-    assert "hush" not in f"{caught.value.message} {caught.value.hint}"
+    assert "a-secret" not in f"{caught.value.message} {caught.value.hint}"

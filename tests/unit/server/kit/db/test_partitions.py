@@ -206,7 +206,7 @@ def test_an_entry_of_any_month_finds_a_partition():
     assert values(url, "SELECT seq FROM entry_default") == [2]
 
 
-def test_a_number_is_not_given_twice_whatever_the_month():
+def test_a_number_is_unique_across_months():
     url = new_url()
     upgrade(url, audit_module)
     run_with_log(url, lambda audit, _: audit.append(events(2)))

@@ -96,5 +96,6 @@ def test_usage_reports_a_dead_lettered_event_until_it_is_consumed(tmp_path):
 
 def test_every_event_type_of_deployments_is_consumed():
     """Usage would wait for a type without a consumer."""
-    events = {type_ for type_ in EVENTS if type_.startswith(("Deployment", "Environment", "AutoDeploy"))}
+    prefixes = ("Deployment", "Environment", "AutoDeploy", "Placement", "SequenceGap")
+    events = {type_ for type_ in EVENTS if type_.startswith(prefixes)}
     assert set(read_barrier.SOURCE_EVENT_TYPES) == events

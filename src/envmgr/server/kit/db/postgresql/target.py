@@ -81,7 +81,7 @@ class PostgresTarget:
         self._run(self._create_and_run(work))
 
     def skip_ids(self, minimum: int, count: int) -> None:
-        """Let the IDs of all tables continue at least `count` after the last, and after `minimum`."""
+        """Move the next ID of each table at least `count` after the last one and after `minimum`."""
         self._run(self._connected(lambda connection: _skip_ids(connection, minimum, count)))
 
     async def _revision_or_absent(self) -> str | None:
@@ -196,7 +196,7 @@ async def _grant(connection: Connection, role: str) -> None:
 
 
 async def _skip_ids(connection: Connection, minimum: int, count: int) -> None:
-    """Take numbers from all sequences: the server's role may do no more with them."""
+    """Draw numbers from all sequences: the server's role may do no more with them."""
     await connection.execute("SET statement_timeout = 0")
     for (sequence,) in await connection.fetch(_SEQUENCES):
         (last,) = await connection.fetchrow("SELECT nextval($1::text::regclass)", sequence)
