@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from envmgr.kit.errors import EnvmgrError
 from envmgr.server.bootstrap.buses import create_bus
+from envmgr.server.bootstrap.checkpoints import checkpoint_destination
 from envmgr.server.bootstrap.composition import audit_key
 from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE, require_current
 from envmgr.server.bootstrap.peers import Peers, read_tls
@@ -95,7 +96,16 @@ class ServiceServer:
         self._bus = _create_bus(settings, log, self._metrics, tracing)
         self._parts = create_parts(
             settings.service,
-            Resources(self._database, self._bus, self._peers, keys.access, keys.audit, log, self._metrics),
+            Resources(
+                self._database,
+                self._bus,
+                self._peers,
+                keys.access,
+                keys.audit,
+                log,
+                self._metrics,
+                checkpoint_destination(common.checkpoints),
+            ),
         )
         module = self._parts.module
         self._lag = ConsumerLag([module.outbox], [module.dead_letters, *self._peers.event_states.peers])

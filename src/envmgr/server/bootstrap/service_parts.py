@@ -27,6 +27,7 @@ from envmgr.server.worker.service.background_work import BackgroundWork
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from envmgr.server.audit.service.checkpoint_destinations import CheckpointDestination
     from envmgr.server.bootstrap.peers import Peers
     from envmgr.server.contracts.ports.audit import Audit
     from envmgr.server.contracts.ports.identity import DenialLog
@@ -55,6 +56,8 @@ class Resources:
     """The key that signs checkpoints; empty except in the audit service."""
     log: Log
     metrics: Metrics
+    checkpoint_destination: CheckpointDestination | None = None
+    """Where the audit service publishes checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,9 @@ def _deployment(resources: Resources) -> ServiceParts:
 
 
 def _audit(resources: Resources) -> ServiceParts:
-    audit = audit_module.make(resources.database, resources.audit_key)
-    module = audit_module.module(resources.database, audit)
+    destination = resources.checkpoint_destination
+    audit = audit_module.make(resources.database, resources.audit_key, publishes=destination is not None)
+    module = audit_module.module(resources.database, audit, destination)
     sources: list[EventSource] = [module.outbox, *resources.peers.event_states.peers]
     check = TruncationCheck(audit, module.dead_letters, sources)
     return replace(_parts(resources, module, [audit_rpc.rpc_service(audit)]), audit=(audit, check))

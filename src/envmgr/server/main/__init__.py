@@ -238,6 +238,7 @@ def _add_rebuild(commands: Commands) -> None:
     command.add_argument(
         "projection", choices=("matrix", "usage"), metavar="PROJECTION", help="matrix or usage"
     )
+    _add_service(command, "deployment")
 
 
 def _add_admin(commands: Commands) -> None:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import EnvmgrError, UsageError
-from envmgr.server.main.offline import read_settings, run_offline
+from envmgr.server.main.offline import read_settings, run_on_all
 from envmgr.server.main.output import print_line
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def _restore_backup(options: argparse.Namespace) -> int:
 
 def _accept_gap(options: argparse.Namespace) -> int:
     from envmgr.server.bootstrap import backend, databases, recovery
+    from envmgr.server.kit.telemetry import logs
 
     if options.replace:
         raise UsageError("--replace requires a backup", "omit --replace, or pass a backup")
@@ -64,7 +65,7 @@ def _accept_gap(options: argparse.Namespace) -> int:
             finally:
                 await place.release()
 
-        recovered = run_offline(options, accept)
+        recovered = run_on_all(settings, logs.create_logger("warning"), accept)
     _print_recovered(options.accept_gap, recovered)
     return 0
 

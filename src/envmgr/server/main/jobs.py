@@ -74,7 +74,7 @@ def rebuild(options: argparse.Namespace) -> int:
 
     kind = PROJECTIONS[options.projection]
 
-    async def enqueue(services: Services) -> tuple[bool, int]:
+    async def enqueue(services: OfflineServices) -> tuple[bool, int]:
         database = services.databases[DEPLOYMENT]
         is_new = await database.write(
             lambda transaction: job_queue.enqueue(transaction, kind, {}, key=options.projection)

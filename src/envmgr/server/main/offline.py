@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from envmgr.server.bootstrap.composition import Services
     from envmgr.server.contracts.identity_resources import KeyCounts
     from envmgr.server.contracts.ports.identity import Identity
     from envmgr.server.kit.config.settings import Settings
@@ -116,7 +117,7 @@ def run_offline(options: argparse.Namespace, work: Callable[[OfflineServices], A
     settings, log = read_settings(options), logs.create_logger("warning")
     if options.service:
         return _run_on_service(options.service, settings, log, work)
-    return _run_on_all(settings, log, work)
+    return run_on_all(settings, log, work)
 
 
 def _run_on_service(
@@ -132,7 +133,8 @@ def _run_on_service(
     return asyncio.run(run())
 
 
-def _run_on_all(settings: Settings, log: Log, work: Callable[[OfflineServices], Awaitable[T]]) -> T:
+def run_on_all(settings: Settings, log: Log, work: Callable[[Services], Awaitable[T]]) -> T:
+    """Run an action on all services without serving."""
     from envmgr.server.bootstrap import backend, composition, databases
 
     async def run() -> T:
