@@ -11,7 +11,7 @@ import pytest
 from envmgr.kit.errors import EnvmgrError
 from envmgr.server.app import module as app_module
 from envmgr.server.audit import module as audit_module
-from envmgr.server.bootstrap import recovery
+from envmgr.server.bootstrap.recovery import accepted_gap as recovery
 from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters

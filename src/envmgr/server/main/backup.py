@@ -13,21 +13,22 @@ if TYPE_CHECKING:
     import argparse
 
     from envmgr.server.bootstrap.composition import Services
-    from envmgr.server.bootstrap.recovery import EventRange, Recovered
+    from envmgr.server.bootstrap.recovery.accepted_gap import EventRange, Recovered
     from envmgr.server.contracts.resources import AuditEntry
     from envmgr.server.kit.config.settings import Settings
 
 
 def backup(options: argparse.Namespace) -> int:
     """Back up a data directory, whether its server runs or not."""
-    from envmgr.server.bootstrap import backend, backup, databases
+    from envmgr.server.bootstrap import backend, databases
+    from envmgr.server.bootstrap.recovery.backup import write_backup
 
     settings = _require_files(read_settings(options))
     data = databases.data_directory(settings.data_dir)
     place = backend.database_backend(settings, data)
     place.require_data()
     databases.require_usable(place)
-    manifest = backup.write_backup(data, options.path)
+    manifest = write_backup(data, options.path)
     size = sum(file.size for file in manifest.files.values())
     print_line(f"backed up {data.path} to {options.path}: {len(manifest.files)} files, {size} bytes")
     return 0
@@ -39,17 +40,19 @@ def restore(options: argparse.Namespace) -> int:
 
 
 def _restore_backup(options: argparse.Namespace) -> int:
-    from envmgr.server.bootstrap import backup, databases
+    from envmgr.server.bootstrap import databases
+    from envmgr.server.bootstrap.recovery.backup import restore_backup
 
     settings = _require_files(read_settings(options))
     with databases.data_directory(settings.data_dir) as data:
-        manifest = backup.restore_backup(options.path, data, replace=options.replace)
+        manifest = restore_backup(options.path, data, replace=options.replace)
     print_line(f"restored {settings.data_dir} to {manifest.created_at}, from {options.path}")
     return 0
 
 
 def _accept_gap(options: argparse.Namespace) -> int:
-    from envmgr.server.bootstrap import backend, databases, recovery
+    from envmgr.server.bootstrap import backend, databases
+    from envmgr.server.bootstrap.recovery.accepted_gap import accept_gap
     from envmgr.server.kit.telemetry import logs
 
     if options.replace:
@@ -61,7 +64,7 @@ def _accept_gap(options: argparse.Namespace) -> int:
         async def accept(services: Services) -> Recovered:
             await place.acquire()
             try:
-                return await recovery.accept_gap(services, place, options.accept_gap, _operator())
+                return await accept_gap(services, place, options.accept_gap, _operator())
             finally:
                 await place.release()
 

@@ -1,0 +1,1 @@
+"""Backups, and recovery of services whose databases were restored."""
