@@ -33,10 +33,11 @@ demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/demo.sh
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" --hypothesis-profile=quick
 
-# Also what takes long: every point of a kill, survival under load, a fuzzer on the whole API, the set-up itself against a
-# local index, the coverage of the pure core, and the lowest versions of the dependencies.
+# Also what takes long: four times the examples of each property, every point of a kill, survival under load, a fuzzer on
+# the whole API, the set-up itself against a local index, the coverage of the pure core, and the lowest versions of the
+# dependencies.
 test-all: $(READY) coverage
 	$(BIN)/python -m pytest -n $(WORKERS) $(OTHER_TESTS)
 	$(MAKE) test-postgresql

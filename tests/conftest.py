@@ -22,6 +22,7 @@ _CLIENTS = ("SSL_CERT_", "REQUESTS_CA_", "PIP_", "NPM_CONFIG_", "NODE_")
 
 # The time that an example takes depends more on the load of the machine than on the code.
 settings.register_profile("envmgr", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("envmgr"), max_examples=25)
 settings.load_profile("envmgr")
 
 

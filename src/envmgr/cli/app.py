@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import sys
 from typing import TYPE_CHECKING, Annotated, cast
@@ -115,6 +116,7 @@ def run(options: Options, args: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+@functools.cache
 def tree() -> Command:
     """Return all commands as the parser's objects."""
     return cast("TyperGroup", typer.main.get_command(app))

@@ -138,6 +138,7 @@ def test_logout_revokes_the_session_at_the_server(user, real_server):
         assert wire.ask("POST", "/auth/refresh", {"refresh_token": entry["refresh_token"]}).status == 401
 
 
+@pytest.mark.slow
 def test_spooled_pushes_are_delivered_once_after_an_outage(machine, tmp_path):
     daemon = Daemon(tmp_path / "own")
     daemon.root.mkdir()
@@ -156,6 +157,7 @@ def test_spooled_pushes_are_delivered_once_after_an_outage(machine, tmp_path):
         daemon.end()
 
 
+@pytest.mark.slow
 def test_a_push_to_a_killed_server_creates_one_version(machine, tmp_path):
     daemon = Daemon(tmp_path / "own")
     daemon.root.mkdir()

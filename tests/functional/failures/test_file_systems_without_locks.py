@@ -36,7 +36,13 @@ def lock_files(box):
     return [name for name in names if ".owner" in name or name.startswith(".clock")]
 
 
-@pytest.mark.parametrize("error", odd_file_systems.LOCK_ERRORS)
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(error, marks=[pytest.mark.slow] if number else [])
+        for number, error in enumerate(odd_file_systems.LOCK_ERRORS)
+    ],
+)
 def test_tools_are_installed_used_and_removed(two_tools, preloaded, error):
     two_tools.variables.update(odd_file_systems.without_locks(preloaded, error))
     warnings = [line for line in two_tools.ok("install").err.splitlines() if line.startswith("warning:")]

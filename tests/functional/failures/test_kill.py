@@ -78,6 +78,7 @@ def test_a_kill_at_any_file_operation_leaves_a_consistent_state(two_tools, batch
         check_next_run_succeeds(two_tools)
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_time_leaves_a_consistent_state(two_tools):
     dice = random.Random(1)
     for _ in range(MOMENTS):

@@ -12,6 +12,7 @@ def finish(processes):
     return [(code, out, err) for (out, err), code in results]
 
 
+@pytest.mark.slow
 def test_processes_that_install_the_same_tools_share_one_download(two_tools):
     results = finish([two_tools.start("install") for _ in range(PROCESSES)])
     assert [code for code, _, _ in results] == [0] * PROCESSES, [err for _, _, err in results]
@@ -22,6 +23,7 @@ def test_processes_that_install_the_same_tools_share_one_download(two_tools):
     assert two_tools.staged() == []
 
 
+@pytest.mark.slow
 def test_concurrent_install_use_and_reshim_lose_nothing(sandbox):
     names = ["alpha", "beta", "gamma"]
     for name in names:

@@ -94,7 +94,13 @@ def test_every_platform_locks_the_same_bytes(team, locked, platform):
     assert team.on(platform, "lock", **HABITS[number % 2]) == locked
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize(
+    "platform",
+    [
+        pytest.param(platform, marks=[pytest.mark.slow] if number else [])
+        for number, platform in enumerate(PLATFORMS)
+    ],
+)
 def test_every_platform_installs_with_the_same_bytes(team, locked, platform):
     dice = random.Random(platform)
     team.project(dice.sample(team.lines, len(team.lines)))
@@ -111,6 +117,7 @@ def test_a_second_machine_does_not_change_the_lock(team, locked):
     assert team.machine.ok("lock", "--check").code == 0
 
 
+@pytest.mark.slow
 def test_learned_digests_are_independent_of_the_order_of_installations(team):
     digests = set()
     for seed in (1, 2):

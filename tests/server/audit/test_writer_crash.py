@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from envmgr.kit.audit_log import checkpoint as checkpoints
 from envmgr.server.kit.common.pages import PageRequest
@@ -35,6 +36,7 @@ def deliver_until_killed(directory, first, batches):
 
 
 @reads_sqlite_file
+@pytest.mark.slow
 def test_a_log_has_every_event_once_though_its_writer_is_killed_repeatedly(tmp_path):
     chance = random.Random(20)
     acknowledged: list[int] = []

@@ -84,6 +84,7 @@ def test_on_windows_each_command_has_a_batch_file_and_a_posix_shim(box):
     assert {"node", "node.bat"} <= set(os.listdir(box.paths.shims))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="runs POSIX programs")
 def test_concurrent_reshims_never_remove_an_installed_command(box):
     reshim.reshim(box.context())

@@ -58,7 +58,7 @@ def _to_json(app_difference: AppDifference) -> dict[str, object]:
         "after": _side_json(version_diff.after),
         "absent": _absent_json(app_difference.absent),
         "commits": _commits_json(app_difference.commits),
-        "has_different_lock": version_diff.has_different_lock,
+        "lock_differs": version_diff.has_different_lock,
         "tools": [
             {
                 "tool": change.name,

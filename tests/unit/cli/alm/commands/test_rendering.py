@@ -156,6 +156,17 @@ def test_an_entry_of_a_difference_is_json():
         "direction": "up",
     }
     assert (entry["before"]["tag"], entry["after"]["tag"]) == ("1.3.2", "1.4.0")
+    assert list(entry) == [
+        "app",
+        "same",
+        "before",
+        "after",
+        "absent",
+        "commits",
+        "lock_differs",
+        "tools",
+        "artifacts",
+    ]
 
 
 def test_versions_of_two_apps_are_listed_with_their_apps():
