@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.alm.seeded_server import DOTFILE, NEW, OLD, toolchain
+from support.matrices import sample
 
 if TYPE_CHECKING:
     import subprocess
@@ -235,7 +236,7 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("act", DONE_TO_IT)
+@pytest.mark.parametrize("act", sample(DONE_TO_IT, every=3))
 def test_any_change_of_the_database_is_detected_with_its_position(world, signed_in, act):
     signed_in.ok("alm", "audit", "--save-checkpoint", "kept.json")
     world.daemon.settle(world.token())

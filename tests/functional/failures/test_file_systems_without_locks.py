@@ -11,6 +11,7 @@ import pytest
 from envmgr.kit import platform
 from support.http import faults
 from support.machine import odd_file_systems
+from support.matrices import sample
 
 pytestmark = odd_file_systems.needs_preload()
 
@@ -37,11 +38,7 @@ def lock_files(box):
 
 
 @pytest.mark.parametrize(
-    "error",
-    [
-        pytest.param(error, marks=[pytest.mark.slow] if number else [])
-        for number, error in enumerate(odd_file_systems.LOCK_ERRORS)
-    ],
+    "error", sample(odd_file_systems.LOCK_ERRORS, every=len(odd_file_systems.LOCK_ERRORS))
 )
 def test_tools_are_installed_used_and_removed(two_tools, preloaded, error):
     two_tools.variables.update(odd_file_systems.without_locks(preloaded, error))

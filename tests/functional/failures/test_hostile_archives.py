@@ -13,6 +13,7 @@ import pytest
 from support.archives import archive_builder
 from support.http.fault_server import Server
 from support.machine.prepared_sandbox import SUMS, PreparedSandbox
+from support.matrices import sample
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and modes of Unix")
 GOOD = ("top/bin/alpha", {"content": archive_builder.program("alpha", "1.0.0"), "mode": 0o755})
@@ -103,7 +104,7 @@ def publish(steady, content):
     server.change(SUMS, f"{archive_builder.sha256(content)}  {steady.archive.rpartition('/')[2]}\n")
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", sample(HOSTILE, every=4))
 def test_a_hostile_archive_is_rejected_without_effects(slow_server, target, name):
     publish(slow_server, HOSTILE[name](target))
     error = slow_server.fails("install", "--json").json
@@ -112,7 +113,7 @@ def test_a_hostile_archive_is_rejected_without_effects(slow_server, target, name
     assert "nothing was installed" in error["hint"]
 
 
-@pytest.mark.parametrize("name", USELESS)
+@pytest.mark.parametrize("name", sample(USELESS, every=3))
 def test_an_unusable_archive_is_explained(slow_server, name):
     publish(slow_server, USELESS[name]())
     result = slow_server.fails("install")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.machine import limited_mounts
+from support.matrices import sample
 
 pytestmark = limited_mounts.needs_mounts()
 
@@ -22,16 +23,19 @@ def run(two_tools, tmp_path):
 
 @pytest.mark.parametrize(
     "words",
-    [
-        ["install", "--locked"],
-        ["install"],
-        ["use", "alpha", "^1.0"],
-        ["lock"],
-        ["exec", "--", "alpha"],
-        ["current"],
-        ["config", "set", "jobs", "4"],
-        ["config", "unset", "offline"],
-    ],
+    sample(
+        [
+            ["install", "--locked"],
+            ["install"],
+            ["use", "alpha", "^1.0"],
+            ["lock"],
+            ["exec", "--", "alpha"],
+            ["current"],
+            ["config", "set", "jobs", "4"],
+            ["config", "unset", "offline"],
+        ],
+        every=3,
+    ),
     ids=" ".join,
 )
 def test_commands_without_writes_need_no_lock(run, words):

@@ -15,6 +15,7 @@ from support.archives import archive_builder
 from support.http import faults
 from support.http.fault_server import Bytes, Huge, Server
 from support.machine.prepared_sandbox import INDEX, SUMS, PreparedSandbox
+from support.matrices import sample
 from support.registries.recorded_upstreams import Upstreams
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def mend(steady, path):
     steady.sandbox.server.pages[path].faults.clear()
 
 
-@pytest.mark.parametrize("case", LASTING.values(), ids=LASTING)
+@pytest.mark.parametrize("case", sample(LASTING.values(), every=3), ids=LASTING)
 def test_a_fault_is_explained_loses_nothing_and_the_next_run_succeeds(slow_server, case):
     path = break_(slow_server, case.page, case.fault())
     error = slow_server.fails("install", "--json", env=case.env).json
@@ -232,7 +233,7 @@ PASSING = {
 }
 
 
-@pytest.mark.parametrize("name", PASSING)
+@pytest.mark.parametrize("name", sample(PASSING, every=4))
 def test_a_transient_fault_is_retried_without_an_error(slow_server, name):
     page, fault = PASSING[name]
     path = break_(slow_server, page, fault())

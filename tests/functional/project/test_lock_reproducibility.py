@@ -13,6 +13,7 @@ import pytest
 from contract.expected import ARCHIVES
 from support.http.fault_server import Server
 from support.machine.sandbox import PLATFORMS, PYTHON, Sandbox
+from support.matrices import sample
 from support.programs import run_as_platform
 from support.registries.recorded_upstreams import Upstreams
 
@@ -94,13 +95,7 @@ def test_every_platform_locks_the_same_bytes(team, locked, platform):
     assert team.on(platform, "lock", **HABITS[number % 2]) == locked
 
 
-@pytest.mark.parametrize(
-    "platform",
-    [
-        pytest.param(platform, marks=[pytest.mark.slow] if number else [])
-        for number, platform in enumerate(PLATFORMS)
-    ],
-)
+@pytest.mark.parametrize("platform", sample(PLATFORMS, every=4))
 def test_every_platform_installs_with_the_same_bytes(team, locked, platform):
     dice = random.Random(platform)
     team.project(dice.sample(team.lines, len(team.lines)))

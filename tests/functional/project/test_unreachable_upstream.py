@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.http import faults
+from support.matrices import sample
 
 COMMANDS = {
     "why": ["why", "alpha"],
@@ -46,7 +47,7 @@ def lines_without_times(text):
     return [line.partition(" in ")[0] for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
+@pytest.mark.parametrize("name", sample(sorted(COMMANDS), every=5))
 def test_a_refused_connection_leaves_the_result_unchanged_and_is_reported_once(installed_tools, name):
     expected = run_and_restore(installed_tools, COMMANDS[name])
     installed_tools.server.close()
@@ -57,7 +58,7 @@ def test_a_refused_connection_leaves_the_result_unchanged_and_is_reported_once(i
     assert "retrying" not in result.err
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
+@pytest.mark.parametrize("name", sample(sorted(COMMANDS), every=5))
 def test_a_failing_server_is_queried_once_for_each_cached_list(installed_tools, name):
     run_and_restore(installed_tools, COMMANDS[name])
     installed_tools.server.requests.clear()
