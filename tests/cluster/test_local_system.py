@@ -194,10 +194,10 @@ class TestFromTheFirstStartToTheLast:
         system.up()
         with system.wire(system.login()) as wire:
             assert wire.ask("GET", "/apps/before").status == 200
-        place = Path(os.path.realpath(system.directory / "postgresql"))
+        placement = Path(os.path.realpath(system.directory / "postgresql"))
         system.end()
         assert not system.directory.exists()
-        assert not place.exists()
+        assert not placement.exists()
 
 
 @pytest.mark.slow

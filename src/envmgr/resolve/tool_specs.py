@@ -53,21 +53,21 @@ def parse(text: str) -> ToolSpec:
 
 def require_tool_form(text: str) -> None:
     """Raise UsageError for a version, a URL or a path in place of a tool."""
-    prefix, colon, rest = text.partition(":")
+    prefix, colon, remainder = text.partition(":")
     if not colon:
         return
     from envmgr.catalog.sources.kinds import is_package_prefix, placeholders
 
     if is_package_prefix(prefix):
         return
-    if rest.startswith("//"):
+    if remainder.startswith("//"):
         raise UsageError(
             f"{text} is a URL, not a tool", f"write TOOL VERSION URL: envmgr install TOOL 1.2.3 {text}"
         )
     if prefix in versions.PREFIXES:
         raise UsageError(f"{text} is a version, not a tool", f"write TOOL@{text}")
-    if rest[:1] in VERSION_START:
-        raise UsageError(f"expected TOOL@VERSION, got {text!r}", f"write {prefix}@{rest}")
+    if remainder[:1] in VERSION_START:
+        raise UsageError(f"expected TOOL@VERSION, got {text!r}", f"write {prefix}@{remainder}")
     raise UsageError(
         f"unknown source {prefix}: in {text!r}",
         f"write TOOL@VERSION, or a package: {placeholders()}; a directory is `TOOL=path:DIR` in .envmgr",

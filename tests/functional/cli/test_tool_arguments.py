@@ -25,8 +25,8 @@ def test_a_version_in_place_of_a_tool(sandbox, words):
         ("latest:20", "write TOOL@latest:20"),
         ("file:/x", "write TOOL@VERSION, or a package"),
     ):
-        rest = ["--", "true"] if words == ["exec"] else []
-        result = sandbox.run(*words, text, *rest)
+        more = ["--", "true"] if words == ["exec"] else []
+        result = sandbox.run(*words, text, *more)
         assert (result.code, hint in result.err) == (2, True), result
     assert sandbox.server.requests == []
 

@@ -25,7 +25,7 @@ def fault(act: Callable[[Exchange], None], times: int | None = None, when: str =
     """Create a fault from a function; `when` names a request header without which it does not act."""
     count = itertools.count()
 
-    def apply(exchange: Exchange) -> bool:
+    def has_acted(exchange: Exchange) -> bool:
         if when and when not in exchange.request.headers:
             return False
         if times is not None and next(count) >= times:
@@ -33,7 +33,7 @@ def fault(act: Callable[[Exchange], None], times: int | None = None, when: str =
         act(exchange)
         return True
 
-    return apply
+    return has_acted
 
 
 def status(

@@ -131,7 +131,7 @@ class Wire:
 
     def read_remaining(self) -> bytes:
         """Read to the end of the connection."""
-        while self._receive():
+        while self._has_received_more():
             pass
         content, self._unread = self._unread, b""
         return content
@@ -146,19 +146,19 @@ class Wire:
 
     def _until(self, end: bytes) -> bytes:
         while end not in self._unread:
-            if not self._receive():
+            if not self._has_received_more():
                 raise ConnectionClosed(f"closed after {self._unread[:100]!r}")
         result, _, self._unread = self._unread.partition(end)
         return result
 
     def _exactly(self, size: int) -> bytes:
         while len(self._unread) < size:
-            if not self._receive():
+            if not self._has_received_more():
                 raise ConnectionClosed(f"closed {size - len(self._unread)} bytes before the end")
         result, self._unread = self._unread[:size], self._unread[size:]
         return result
 
-    def _receive(self) -> bool:
+    def _has_received_more(self) -> bool:
         try:
             piece = self.socket.recv(1 << 16)
         except TimeoutError:

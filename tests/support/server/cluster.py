@@ -61,7 +61,7 @@ class Cluster:
 
     def environment(self, service: str) -> dict[str, str]:
         """Return the variables of a service."""
-        own = {
+        service_environment = {
             "gateway": {"ALM_ADMIN_PASSWORD": ADMIN_PASSWORD},
             "audit": {"ALM_DATA_DIR": str(self._root / "audit-key")},
         }
@@ -69,7 +69,7 @@ class Cluster:
             **self._shared,
             "DB_URL": f"{self.database_prefix}_{service}",
             "GRPC_PORT": str(self._grpc_ports[service]),
-            **own.get(service, {}),
+            **service_environment.get(service, {}),
         }
 
     @property
@@ -124,9 +124,9 @@ class ClusterDaemon(Daemon):
         return self._cluster.execute(service, statement)
 
     @property
-    def alive(self) -> bool:
+    def is_running(self) -> bool:
         """Return whether all services run."""
-        return all(service.alive for service in self._cluster.services.values())
+        return all(service.is_running for service in self._cluster.services.values())
 
     @property
     def _running(self) -> subprocess.Popen[bytes]:

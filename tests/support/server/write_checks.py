@@ -104,9 +104,9 @@ def check_placements_match_last_deployments(rows, wire):
             current[row["app"], row["environment"]] = row["version_id"]
     matrix = wire.ask("GET", "/matrix").json
     assert {
-        (place["app"], place["environment"]): place["current"]["version_id"]
-        for place in matrix["placements"]
-        if place["current"]
+        (placement["app"], placement["environment"]): placement["current"]["version_id"]
+        for placement in matrix["placements"]
+        if placement["current"]
     } == current
     usage = wire.ask("GET", "/tools/nodejs/usage?range=*").json
     assert sum(usage["counts"].values()) == len(current)

@@ -40,7 +40,7 @@ class PasswordChange:
 
 
 def open_account(context: Context, url: str | None, token: str | None) -> Account:
-    """Return the signed-in user. Raise AlmError for an API key, which has no password."""
+    """Return the signed-in user; raise AlmError for an API key, which has no password."""
     transport = transport_for(context, url)
     explicit = explicit_token(context, token)
     stored = tokens.StoredToken(context.paths, transport)

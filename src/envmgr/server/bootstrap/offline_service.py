@@ -49,13 +49,13 @@ class OfflineService:
 
     @property
     def identity(self) -> Identity:
-        """Return the identity service. Raise EnvmgrError if it is another one."""
+        """Return the identity service; raise EnvmgrError if it is another one."""
         if self.parts.gateway is None:
             raise EnvmgrError("users are in the database of the gateway", "pass `--service gateway`")
         return self.parts.gateway
 
     def dead_letters(self, service: str) -> DeadLetters:
-        """Return the dead letters of the service. Raise EnvmgrError for another one."""
+        """Return the dead letters of the service; raise EnvmgrError for another one."""
         if service != self.parts.module.name:
             raise EnvmgrError(
                 f"dead letters of {service} are in its own database",

@@ -104,7 +104,7 @@ class Peers:
 
 
 def read_tls(files: TlsFiles | None) -> TlsIdentity | None:
-    """Return the identity of a service, if it has one. Raise SettingsError."""
+    """Return the identity of a service, if it has one; raise SettingsError."""
     if files is None:
         return None
     try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def open_database(url: str, service: str) -> PostgresDatabase:
-    """Return a service's database, whose connections are opened when needed. Raise SettingsError."""
+    """Return a service's database, whose connections are opened when needed; raise SettingsError."""
     try:
         from envmgr.server.kit.db.postgresql.database import PostgresDatabase
     except ImportError as error:
@@ -26,7 +26,7 @@ def open_database(url: str, service: str) -> PostgresDatabase:
 
 
 def target_of(url: str) -> PostgresTarget:
-    """Return a database as the target of migrations. Raise SettingsError."""
+    """Return a database as the target of migrations; raise SettingsError."""
     try:
         from envmgr.server.kit.db.postgresql.target import PostgresTarget
     except ImportError as error:
@@ -35,7 +35,7 @@ def target_of(url: str) -> PostgresTarget:
 
 
 def migrate_service(url: str, service: ModuleType, role: str) -> str:
-    """Migrate a service's database, and grant a role its use; return its name. Raise UnusableDatabase."""
+    """Migrate a service's database, and grant a role its use; return its name; raise UnusableDatabase."""
     target = target_of(url)
     upgrade(target, service.MIGRATIONS, service.HEAD)
     if role:

@@ -65,7 +65,7 @@ async def _consistency(parts: ServiceParts, peers: Peers) -> str:
 
 
 async def _peers(parts: ServiceParts, peers: Peers) -> str:
-    """Return which peers answer. Raise ServiceUnavailable if one that the service requires does not."""
+    """Return which peers answer; raise ServiceUnavailable if one that the service requires does not."""
     channels = list(peers.channels.values())
     problems = await asyncio.gather(*map(_problem_of, channels))
     away = {channel.peer: problem for channel, problem in zip(channels, problems, strict=True) if problem}

@@ -20,17 +20,17 @@ def list_all(options: argparse.Namespace) -> int:
     from msgspec.json import encode
     from msgspec.structs import asdict
 
-    letters = run_offline(options, _all)
+    dead_letters = run_offline(options, _all)
     if options.json:
-        for name, letter in letters:
-            print_line(encode({**asdict(letter), "id": name}).decode())
+        for name, dead_letter in dead_letters:
+            print_line(encode({**asdict(dead_letter), "id": name}).decode())
         return 0
-    if not letters:
+    if not dead_letters:
         print_line("no dead letters")
-    for name, letter in letters:
+    for name, dead_letter in dead_letters:
         print_line(
-            f"{name}  {letter.failed_at}  {letter.event.type} {letter.event.subject} "
-            f"to {letter.consumer}: {letter.error}"
+            f"{name}  {dead_letter.failed_at}  {dead_letter.event.type} {dead_letter.event.subject} "
+            f"to {dead_letter.consumer}: {dead_letter.error}"
         )
     return 0
 
@@ -40,7 +40,7 @@ def show(options: argparse.Namespace) -> int:
     from msgspec.json import encode
     from msgspec.json import format as spread
 
-    matching = [letter for name, letter in run_offline(options, _all) if name == options.id]
+    matching = [dead_letter for name, dead_letter in run_offline(options, _all) if name == options.id]
     if not matching:
         raise _not_found(options.id)
     print_line(spread(encode(matching[0]), indent=2).decode())
@@ -52,12 +52,12 @@ def retry(options: argparse.Namespace) -> int:
 
     async def retry_all(services: OfflineServices) -> int:
         failures = 0
-        letters = [pair for pair in await _all(services) if options.all or pair[0] == options.id]
-        if not letters and not options.all:
+        dead_letters = [pair for pair in await _all(services) if options.all or pair[0] == options.id]
+        if not dead_letters and not options.all:
             raise _not_found(options.id)
-        for name, letter in letters:
+        for name, dead_letter in dead_letters:
             try:
-                await services.dead_letters(name.partition(":")[0]).retry(letter.id)
+                await services.dead_letters(name.partition(":")[0]).retry(dead_letter.id)
             except Exception as error:  # noqa: BLE001 - any error of the consumer is reported
                 failures += 1
                 print_error(
@@ -77,7 +77,7 @@ def _not_found(name: str) -> EnvmgrError:
 
 async def _all(services: OfflineServices) -> list[tuple[str, DeadLetter]]:
     return [
-        (f"{module.name}:{letter.id}", letter)
+        (f"{module.name}:{dead_letter.id}", dead_letter)
         for module in services.modules
-        for letter in await module.dead_letters.all()
+        for dead_letter in await module.dead_letters.all()
     ]

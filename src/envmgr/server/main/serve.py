@@ -87,11 +87,11 @@ def _serve_all(options: argparse.Namespace) -> None:
         databases.data_directory(read.data_dir) as data,
         server.bind(read.host, read.port) as listener,
     ):
-        place = backend.database_backend(read, data)
-        databases.prepare(place)
+        database = backend.database_backend(read, data)
+        databases.prepare(database)
 
         async def start() -> RunningServer:
-            return await embedded.start_embedded(read, data, place, log, tracing)
+            return await embedded.start_embedded(read, data, database, log, tracing)
 
         def banner(running: RunningServer) -> str:
             if data.is_accessible_to_others:
@@ -99,11 +99,11 @@ def _serve_all(options: argparse.Namespace) -> None:
             return _startup_banner(
                 running.initial_admin_password,
                 _url(read.host, listener.getsockname()[1]),
-                place.location,
+                database.location,
                 is_chosen=bool(read.admin_password),
             )
 
-        _run_loop(_run(read, start, banner, listener, log, stop, place.release))
+        _run_loop(_run(read, start, banner, listener, log, stop, database.release))
 
 
 def _serve_service(options: argparse.Namespace) -> None:
@@ -148,7 +148,7 @@ def _flags(options: argparse.Namespace) -> dict[str, str | int | bool | None]:
 
 
 def _import_service() -> ModuleType:
-    """Return the module of separate services. Raise SettingsError if the extra is missing."""
+    """Return the module of separate services; raise SettingsError if the extra is missing."""
     from envmgr.kit.distribution import requirement
     from envmgr.server.kit.config.settings import SettingsError
 

@@ -105,10 +105,10 @@ class _StreamOperation(Operation):
     """OpenAPI operation that may also return an event stream."""
 
     def __post_init__(self) -> None:
-        answer = (self.responses or {})["200"]
+        response = (self.responses or {})["200"]
         stream = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-        if isinstance(answer, OpenAPIResponse) and answer.content is not None:
-            answer.content[event_stream.MEDIA_TYPE] = stream
+        if isinstance(response, OpenAPIResponse) and response.content is not None:
+            response.content[event_stream.MEDIA_TYPE] = stream
 
 
 def routes(audit: Audit) -> list[Any]:
@@ -258,5 +258,5 @@ def _parse_timestamp(text: str | None, pointer: str) -> int | None:
     try:
         return parse_rfc3339(text)
     except (ValueError, OverflowError):
-        wanted = "expected RFC 3339 with a time zone, such as 2026-01-02T03:04:05Z"
-        raise InvalidFields("invalid timestamp", errors=[(pointer, wanted)]) from None
+        expected = "expected RFC 3339 with a time zone, such as 2026-01-02T03:04:05Z"
+        raise InvalidFields("invalid timestamp", errors=[(pointer, expected)]) from None

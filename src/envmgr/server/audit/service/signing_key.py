@@ -30,7 +30,7 @@ def private_key(path: str) -> bytes:
 
 
 def configured_key(setting: str) -> bytes:
-    """Return the key in a setting: the key itself, or the path of a file with it. Raise SigningKeyError."""
+    """Return the key in a setting: the key itself, or the path of a file with it; raise SigningKeyError."""
     key = _parse(setting.encode())
     if key is not None:
         return key

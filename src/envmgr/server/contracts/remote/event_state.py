@@ -48,12 +48,12 @@ class RemoteEventState:
     async def refresh(self) -> None:
         """Ask the service; keep what is known if it does not answer."""
         try:
-            answer = await self._peer.call(
+            response = await self._peer.call(
                 self._stub.GetEventState, pb.GetEventStateRequest, timeout_seconds=POLL_TIMEOUT_SECONDS
             )
         except Problem:
             return
-        self.state = EVENT_STATE.decode(answer.state)
+        self.state = EVENT_STATE.decode(response.state)
         self._subscribers = [_RemoteSubscriber(consumer) for consumer in self.state.consumers]
 
     @property

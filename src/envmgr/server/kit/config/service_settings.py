@@ -151,14 +151,14 @@ def _peers(
 
 
 def _address(name: str, url: str, default_port: int, *, has_tls: bool) -> str:
-    """Return HOST:PORT of `grpc://HOST:PORT`, `grpcs://HOST:PORT` or HOST:PORT. Raise SettingsError."""
-    scheme, _, rest = url.rpartition("://")
+    """Return HOST:PORT of `grpc://HOST:PORT`, `grpcs://HOST:PORT` or HOST:PORT; raise SettingsError."""
+    scheme, _, address = url.rpartition("://")
     try:
-        parts = urlsplit(f"//{rest}")
+        parts = urlsplit(f"//{address}")
         host, port = parts.hostname, parts.port
     except ValueError:
         parts, host, port = urlsplit(""), None, None
-    if (scheme and scheme not in _SCHEMES) or not host or port == 0 or parts.netloc != rest.rstrip("/"):
+    if (scheme and scheme not in _SCHEMES) or not host or port == 0 or parts.netloc != address.rstrip("/"):
         raise SettingsError(
             f"invalid {name}: not the gRPC address of a service", f"set it to grpc://HOST:{default_port}"
         )

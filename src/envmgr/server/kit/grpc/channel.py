@@ -104,10 +104,10 @@ class PeerChannel:
         """Raise ServiceUnavailable unless the peer answers that it serves calls."""
         stub: Any = HealthStub(self.channel)
         try:
-            answer = await stub.Check(HealthCheckRequest(), timeout=HEALTH_TIMEOUT_SECONDS)
+            response = await stub.Check(HealthCheckRequest(), timeout=HEALTH_TIMEOUT_SECONDS)
         except aio.AioRpcError as error:
             raise transport_problem(self.peer, error) from None
-        if answer.status != HealthCheckResponse.SERVING:
+        if response.status != HealthCheckResponse.SERVING:
             raise ServiceUnavailable(f"service {self.peer} is shutting down; retry")
 
     async def close(self) -> None:

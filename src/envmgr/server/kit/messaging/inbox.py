@@ -58,8 +58,8 @@ def filter_unprocessed(
     consumer_offsets.record(transaction, consumer, events)
     ids = {event.id for event in events}
     encoded = msgspec.json.encode(list(ids)).decode()
-    known = transaction.one(_PROCESSED, consumer=consumer, ids=encoded)
-    if len(ids) == len(events) and known == (0,):
+    processed = transaction.one(_PROCESSED, consumer=consumer, ids=encoded)
+    if len(ids) == len(events) and processed == (0,):
         transaction.execute(_MARK_ALL, consumer=consumer, ids=encoded, created_at=transaction.now)
         return events
     return [event for event in events if mark_processed(transaction, consumer, event)]

@@ -16,7 +16,7 @@ _IPV4_MASK = 2**32 - 1
 
 
 async def resolve(host: str) -> Sequence[Address]:
-    """Return the addresses of a host, in order of preference. Raise OSError or UnicodeError."""
+    """Return the addresses of a host, in order of preference; raise OSError or UnicodeError."""
     try:
         return [ip_address(host)]
     except ValueError:

@@ -184,7 +184,7 @@ def _tls_context(httpx: ModuleType, host: str) -> ssl.SSLContext:
 
 
 async def _resolved(url: str) -> Sequence[Address]:
-    """Return the addresses of a secure URL's host. Raise IssuerUnavailable if it has none."""
+    """Return the addresses of a secure URL's host; raise IssuerUnavailable if it has none."""
     if not is_secure_url(url):
         raise _unavailable(url, "https required (http only on localhost)")
     httpx = _import_httpx(url)

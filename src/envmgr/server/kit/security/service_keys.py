@@ -30,7 +30,7 @@ _JWKS_HINT = (
 
 
 def service_tokens(service: str, *, secret: str, private_key: str, jwks: str) -> ServiceTokens:
-    """Return the signer and verifier of a service's tokens. Raise SettingsError.
+    """Return the signer and verifier of a service's tokens; raise SettingsError.
 
     `private_key` (PEM or path) signs, and `jwks` (JSON or path) verifies, where both are set. Else keys are derived
     from `secret`, which may hold several, separated by spaces: the first signs.
@@ -53,13 +53,13 @@ def _of_key_pairs(service: str, private_key: str, jwks: str) -> ServiceTokens:
             f"{missing} is not set: key pairs of services require the own key and the keys of all",
             f"set {missing}, or unset the other one",
         )
-    own, owned = _own_key(private_key), list(_keys_by_service(jwks))
-    if own.kid not in {key.kid for name, key in owned if name == service}:
+    signing_key, owned = _own_key(private_key), list(_keys_by_service(jwks))
+    if signing_key.kid not in {key.kid for name, key in owned if name == service}:
         raise SettingsError(
             f"ALM_SERVICE_JWKS has no public key of {service} that belongs to ALM_SERVICE_KEY", _JWKS_HINT
         )
-    others = [key for _, key in owned if key.kid != own.kid]
-    return ServiceTokens(service, [own, *others], {key.kid: name for name, key in owned})
+    others = [key for _, key in owned if key.kid != signing_key.kid]
+    return ServiceTokens(service, [signing_key, *others], {key.kid: name for name, key in owned})
 
 
 def _own_key(setting: str) -> Key:

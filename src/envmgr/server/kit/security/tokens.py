@@ -240,7 +240,7 @@ def shared_key(secret: bytes) -> Key:
 
 
 def require_secret_length(where: str, secret: bytes) -> bytes:
-    """Return a secret of sufficient length. Raise SettingsError."""
+    """Return a secret of sufficient length; raise SettingsError."""
     if len(secret) < SECRET_BYTES:
         raise SettingsError(
             f"secret in {where} is only {len(secret)} bytes",

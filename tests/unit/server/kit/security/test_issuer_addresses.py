@@ -22,7 +22,7 @@ class Resolver:
     """A resolver with an answer for each look-up of a name; the last one stays."""
 
     def __init__(self):
-        self.answers = {}
+        self.results = {}
         self.names = []
 
     def getaddrinfo(self, host, port, *_args, **_options):
@@ -30,10 +30,10 @@ class Resolver:
         if name == "127.0.0.1":
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (name, port))]
         self.names.append(name)
-        answers = self.answers.get(name)
-        if not answers:
+        results = self.results.get(name)
+        if not results:
             raise socket.gaierror(socket.EAI_NONAME, "name not known")
-        addresses = answers.pop(0) if len(answers) > 1 else answers[0]
+        addresses = results.pop(0) if len(results) > 1 else results[0]
         return [(_family(item), socket.SOCK_STREAM, 6, "", (item, port or 0)) for item in addresses]
 
 
@@ -80,7 +80,7 @@ def fetch(issuer, proxy=None):
 
 def test_a_name_is_resolved_once_and_its_checked_address_connected_to(https, resolver):
     issuer = f"https://ci.example:{https.port}"
-    resolver.answers = {
+    resolver.results = {
         "ci.example": [["127.0.0.1"], ["192.0.2.1"]],
         "keys.example": [["127.0.0.1"], ["192.0.2.1"]],
     }
@@ -94,7 +94,7 @@ def test_a_name_is_resolved_once_and_its_checked_address_connected_to(https, res
 
 def test_the_certificate_must_be_one_of_the_name(https, resolver):
     issuer = f"https://other.example:{https.port}"
-    resolver.answers = {"other.example": [["127.0.0.1"]]}
+    resolver.results = {"other.example": [["127.0.0.1"]]}
     with pytest.raises(IssuerUnavailable, match="ConnectError"):
         fetch(publish(https, issuer, f"{issuer}/keys"))
     assert https.requests == []
@@ -102,7 +102,7 @@ def test_the_certificate_must_be_one_of_the_name(https, resolver):
 
 def test_the_next_address_is_tried_if_one_refuses_the_connection(https, resolver):
     issuer = f"https://ci.example:{https.port}"
-    resolver.answers = {"ci.example": [["::1", "127.0.0.1"]]}
+    resolver.results = {"ci.example": [["::1", "127.0.0.1"]]}
     assert fetch(publish(https, issuer, f"{issuer}/keys"))["kid"] == "k"
 
 
@@ -111,7 +111,7 @@ def test_the_next_address_is_tried_if_one_refuses_the_connection(https, resolver
 )
 @pytest.mark.parametrize("url", ["https://keys.example/keys", "https://{}/keys"])
 def test_keys_of_a_public_issuer_are_not_fetched_from_internal_addresses(https, resolver, internal, url):
-    resolver.answers = {"ci.example": [[PUBLIC]], "keys.example": [[internal]]}
+    resolver.results = {"ci.example": [[PUBLIC]], "keys.example": [[internal]]}
     jwks_uri = url.format(f"[{internal}]" if ":" in internal else internal)
     with Server() as proxy:
         proxy.tunnel_to = ("127.0.0.1", https.port)
@@ -121,7 +121,7 @@ def test_keys_of_a_public_issuer_are_not_fetched_from_internal_addresses(https, 
 
 
 def test_behind_a_proxy_the_checked_addresses_are_requested(https, resolver):
-    resolver.answers = {
+    resolver.results = {
         "ci.example": [[PUBLIC], ["127.0.0.1"]],
         "keys.example": [["10.0.0.8", OTHER_PUBLIC], ["127.0.0.1"]],
     }
@@ -134,7 +134,7 @@ def test_behind_a_proxy_the_checked_addresses_are_requested(https, resolver):
 
 
 def test_behind_a_proxy_the_certificate_must_be_one_of_the_name(https, resolver):
-    resolver.answers = {"other.example": [[PUBLIC]]}
+    resolver.results = {"other.example": [[PUBLIC]]}
     with Server() as proxy:
         proxy.tunnel_to = ("127.0.0.1", https.port)
         with pytest.raises(IssuerUnavailable, match="ConnectError"):
@@ -144,8 +144,8 @@ def test_behind_a_proxy_the_certificate_must_be_one_of_the_name(https, resolver)
 
 @pytest.mark.parametrize("unknown", ["ci.example", "keys.example"])
 def test_a_name_that_does_not_resolve_is_unavailable_also_behind_a_proxy(https, resolver, unknown):
-    resolver.answers = {"ci.example": [[PUBLIC]], "keys.example": [[PUBLIC]]}
-    del resolver.answers[unknown]
+    resolver.results = {"ci.example": [[PUBLIC]], "keys.example": [[PUBLIC]]}
+    del resolver.results[unknown]
     with Server() as proxy:
         proxy.tunnel_to = ("127.0.0.1", https.port)
         issuer = publish(https, "https://ci.example", "https://keys.example/keys")
@@ -155,7 +155,7 @@ def test_a_name_that_does_not_resolve_is_unavailable_also_behind_a_proxy(https, 
 
 
 def test_http_is_used_for_addresses_of_this_machine_only(resolver):
-    resolver.answers = {"ci.localhost": [["192.0.2.1"]]}
+    resolver.results = {"ci.localhost": [["192.0.2.1"]]}
     with pytest.raises(IssuerUnavailable, match="loopback or private"):
         fetch("http://ci.localhost:1")
 
