@@ -90,9 +90,16 @@ def pin(
         if version and locked and not others and is_good(locked):
             return Pin(tool, spec, version, locked)
         locked = _without(locked, others) if locked else None
-        return _resolve_upstream(
-            context, tool, spec, version or _preferred_version(lock, tool, spec), platforms, locked
-        )
+        preferred = version or _preferred_version(lock, tool, spec)
+        try:
+            return _resolve_upstream(context, tool, spec, preferred, platforms, locked)
+        except (NoMatchingVersion, UnsupportedPlatform):
+            if not others or locked:
+                raise
+            context.progress.message(
+                f"{tool} {spec}: the locked version {version} does not exist; chosen anew"
+            )
+            return _resolve_upstream(context, tool, spec, None, platforms, None)
 
     return map_parallel(resolve_one, requests, WORKERS)
 

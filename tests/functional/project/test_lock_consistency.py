@@ -82,6 +82,23 @@ class TestTemplates:
         assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
         sandbox.ok("install", "--locked")
 
+    @pytest.mark.parametrize("command", ["lock", "install"])
+    def test_a_version_that_does_not_exist_is_chosen_anew(self, sandbox, edited, command):
+        good = edited()
+        path = sandbox.project / ".envmgr.lock"
+        path.write_text(good.replace('"1.1.0"', '"1.7.0"'))
+        result = sandbox.ok(command)
+        assert "the locked version 1.7.0 does not exist" in result.err
+        assert path.read_text() == good
+
+    def test_an_exact_version_that_does_not_exist_is_an_error(self, sandbox, edited):
+        good = edited()
+        sandbox.write("alpha=1.7.0")
+        path = sandbox.project / ".envmgr.lock"
+        path.write_text(good.replace('"1.1.0"', '"1.7.0"').replace("alpha@^1.0", "alpha@1.7.0"))
+        result = sandbox.run("lock")
+        assert (result.code, "1.7.0" in result.err) == (1, True), result.err
+
     def test_one_platform_of_several_is_refused_and_repaired(self, sandbox):
         sandbox.publish("alpha", ("1.0.0", "1.1.0"))
         sandbox.write("alpha=^1.0")
