@@ -97,7 +97,7 @@ def pin(
             if not others or locked:
                 raise
             context.progress.message(
-                f"{tool} {spec}: the locked version {version} does not exist; chosen anew"
+                f"{tool} {spec}: the locked version {version} does not exist; choosing another"
             )
             return _resolve_upstream(context, tool, spec, None, platforms, None)
 

@@ -83,7 +83,7 @@ class TestTemplates:
         sandbox.ok("install", "--locked")
 
     @pytest.mark.parametrize("command", ["lock", "install"])
-    def test_a_version_that_does_not_exist_is_chosen_anew(self, sandbox, edited, command):
+    def test_a_version_that_does_not_exist_is_replaced(self, sandbox, edited, command):
         good = edited()
         path = sandbox.project / ".envmgr.lock"
         path.write_text(good.replace('"1.1.0"', '"1.7.0"'))

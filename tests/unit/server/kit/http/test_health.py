@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.db.sql import DamagedDatabase
 from envmgr.server.kit.http import health as health_file
 from envmgr.server.kit.http.health import Check, Health, NotReady
 from envmgr.server.kit.telemetry.metrics import Metrics
@@ -54,6 +55,16 @@ def test_internal_error_messages_are_not_exposed():
     with pytest.raises(NotReady) as caught:
         ready(("disk", broken))
     assert caught.value.detail == "disk: ZeroDivisionError"
+
+
+def test_a_damaged_database_is_named_with_its_cure_and_without_its_path():
+    async def damaged():
+        raise DamagedDatabase("/srv/alm/app.db", "malformed page 7")
+
+    with pytest.raises(NotReady) as caught:
+        ready(("migrations", damaged))
+    assert "database app.db is damaged; stop the server and restore" in caught.value.detail
+    assert "/srv" not in caught.value.detail
 
 
 def test_an_unresponsive_component_times_out(monkeypatch):
