@@ -520,3 +520,23 @@ def test_an_unreadable_secret_is_rejected_with_its_name(new_daemon, name):
     daemon.launch()
     assert daemon.wait() == 1
     assert f"{daemon.data}/{name}: Is a directory" in daemon.output
+
+
+def test_requests_of_a_principal_above_the_limit_are_answered_429(tmp_path):
+    daemon = Daemon(tmp_path, environment={"ALM_REQUESTS_PER_MINUTE": "10"})
+    try:
+        daemon.start()
+        first, second = daemon.login()["access_token"], daemon.login()["access_token"]
+        replies = []
+        for token in [first, second] * 50:
+            with daemon.wire(token) as wire:
+                replies.append(wire.ask("GET", "/apps"))
+        statuses = {reply.status for reply in replies}
+        assert statuses == {200, 429}
+        refused = next(reply for reply in replies if reply.status == 429)
+        assert refused.json["type"].endswith("too-many-requests")
+        assert 1 <= int(refused.header("retry-after")) <= 60
+        with daemon.wire() as wire:
+            assert wire.ask("GET", "/healthz").status == 200
+    finally:
+        daemon.end()

@@ -24,12 +24,13 @@ from envmgr.server.version import module as version_module
 from envmgr.server.worker import module as worker_module
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from envmgr.server.bootstrap.backend import DatabaseBackend
     from envmgr.server.contracts.ports.audit import Audit
     from envmgr.server.contracts.ports.identity import Identity
     from envmgr.server.contracts.ports.worker import EventWorker
+    from envmgr.server.kit.common.context import Principal
     from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.config.settings import Settings
     from envmgr.server.kit.db.sql import Database
@@ -51,6 +52,8 @@ class Services:
     worker: EventWorker
     audit: Audit
     gateway: Identity
+    admit: Callable[[Principal], None] | None = None
+    """Counts a request of a principal, and raises TooManyRequests above a limit, if there are limits."""
 
     def dead_letters(self, service: str) -> DeadLetters:
         """Return a service's dead letters."""
@@ -119,6 +122,7 @@ def build_services(
         path=data.file(JWT_SECRET_FILE),
     )
     gateway = gateway_module.make(databases["gateway"], keys, apps)
+    quota = gateway_module.make_quota(databases["gateway"], settings.requests_per_minute)
     key = audit_key(settings.audit_key, data.file(AUDIT_KEY_FILE))
     destination = checkpoint_destination(settings.checkpoints)
     audit = audit_module.make(databases["audit"], key, publishes=destination is not None)
@@ -128,8 +132,10 @@ def build_services(
         version_module.module(databases["version"], versions, deployments),
         deployment_module.module(databases["deployment"], deployments),
         audit_module.module(databases["audit"], audit, destination),
-        gateway_module.module(databases["gateway"], gateway),
+        gateway_module.module(databases["gateway"], gateway, quota),
         worker_module.module(databases["worker"], worker),
     ]
     lag = ConsumerLag([module.outbox for module in modules], [module.dead_letters for module in modules])
-    return Services(databases, modules, bus, lag, worker, audit, gateway)
+    return Services(
+        databases, modules, bus, lag, worker, audit, gateway, admit=quota.admit if quota else None
+    )

@@ -78,6 +78,7 @@ class EmbeddedServer:
             allowed_origins=settings.allowed_origins,
             trusted_proxies=settings.trusted_proxies,
             tracing=tracing,
+            admit=services.admit,
         )
 
     async def start(self, admin_password: str) -> None:

@@ -97,14 +97,15 @@ class ServiceServer:
         self._parts = create_parts(
             settings.service,
             Resources(
-                self._database,
-                self._bus,
-                self._peers,
-                keys.access,
-                keys.audit,
-                log,
-                self._metrics,
-                checkpoint_destination(common.checkpoints),
+                database=self._database,
+                bus=self._bus,
+                peers=self._peers,
+                keyring=keys.access,
+                audit_key=keys.audit,
+                log=log,
+                metrics=self._metrics,
+                checkpoint_destination=checkpoint_destination(common.checkpoints),
+                requests_per_minute=common.requests_per_minute,
             ),
         )
         module = self._parts.module
@@ -124,6 +125,7 @@ class ServiceServer:
             allowed_origins=common.allowed_origins,
             trusted_proxies=common.trusted_proxies,
             tracing=tracing,
+            admit=self._parts.admit,
         )
 
     async def start(self) -> None:

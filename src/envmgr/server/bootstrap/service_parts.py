@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.ports.audit import Audit
     from envmgr.server.contracts.ports.identity import DenialLog
     from envmgr.server.gateway.service.facade import Gateway
+    from envmgr.server.kit.common.context import Principal
     from envmgr.server.kit.db.sql import Database
     from envmgr.server.kit.grpc.call import PrincipalDirectory, RpcService
     from envmgr.server.kit.messaging.bus import Bus
@@ -58,6 +59,8 @@ class Resources:
     metrics: Metrics
     checkpoint_destination: CheckpointDestination | None = None
     """Where the audit service publishes checkpoints."""
+    requests_per_minute: int = 0
+    """Limit on the requests of each principal at the gateway; 0 is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class ServiceParts:
     """Services without which this one cannot do its work. No two require each other, so each can start first."""
     audit: tuple[Audit, TruncationCheck] | None = None
     gateway: Gateway | None = None
+    admit: Callable[[Principal], None] | None = None
+    """Counts a request of a principal. Raise TooManyRequests above the limit."""
     worker: Worker | None = None
 
 
@@ -142,7 +147,8 @@ def _gateway(resources: Resources) -> ServiceParts:
     """Create the gateway: identity is its own, all other routes call the services."""
     peers = resources.peers
     gateway = gateway_module.make(resources.database, resources.keyring, peers.apps)
-    module = gateway_module.module(resources.database, gateway)
+    quota = gateway_module.make_quota(resources.database, resources.requests_per_minute)
+    module = gateway_module.module(resources.database, gateway, quota)
     routes = [
         *app_routes(peers.apps, peers.versions, peers.deployments),
         *version_routes(peers.versions, peers.deployments),
@@ -159,6 +165,7 @@ def _gateway(resources: Resources) -> ServiceParts:
         denials=gateway.denials,
         required_peers=("app", "version", "deployment", "audit"),
         gateway=gateway,
+        admit=quota.admit if quota else None,
     )
 
 

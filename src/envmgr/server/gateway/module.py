@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.gateway.api import POLICY, routes
 from envmgr.server.gateway.auth.authenticator import Authenticator
 from envmgr.server.gateway.auth.login_throttle import LoginThrottle
+from envmgr.server.gateway.auth.request_quota import EXCHANGE_INTERVAL_SECONDS, RequestQuota
 from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
 from envmgr.server.gateway.service.api_keys import KeyService
 from envmgr.server.gateway.service.app_names import AppNames
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 NAME = "gateway"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
 FLUSH_INTERVAL_SECONDS, CLEANUP_INTERVAL_SECONDS = 60.0, 3600.0
-__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "make_quota", "module"]
 
 
 def make(database: Database, keyring: Keyring, apps: Apps, issuers: JwksCache | None = None) -> Gateway:
@@ -64,8 +65,14 @@ def make(database: Database, keyring: Keyring, apps: Apps, issuers: JwksCache | 
     )
 
 
-def module(database: Database, gateway: Gateway) -> ServiceModule:
+def make_quota(database: Database, requests_per_minute: int) -> RequestQuota | None:
+    """Create the limit on requests of each principal; 0 is none."""
+    return RequestQuota(database, requests_per_minute) if requests_per_minute else None
+
+
+def module(database: Database, gateway: Gateway, quota: RequestQuota | None = None) -> ServiceModule:
     """Create the service module."""
+    quota_tasks = [PeriodicTask(f"{NAME}-quota", EXCHANGE_INTERVAL_SECONDS, quota.exchange)] if quota else []
     return ServiceModule(
         name=NAME,
         routes=routes(gateway),
@@ -78,6 +85,7 @@ def module(database: Database, gateway: Gateway) -> ServiceModule:
         ],
         tasks=[
             PeriodicTask(f"{NAME}-usage", FLUSH_INTERVAL_SECONDS, gateway.authenticator.flush_last_used),
+            *quota_tasks,
         ],
         close=gateway.close,
     )

@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table
 from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, Id, Text, Timestamp
 from envmgr.server.kit.db.shared_tables import Tables
 
-HEAD = "0001"
+HEAD = "0002"
 """Migration revision that this code requires."""
 
 metadata = MetaData()
@@ -100,4 +100,12 @@ failed_login = Table(
     Index("failed_login_account", "account", "created_at"),
     Index("failed_login_address", "address", "created_at"),
     **IDS_NEVER_REUSED,
+)
+request_count = Table(
+    "request_count",
+    metadata,
+    Column("minute", Id, primary_key=True, autoincrement=False),
+    Column("principal", Text, primary_key=True),
+    Column("count", Id, nullable=False),
+    **CLUSTERED,
 )

@@ -97,7 +97,12 @@ def _require_effective(
     keeps_files: bool,
 ) -> None:
     """Raise SettingsError for settings that this service would silently ignore."""
-    owners = {"ALM_ADMIN_PASSWORD": "gateway", "ALM_AUDIT_KEY": "audit"}
+    owners = {
+        "ALM_ADMIN_PASSWORD": "gateway",
+        "ALM_REQUESTS_PER_MINUTE": "gateway",
+        "ALM_AUDIT_KEY": "audit",
+        "ALM_CHECKPOINT_URL": "audit",
+    }
     for name, owner in owners.items():
         if environment.get(name) and service != owner:
             raise SettingsError(

@@ -63,6 +63,8 @@ class Settings:
     """Seconds until an idle connection is closed."""
     connections: int = 1000
     """Maximum number of concurrent connections."""
+    requests_per_minute: int = 0
+    """Maximum number of requests of each principal in a minute; 0: no limit."""
     admin_password: str = ""
     jwt_secret: str = ""
     jwt_private_key: str = ""
@@ -121,6 +123,9 @@ def read_common(
         or _parse_bool(environment, "ALM_REQUIRE_IF_MATCH"),
         keep_alive=_int("ALM_KEEP_ALIVE", environment.get("ALM_KEEP_ALIVE", "75"), range(1, 3601)),
         connections=_int("ALM_CONNECTIONS", environment.get("ALM_CONNECTIONS", "1000"), range(1, 100_001)),
+        requests_per_minute=_int(
+            "ALM_REQUESTS_PER_MINUTE", environment.get("ALM_REQUESTS_PER_MINUTE", "0"), range(10_000_001)
+        ),
         admin_password=environment.get("ALM_ADMIN_PASSWORD"),
         jwt_secret=environment.get("JWT_SECRET"),
         jwt_private_key=environment.get("JWT_PRIVATE_KEY"),

@@ -36,8 +36,9 @@ from envmgr.server.kit.telemetry import trace_context
 from envmgr.server.kit.telemetry.request_info import PROBE_PATHS, RequestInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
+    from envmgr.server.kit.common.context import Principal
     from envmgr.server.kit.http.asgi import Application, Message, Receive, Scope, Send
     from envmgr.server.kit.telemetry.request_info import Authenticator, RequestObserver
     from envmgr.server.kit.telemetry.tracing import RequestSpan, Tracing
@@ -70,6 +71,7 @@ class RequestMiddleware:
         allowed_origins: Iterable[str] = (),
         trusted_proxies: Iterable[str] = (),
         tracing: Tracing | None = None,
+        admit: Callable[[Principal], None] | None = None,
     ) -> None:
         self.application = application
         self.observer = observer
@@ -82,6 +84,7 @@ class RequestMiddleware:
         self._current_permissions = authenticator.current_permissions
         self._require_if_match = require_if_match
         self._tracing = tracing
+        self._admit = admit
         self._in_flight_keys: set[tuple[str, bytes]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,6 +125,8 @@ class RequestMiddleware:
         principal = await authenticate()
         cycle.scope[SCOPE_REAUTHENTICATE] = authenticate
         info.actor = principal.actor
+        if self._admit is not None:
+            self._admit(principal)
         headers.require_printable_path(cycle.path)
         if self._require_if_match:
             _require_condition(cycle)

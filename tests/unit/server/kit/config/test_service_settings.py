@@ -102,6 +102,8 @@ def test_addresses_may_be_the_same_in_all_services():
         ("app", {"BUS_URL": ""}, "requires a bus that other processes reach"),
         ("app", {"BUS_URL": "inprocess://"}, "requires a bus that other processes reach"),
         ("app", {"ALM_ADMIN_PASSWORD": "x"}, "ALM_ADMIN_PASSWORD has no effect in the service app"),
+        ("app", {"ALM_REQUESTS_PER_MINUTE": "9"}, "ALM_REQUESTS_PER_MINUTE has no effect"),
+        ("app", {"ALM_CHECKPOINT_URL": "file:///checkpoints"}, "ALM_CHECKPOINT_URL has no effect"),
         ("gateway", {"ALM_AUDIT_KEY": "x"}, "ALM_AUDIT_KEY has no effect in the service gateway"),
         ("version", {"ALM_DATA_DIR": "/data"}, "the service version has no data directory"),
         (
