@@ -55,7 +55,7 @@ prepare_directory() {
   identity=()
   directory=$state/postgresql
   if [ "$(id -u)" != 0 ]; then
-    mkdir -p "$directory"
+    (umask 077 && mkdir -p "$directory")
     return
   fi
   command -v setpriv >/dev/null || fail 'PostgreSQL does not run as root, and setpriv not found' \

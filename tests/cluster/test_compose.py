@@ -84,6 +84,15 @@ def test_a_service_runs_without_rights_and_is_checked(services, name):
     assert published(service) == {("127.0.0.1", port := int(service["environment"]["PORT"]), port)}
 
 
+def test_the_image_of_all_services_is_built_once(services):
+    """Builds side by side could not export the same name."""
+    assert [name for name, service in services.items() if "build" in service] == ["app"]
+    images = {
+        services[name]["image"] for service in SERVICE_NAMES for name in (service, f"{service}-migration")
+    }
+    assert images == {services["app"]["image"]}
+
+
 def test_each_container_with_a_health_check_is_waited_for(services):
     waited = {
         (name, condition["condition"])
