@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +29,11 @@ CLIENTS = 6
 PROGRESS_TIMEOUT_SECONDS = 90
 WRITES_BETWEEN_FAULTS = 30
 DATABASE_AWAY_SECONDS = 10
+DISK_SIZE = "300m"
+UNPRIVILEGED_USER_ID = 65534
 BUSES = ("nats",)
+ON_ONE_BUS = pytest.mark.parametrize("system", BUSES[:1], indirect=True)
+"""Faults that no bus has a part in."""
 
 
 @pytest.fixture(params=BUSES)
@@ -53,6 +60,8 @@ def clients(system):
     system.settle()
     with system.wire(token) as wire:
         check_everything(crew, wire)
+    end_to_end = system.check()
+    assert (end_to_end.returncode, end_to_end.stderr) == (0, "")
     assert {name: "Traceback" in system.log(name) for name in SERVICES} == dict.fromkeys(SERVICES, False)
 
 
@@ -90,6 +99,7 @@ def test_the_broker_is_killed_and_comes_back_with_and_without_its_store(system):
             await_writes(crew)
 
 
+@ON_ONE_BUS
 def test_postgresql_is_killed_and_is_away(system):
     """Requests are answered with 503 and Retry-After, and no service needs a restart."""
     with clients(system) as crew:
@@ -118,9 +128,58 @@ def check_unavailable(system):
     assert int(reply.header("retry-after")) > 0
 
 
+@ON_ONE_BUS
 def test_everything_is_killed_at_once(system):
     with clients(system) as crew:
         for _ in range(2):
             system.kill(*PROCESSES)
             system.up()
             await_writes(crew)
+
+
+@pytest.fixture
+def disk():
+    """Mount a small disk, and have PostgreSQL use it: its user may enter it, unlike the tests' directory."""
+    disk = Path(tempfile.mkdtemp(prefix="envmgr-disk-"))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "disk", disk], check=True)
+    (disk / "postgresql").mkdir(mode=0o700)
+    shutil.chown(disk / "postgresql", UNPRIVILEGED_USER_ID)
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+    disk.rmdir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_the_disk_of_postgresql_is_full(disk, tmp_path):
+    """Writes are refused until space is there again; PostgreSQL may have ended, the services go on."""
+    system = LocalSystem(tmp_path / "system")
+    system.directory.mkdir(mode=0o700)
+    (system.directory / "postgresql").symlink_to(disk / "postgresql")
+    try:
+        system.up()
+        ids = {name: system.process_id(name) for name in SERVICES}
+        with clients(system) as crew:
+            fill(disk / "filler")
+            await_refusals(crew)
+            (disk / "filler").unlink()
+            system.up()
+            await_writes(crew)
+        assert {name: system.process_id(name) for name in SERVICES} == ids
+    finally:
+        system.end()
+
+
+def fill(path):
+    """Write zeros until no space is left."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while file.write(bytes(2**20)):
+            pass
+
+
+def await_refusals(crew):
+    """Wait until every writer repeats a request."""
+    end = time.monotonic() + PROGRESS_TIMEOUT_SECONDS
+    before = [writer.book.retried for writer in crew.writers]
+    while any(writer.book.retried <= count for writer, count in zip(crew.writers, before, strict=True)):
+        assert time.monotonic() < end, "a full disk refuses no write"
+        time.sleep(0.1)
