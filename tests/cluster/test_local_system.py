@@ -194,10 +194,10 @@ class TestFromTheFirstStartToTheLast:
         system.up()
         with system.wire(system.login()) as wire:
             assert wire.ask("GET", "/apps/before").status == 200
-        placement = Path(os.path.realpath(system.directory / "postgresql"))
+        database = Path(os.path.realpath(system.directory / "postgresql"))
         system.end()
         assert not system.directory.exists()
-        assert not placement.exists()
+        assert not database.exists()
 
 
 @pytest.mark.slow
