@@ -79,7 +79,8 @@ def audited(wire):
 def test_a_server_starts_only_on_migrated_databases(tmp_path, url):
     refused = run(tmp_path, url, "serve", "all")
     assert refused.returncode == 1
-    assert "is at schema revision none, expected 0001" in refused.stderr
+    assert "_app on 127.0.0.1" in refused.stderr
+    assert "does not exist or is empty" in refused.stderr
     assert "run `envmgr-alm migrate`" in refused.stderr
     for service in ("app", "version", "deployment", "audit", "gateway"):
         assert run(tmp_path, f"{url}_{service}", "migrate", "--service", service).returncode == 0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(300)
 DEADLINE_SECONDS = 60
+SERVICES = ("app", "version", "deployment", "audit", "gateway", "worker")
 INSTALLATIONS = {
     "sqlite": SqliteInstallation,
     "postgresql": PostgresInstallation,
@@ -214,3 +215,30 @@ def test_a_running_server_is_left_alone(installation):
     refused = installation.run("restore", "--accept-gap", "app")
     assert refused.returncode == 1
     assert "in use by another server" in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(installed_binaries() is None, reason="PostgreSQL is not installed")
+def test_databases_without_a_common_name_are_named_one_by_one(tmp_path):
+    installation = PostgresInstallation(tmp_path)
+    prefix = installation.environment["DB_URL"]
+    daemon = installation.daemon
+    try:
+        register(daemon.start(), "one")
+        daemon.stop()
+        installation.copy("app")
+        register(daemon.start(), "two")
+        daemon.stop()
+        installation.put_back("app")
+        urls = {f"{service.upper()}_DB_URL": f"{prefix}_{service}" for service in SERVICES}
+        installation.environment = {"APP_DB_URL": urls["APP_DB_URL"]}
+        assert "VERSION_DB_URL" in installation.run("restore", "--accept-gap", "app").stderr
+        installation.environment = urls
+        accepted = installation.run("restore", "--accept-gap", "app")
+        assert accepted.returncode == 0, accepted.stderr
+        assert "events 2 to 2 of app are lost" in accepted.stdout
+        token = restart(installation)
+        until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
+        until(daemon.is_ready)
+    finally:
+        daemon.end()

@@ -300,6 +300,6 @@ def test_migrations_create_the_same_tables_and_indexes_on_postgresql(service):
     }
     assert created == expected
     assert all('COLLATE "C"' in text for text in created if " TEXT" in text)
-    rejection = {"audit": 4, "deployment": 2}.get(service.NAME, 0)
+    rejection = {"audit": 3, "deployment": 1}.get(service.NAME, 0)
     triggers = [text for text in migrated if text.startswith("CREATE TRIGGER")]
     assert len([text for text in triggers if "BEFORE UPDATE OR DELETE OR TRUNCATE" in text]) == rejection

@@ -52,8 +52,12 @@ class DatabaseBackend(Protocol):
         """Reserve the databases for this process; raise UnusableDatabase if another server has them."""
         ...
 
+    async def acquire_service(self, service: str) -> None:
+        """Reserve one service's database; raise UnusableDatabase while the service runs by itself."""
+        ...
+
     async def release(self) -> None:
-        """Return the reservation."""
+        """Return the reservations."""
         ...
 
     def checks(self) -> Sequence[Check]:
@@ -100,6 +104,9 @@ class SqliteBackend:
     async def acquire(self) -> None:
         """Do nothing: the data directory is locked."""
 
+    async def acquire_service(self, service: str) -> None:
+        """Do nothing, as above."""
+
     async def release(self) -> None:
         """Do nothing, as above."""
 
@@ -138,4 +145,4 @@ def database_backend(settings: Settings, data: DataDirectory) -> DatabaseBackend
             "DB_URL names PostgreSQL but the `postgres` extra is not installed",
             f"run `pipx install --force '{requirement('server', 'postgres')}'`, or unset DB_URL",
         ) from error
-    return PostgresBackend(settings.database_url)
+    return PostgresBackend(settings.database_url, settings.database_urls)

@@ -71,9 +71,13 @@ def require_usable(backend: DatabaseBackend) -> None:
 def require_current(target: MigrationTarget, head: str, arguments: str = "") -> None:
     """Raise UnusableDatabase unless a database is at a revision; `arguments` are those of `migrate`."""
     revision = target.revision()
+    if revision is None:
+        raise UnusableDatabase(
+            f"database {target.name} does not exist or is empty", f"run `envmgr-alm migrate{arguments}`"
+        )
     if revision != head:
         raise UnusableDatabase(
-            f"database {target.name} is at schema revision {revision or 'none'}, expected {head}",
+            f"database {target.name} is at schema revision {revision}, expected {head}",
             f"use the server's version of envmgr, or run `envmgr-alm migrate{arguments}`",
         )
 

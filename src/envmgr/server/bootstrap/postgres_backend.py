@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,7 +15,7 @@ from envmgr.server.kit.http.health import Check
 from envmgr.server.kit.messaging import event_numbering
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 LOCKED_SERVICE = "worker"
 """The service in whose database the server's lock is."""
@@ -23,8 +24,10 @@ LOCKED_SERVICE = "worker"
 class PostgresBackend:
     """Databases of one PostgreSQL server (implements `DatabaseBackend`)."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, urls: Mapping[str, str] = MappingProxyType({})) -> None:
         self._url = url
+        self._urls = urls
+        self._relay_lock: PostgresLeadership | None = None
         self._lock = PostgresLeadership(
             self._url_of(LOCKED_SERVICE), LOCKED_SERVICE, lambda: None, key=SERVER_LOCK
         )
@@ -32,6 +35,8 @@ class PostgresBackend:
     @property
     def location(self) -> str:
         """Return the host and the prefix of the names, without credentials."""
+        if self._urls:
+            return ", ".join(self.target(service).name for service in self._urls)
         parts = urlsplit(self._url)
         return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}_*"
 
@@ -62,9 +67,20 @@ class PostgresBackend:
                 "stop it, or set another database in DB_URL",
             )
 
+    async def acquire_service(self, service: str) -> None:
+        """Acquire the role of the relay of a service; raise UnusableDatabase if a server has it."""
+        self._relay_lock = PostgresLeadership(self._url_of(service), service, lambda: None)
+        if not await self._relay_lock.try_acquire():
+            raise UnusableDatabase(
+                f"the database {self.target(service).name} is in use by another server",
+                f"stop the service {service}",
+            )
+
     async def release(self) -> None:
         """Unlock the databases."""
         await self._lock.release()
+        if self._relay_lock is not None:
+            await self._relay_lock.release()
 
     def checks(self) -> Sequence[Check]:
         """Return the check of the lock, which ends where the session does."""
@@ -82,5 +98,7 @@ class PostgresBackend:
         return "this server has the databases"
 
     def _url_of(self, service: str) -> str:
+        if service in self._urls:
+            return self._urls[service]
         parts = urlsplit(self._url)
         return urlunsplit(parts._replace(path=f"{parts.path}_{service}"))

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
     from envmgr.server.kit.telemetry.metrics import Metrics
 
-_RESTORE_HINT = "stop the services and restore all databases from one backup"
+_RESTORE_HINT = (
+    "stop the services and restore all databases from one backup; or stop this one and continue without the lost "
+    "events: `envmgr-alm restore --accept-gap SERVICE`"
+)
 
 
 def create_service_health(

@@ -62,8 +62,9 @@ def _accept_gap(options: argparse.Namespace) -> int:
         place = backend.database_backend(settings, data)
 
         async def accept(services: Services) -> Recovered:
-            await place.acquire()
             try:
+                await place.acquire()
+                await place.acquire_service(options.accept_gap)
                 return await accept_gap(services, place, options.accept_gap, _operator())
             finally:
                 await place.release()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -79,6 +79,8 @@ class Settings:
     """Service name in traces."""
     database_url: str = ""
     """PostgreSQL server and prefix of the databases' names; empty: files in `data_dir`."""
+    database_urls: Mapping[str, str] = field(default_factory=dict)
+    """The database of each service, where they have no common server and prefix."""
     audit_key: str = ""
     """Private key that signs the audit log's checkpoints, or the path of a file with it; empty: a generated file."""
     bus: BusSettings = field(default_factory=BusSettings)
@@ -95,7 +97,30 @@ def read(
     """
     _require_embedded(environment)
     _require_no_addresses(environment, services)
-    return read_common(environment, flags, read_data_dir(environment, flags.get("data_dir")))
+    common = read_common(environment, flags, read_data_dir(environment, flags.get("data_dir")))
+    urls = _database_urls(environment, services)
+    return replace(
+        common, database_urls=urls, database_url=common.database_url or next(iter(urls.values()), "")
+    )
+
+
+def _database_urls(environment: Environment, services: Iterable[str]) -> dict[str, str]:
+    """Return the databases by service, or an empty mapping. Raise SettingsError unless all are set."""
+    names = {service: f"{service.upper()}_DB_URL" for service in services}
+    texts = {service: environment.get(name) for service, name in names.items()}
+    if not any(texts.values()):
+        return {}
+    missing = [names[service] for service, text in texts.items() if not text]
+    if missing:
+        raise SettingsError(
+            f"{', '.join(missing)} not set, but other databases are", "set all, or none of them"
+        )
+    urls = {service: _database_url(text, names[service]) for service, text in texts.items()}
+    if other := [names[service] for service, url in urls.items() if not url]:
+        raise SettingsError(
+            f"invalid {other[0]}: requires PostgreSQL", "set it to postgresql://USER:PASSWORD@HOST:5432/NAME"
+        )
+    return urls
 
 
 def read_common(
@@ -162,14 +187,14 @@ def _require_embedded(environment: Environment) -> None:
             raise _unsupported(name, reason)
 
 
-def _database_url(url: str) -> str:
+def _database_url(url: str, name: str = "DB_URL") -> str:
     """Return the URL of a PostgreSQL server, or an empty text; raise SettingsError, which has no password."""
     if not url.startswith(_POSTGRESQL):
         return ""
     match = _POSTGRESQL_URL.fullmatch(url)
     if match is None:
         raise SettingsError(
-            "invalid DB_URL: requires a host and the name that all databases begin with",
+            f"invalid {name}: requires a host and the name that all databases begin with",
             "set it to postgresql://USER:PASSWORD@HOST:5432/NAME, with a name of a-z, 0-9 and _",
         )
     return f"postgresql://{match['rest']}"

@@ -56,16 +56,21 @@ def create_partitions(transaction: Transaction) -> int:
 def partitioning_statements(table: str, column: str) -> tuple[str, ...]:
     """Return what partitions a table of PostgreSQL that has rows and privileges, without rewriting it.
 
-    The function `refuse_change` exists; triggers on rows are dropped before and created after, on the table.
+    The function `refuse_change` exists; triggers on rows are dropped before.
     """
     return (
         f"ALTER TABLE {table} RENAME TO {table}_past",
         f'CREATE TABLE {table} (LIKE {table}_past INCLUDING DEFAULTS) PARTITION BY RANGE ("{column}")',
         f"CREATE TABLE {table}_default (LIKE {table}_past INCLUDING DEFAULTS INCLUDING INDEXES)",
-        _append_only(f"{table}_default", "append_only"),
+        f"DROP TRIGGER {table}_append_only ON {table}_past",
+        _closed(f"{table}_past"),
+        _closed(f"{table}_default"),
         f"ALTER TABLE {table} ATTACH PARTITION {table}_default DEFAULT",
         _attach_past(table, column),
-        _append_only(table, f"{table}_append_only"),
+        (
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        ),
         f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM CURRENT_USER",
         f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {table}_past, {table}_default FROM CURRENT_USER",
         _function(table),
@@ -76,9 +81,10 @@ def partitioning_statements(table: str, column: str) -> tuple[str, ...]:
     )
 
 
-def _append_only(table: str, trigger: str) -> str:
+def _closed(partition: str) -> str:
+    """Return what refuses each statement on a partition; those on the table do not fire its trigger."""
     return (
-        f"CREATE TRIGGER {trigger} BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
+        f"CREATE TRIGGER closed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {partition}"
         " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
     )
 
@@ -147,7 +153,7 @@ def _function(table: str) -> str:
             CONTINUE WHEN low < bound;
             BEGIN
                 EXECUTE format('CREATE TABLE %I (LIKE {table}_default INCLUDING DEFAULTS INCLUDING INDEXES)', name);
-                EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %I'
+                EXECUTE format('CREATE TRIGGER closed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %I'
                     ' FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', name);
                 EXECUTE format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %I FROM CURRENT_USER', name);
                 EXECUTE format('ALTER TABLE {table} ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',

@@ -228,3 +228,28 @@ def test_a_server_that_accepts_no_connection_is_rejected(name):
     with pytest.raises(SettingsError, match=f"invalid {name} '0'") as caught:
         settings({name: "0"})
     assert "expected an integer from 1 to" in (caught.value.hint or "")
+
+
+DATABASES = {
+    f"{service.upper()}_DB_URL": f"postgres://alm@{service}-db/{service}" for service in SERVICE_NAMES
+}
+
+
+def test_each_service_may_have_a_database_of_its_own_name():
+    result = settings(DATABASES)
+    assert result.database_urls["audit"] == "postgresql://alm@audit-db/audit"
+    assert result.database_url
+    assert settings().database_urls == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"AUDIT_DB_URL": ""}, "AUDIT_DB_URL not set"),
+        ({"AUDIT_DB_URL": "sqlite:///x"}, "invalid AUDIT_DB_URL: requires PostgreSQL"),
+        ({"AUDIT_DB_URL": "postgresql:///x"}, "invalid AUDIT_DB_URL: requires a host"),
+    ],
+)
+def test_databases_of_services_are_all_on_postgresql_or_none_is_named(changes, message):
+    with pytest.raises(SettingsError, match=message):
+        settings(DATABASES | changes)

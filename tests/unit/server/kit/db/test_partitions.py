@@ -192,6 +192,35 @@ def test_triggers_refuse_a_change_of_each_partition(service):
             with pytest.raises(asyncpg.PostgresError, match="append-only"):
                 # A superuser needs no privilege.
                 execute(url, statement)
+        if partition != table:
+            with pytest.raises(asyncpg.PostgresError, match="append-only"):
+                execute(url, f"INSERT INTO {partition} SELECT * FROM {table}")
+
+
+HASH, OTHER_HASH = "11" * 32, "22" * 32
+
+
+def two_entries(seqs, hashes):
+    """Return the values of two entries of different months, with these numbers and previous hashes."""
+    return ", ".join(
+        f"({seq}, 'new-{n}', 'app', {n + 10}, 't', 'a', 'r', '{{}}', {milliseconds(n + 1)}, '{hash_}', '{HASH}')"
+        for n, (seq, hash_) in enumerate(zip(seqs, hashes, strict=True))
+    )
+
+
+@pytest.mark.parametrize(
+    ("seqs", "second"),
+    [((3, 4), OTHER_HASH), ((3, 3), HASH), ((3, 5), HASH), ((2, 3), HASH), ((4, 5), HASH)],
+)
+def test_rows_of_one_statement_follow_each_other(seqs, second):
+    url = new_url()
+    upgrade(url, audit_module)
+    run_with_log(url, lambda audit, _: audit.append(events(2)))
+    (last,) = values(url, "SELECT hash FROM entry WHERE seq = 2")
+    with pytest.raises(asyncpg.PostgresError, match="does not follow"):
+        execute(url, f"INSERT INTO entry VALUES {two_entries(seqs, [last, second])}")
+    execute(url, f"INSERT INTO entry VALUES {two_entries((3, 4), [last, HASH])}")
+    assert values(url, "SELECT count(*) FROM entry") == [4]
 
 
 def test_an_entry_of_any_month_finds_a_partition():
