@@ -64,7 +64,7 @@ test-lowest: $(READY)
 # ... and with the newest that the index has today; a result that changes without a commit, so not part of .ci/run.
 test-newest: $(READY)
 	$(PYTHON) -m venv --clear $(VENV)/newest
-	$(VENV)/newest/bin/python -m pip install -qq -r requirements/test.in --editable '.[server,otel,postgres,grpc,nats]'
+	$(VENV)/newest/bin/python -m pip install -qq -r requirements/test.in --editable '.[server,otel,postgres,grpc,nats,kafka]'
 	$(VENV)/newest/bin/python -m pip check
 	$(VENV)/newest/bin/python -m pytest -n $(WORKERS) $(DEPENDENCY_TESTS)
 
@@ -107,7 +107,7 @@ proto: $(READY)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-header --no-annotate $(UPGRADE)
-EXTRAS := --extra server --extra otel --extra postgres --extra grpc --extra nats
+EXTRAS := --extra server --extra otel --extra postgres --extra grpc --extra nats --extra kafka
 
 # dev.txt has the newest versions within the bounds of pyproject.toml; server.txt those of them that a server runs on,
 # build.txt those that build the wheel; lowest.txt the lower bounds, and the tests' tools.

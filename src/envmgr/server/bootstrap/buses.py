@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit.distribution import requirement
 from envmgr.server.bootstrap.registry import SERVICE_NAMES
-from envmgr.server.kit.config.bus_settings import IN_PROCESS, SettingsError
+from envmgr.server.kit.config.bus_settings import IN_PROCESS, KAFKA, SettingsError
 from envmgr.server.kit.messaging.bus import Delivery, InProcessBus
 
 if TYPE_CHECKING:
@@ -24,11 +24,29 @@ def create_bus(settings: BusSettings, data_dir: str, observer: DeliveryObserver)
     delivery = Delivery(observer)
     if settings.kind == IN_PROCESS:
         return InProcessBus(delivery)
+    owner = f"{socket.gethostname()}:{os.path.realpath(data_dir)}"
+    create = _create_kafka_bus if settings.kind == KAFKA else _create_nats_bus
+    return create(settings, owner, delivery)
+
+
+def _create_nats_bus(settings: BusSettings, owner: str, delivery: Delivery) -> Bus:
     try:
         from envmgr.server.kit.messaging.nats_bus.bus import NatsBus
     except ImportError as error:
-        raise SettingsError(
-            "the bus is NATS but the `nats` extra is not installed",
-            f"run `pipx install --force '{requirement('server', 'nats')}'`, or unset BUS_URL and NATS_URL",
-        ) from error
-    return NatsBus(settings, SERVICE_NAMES, f"{socket.gethostname()}:{os.path.realpath(data_dir)}", delivery)
+        raise _missing_extra("NATS", "nats", "NATS_URL") from error
+    return NatsBus(settings, SERVICE_NAMES, owner, delivery)
+
+
+def _create_kafka_bus(settings: BusSettings, owner: str, delivery: Delivery) -> Bus:
+    try:
+        from envmgr.server.kit.messaging.kafka_bus.bus import create_kafka_bus
+    except ImportError as error:
+        raise _missing_extra("Kafka", "kafka", "KAFKA_BROKER") from error
+    return create_kafka_bus(settings, SERVICE_NAMES, owner, delivery)
+
+
+def _missing_extra(name: str, extra: str, variable: str) -> SettingsError:
+    return SettingsError(
+        f"the bus is {name} but the `{extra}` extra is not installed",
+        f"run `pipx install --force '{requirement('server', extra)}'`, or unset BUS_URL and {variable}",
+    )

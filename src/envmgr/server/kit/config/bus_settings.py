@@ -1,7 +1,8 @@
 """Settings of the event bus: its broker, and the names that are used there.
 
 `BUS_URL` names the broker (`inprocess://`, `nats://HOST:PORT`, `kafka://HOST:PORT`, several hosts with commas);
-`NATS_URL`, `NATS_HOST` with `NATS_PORT`, and `KAFKA_BROKER` are other ways to do so.
+`NATS_URL`, `NATS_HOST` with `NATS_PORT`, and `KAFKA_BROKER` are other ways to do so. `tls://` and
+`kafka+ssl://` are encrypted.
 """
 
 from __future__ import annotations
@@ -14,15 +15,24 @@ from urllib.parse import urlsplit
 from envmgr.kit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from envmgr.kit.environment import Environment
 
-IN_PROCESS, NATS = "inprocess", "nats"
+IN_PROCESS, NATS, KAFKA = "inprocess", "nats", "kafka"
 PREFIX = "alm"
-_NATS_PORT = "4222"
+_NATS_PORT, _KAFKA_PORT = "4222", "9092"
 _MAX_PORT = 65535
-_SCHEMES = {"nats": NATS, "tls": NATS}
+_SCHEMES = {"nats": NATS, "tls": NATS, "kafka": KAFKA, "kafka+ssl": KAFKA}
+_KINDS = {
+    "BUS_URL": (IN_PROCESS, NATS, KAFKA),
+    "NATS_URL": (NATS,),
+    "NATS_HOST": (NATS,),
+    "KAFKA_BROKER": (KAFKA,),
+}
+"""The kinds of bus that each variable may name."""
+_EXAMPLES = {IN_PROCESS: "inprocess://", NATS: "nats://HOST:PORT", KAFKA: "kafka://HOST:PORT"}
+_PORTS = {NATS: _NATS_PORT, KAFKA: _KAFKA_PORT}
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _REPLICAS = ("1", "3", "5")
 
@@ -78,19 +88,35 @@ def _urls(environment: Environment) -> Iterator[tuple[str, str]]:
         yield "NATS_HOST", f"nats://{host}:{environment.get('NATS_PORT', _NATS_PORT)}"
     elif environment.get("NATS_PORT"):
         raise SettingsError("NATS_PORT is set without NATS_HOST", "set NATS_HOST, or unset NATS_PORT")
+    if brokers := environment.get("KAFKA_BROKER"):
+        yield "KAFKA_BROKER", brokers if "://" in brokers else f"kafka://{brokers}"
 
 
 def _parse(name: str, url: str) -> tuple[str, tuple[str, ...]]:
     """Return the kind of bus and the addresses of its servers."""
-    scheme, _, servers = url.partition("://")
-    if scheme == IN_PROCESS and not servers.strip("/"):
+    scheme, _, hosts = url.partition("://")
+    kinds = _KINDS[name]
+    if scheme == IN_PROCESS and IN_PROCESS in kinds and not hosts.strip("/"):
         return IN_PROCESS, ()
-    if scheme not in _SCHEMES:
+    if _SCHEMES.get(scheme) not in kinds:
         raise SettingsError(
-            f"unsupported {name} scheme {scheme.partition(':')[0]}: only inprocess and nats are supported",
-            f"unset {name}, or set it to inprocess:// or nats://HOST:PORT",
+            f"unsupported {name} scheme {scheme.partition(':')[0]}: expected {' or '.join(kinds)}",
+            f"unset {name}, or set it to {' or '.join(_EXAMPLES[kind] for kind in kinds)}",
         )
-    return _SCHEMES[scheme], tuple(_server(name, scheme, part) for part in servers.rstrip("/").split(","))
+    servers = tuple(_server(name, scheme, part) for part in hosts.rstrip("/").split(","))
+    if _SCHEMES[scheme] == KAFKA:
+        _require_single_user(name, servers)
+    return _SCHEMES[scheme], servers
+
+
+def _require_single_user(name: str, servers: Iterable[str]) -> None:
+    """Raise SettingsError unless at most one user is named, with a password."""
+    users = {server.rpartition("@")[0] for server in servers} - {""}
+    if len(users) > 1 or any(not urlsplit(f"{user}@host").password for user in users):
+        raise SettingsError(
+            f"invalid {name}: requires one user and a password",
+            "use SCHEME://USER:PASSWORD@HOST:PORT,HOST:PORT",
+        )
 
 
 def _server(name: str, scheme: str, text: str) -> str:
@@ -103,4 +129,4 @@ def _server(name: str, scheme: str, text: str) -> str:
         parts, port = urlsplit(""), None
     if parts.scheme != scheme or not parts.hostname or parts.path or parts.query or port == 0:
         raise SettingsError(f"invalid {name}: not an address of a server", f"use {scheme}://HOST:PORT")
-    return url if port else f"{url}:{_NATS_PORT}"
+    return url if port else f"{url}:{_PORTS[_SCHEMES[scheme]]}"

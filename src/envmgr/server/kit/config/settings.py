@@ -33,10 +33,7 @@ SERVICE_VARIABLES = (
     "ALM_SERVICE_JWKS",
 )
 """Variables of separate services only (`service_settings`)."""
-_UNSUPPORTED_VARIABLES = {
-    "KAFKA_BROKER": "has no Kafka client",
-    **dict.fromkeys(SERVICE_VARIABLES, "calls no other process"),
-}
+_UNSUPPORTED_VARIABLES = dict.fromkeys(SERVICE_VARIABLES, "calls no other process")
 """Variables of a distributed deployment, and the reason why this server refuses each."""
 _SQLITE, _POSTGRESQL = "sqlite:///", ("postgresql://", "postgres://")
 _POSTGRESQL_URL = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envmgr.kit.environment import Environment
-from envmgr.server.kit.config.bus_settings import IN_PROCESS, NATS, BusSettings, SettingsError, read
+from envmgr.server.kit.config.bus_settings import IN_PROCESS, KAFKA, NATS, BusSettings, SettingsError, read
 
 
 def settings(**variables):
@@ -37,6 +37,27 @@ def test_nats_is_named_by_any_of_its_variables(variables, servers):
     assert settings(**variables) == BusSettings(NATS, servers)
 
 
+@pytest.mark.parametrize(
+    ("variables", "servers"),
+    [
+        ({"BUS_URL": "kafka://bus"}, ("kafka://bus:9092",)),
+        ({"BUS_URL": "kafka://bus:19092/"}, ("kafka://bus:19092",)),
+        ({"BUS_URL": "kafka+ssl://bus"}, ("kafka+ssl://bus:9092",)),
+        ({"BUS_URL": "kafka://a,b:1,[::1]"}, ("kafka://a:9092", "kafka://b:1", "kafka://[::1]:9092")),
+        (
+            {"BUS_URL": "kafka+ssl://ada:secret@a:1,b"},
+            ("kafka+ssl://ada:secret@a:1", "kafka+ssl://b:9092"),
+        ),
+        ({"KAFKA_BROKER": "bus:9092"}, ("kafka://bus:9092",)),
+        ({"KAFKA_BROKER": "a,b:19092"}, ("kafka://a:9092", "kafka://b:19092")),
+        ({"KAFKA_BROKER": "kafka+ssl://bus"}, ("kafka+ssl://bus:9092",)),
+        ({"BUS_URL": "kafka://bus", "KAFKA_BROKER": "bus:9092"}, ("kafka://bus:9092",)),
+    ],
+)
+def test_kafka_is_named_by_any_of_its_variables(variables, servers):
+    assert settings(**variables) == BusSettings(KAFKA, servers)
+
+
 def test_an_installation_has_a_prefix_and_replicas():
     result = settings(BUS_URL="nats://bus", ALM_BUS_PREFIX="team-a", ALM_BUS_REPLICAS="3")
     assert (result.prefix, result.replicas) == ("team-a", 3)
@@ -44,6 +65,7 @@ def test_an_installation_has_a_prefix_and_replicas():
 
 def test_an_address_for_messages_has_no_credentials():
     assert settings(BUS_URL="nats://ada:secret@a:1,nats://token@b").address == "a:1,b:4222"
+    assert settings(BUS_URL="kafka+ssl://ada:secret@a:1,b").address == "a:1,b:9092"
 
 
 @pytest.mark.parametrize(
@@ -65,6 +87,15 @@ def test_an_address_for_messages_has_no_credentials():
         ({"NATS_PORT": "4222"}, "NATS_PORT is set without NATS_HOST"),
         ({"BUS_URL": "inprocess://", "NATS_URL": "nats://bus"}, "BUS_URL and NATS_URL name different buses"),
         ({"NATS_URL": "nats://a", "NATS_HOST": "b"}, "NATS_URL and NATS_HOST name different buses"),
+        ({"NATS_URL": "kafka://bus"}, "unsupported NATS_URL scheme kafka: expected nats"),
+        ({"KAFKA_BROKER": "nats://bus"}, "unsupported KAFKA_BROKER scheme nats: expected kafka"),
+        ({"KAFKA_BROKER": "bus:port"}, "invalid KAFKA_BROKER: not an address"),
+        ({"KAFKA_BROKER": "bus/topic"}, "invalid KAFKA_BROKER: not an address"),
+        ({"BUS_URL": "kafka://a,nats://b"}, "invalid BUS_URL: not an address"),
+        ({"BUS_URL": "kafka://secret@a"}, "invalid BUS_URL: requires one user and a password"),
+        ({"BUS_URL": "kafka://a:secret@b,c:secret@d"}, "invalid BUS_URL: requires one user and a password"),
+        ({"BUS_URL": "kafka://a", "KAFKA_BROKER": "b"}, "BUS_URL and KAFKA_BROKER name different buses"),
+        ({"NATS_HOST": "a", "KAFKA_BROKER": "a"}, "NATS_HOST and KAFKA_BROKER name different buses"),
         ({"ALM_BUS_PREFIX": "a.b"}, "invalid ALM_BUS_PREFIX 'a.b'"),
         ({"ALM_BUS_PREFIX": "x" * 33}, "invalid ALM_BUS_PREFIX"),
         ({"ALM_BUS_REPLICAS": "2"}, "invalid ALM_BUS_REPLICAS '2'"),

@@ -17,12 +17,21 @@ from envmgr.server.kit.messaging.nats_bus import lease, streams
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
 from support.services.event_recorders import Listener, RecordingLog, emit, envelope, wait_until
+from support.services.kafka_broker import KafkaBroker, installed_broker
+from support.services.kafka_bus import kafka_bus
 from support.services.nats_bus import nats_bus
 from support.services.nats_server import NatsServer, installed_program
 from support.services.service_fixtures import opened
 
-BROKERS = {**({"nats": (NatsServer, nats_bus)} if installed_program() else {})}
+BROKERS = {
+    **({"nats": (NatsServer, nats_bus)} if installed_program() else {}),
+    **({"kafka": (KafkaBroker, kafka_bus)} if installed_broker() else {}),
+}
 """The server of each broker, and what makes a bus on it."""
+WITHOUT_HEARTBEATS = {
+    "nats": [(streams, "LEASE_SECONDS", 1.0), (lease, "RENEWAL_INTERVAL_SECONDS", 30.0)],
+}
+"""Settings of a process that the broker soon takes for hanging; the Kafka broker of the tests never does."""
 pytestmark = pytest.mark.timeout(120)
 SECONDS = 60
 
@@ -72,7 +81,7 @@ def test_while_the_broker_is_away_publishing_fails_and_then_all_goes_on_in_order
         async with started(make_bus(), listener) as bus:
             await publish(bus, 1, 2)
             generation = bus.generation
-            broker.kill()
+            broker.end()
             with pytest.raises(ServiceUnavailable):
                 await bus.publish([envelope(3)])
             await until_unavailable(bus)
@@ -118,7 +127,7 @@ def test_events_in_the_store_outlive_the_broker_and_the_process(broker, make_bus
     async def scenario():
         async with started(make_bus()) as bus:
             await publish(bus, *range(1, 51))
-        broker.kill()
+        broker.end()
         broker.start()
         async with started(make_bus(), first) as bus:
             await wait_until(lambda: first.numbers == list(range(1, 51)), SECONDS)
@@ -287,20 +296,28 @@ def test_of_two_processes_one_at_a_time_consumes_and_the_other_takes_over(make_b
             async with started(first, listeners[0]):
                 for number in range(1, 101):
                     await publish(first, number)
-                await wait_until(lambda: len(record) == 100, SECONDS)
+                await wait_until(lambda: in_order(record)[-1:] == [100], SECONDS)
             for number in range(101, 201):
                 await publish(second, number)
-            await wait_until(lambda: len(record) == 200, SECONDS)
+            await wait_until(lambda: in_order(record)[-1:] == [200], SECONDS)
 
     asyncio.run(scenario())
-    assert [number for _, number in record] == list(range(1, 201))
+    assert in_order(record) == list(range(1, 201))
     assert {listener for listener, number in record if number > 100} == {listeners[1]}
 
 
-def test_a_process_that_hangs_is_succeeded_by_another_from_the_first_open_event(make_bus, monkeypatch):
-    monkeypatch.setattr(streams, "LEASE_SECONDS", 1.0)
-    monkeypatch.setattr(lease, "RENEWAL_INTERVAL_SECONDS", 30.0)
+def in_order(record):
+    """Return the events in the order of their first delivery."""
+    return list(dict.fromkeys(number for _, number in record))
+
+
+@pytest.mark.parametrize("broker", BROKERS.keys() & WITHOUT_HEARTBEATS, indirect=True)
+def test_a_process_that_hangs_is_succeeded_by_another_from_the_first_open_event(
+    make_bus, monkeypatch, request
+):
     other = Listener()
+    for place, name, value in WITHOUT_HEARTBEATS[request.node.callspec.params["broker"]]:
+        monkeypatch.setattr(place, name, value)
 
     async def scenario():
         hanging = HangingListener()

@@ -16,6 +16,8 @@ from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
 from support.services.event_recorders import Listener, RecordingLog, emit, wait_until
+from support.services.kafka_broker import installed_broker, shared_kafka_broker
+from support.services.kafka_bus import kafka_bus
 from support.services.nats_bus import nats_bus
 from support.services.nats_server import installed_program, shared_nats_server
 from support.services.queued_bus import FAST_DELIVERY, QueuedBus
@@ -25,6 +27,7 @@ BUSES = {
     "in-process": lambda: InProcessBus(FAST_DELIVERY),
     "queued": QueuedBus,
     **({"nats": lambda: nats_bus(shared_nats_server())} if installed_program() else {}),
+    **({"kafka": lambda: kafka_bus(shared_kafka_broker())} if installed_broker() else {}),
 }
 pytestmark = pytest.mark.timeout(60)
 
@@ -177,7 +180,7 @@ def test_accepted_events_are_delivered_when_the_bus_stops_with_a_slow_consumer(m
 
     async def scenario(bus):
         publisher = asyncio.create_task(publish_all(bus))
-        await asyncio.sleep(0.12)
+        await wait_until(lambda: len(accepted) >= 2)
         await bus.stop()
         await publisher
         await bus.start()

@@ -16,6 +16,7 @@ from nats.js.errors import NotFoundError
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import Position
 from envmgr.server.kit.messaging.cloud_events import CONTENT_TYPE, InvalidEvent, decode, encode
+from envmgr.server.kit.messaging.positions import events_after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,19 +105,6 @@ class Publisher:
         except (NotFoundError, InvalidEvent):
             event = None
         return _Tail(state.last_seq, Position(event.sequence, event.id) if event else Position())
-
-
-def events_after(position: Position, events: Sequence[EventEnvelope]) -> Sequence[EventEnvelope]:
-    """Return the events after a broker's position; raise ServiceUnavailable if it stored others."""
-    if position.sequence < events[0].sequence:
-        return events
-    for number, event in enumerate(events):
-        if (event.sequence, event.id) == (position.sequence, position.event_id):
-            return events[number + 1 :]
-    raise ServiceUnavailable(
-        f"publish event {events[0].sequence} of {events[0].service}: the broker has event {position.sequence} "
-        "of another installation or database"
-    )
 
 
 def _headers(event: EventEnvelope, expected: int) -> dict[str, str]:

@@ -1,0 +1,42 @@
+"""Progress of a reader in a topic's log, and detection of a log that lost records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from envmgr.server.kit.common.events import EventEnvelope
+
+
+class LogReplaced(Exception):
+    """The broker lost records: the log does not continue where it was read last."""
+
+
+@dataclass(slots=True)
+class Cursor:
+    """The last record that was read, and the sequence of the last event; both unknown at first."""
+
+    topic: str
+    offset: int = -1
+    sequence: int = 0
+
+    @property
+    def next_offset(self) -> int:
+        """The offset of the next record."""
+        return self.offset + 1
+
+    def advance(self, offset: int) -> None:
+        """Move to a record. Raise LogReplaced if it was read before."""
+        if offset <= self.offset:
+            raise LogReplaced(f"{self.topic}: offset {offset} follows offset {self.offset}")
+        self.offset = offset
+
+    def accept(self, event: EventEnvelope) -> None:
+        """Move to the event of the record. Raise LogReplaced if events before it are missing.
+
+        An event that was read before is none: the relay publishes again what the broker lost.
+        """
+        if self.sequence and event.sequence > self.sequence + 1:
+            raise LogReplaced(f"{self.topic}: event {event.sequence} follows event {self.sequence}")
+        self.sequence = event.sequence
