@@ -16,6 +16,7 @@ COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 ALM = (ROOT / "docs" / "alm.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+INSTALLATION = (ROOT / "docs" / "installation.md").read_text(encoding="utf-8")
 
 
 def test_every_command_has_a_section_and_every_section_a_command():
@@ -50,7 +51,9 @@ def test_every_error_code_is_listed():
         assert kind.code == "error" or f"`{kind.code}`" in COMMANDS, kind
 
 
-@pytest.mark.parametrize("text", [README, COMMANDS, FILES], ids=["README", "commands", "files"])
+@pytest.mark.parametrize(
+    "text", [README, INSTALLATION, COMMANDS, FILES], ids=["README", "installation", "commands", "files"]
+)
 def test_every_documented_command_exists(text):
     commands = {*app.tree().commands, "help"}
     for output in re.findall(r"(?:^\$ |`)envmgr ([a-z]+)\b", text, re.MULTILINE):
@@ -60,6 +63,7 @@ def test_every_documented_command_exists(text):
 def test_links_have_a_target():
     for base, text in (
         (ROOT, README),
+        (ROOT / "docs", INSTALLATION),
         (ROOT / "docs", COMMANDS),
         (ROOT / "docs", FILES),
         (ROOT / "docs", ALM),
