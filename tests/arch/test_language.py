@@ -8,10 +8,11 @@ from __future__ import annotations
 import ast
 import io
 import re
+import subprocess
 import sys
 import tokenize
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 import pytest
 
@@ -24,9 +25,12 @@ TREES = ("src", "tests", "benchmarks", "scripts")
 DATA_DIRECTORIES = frozenset({"_data", "data"})
 """Names of directories with data, which may contain any text."""
 EXCEPTIONS = {
-    "tests/arch/test_language.py": "lists the banned words, and uses them in examples of violations"
+    "tests/arch/test_language.py": "lists the banned words, and uses them in examples of violations",
+    "deploy/local/postgresql.sh": "names the system's user `nobody`",
 }
-"""Modules that do not follow the rules, each with its reason."""
+"""Files that do not follow the rules, each with its reason."""
+GENERATED = "src/envmgr/server/contracts/proto/"
+"""Modules generated from `proto/`, whose own words are checked."""
 
 BANNED_NAME_PARTS = frozenset(
     {
@@ -56,13 +60,54 @@ BANNED_NAME_PARTS = frozenset(
 """Parts of identifiers: participles without a noun, metaphors, and relative pronouns."""
 CLAUSES_IN_TEST_NAMES = frozenset({"kept", "shown", "whose"})
 """Parts that are plain in a test's name, which is a sentence: `test_a_log_is_kept`."""
-BANNED_NAMES = frozenset({"each", "found", "one", "what", "which", "who"})
-"""Names of variables that do not say what they hold."""
+BANNED_NAMES = frozenset(
+    {
+        *("each", "found", "one", "what", "which", "who"),
+        *("answer", "answered", "answers", "known", "letter", "letters", "listed", "moment", "named"),
+        *("near", "own", "place", "places", "rest", "wanted"),
+    }
+)
+"""Names of variables that do not state what they hold."""
+WEAK_NAMES = frozenset({"at_least", "get_once", "ignore_bytes", "list_of", "patience", "set_", "vault"})
+"""Names of functions and constants that do not state what they do or hold."""
+
+PREDICATE = re.compile(r"_*(is|has|can|should)_")
+"""Names of functions that return a boolean about their arguments or object."""
+ACTIONS = frozenset(
+    {
+        *("acquire", "add", "allow", "append", "change", "commit", "confirm", "create", "decline", "delete"),
+        *(
+            "enqueue",
+            "evict",
+            "extend",
+            "fill",
+            "gather",
+            "handle",
+            "honor",
+            "install",
+            "mark",
+            "number",
+            "parse",
+        ),
+        *("record", "register", "relay", "remove", "revoke", "roll", "run", "set", "syncfs", "try", "unset"),
+        *("upsert", "use", "verify", "write"),
+    }
+)
+"""Verbs of functions that do something, and return whether they did."""
+PREDICATES_OF_OTHERS = {
+    "eof": "a decompressor's attribute, as in the standard library",
+    "equal": "becomes `__eq__`",
+    "filter_failure": "a hook of Schemathesis",
+    "force_flush": "a method of OpenTelemetry's exporters",
+    "needs_input": "a decompressor's attribute, as in the standard library",
+    "satisfies": "the term for versions and ranges, as in npm",
+}
+"""Names of functions that return a boolean and follow another rule, each with its reason."""
 
 BANNED_WORDS = re.compile(
     r"\b(anew|bury|buries|buried|heeds?|hush|nobody|somebody|everybody|whoever|whom|witness(?:es)?|thereof|besides|"
     r"told|tells?|said|says|stands|stood|of late|none of ours|"
-    r"is no [a-z]\w*|there (?:is|are) (?:no|none|nothing)|makes? no sense|means? nothing|in its (?:stead|place)|"
+    r"is no (?!longer)[a-z]\w*|there (?:is|are) (?:no|none|nothing)|makes? no sense|means? nothing|in its (?:stead|place)|"
     r"choose anew|decide anew)\b",
     re.IGNORECASE,
 )
@@ -76,8 +121,26 @@ BANNED_OPENERS = re.compile(
     r"Turn|Heed|Hear|Look|Stand|Stands|Take note|Write down)\b"
 )
 """First words of docstrings that do not say what the caller gets."""
+BANNED_OPENERS_OF_FUNCTIONS = re.compile(r"(Carry|Gather|Hand|Lend|Name|Pass|What)\b")
+"""First words of functions' docstrings that are not the standard verb (Relay, Yield, Return, Raise)."""
 OPENERS_OF_MODULES_AND_CLASSES = re.compile(r"(What|Where|Who|Whoever|How|Whether|Which) ")
 """First words of docstrings of modules and classes, which are noun phrases."""
+
+
+SECOND_SENTENCE = re.compile(r"\. +[A-Z`]")
+"""End of a sentence in the first line of a docstring, which is one sentence."""
+
+TEXT_FILES = (
+    *("*.md", "docs", "shims", "proto", "deploy", ".github", ".ci", "Makefile", "*.toml", "requirements"),
+    *("tests/**.sh", "tests/**.sql", "scripts/**.sh", "src/**.sql", "src/**.html", "src/**.mako"),
+)
+"""Paths, as git reads them, of texts that follow the rules for words."""
+TEXT_ENDINGS = frozenset(
+    {"", ".bat", ".conf", ".html", ".in", ".mako", ".md", ".proto", ".sh", ".sql", ".toml", ".yaml", ".yml"}
+)
+"""Endings of files that people write and read; others are data."""
+FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
+"""Blocks of code and output in Markdown."""
 
 
 class Violation(NamedTuple):
@@ -103,15 +166,33 @@ def violations_in(path: str, source: str) -> Iterator[Violation]:
         for line, name, is_variable in _names(node):
             if _is_banned(name, is_variable=is_variable):
                 yield Violation(path, line, f"name: {name}")
+        if _returns_boolean(node) and not _is_predicate_name(node.name):
+            yield Violation(path, node.lineno, f"boolean without is_, has_, can_ or should_: {node.name}")
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from _text_violations(path, node, docstrings.get(id(node)))
     yield from _comment_violations(path, source)
 
 
+def _returns_boolean(node: ast.AST) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and isinstance(node.returns, ast.Name)
+        and node.returns.id == "bool"
+    )
+
+
+def _is_predicate_name(name: str) -> bool:
+    verb = name.strip("_").partition("_")[0]
+    return bool(
+        PREDICATE.match(name) or name.startswith("__") or verb in ACTIONS or name in PREDICATES_OF_OTHERS
+    )
+
+
 def _is_banned(name: str, *, is_variable: bool) -> bool:
     parts = set(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_").split("_"))
     banned = BANNED_NAME_PARTS - CLAUSES_IN_TEST_NAMES if name.startswith("test_") else BANNED_NAME_PARTS
-    return bool(parts & banned) or (is_variable and name.strip("_") in BANNED_NAMES)
+    bare = name.strip("_")
+    return bool(parts & banned) or (is_variable and bare in BANNED_NAMES) or name in WEAK_NAMES
 
 
 def _names(node: ast.AST) -> Iterator[tuple[int, str, bool]]:
@@ -155,7 +236,11 @@ def _text_violations(path: str, node: ast.Constant, owner: str | None) -> Iterat
         yield Violation(path, node.lineno, f"words: {match[0]!r} in {text[:60]!r}")
     if owner not in {None, "Attribute"} and len(text.split("\n", 1)[0]) > MAX_SUMMARY_LENGTH:
         yield Violation(path, node.lineno, f"long first line: {text[:60]!r}")
-    if owner in {"FunctionDef", "AsyncFunctionDef"} and BANNED_OPENERS.match(text):
+    if owner not in {None, "Attribute"} and SECOND_SENTENCE.search(text.split("\n", 1)[0]):
+        yield Violation(path, node.lineno, f"two sentences: {text[:60]!r}")
+    if owner in {"FunctionDef", "AsyncFunctionDef"} and (
+        BANNED_OPENERS.match(text) or BANNED_OPENERS_OF_FUNCTIONS.match(text)
+    ):
         yield Violation(path, node.lineno, f"docstring: {text[:60]!r}")
     if owner in {"Module", "ClassDef"} and (
         OPENERS_OF_MODULES_AND_CLASSES.match(text) or BANNED_OPENERS.match(text)
@@ -169,12 +254,38 @@ def _comment_violations(path: str, source: str) -> Iterator[Violation]:
             yield Violation(path, token.start[0], f"words: {match[0]!r} in {token.string[:60]!r}")
 
 
+def text_violations(path: str, text: str) -> Iterator[Violation]:
+    """Yield every banned word in a document, script or configuration, code aside."""
+    prose = FENCE.sub(_blank_lines, text) if path.endswith(".md") else text
+    for number, line in enumerate(prose.splitlines(), 1):
+        if match := BANNED_WORDS.search(CODE_SPAN.sub("", line)):
+            yield Violation(path, number, f"words: {match[0]!r} in {line.strip()[:60]!r}")
+
+
+def _blank_lines(block: re.Match[str]) -> str:
+    return "\n" * block[0].count("\n")
+
+
+def texts() -> list[str]:
+    """Return the committed documents, scripts and configurations."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *TEXT_FILES]
+    listing = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
+    return [
+        name
+        for name in listing.split("\0")
+        if name
+        and Path(name).suffix in TEXT_ENDINGS
+        and name not in EXCEPTIONS
+        and (CHECKOUT / name).is_file()
+    ]
+
+
 def modules(below: str) -> list[str]:
     """Return the modules below a path of the checkout, without data and exceptions."""
     path = CHECKOUT / below
     files = [path] if path.is_file() else sorted(path.rglob("*.py"))
     names = [file.relative_to(CHECKOUT).as_posix() for file in files if not DATA_DIRECTORIES & {*file.parts}]
-    return [name for name in names if name not in EXCEPTIONS]
+    return [name for name in names if name not in EXCEPTIONS and not name.startswith(GENERATED)]
 
 
 def all_violations(below: str) -> list[Violation]:
@@ -192,6 +303,16 @@ def test_a_tree_follows_the_language_rules(tree):
     assert [str(violation) for violation in all_violations(tree)] == []
 
 
+def test_documents_and_configurations_use_plain_words():
+    assert len(texts()) > 20
+    reported = [
+        str(violation)
+        for name in texts()
+        for violation in text_violations(name, (CHECKOUT / name).read_text(encoding="utf-8"))
+    ]
+    assert reported == []
+
+
 def test_exceptions_exist():
     assert [name for name in EXCEPTIONS if not (CHECKOUT / name).is_file()] == []
 
@@ -206,6 +327,12 @@ def test_exceptions_exist():
         "def is_kept(): ...",
         "said = 1",
         "for each in []: ...",
+        "answer = 1",
+        "def f(place): ...",
+        "def get_once(): ...",
+        "def matches(x) -> bool: ...",
+        'def f():\n    """Return it. Raise an error."""',
+        'def f():\n    """Lend it."""',
         "self.kept = 1",
         "import os as told",
         'def f():\n    """Say whether it is."""',
@@ -229,6 +356,10 @@ def test_a_violation_is_reported(source):
         "def publish(event): ...",
         "def test_a_lock_whose_tool_is_gone_is_kept(): ...",
         "database.one(query)",
+        "def is_match(x) -> bool: ...",
+        "def try_acquire() -> bool: ...",
+        "def satisfies(x) -> bool: ...",
+        'x = "it is no longer there"',
         "def one(statement): ...",
         'def f():\n    """Return whether it is."""',
         '"""HTTP middleware."""',
@@ -240,6 +371,19 @@ def test_a_violation_is_reported(source):
 )
 def test_plain_language_is_accepted(source):
     assert not list(violations_in("envmgr/module.py", source))
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "count"),
+    [
+        ("docs/a.md", "The server says so.\n", 1),
+        ("docs/a.md", "```\n$ say says\n```\nRun `tell` now.\n", 0),
+        ("deploy/a.sh", "# whoever runs it\nls\n", 1),
+        ("proto/a.proto", "// An app.\n", 0),
+    ],
+)
+def test_words_of_a_text_are_checked_without_its_code(path, text, count):
+    assert len(list(text_violations(path, text))) == count
 
 
 if __name__ == "__main__":
