@@ -60,19 +60,31 @@ BANNED_NAME_PARTS = frozenset(
 """Parts of identifiers: participles without a noun, metaphors, and relative pronouns."""
 CLAUSES_IN_TEST_NAMES = frozenset({"kept", "shown", "whose"})
 """Parts that are plain in a test's name, which is a sentence: `test_a_log_is_kept`."""
-BANNED_NAMES = frozenset(
+BANNED_NAMES = frozenset({"each", "found", "one", "what", "which", "who"})
+"""Names of variables that do not state what they hold."""
+VAGUE_NAMES = frozenset(
     {
-        *("each", "found", "one", "what", "which", "who"),
         *("answer", "answered", "answers", "known", "letter", "letters", "listed", "moment", "named"),
         *("near", "own", "place", "places", "rest", "wanted"),
     }
 )
-"""Names of variables that do not state what they hold."""
+"""Names of variables that need a noun: a response, an existing entry, a path, a remainder."""
+UNSETTLED = {
+    "src/envmgr/server/bootstrap/": "the compositions of separate services still grow",
+    "src/envmgr/server/gateway/auth/": "limits across processes are being added",
+    "src/envmgr/server/kit/": "a second broker is being added",
+    "src/envmgr/server/main/": "commands of separate services are being added",
+    "tests/cluster/": "tests of the second broker are being added",
+    "tests/server/": "tests of separate services are being added",
+    "tests/support/services/": "the second broker is being added",
+    "tests/unit/server/kit/": "tests of the second broker are being added",
+}
+"""Parts where vague names, predicates and second sentences are not checked yet, each with its reason."""
 WEAK_NAMES = frozenset({"at_least", "get_once", "ignore_bytes", "list_of", "patience", "set_", "vault"})
 """Names of functions and constants that do not state what they do or hold."""
 
 PREDICATE = re.compile(r"_*(is|has|can|should)_")
-"""Names of functions that return a boolean about their arguments or object."""
+"""Prefixes of functions that return a boolean."""
 ACTIONS = frozenset(
     {
         *("acquire", "add", "allow", "append", "change", "commit", "confirm", "create", "decline", "delete"),
@@ -107,8 +119,8 @@ PREDICATES_OF_OTHERS = {
 BANNED_WORDS = re.compile(
     r"\b(anew|bury|buries|buried|heeds?|hush|nobody|somebody|everybody|whoever|whom|witness(?:es)?|thereof|besides|"
     r"told|tells?|said|says|stands|stood|of late|none of ours|"
-    r"is no (?!longer)[a-z]\w*|there (?:is|are) (?:no|none|nothing)|makes? no sense|means? nothing|in its (?:stead|place)|"
-    r"choose anew|decide anew)\b",
+    r"is no (?!longer)[a-z]\w*|there (?:is|are) (?:no|none|nothing)|makes? no sense|means? nothing|"
+    r"in its (?:stead|place)|choose anew|decide anew)\b",
     re.IGNORECASE,
 )
 """Archaisms, litotes, personified programs and persons without a name, in docstrings, comments and messages."""
@@ -158,18 +170,23 @@ class Violation(NamedTuple):
 def violations_in(path: str, source: str) -> Iterator[Violation]:
     """Yield every violation in the source of a module."""
     tree = ast.parse(source)
+    is_settled = not path.startswith(tuple(UNSETTLED))
     docstrings = dict(_docstrings(tree))
     for part in Path(path).with_suffix("").name.split("_"):
         if part in BANNED_NAME_PARTS:
             yield Violation(path, 1, f"module name: {part}")
     for node in ast.walk(tree):
         for line, name, is_variable in _names(node):
-            if _is_banned(name, is_variable=is_variable):
+            if _is_banned(name, is_variable=is_variable) or (
+                is_settled and is_variable and name.strip("_") in VAGUE_NAMES
+            ):
                 yield Violation(path, line, f"name: {name}")
-        if _returns_boolean(node) and not _is_predicate_name(node.name):
+        if is_settled and _returns_boolean(node) and not _is_predicate_name(node.name):
             yield Violation(path, node.lineno, f"boolean without is_, has_, can_ or should_: {node.name}")
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from _text_violations(path, node, docstrings.get(id(node)))
+            if is_settled:
+                yield from _second_sentences(path, node, docstrings.get(id(node)))
     yield from _comment_violations(path, source)
 
 
@@ -236,8 +253,6 @@ def _text_violations(path: str, node: ast.Constant, owner: str | None) -> Iterat
         yield Violation(path, node.lineno, f"words: {match[0]!r} in {text[:60]!r}")
     if owner not in {None, "Attribute"} and len(text.split("\n", 1)[0]) > MAX_SUMMARY_LENGTH:
         yield Violation(path, node.lineno, f"long first line: {text[:60]!r}")
-    if owner not in {None, "Attribute"} and SECOND_SENTENCE.search(text.split("\n", 1)[0]):
-        yield Violation(path, node.lineno, f"two sentences: {text[:60]!r}")
     if owner in {"FunctionDef", "AsyncFunctionDef"} and (
         BANNED_OPENERS.match(text) or BANNED_OPENERS_OF_FUNCTIONS.match(text)
     ):
@@ -246,6 +261,12 @@ def _text_violations(path: str, node: ast.Constant, owner: str | None) -> Iterat
         OPENERS_OF_MODULES_AND_CLASSES.match(text) or BANNED_OPENERS.match(text)
     ):
         yield Violation(path, node.lineno, f"docstring: {text[:60]!r}")
+
+
+def _second_sentences(path: str, node: ast.Constant, owner: str | None) -> Iterator[Violation]:
+    summary = str(node.value).split("\n", 1)[0]
+    if owner not in {None, "Attribute"} and SECOND_SENTENCE.search(summary):
+        yield Violation(path, node.lineno, f"two sentences: {summary[:60]!r}")
 
 
 def _comment_violations(path: str, source: str) -> Iterator[Violation]:
@@ -315,6 +336,7 @@ def test_documents_and_configurations_use_plain_words():
 
 def test_exceptions_exist():
     assert [name for name in EXCEPTIONS if not (CHECKOUT / name).is_file()] == []
+    assert [name for name in UNSETTLED if not (CHECKOUT / name).is_dir()] == []
 
 
 @pytest.mark.parametrize(

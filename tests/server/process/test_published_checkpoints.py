@@ -49,8 +49,8 @@ def test_a_published_file_verifies_the_log(tmp_path):
 
 
 def test_an_endpoint_that_fails_receives_the_checkpoint_later(tmp_path):
-    answers = iter([503, 500])
-    with Scripted(lambda _: ScriptedResponse(next(answers, 204))) as server:
+    responses = iter([503, 500])
+    with Scripted(lambda _: ScriptedResponse(next(responses, 204))) as server:
         installation, token = started(tmp_path, f"{server.url}/checkpoints")
         try:
             checkpoint = create_checkpoint(installation.daemon, token)

@@ -60,14 +60,16 @@ def matrix(daemon, token):
     """Return the current tag of each app."""
     with daemon.wire(token) as wire:
         placements = wire.ask("GET", "/matrix").json["placements"]
-    return {place["app"]: place["current"] and place["current"]["tag"] for place in placements}
+    return {
+        placement["app"]: placement["current"] and placement["current"]["tag"] for placement in placements
+    }
 
 
 def usage(daemon, token):
     """Return the tag of each app that is deployed with the tool."""
     uses, path = {}, "/tools/nodejs/usage?range=*&limit=200"
     with daemon.wire(token) as wire:
-        reply = until(lambda: (answer := wire.ask("GET", path)).status == 200 and answer)
+        reply = until(lambda: (response := wire.ask("GET", path)).status == 200 and response)
     for use in (*reply.json["matches"], *reply.json["without_lock"]):
         uses[use["app"]] = use["tag"]
     return uses

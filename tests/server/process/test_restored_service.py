@@ -201,7 +201,7 @@ def test_events_that_no_outbox_retains_are_recorded_as_missing_from_a_restored_l
     until(daemon.is_ready)
     code, report = installation.verify(token)
     assert (code, report["findings"]) == (0, [])
-    assert [(known["first"], known["last"]) for known in report["recorded_gaps"]] == [(3, 3)]
+    assert [(gap["first"], gap["last"]) for gap in report["recorded_gaps"]] == [(3, 3)]
     with daemon.wire() as wire:
         checks = {check["name"]: check["detail"] for check in wire.ask("GET", "/readyz").json["checks"]}
         metrics = wire.ask("GET", "/metrics").text

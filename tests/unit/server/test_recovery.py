@@ -42,8 +42,8 @@ def emit(domain, transaction):
     transaction.emit(domain)
 
 
-def recover(directory, logged, own):
-    """Accept the gap of an app service with `own` events, beside a log of others."""
+def recover(directory, logged, event_count):
+    """Accept the gap of an app service with `event_count` events, beside a log of others."""
 
     async def main():
         async with opened(directory, app_module) as apps, opened(directory, audit_module) as log:
@@ -52,7 +52,7 @@ def recover(directory, logged, own):
                 ServiceModule("app", [], apps, Outbox(apps, "app"), DeadLetters(apps, "app")),
                 audit_module.module(log, audit),
             ]
-            for number in range(1, own + 1):
+            for number in range(1, event_count + 1):
                 await apps.write(partial(emit, domain_event(number)))
             outbox = modules[0].outbox
             emitted = await outbox.pending(100)
@@ -82,7 +82,7 @@ def other(number):
 
 def test_events_with_numbers_of_others_follow_the_gap(tmp_path):
     logged = [same(1), other(2), other(3), other(4)]
-    result, skipped, emitted, pending, missing = recover(tmp_path, logged, own=3)
+    result, skipped, emitted, pending, missing = recover(tmp_path, logged, event_count=3)
     assert result.gap == recovery.EventRange("app", 2, 4)
     assert [(item.sequence, item.type) for item in pending][-1] == (7, "SequenceGapRecorded")
     assert [(item.sequence, item.id) for item in pending[:-1]] == [(5, emitted[1].id), (6, emitted[2].id)]
@@ -96,14 +96,14 @@ def test_events_that_the_log_has_under_other_numbers_are_not_repeated(tmp_path):
         return event(5, id=emitted[1].id)
 
     logged = [same(1), other(2), other(3), other(4), moved]
-    result, _, _, pending, missing = recover(tmp_path, logged, own=2)
+    result, _, _, pending, missing = recover(tmp_path, logged, event_count=2)
     assert result.gap == recovery.EventRange("app", 2, 5)
     assert [item.type for item in pending] == ["SequenceGapRecorded"]
     assert missing == {"app": 0}
 
 
 def test_pending_events_that_others_lack_are_delivered_to_them(tmp_path):
-    result, _, emitted, pending, missing = recover(tmp_path, [same(1), other(4)], own=3)
+    result, _, emitted, pending, missing = recover(tmp_path, [same(1), other(4)], event_count=3)
     assert result.gap == recovery.EventRange("app", 4, 4)
     assert [item.type for item in pending] == ["SequenceGapRecorded"]
     assert missing == {"app": 0}
@@ -112,4 +112,4 @@ def test_pending_events_that_others_lack_are_delivered_to_them(tmp_path):
 
 def test_a_database_that_lacks_nothing_is_left_alone(tmp_path):
     with pytest.raises(EnvmgrError, match="the database of app lacks nothing"):
-        recover(tmp_path, [same(1)], own=3)
+        recover(tmp_path, [same(1)], event_count=3)

@@ -67,8 +67,8 @@ def tables(service):
 
 @services
 def test_every_table_has_a_retention(service):
-    known = {*EXPIRING, *EXPIRING_IN_GATEWAY, *BOUNDED, *PERMANENT}
-    assert sorted(tables(service).keys() - known) == []
+    expected = {*EXPIRING, *EXPIRING_IN_GATEWAY, *BOUNDED, *PERMANENT}
+    assert sorted(tables(service).keys() - expected) == []
 
 
 def old_row(table):

@@ -209,15 +209,15 @@ def filter_new(reader: Reader, events: Iterable[EventEnvelope]) -> list[EventEnv
         if service not in last:
             row = reader.one(_LAST_SEQUENCE, service=service)
             last[service] = row[0] if row else 0
-        known = seen_ids.get((service, number))
-        if known is None and number <= last[service]:
+        recorded_id = seen_ids.get((service, number))
+        if recorded_id is None and number <= last[service]:
             row = reader.one(_FIND_EVENT_ID, service=service, number=number)
-            known = row[0] if row else None
-        if known is None:
+            recorded_id = row[0] if row else None
+        if recorded_id is None:
             seen_ids[service, number] = event.id
             fresh.append(event)
-        elif known != event.id:
-            raise sequence_conflict(event, known)
+        elif recorded_id != event.id:
+            raise sequence_conflict(event, recorded_id)
     return fresh
 
 

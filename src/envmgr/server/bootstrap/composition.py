@@ -84,7 +84,7 @@ class Services:
 
 
 def audit_key(setting: str, path: str) -> bytes:
-    """Return the key that signs checkpoints: a setting, or generated in a file. Raise SigningKeyError."""
+    """Return the key that signs checkpoints: a setting, or generated in a file; raise SigningKeyError."""
     return audit_module.configured_key(setting) if setting else audit_module.private_key(path)
 
 

@@ -59,7 +59,7 @@ _JWT_HINT = (
 
 
 def service_keyring(settings: ServiceSettings) -> Keyring:
-    """Return the keys of access tokens. Raise SettingsError if they are missing or weak."""
+    """Return the keys of access tokens; raise SettingsError if they are missing or weak."""
     common = settings.common
     if not (common.jwt_secret or common.jwt_private_key or common.jwt_jwks):
         raise SettingsError("JWT_SECRET is not set: a separate service generates no secret", _JWT_HINT)
@@ -74,7 +74,7 @@ def service_keyring(settings: ServiceSettings) -> Keyring:
 
 
 def require_migrated(settings: ServiceSettings) -> str:
-    """Return the database's name. Raise UnusableDatabase unless it has this version's schema."""
+    """Return the database's name; raise UnusableDatabase unless it has this version's schema."""
     module = module_of(settings.service)
     target = target_of(settings.common.database_url)
     require_current(target, module.HEAD, f" --service {settings.service}")
@@ -129,7 +129,7 @@ class ServiceServer:
         )
 
     async def start(self) -> None:
-        """Start event delivery, jobs and the gRPC server. Raise EnvmgrError."""
+        """Start event delivery, jobs and the gRPC server; raise EnvmgrError."""
         module, states = self._parts.module, self._peers.event_states
         await states.refresh()
         for subscription in module.subscriptions:
@@ -196,7 +196,7 @@ class ServiceServer:
 
 
 class ServiceKeys:
-    """The keys of access tokens, calls, TLS and checkpoints. Raise EnvmgrError for invalid ones."""
+    """The keys of access tokens, calls, TLS and checkpoints; raise EnvmgrError for invalid ones."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.access = service_keyring(settings)

@@ -25,9 +25,9 @@ def backup(options: argparse.Namespace) -> int:
 
     settings = _require_files(read_settings(options))
     data = databases.data_directory(settings.data_dir)
-    place = backend.database_backend(settings, data)
-    place.require_data()
-    databases.require_usable(place)
+    database = backend.database_backend(settings, data)
+    database.require_data()
+    databases.require_usable(database)
     manifest = write_backup(data, options.path)
     size = sum(file.size for file in manifest.files.values())
     print_line(f"backed up {data.path} to {options.path}: {len(manifest.files)} files, {size} bytes")
@@ -59,15 +59,15 @@ def _accept_gap(options: argparse.Namespace) -> int:
         raise UsageError("--replace requires a backup", "omit --replace, or pass a backup")
     settings = read_settings(options)
     with databases.data_directory(settings.data_dir) as data:
-        place = backend.database_backend(settings, data)
+        database = backend.database_backend(settings, data)
 
         async def accept(services: Services) -> Recovered:
             try:
-                await place.acquire()
-                await place.acquire_service(options.accept_gap)
-                return await accept_gap(services, place, options.accept_gap, _operator())
+                await database.acquire()
+                await database.acquire_service(options.accept_gap)
+                return await accept_gap(services, database, options.accept_gap, _operator())
             finally:
-                await place.release()
+                await database.release()
 
         recovered = run_on_all(settings, logs.create_logger("warning"), accept)
     _print_recovered(options.accept_gap, recovered)

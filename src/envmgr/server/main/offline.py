@@ -41,9 +41,9 @@ def migrate(options: argparse.Namespace) -> int:
         return 0
     services = [options.service] if options.service else registry.SERVICE_NAMES
     with databases.data_directory(settings.data_dir) as data:
-        place = backend.database_backend(settings, data)
-        databases.migrate(place, services, options.grant_to or "")
-    print_line(f"databases in {place.location} are up to date")
+        database = backend.database_backend(settings, data)
+        databases.migrate(database, services, options.grant_to or "")
+    print_line(f"databases in {database.location} are up to date")
     return 0
 
 
@@ -106,7 +106,7 @@ class OfflineServices(Protocol):
         ...
 
     def dead_letters(self, service: str) -> DeadLetters:
-        """Return a service's dead letters. Raise EnvmgrError for another service."""
+        """Return a service's dead letters; raise EnvmgrError for another service."""
         ...
 
 
@@ -138,13 +138,13 @@ def run_on_all(settings: Settings, log: Log, work: Callable[[Services], Awaitabl
     from envmgr.server.bootstrap import backend, composition, databases
 
     async def run() -> T:
-        async with composition.open_offline(settings, data, place, log) as services:
+        async with composition.open_offline(settings, data, database, log) as services:
             return await work(services)
 
     data = databases.data_directory(settings.data_dir)
-    place = backend.database_backend(settings, data)
-    place.require_data()
-    databases.require_usable(place)
+    database = backend.database_backend(settings, data)
+    database.require_data()
+    databases.require_usable(database)
     return asyncio.run(run())
 
 

@@ -83,10 +83,10 @@ class AuditService:
         """Create a checkpoint, unless the latest one is current."""
         if context.principal.role not in {"admin", "system"}:
             raise Forbidden("only admins can create checkpoints")
-        answer = await self._database.write(
+        outcome = await self._database.write(
             with_authorization(context, idempotent(context, CheckpointResult, self._sign))
         )
-        return Result(answer.value.checkpoint, created=answer.value.created, replayed=answer.replayed)
+        return Result(outcome.value.checkpoint, created=outcome.value.created, replayed=outcome.replayed)
 
     async def follow(self, context: RequestContext, after: int | None) -> AsyncIterator[AuditEntry]:
         """Yield entries after a sequence number (None: new ones only) as they arrive, until shutdown."""

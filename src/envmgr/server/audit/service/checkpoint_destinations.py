@@ -34,7 +34,7 @@ class CheckpointDestination(Protocol):
     """A place outside of the server; its methods block."""
 
     def publish(self, checkpoint: Checkpoint) -> None:
-        """Store a checkpoint durably. Raise OSError, NetworkError."""
+        """Store a checkpoint durably; raise OSError, NetworkError."""
         ...
 
 
@@ -98,7 +98,7 @@ def _without_host(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _send(open_http: Callable[[], Http], request: HttpRequest) -> None:
-    """Send a request once: the job retries. Raise NetworkError, also for another status than 2xx."""
+    """Send a request once: the job retries; raise NetworkError, also for another status than 2xx."""
     with open_http() as http:
         response = http.send(request, repeatable=False, limit=MAX_RESPONSE_BYTES)
     if response.status not in _SUCCESS:

@@ -41,16 +41,18 @@ class TruncationCheck:
 
     async def missing_events(self) -> dict[str, int]:
         """Return by service how many events the log lacks: gaps, or dead letters that contradict an entry."""
-        gaps, letters = (await self._audit.stats()).missing, await self._dead_lettered()
-        return {service: max(gaps.get(service, 0), letters[service]) for service in {*gaps, *letters}}
+        gaps, dead_letters = (await self._audit.stats()).missing, await self._dead_lettered()
+        return {
+            service: max(gaps.get(service, 0), dead_letters[service]) for service in {*gaps, *dead_letters}
+        }
 
     async def status(self) -> str:
         """Return a summary of the log; raise ServiceUnavailable if it was truncated or has dead letters."""
         if result := await self.find_truncations():
             raise ServiceUnavailable(f"audit log truncated: {'; '.join(result)}; {_RESTORE_HINT}")
-        if letters := await self._dead_letters.count():
+        if dead_letters := await self._dead_letters.count():
             raise ServiceUnavailable(
-                f"dead letters of the audit log: {letters}; see `envmgr-alm dead-letters list`, mend the cause, "
+                f"dead letters of the audit log: {dead_letters}; see `envmgr-alm dead-letters list`, mend the cause, "
                 "then run `envmgr-alm dead-letters retry --all`"
             )
         stats = await self._audit.stats()
@@ -72,7 +74,7 @@ class TruncationCheck:
         }
 
     async def _dead_lettered(self) -> Counter[str]:
-        return Counter(letter.event.service for letter in await self._dead_letters.all())
+        return Counter(dead_letter.event.service for dead_letter in await self._dead_letters.all())
 
 
 def _counts(label: str, events: Mapping[str, int]) -> list[str]:

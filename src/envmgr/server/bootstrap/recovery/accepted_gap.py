@@ -132,7 +132,7 @@ def _gap_event(gap: EventRange, actor: str) -> DomainEvent:
 
 
 async def _received(services: Services, module: ServiceModule) -> int:
-    """Return the highest sequence that a consumer or the broker has. Raise ServiceUnavailable."""
+    """Return the highest sequence that a consumer or the broker has; raise ServiceUnavailable."""
     offsets = await services.consumer_lag.offsets(module.name)
     await services.bus.start()
     try:
@@ -154,20 +154,24 @@ async def _contradictions(
     high = latest
     while high > 0:
         low = max(high - BATCH_EVENTS, 0)
-        own = {event.sequence: event.id for event in await _between(module.outbox, low, high)}
+        ids_by_sequence = {event.sequence: event.id for event in await _between(module.outbox, low, high)}
         entries = await audit.read(
             partial(audit_store.of_source, service=module.name, after=low, limit=high - low)
         )
         logged = {entry.source_sequence: entry.id for entry in entries}
-        batch = [own[number] for number in sorted(own) if logged.get(number, own[number]) != own[number]]
+        batch = [
+            ids_by_sequence[number]
+            for number in sorted(ids_by_sequence)
+            if logged.get(number, ids_by_sequence[number]) != ids_by_sequence[number]
+        ]
         contradicting = batch + contradicting
-        if not own or any(logged.get(number) == id_ for number, id_ in own.items()):
+        if not ids_by_sequence or any(logged.get(number) == id_ for number, id_ in ids_by_sequence.items()):
             break
         high = low
-    known = await audit.read(partial(audit_store.known_ids, ids=contradicting))
+    known_ids = await audit.read(partial(audit_store.known_ids, ids=contradicting))
     return (
-        [id_ for id_ in contradicting if id_ in known],
-        [id_ for id_ in contradicting if id_ not in known],
+        [id_ for id_ in contradicting if id_ in known_ids],
+        [id_ for id_ in contradicting if id_ not in known_ids],
     )
 
 

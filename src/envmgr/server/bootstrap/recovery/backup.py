@@ -63,7 +63,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 
 def write_backup(data: DataDirectory, path: str) -> Manifest:
-    """Write a backup of a data directory, in use or not, to a new path. Raise EnvmgrError."""
+    """Write a backup of a data directory, in use or not, to a new path; raise EnvmgrError."""
     if os.path.lexists(path):
         raise BackupError(f"backup {path} already exists", "pass a path that does not exist")
     with storage_errors(path), _staging(f"{path}.partial-{os.getpid()}") as staged:
@@ -77,7 +77,7 @@ def write_backup(data: DataDirectory, path: str) -> Manifest:
 
 
 def restore_backup(path: str, data: DataDirectory, *, replace: bool) -> Manifest:
-    """Copy a backup into a data directory that this process has locked. Raise EnvmgrError.
+    """Copy a backup into a data directory that this process has locked; raise EnvmgrError.
 
     What the directory contained is moved to a directory within it. An interrupted restore is marked, so that no server
     starts on it, and can be repeated.
@@ -122,7 +122,7 @@ def _describe(directory: str, name: str) -> BackupFile:
 
 
 def _require_intact(path: str, staged: str) -> Manifest:
-    """Return the manifest of an unpacked backup. Raise BackupError, UnusableDatabase."""
+    """Return the manifest of an unpacked backup; raise BackupError, UnusableDatabase."""
     manifest = _read_manifest(path, staged)
     missing = sorted(_REVISIONS.keys() - manifest.files.keys())
     if missing:
@@ -234,7 +234,7 @@ def _pack(directory: str, path: str) -> None:
 
 
 def _unpack(path: str, staged: str) -> None:
-    """Copy the known files of a backup to a directory. Raise BackupError."""
+    """Copy the known files of a backup to a directory; raise BackupError."""
     names = [MANIFEST_FILE, *_REVISIONS, *_SECRET_FILES]
     if os.path.isdir(path):
         for name in names:

@@ -42,51 +42,53 @@ class RemoteAudit:
         self, context: RequestContext, paging: PageRequest, since: int | None, until: int | None
     ) -> Page[AuditEntry]:
         """Return a page of entries; of events from `since` to before `until` (milliseconds since 1970)."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ListEntries,
             lambda: pb.ListEntriesRequest(page=encode_page(paging), since=since, until=until),
             context,
         )
         return Page(
-            [AUDIT_ENTRY.decode(item) for item in answer.entries],
-            answer.next if answer.HasField("next") else None,
+            [AUDIT_ENTRY.decode(item) for item in response.entries],
+            response.next if response.HasField("next") else None,
         )
 
     async def get(self, context: RequestContext, seq: int) -> AuditEntry:
         """Return an entry."""
-        answer = await self._peer.call(self._stub.GetEntry, lambda: pb.GetEntryRequest(seq=seq), context)
-        return AUDIT_ENTRY.decode(answer.entry)
+        response = await self._peer.call(self._stub.GetEntry, lambda: pb.GetEntryRequest(seq=seq), context)
+        return AUDIT_ENTRY.decode(response.entry)
 
     async def newest(self, context: RequestContext, limit: int) -> Sequence[AuditEntry]:
         """Return the newest entries, newest first."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ListNewestEntries, lambda: pb.ListNewestEntriesRequest(limit=limit), context
         )
-        return [AUDIT_ENTRY.decode(item) for item in answer.entries]
+        return [AUDIT_ENTRY.decode(item) for item in response.entries]
 
     async def checkpoints(self, context: RequestContext, paging: PageRequest) -> Page[Checkpoint]:
         """Return a page of checkpoints."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.ListCheckpoints, lambda: pb.ListCheckpointsRequest(page=encode_page(paging)), context
         )
         return Page(
-            [CHECKPOINT.decode(item) for item in answer.checkpoints],
-            answer.next if answer.HasField("next") else None,
+            [CHECKPOINT.decode(item) for item in response.checkpoints],
+            response.next if response.HasField("next") else None,
         )
 
     async def checkpoint(self, context: RequestContext) -> Result[Checkpoint]:
         """Sign the head of the chain."""
-        answer = await self._peer.call(
+        response = await self._peer.call(
             self._stub.CreateCheckpoint,
             lambda: pb.CreateCheckpointRequest(conditions=encode_conditions(context)),
             context,
         )
-        return Result(CHECKPOINT.decode(answer.checkpoint), created=answer.created, replayed=answer.replayed)
+        return Result(
+            CHECKPOINT.decode(response.checkpoint), created=response.created, replayed=response.replayed
+        )
 
     async def stats(self) -> LogStats:
         """Return the length of the log, and what it recorded of each source."""
-        answer = await self._peer.call(self._stub.GetLogStats, pb.GetLogStatsRequest)
-        return LOG_STATS.decode(answer.stats)
+        response = await self._peer.call(self._stub.GetLogStats, pb.GetLogStatsRequest)
+        return LOG_STATS.decode(response.stats)
 
     async def follow(self, context: RequestContext, after: int | None) -> AsyncIterator[AuditEntry]:
         """Yield entries after a sequence number as they arrive; without one, new entries.
@@ -101,12 +103,12 @@ class RemoteAudit:
                 context,
                 POLL_TIMEOUT_SECONDS,
             )
-            answer = await _unless_set(self._closing, poll)
-            if answer is None:
+            response = await _unless_set(self._closing, poll)
+            if response is None:
                 return
-            for entry in answer.entries:
+            for entry in response.entries:
                 yield AUDIT_ENTRY.decode(entry)
-            after, is_open = answer.after, not answer.closed
+            after, is_open = response.after, not response.closed
 
 
 async def _unless_set(event: asyncio.Event, work: Coroutine[object, object, T]) -> T | None:

@@ -35,7 +35,7 @@ class CheckpointSettings:
 
 
 def read(environment: Environment) -> CheckpointSettings:
-    """Return the settings of an environment. Raise SettingsError, which has no secret."""
+    """Return the settings of an environment; raise SettingsError, which has no secret."""
     text = environment.get("ALM_CHECKPOINT_URL")
     if not text:
         return CheckpointSettings()
@@ -83,7 +83,7 @@ def _s3(environment: Environment, bucket: str, prefix: str) -> CheckpointSetting
 
 
 def _require_secure(name: str, url: str) -> str:
-    """Return a URL. Raise SettingsError unless it is of https, or of this machine."""
+    """Return a URL; raise SettingsError unless it is of https, or of this machine."""
     parts = urlsplit(url)
     if not (parts.scheme == "https" and parts.hostname) and not is_loopback(url):
         raise SettingsError(

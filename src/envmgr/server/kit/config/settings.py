@@ -128,7 +128,7 @@ def read_common(
     port: int = PORT,
     service_name: str = SERVICE,
 ) -> Settings:
-    """Return the settings that every server has. Raise SettingsError, UsageError."""
+    """Return the settings that every server has; raise SettingsError, UsageError."""
     _require_known_database(environment)
 
     def text(flag: str, variable: str, default: str = "") -> str:
@@ -163,7 +163,7 @@ def read_common(
 
 
 def read_port(name: str, text: str) -> int:
-    """Return a port. Raise SettingsError."""
+    """Return a port; raise SettingsError."""
     return _int(name, text, range(_MAX_PORT + 1))
 
 

@@ -18,7 +18,7 @@ LOCK_TIMEOUT_SECONDS = 60.0
 
 @contextmanager
 def snapshots(paths: Sequence[str]) -> Iterator[Sequence[sqlite3.Connection]]:
-    """Yield a reading transaction over each file, all of one moment. Raise UnusableDatabase.
+    """Yield a reading transaction over each file, all of one moment; raise UnusableDatabase.
 
     For that moment, all files are locked against writing: neither order of files would do without, as a service records
     what another has received of it, and the other what it received.
@@ -32,7 +32,7 @@ def snapshots(paths: Sequence[str]) -> Iterator[Sequence[sqlite3.Connection]]:
 
 
 def copy(source: sqlite3.Connection, target: str) -> None:
-    """Write a snapshot to a new file, and check the copy completely. Raise UnusableDatabase."""
+    """Write a snapshot to a new file, and check the copy completely; raise UnusableDatabase."""
     try:
         with closing(sqlite3.connect(target)) as connection:
             source.backup(connection)

@@ -51,7 +51,7 @@ def batch_handler(database: Database, step: BatchStep) -> JobHandler:
 
 
 def _run_step(transaction: Transaction, job: Job, step: BatchStep, progress: Progress) -> Progress | None:
-    """Process a batch; return the progress, or None after the last one. Raise LeaseLost."""
+    """Process a batch; return the progress, or None after the last one; raise LeaseLost."""
     batch = step(transaction, progress.after)
     changes = progress.changes + batch.changes
     after = progress.after if batch.last is None else batch.last

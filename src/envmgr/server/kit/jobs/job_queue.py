@@ -215,7 +215,7 @@ def complete(transaction: Transaction, job: Job) -> None:
 
 
 def save_payload(transaction: Transaction, job: Job, payload: dict[str, Any]) -> None:
-    """Replace the payload that the next run of a job gets. Raise LeaseLost."""
+    """Replace the payload that the next run of a job gets; raise LeaseLost."""
     text = msgspec.json.encode(payload).decode()
     if not _change_leased(transaction, _SAVE_PAYLOAD, job, new_payload=text, now=transaction.now):
         raise LeaseLost(f"job {job.id} lost its lease: it was cancelled, or another run of it began")

@@ -42,13 +42,13 @@ def signed_headers(
     now_ms: int,
 ) -> dict[str, str]:
     """Return headers with the signature of a request without a query; names are in lower case."""
-    moment = datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    timestamp = datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     parts = urlsplit(url)
     signed = {
         **headers,
         "host": parts.netloc,
         "x-amz-content-sha256": hashlib.sha256(body).hexdigest(),
-        "x-amz-date": moment,
+        "x-amz-date": timestamp,
         **({"x-amz-security-token": credentials.session_token} if credentials.session_token else {}),
     }
     names = ";".join(sorted(signed))
@@ -63,9 +63,9 @@ def signed_headers(
             signed["x-amz-content-sha256"],
         ]
     )
-    scope = f"{moment[:8]}/{credentials.region}/{_SERVICE}/aws4_request"
+    scope = f"{timestamp[:8]}/{credentials.region}/{_SERVICE}/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    signature = _hmac(_signing_key(credentials, scope), f"{_ALGORITHM}\n{moment}\n{scope}\n{digest}").hex()
+    signature = _hmac(_signing_key(credentials, scope), f"{_ALGORITHM}\n{timestamp}\n{scope}\n{digest}").hex()
     signed["authorization"] = (
         f"{_ALGORITHM} Credential={credentials.access_key_id}/{scope},"
         f"SignedHeaders={names},Signature={signature}"
