@@ -212,6 +212,8 @@ def make_sender(accounts, admin_wire, targets, issuer):
     bindings = []
 
     def make(kind):
+        while bindings:  # which accept the same tokens
+            admin_wire.ask("DELETE", f"/auth/bindings/{bindings.pop()}")
         if kind == JOB:
             body = targets.binding_body(issuer.url, SCOPES)
             reply = admin_wire.ask("POST", "/auth/bindings", body)
@@ -306,7 +308,7 @@ def replies_to_writes(accounts, admin_wire, targets, make_sender, loss):
 
 
 def is_untimely(reply):
-    """Return whether a reply is not of the writing transaction: the lock was too long, or the loss too early."""
+    """Return whether a reply is not of the transaction: the lock was too long, or the loss too early."""
     if reply.status == 503:
         return True
     is_refused = reply.status in {401, 403}
