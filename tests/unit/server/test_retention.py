@@ -39,6 +39,7 @@ BOUNDED = {
     "source": "a row for each service",
     "placement": "a row for each app and environment",
     "placement_tool": "the tools of placements",
+    "request_count": "earlier minutes are deleted with each write",
     "deletion_hold": "expired ones are deleted with the next one",
 }
 PERMANENT = {

@@ -15,7 +15,7 @@ from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.jobs import job_queue
 from envmgr.server.kit.jobs.batch_job import batch_handler
-from support.services.deployment_fixtures import AnyVersion, run, version
+from support.services.deployment_fixtures import KnownVersions, run, version
 
 pytestmark = pytest.mark.timeout(120)
 DAMAGES = {
@@ -129,7 +129,7 @@ def test_a_job_that_was_killed_goes_on_after_its_last_step(tmp_path, monkeypatch
 
     def fail(transaction, after):
         if after == 4:
-            raise OSError("the process ends here")
+            raise LookupError("the process ends here")
         return rebuild.rebuild_matrix(transaction, after)
 
     def go_on(transaction, after):
@@ -144,7 +144,7 @@ def test_a_job_that_was_killed_goes_on_after_its_last_step(tmp_path, monkeypatch
             lambda transaction: job_queue.enqueue(transaction, MATRIX_KIND, {}, key="test")
         )
         (first,) = await world.database.write(lambda transaction: job_queue.claim(transaction, 1, -1))
-        with pytest.raises(OSError, match="ends here"):
+        with pytest.raises(LookupError, match="ends here"):
             await batch_handler(world.database, fail)(first)
         assert len(await world.database.read(everything)) == 4
         (second,) = await world.database.write(lambda transaction: job_queue.claim(transaction, 1, 60_000))
@@ -154,8 +154,7 @@ def test_a_job_that_was_killed_goes_on_after_its_last_step(tmp_path, monkeypatch
         assert (job.state, job.payload["changes"]) == ("done", apps)
         assert len(await world.database.read(everything)) == apps
 
-    versions = AnyVersion()
-    versions.known = {n: version(n, n, f"app-{n}") for n in range(1, apps + 1)}
+    versions = KnownVersions(*(version(n, n, f"app-{n}") for n in range(1, apps + 1)))
     run(tmp_path, scenario, versions)
     assert (min(resumed_at), max(resumed_at)) == (4, apps)
 
@@ -176,6 +175,5 @@ def test_republished_placements_cover_all_apps_once(tmp_path, monkeypatch):
         assert [(item["app_id"], item["version_id"]) for item in items] == [(n, n) for n in range(1, 5)]
         assert events[0].data["as_of"] == newest
 
-    versions = AnyVersion()
-    versions.known = {n: version(n, n, f"app-{n}") for n in range(1, 6)}
+    versions = KnownVersions(*(version(n, n, f"app-{n}") for n in range(1, 6)))
     run(tmp_path, scenario, versions)
