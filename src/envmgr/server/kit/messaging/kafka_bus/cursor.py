@@ -20,6 +20,8 @@ class Cursor:
     topic: str
     offset: int = -1
     sequence: int = 0
+    end: int = 0
+    """Where the log ended at first; before, it may lack events that every consumer had when the broker lost them."""
 
     @property
     def next_offset(self) -> int:
@@ -37,6 +39,7 @@ class Cursor:
 
         An event that was read before is none: the relay publishes again what the broker lost.
         """
-        if self.sequence and event.sequence > self.sequence + 1:
+        is_new = self.offset >= self.end
+        if is_new and self.sequence and event.sequence > self.sequence + 1:
             raise LogReplaced(f"{self.topic}: event {event.sequence} follows event {self.sequence}")
         self.sequence = event.sequence

@@ -74,7 +74,7 @@ class Reader:
         committed = (await admin.list_consumer_group_offsets(group, partitions=[self._partition]))[
             self._partition
         ]
-        end = (await self._client.end_offsets([self._partition]))[self._partition]
+        end = self.cursor.end = (await self._client.end_offsets([self._partition]))[self._partition]
         if 0 < committed.offset <= end:
             self._client.seek(self._partition, committed.offset - 1)
             record = await self._fetch_first()

