@@ -1,4 +1,4 @@
-"""Health check of a container: exit code 0 if the service that is its command responds to a path (`/healthz`)."""
+"""Health check of a container: exit code 0 if its service responds to a path (`/healthz`)."""
 
 import os
 import sys
