@@ -26,7 +26,7 @@ Commands:
 
 Options:
   --dir DIR       state directory (${XDG_STATE_HOME:-~/.local/state}/envmgr-alm-local)
-  --bus NAME      nats or kafka (nats); retained by the state directory
+  --bus NAME      nats or kafka (nats); retained in the state directory
   --port-base N   use ports from N on instead of the services' own; retained as well
   --delete        with down: delete data, secrets and logs
   --timeout N     with up: seconds until everything must be ready (180)

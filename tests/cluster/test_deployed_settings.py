@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from importlib.util import find_spec
 
 import pytest
 
@@ -38,6 +39,7 @@ SECRETS = {
     },
 }
 """The Secrets as docs/deploy.md creates them."""
+NEEDS_KAFKA = pytest.mark.skipif(find_spec("noida_db") is None, reason="noida-db is not installed")
 OF_LIBRARIES = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 
@@ -63,7 +65,7 @@ def dockerfile():
     return (DEPLOY / "Dockerfile").read_text()
 
 
-@pytest.fixture(scope="module", params=["nats"])
+@pytest.fixture(scope="module", params=["nats", pytest.param("kafka", marks=NEEDS_KAFKA)])
 def composed(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("compose") / "env"
     path.write_text(create_environment_file(request.param))

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ WRITES_BETWEEN_FAULTS = 30
 DATABASE_AWAY_SECONDS = 10
 DISK_SIZE = "300m"
 UNPRIVILEGED_USER_ID = 65534
-BUSES = ("nats",)
+NEEDS_KAFKA = pytest.mark.skipif(find_spec("noida_db") is None, reason="noida-db is not installed")
+BUSES = ("nats", pytest.param("kafka", marks=NEEDS_KAFKA))
 ON_ONE_BUS = pytest.mark.parametrize("system", BUSES[:1], indirect=True)
 """Faults that no bus has a part in."""
 
