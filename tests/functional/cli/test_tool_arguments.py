@@ -31,5 +31,21 @@ def test_a_version_in_place_of_a_tool(sandbox, words):
     assert sandbox.server.requests == []
 
 
+@pytest.mark.parametrize("spec", ["latest:1", "prefix:1", "1", "^1", ">=1 <2"])
+@pytest.mark.parametrize("command", ["use", "install"])
+def test_a_spec_of_every_form_is_an_argument_of_its_own(sandbox, command, spec):
+    sandbox.publish("alpha", ("1.0.0", "1.1.0", "2.0.0"))
+    assert "1.1.0" in sandbox.ok(command, "alpha", spec).err
+    assert "1.1.0" in sandbox.ok("list", "alpha").out
+
+
+def test_a_directory_is_an_argument_of_its_own(sandbox):
+    sandbox.publish("alpha", ("1.0.0",))
+    bin_directory = sandbox.root / "mine" / "bin"
+    bin_directory.mkdir(parents=True)
+    sandbox.ok("use", "alpha", f"path:{sandbox.root}/mine")
+    assert (sandbox.project / ".envmgr").read_text() == f"alpha=path:{sandbox.root}/mine\n"
+
+
 def test_the_help_of_uninstall_says_when_it_asks(sandbox):
     assert "--yes" in sandbox.ok("uninstall", "--help").out

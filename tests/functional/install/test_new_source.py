@@ -74,7 +74,7 @@ def test_a_tool_of_a_new_kind_is_distinguished_from_a_spec_and_named_in_hints(to
 
 def test_a_kind_without_a_row_is_unknown(toy):
     result = toy.run("install", "toy:hello")
-    assert (result.code, "toy:hello" in result.err) == (1, True)
+    assert (result.code, "unknown source toy:" in result.err) == (2, True)
 
 
 def test_lock_url_schemes_equal_those_of_the_kinds():

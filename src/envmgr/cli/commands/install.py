@@ -54,7 +54,7 @@ def _is_other_tool(context: Context, arg: str, first: str) -> bool:
     """Return whether an argument is a tool; another name of the first is a spec (`java temurin`)."""
     try:
         name = canonical_names.require_name(context, arg)
-    except CatalogError:
+    except (CatalogError, UsageError):  # UsageError: it has the form of a spec, such as `path:DIR`
         return False
     return arg == first or name != canonical_names.canonical_name(context, first)
 
