@@ -92,7 +92,7 @@ class Catalog:
     def version_of_url(self, tool: str, version: str, platform: Platform, url: str) -> str | None:
         """Return the version whose archive a URL is, without network access; None if it names none."""
         manifest = self.manifest(tool)
-        if manifest.kind == "inline":  # its list is in the manifest, with tags and URLs of any form
+        if KINDS[manifest.kind].is_list_in_manifest:  # its URLs may have any form
             listed_version = _version_in_list(
                 manifest, self.listing(tool), version, platform, url, self._context
             )

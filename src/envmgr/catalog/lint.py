@@ -220,7 +220,11 @@ def _warnings(manifest: Manifest) -> Iterator[str]:
         if layout and not layout.bin and not layout.links and not KINDS[manifest.kind].provides_bins:
             yield f"$.platforms: missing 'bin_path_template' (or 'bin') for {platform.key}"
     url = str(manifest.fields.get("download_url_template") or "")
-    if url and manifest.kind != "static" and not {"version", "tag", "major"} & set(template.names(url)):
+    if (
+        url
+        and not KINDS[manifest.kind].is_list_in_manifest
+        and not {"version", "tag", "major"} & set(template.names(url))
+    ):
         yield "$.download_url_template: names neither {version} nor {tag}, so every version is the same archive"
 
 

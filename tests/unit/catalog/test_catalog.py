@@ -26,7 +26,8 @@ def user_catalog(tmp_path):
     def make(responses, **fields):
         folder = tmp_path / "plugins"
         folder.mkdir(exist_ok=True)
-        data = {"name": "mine", "versions_url": "https://x/list.json", "bin": ["mine"], **fields}
+        fields = {"name": "mine", "versions_url": "https://x/list.json", "bin": ["mine"], **fields}
+        data = {name: value for name, value in fields.items() if value is not None}
         (folder / "mine.json").write_text(json.dumps(data), encoding="utf-8")
         lists = Recorded({url: (body.encode(), {}) for url, body in responses.items()})
         return Catalog(Registry(single_root(str(tmp_path))), context(lists, tmp_path)), lists
@@ -73,6 +74,18 @@ def test_a_layout_is_resolved_without_the_list(user_catalog):
     catalog, lists = user_catalog({}, download_url_template="https://x/{version}-{os}.zip")
     assert catalog.layout("mine", "1.0", LINUX).format == "zip"
     assert catalog.layout("mine", "1.0", LINUX, "https://x/y.tar.xz").format == "tar.xz"
+    assert lists.requests == []
+
+
+def test_the_list_of_a_manifest_names_the_version_of_a_url_of_any_form(user_catalog):
+    platforms = {name: {"linux-x64": {"url": f"https://x/{name}"}} for name in ("first", "second")}
+    releases = [
+        {"version": "1.0", "artifacts": platforms["first"]},
+        {"version": "2.0", "artifacts": platforms["second"]},
+    ]
+    catalog, lists = user_catalog({}, versions_url=None, source={"kind": "static", "versions": releases})
+    assert catalog.version_of_url("mine", "1.0", LINUX, "https://x/second") == "2.0"
+    assert catalog.version_of_url("mine", "1.0", LINUX, "https://x/third") is None
     assert lists.requests == []
 
 

@@ -9,7 +9,9 @@ from envmgr.kit.frozen import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from envmgr.catalog.manifest import Manifest
 
 
 @frozen
@@ -48,15 +50,42 @@ class SourceKind:
     has_assets: bool = False
     """Releases have assets that a manifest may choose with `asset`."""
     supports_signatures: bool = True
+    is_list_in_manifest: bool = False
+    """The manifest lists the releases: reading them needs no network."""
+    url_reader: Callable[[Manifest, str], str | None] | None = None
+    """Returns the version that a URL of this kind names; None where templates or lists give the URLs."""
+    has_certain_versions: bool = True
+    """A URL that names a version is of no other one; a repository may release several tools under one tag."""
 
     def is_url_of_kind(self, url: str) -> bool:
         """Return whether a URL without a host belongs to this kind."""
         return bool(self.url_scheme) and url.startswith(f"{self.url_scheme}:")
 
 
+def _github_version(manifest: Manifest, url: str) -> str | None:
+    import re
+    from urllib.parse import unquote
+
+    repository = re.escape(str(manifest.source["repo"]))
+    match = re.search(rf"/{repository}/releases/download/([^/]+)/", url, re.IGNORECASE)
+    return manifest.version_of(unquote(match[1])) if match else None
+
+
+def _npm_version(manifest: Manifest, url: str) -> str | None:
+    package, _, version = url.removeprefix("npm:").rpartition("/")
+    return version if url.startswith("npm:") and package == manifest.source["package"] else None
+
+
+def _pypi_version(_manifest: Manifest, url: str) -> str | None:
+    from envmgr.catalog.sources import wheel_tags
+
+    wheel = wheel_tags.parse(url.rpartition("/")[2]) if url.startswith("pypi:") else None
+    return wheel.version if wheel else None
+
+
 _SOURCES = (
     SourceKind("index", "envmgr.catalog.sources.url_index"),
-    SourceKind("static", "envmgr.catalog.sources.inline"),
+    SourceKind("static", "envmgr.catalog.sources.inline", is_list_in_manifest=True),
     SourceKind("git-tags", "envmgr.catalog.sources.git_tags"),
     SourceKind(
         "pypi",
@@ -69,6 +98,7 @@ _SOURCES = (
             {"bin": ["bin"]},  # the directory of a wheel's programs
         ),
         url_scheme="pypi",
+        url_reader=_pypi_version,
         has_layout=True,
         supports_signatures=False,
     ),
@@ -83,6 +113,7 @@ _SOURCES = (
             {"requires": ["nodejs"]},  # runs most packages, and its npm may configure the registry
         ),
         url_scheme="npm",
+        url_reader=_npm_version,
         has_layout=True,
         provides_bins=True,
         supports_signatures=False,
@@ -93,6 +124,8 @@ _SOURCES = (
         PackageNames("repo", r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", "OWNER/NAME", "cli/cli"),
         provides_bins=True,
         has_assets=True,
+        url_reader=_github_version,
+        has_certain_versions=False,
     ),
 )
 
