@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from support.server.server_process import Daemon
 
 
-LONGEST = "test_kill_and_restart.py"
+LONGEST_FILE = "test_kill_and_restart.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest tests first, so that workers end together."""
-    items.sort(key=lambda item: item.path.name != LONGEST)
+    items.sort(key=lambda item: item.path.name != LONGEST_FILE)
 
 
 @pytest.fixture(scope="session")

@@ -40,15 +40,15 @@ def run(
     chosen, project = _resolve(context, requests), active.resolve(context)
     if _install_missing(context, chosen if tools else project, confirm):
         chosen, project = _resolve(context, requests), active.resolve(context)
-    actives = (*chosen, *project)
-    _check_available(chosen if tools else actives)
+    active_versions = (*chosen, *project)
+    _check_available(chosen if tools else active_versions)
     _enter(context)
-    actives = (*actives, *_providers(context, actives, actives))
-    variables = _variables(context, actives)
-    variables["PATH"] = execution.prepend_path(_bin_dirs(actives), variables.get("PATH", ""))
+    active_versions = (*active_versions, *_providers(context, active_versions, active_versions))
+    variables = _variables(context, active_versions)
+    variables["PATH"] = execution.prepend_path(_bin_dirs(active_versions), variables.get("PATH", ""))
     path = executable.on_path(variables["PATH"], command_line[0])
     if path is None:
-        raise unavailable.unavailable_error(context, command_line[0], actives)
+        raise unavailable.unavailable_error(context, command_line[0], active_versions)
     return execution.exec_program(path, command_line[1:], variables)
 
 
@@ -93,14 +93,14 @@ def run_shim(context: Context, command: str, arguments: Sequence[str], confirm: 
     _check_directory(context)
     draft = plan.start(context.paths)
     try:
-        actives, program = _find(context, command, confirm)
-        providers = _providers(context, (program.active,), actives)
-        variables = _variables(context, (*actives, *providers))
+        active_versions, program = _find(context, command, confirm)
+        providers = _providers(context, (program.active,), active_versions)
+        variables = _variables(context, (*active_versions, *providers))
         path = execution.with_shims(context.paths.shims, variables.get("PATH", ""))
         variables["PATH"] = execution.ensure_path_prefix(_bin_dirs(providers), path)
-        _check_interpreter(context, program, actives, variables["PATH"])
+        _check_interpreter(context, program, active_versions, variables["PATH"])
         if draft:
-            _write_plan(context, draft, command, actives, program, providers)
+            _write_plan(context, draft, command, active_versions, program, providers)
     finally:
         if draft:
             plan.discard(draft)
@@ -142,15 +142,15 @@ def _bin_dirs(active_versions: Sequence[ActiveVersion]) -> tuple[str, ...]:
 
 
 def _find(context: Context, command: str, confirm: Confirm) -> tuple[tuple[ActiveVersion, ...], Program]:
-    actives = active.resolve(context)
-    program = executable.locate(context, command, actives)
-    if program is None and _install_missing(context, _candidates(context, command, actives), confirm):
-        actives = active.resolve(context)
-        program = executable.locate(context, command, actives)
-    program = program or executable.locate_fallthrough(context, command, actives)
+    active_versions = active.resolve(context)
+    program = executable.locate(context, command, active_versions)
+    if program is None and _install_missing(context, _candidates(context, command, active_versions), confirm):
+        active_versions = active.resolve(context)
+        program = executable.locate(context, command, active_versions)
+    program = program or executable.locate_fallthrough(context, command, active_versions)
     if program is None:
-        raise _unavailable(context, command, actives)
-    return actives, program
+        raise _unavailable(context, command, active_versions)
+    return active_versions, program
 
 
 def _candidates(

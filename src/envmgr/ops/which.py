@@ -22,13 +22,13 @@ class ResolvedCommand:
 
 def which(context: Context, command: str) -> ResolvedCommand:
     """Return the executable of a command; raise NotInstalled, NoVersionSet or CommandNotFound."""
-    actives = active.resolve(context)
-    program = executable.locate(context, command, actives)
-    program = program or executable.locate_fallthrough(context, command, actives)
+    active_versions = active.resolve(context)
+    program = executable.locate(context, command, active_versions)
+    program = program or executable.locate_fallthrough(context, command, active_versions)
     if program is None:
         from envmgr.resolve import unavailable
 
-        raise unavailable.unavailable_error(context, command, actives)
+        raise unavailable.unavailable_error(context, command, active_versions)
     return ResolvedCommand(
         command, program.path, program.active.tool, program.active.version or program.active.spec
     )

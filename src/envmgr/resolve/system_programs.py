@@ -37,16 +37,16 @@ class SystemPrograms:
 
 def find_system_programs(context: Context) -> tuple[SystemPrograms, ...]:
     """Return the programs of the system that a shell here runs in place of requested tools."""
-    actives = active.resolve(context)
+    active_versions = active.resolve(context)
     tools: dict[str, ActiveVersion] = {}
-    for active_version in actives:
+    for active_version in active_versions:
         if active_version.kind in _REQUESTED_KINDS:
             tools.setdefault(active_version.tool, active_version)
     shims = _shimmed(context)
     return tuple(
         SystemPrograms(active_version, programs, frozenset(programs) & shims)
         for active_version in tools.values()
-        if (programs := dict(_system_programs(context, active_version, actives)))
+        if (programs := dict(_system_programs(context, active_version, active_versions)))
     )
 
 
@@ -77,9 +77,11 @@ def _shimmed(context: Context) -> frozenset[str]:
 
 
 def _system_programs(
-    context: Context, active_version: ActiveVersion, actives: Sequence[ActiveVersion]
+    context: Context, active_version: ActiveVersion, active_versions: Sequence[ActiveVersion]
 ) -> Iterator[tuple[str, str]]:
-    tool_directories = {os.path.realpath(directory) for item in actives for directory in item.bin_dirs}
+    tool_directories = {
+        os.path.realpath(directory) for item in active_versions for directory in item.bin_dirs
+    }
     for command in sorted(_commands(context, active_version)):
         path = executable.on_path(context.environment.get("PATH"), command)
         if path and not is_shim(path) and os.path.realpath(os.path.dirname(path)) not in tool_directories:

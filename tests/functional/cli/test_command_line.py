@@ -550,9 +550,9 @@ def test_doctor_detects_and_repairs_damage(two_tools, spoil, check):
     before = findings(two_tools.run("doctor", "--json"), check)
     assert before[0]["state"] in {"warning", "error"}
     assert before[0]["hint"]
-    mended = findings(two_tools.run("doctor", "--fix", "--json"), check)
-    assert mended[0]["fixed"]
-    assert {item["state"] for item in mended} == {"ok"}
+    fixed = findings(two_tools.run("doctor", "--fix", "--json"), check)
+    assert fixed[0]["fixed"]
+    assert {item["state"] for item in fixed} == {"ok"}
     after = two_tools.run("doctor", "--json")
     assert {finding["state"] for finding in findings(after, check)} == {"ok"}
     two_tools.ok("install")

@@ -182,7 +182,7 @@ def break_(steady, page, fault):
     return path
 
 
-def mend(steady, path):
+def restore(steady, path):
     steady.sandbox.server.pages[path].faults.clear()
 
 
@@ -193,7 +193,7 @@ def test_a_fault_is_explained_loses_nothing_and_the_next_run_succeeds(slow_serve
     assert (error["schema"], error["code"]) == ("envmgr/error/1", case.code)
     assert case.says in error["message"]
     assert case.hint in error["hint"]
-    mend(slow_server, path)
+    restore(slow_server, path)
     slow_server.recovers()
 
 

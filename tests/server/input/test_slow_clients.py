@@ -14,7 +14,7 @@ from support.http.raw_client import HOST, ConnectionClosed, Wire
 from support.server.response_checks import check_discreet, check_lives, check_refused
 
 IDLE = 1000
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
 """Longer than the server's timeouts for a head (10 s) and a part of a body (20 s)."""
 SPARE = 64 * 2**20
 
@@ -39,12 +39,12 @@ def test_an_unfinished_request_times_out_while_others_are_served(daemon, admin):
             head(admin, JSON, "Transfer-Encoding: chunked") + b"5\r\nabcde\r\n",
             head("none", JSON, "Content-Length: 100", target="/auth/login"),
         ]
-        wires = [stack.enter_context(Wire(daemon.port, timeout=PATIENCE_SECONDS)) for _ in unfinished]
+        wires = [stack.enter_context(Wire(daemon.port, timeout=TIMEOUT_SECONDS)) for _ in unfinished]
         for wire, content in zip(wires, unfinished, strict=True):
             wire.send(content)
-        trickle = stack.enter_context(Wire(daemon.port, timeout=PATIENCE_SECONDS))
+        trickle = stack.enter_context(Wire(daemon.port, timeout=TIMEOUT_SECONDS))
         trickle.send(b"GET /apps HTTP/1.1\r\n")
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + TIMEOUT_SECONDS
         with suppress(ConnectionClosed):
             while time.monotonic() < end:
                 trickle.send(b"X-Header: a\r\n")

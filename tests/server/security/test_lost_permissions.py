@@ -1,4 +1,4 @@
-"""Permissions that are lost between the check at the door and the writing transaction.
+"""Permissions that are lost between the check of the request and the writing transaction.
 
 The databases are locked from outside while the requests arrive: each passes authentication and waits for its
 transaction, and finds the loss there.

@@ -78,7 +78,7 @@ class KafkaBroker:
         shutil.copytree(self._store, self._backup)
 
     def restore(self):
-        """Replace the store by its copy; the broker must have ended. It has lost what came later."""
+        """Replace the store by its copy, without what came later; the broker must have ended."""
         self.erase()
         shutil.move(self._backup, self._store)
 

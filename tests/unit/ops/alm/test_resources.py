@@ -387,7 +387,7 @@ def test_no_match_differs_from_an_unused_tool(count):
 
 
 @pytest.mark.parametrize(
-    ("tool", "used_tools", "like_it", "suggestion"),
+    ("tool", "used_tools", "similar_tools", "suggestion"),
     [
         ("ruff", {"pypi:ruff"}, (), ("pypi:ruff",)),
         ("npm:ruff", {"pypi:ruff"}, (), ("pypi:ruff",)),
@@ -396,13 +396,13 @@ def test_no_match_differs_from_an_unused_tool(count):
         ("nodjs", set(), ("nodejs",), ()),
     ],
 )
-def test_only_tools_of_deployed_versions_are_suggested(tool, used_tools, like_it, suggestion):
+def test_only_tools_of_deployed_versions_are_suggested(tool, used_tools, similar_tools, suggestion):
     names = [name for stem in ("ruff", "nodjs") for name in (stem, f"pypi:{stem}", f"npm:{stem}")]
     responses = {
         f"GET /tools/{name.replace(':', '%3A')}/usage": {"counts": {"matches": int(name in used_tools)}}
         for name in (*names, "nodejs", "node")
     }
-    assert affected.suggest_used_tools(FakeApiClient(responses), tool, like_it) == suggestion
+    assert affected.suggest_used_tools(FakeApiClient(responses), tool, similar_tools) == suggestion
 
 
 def test_usage_in_a_missing_environment_is_an_error():

@@ -52,7 +52,7 @@ class TruncationCheck:
             raise ServiceUnavailable(f"audit log truncated: {'; '.join(result)}; {_RESTORE_HINT}")
         if dead_letters := await self._dead_letters.count():
             raise ServiceUnavailable(
-                f"dead letters of the audit log: {dead_letters}; see `envmgr-alm dead-letters list`, mend the cause, "
+                f"dead letters of the audit log: {dead_letters}; see `envmgr-alm dead-letters list`, fix the cause, "
                 "then run `envmgr-alm dead-letters retry --all`"
             )
         stats = await self._audit.stats()

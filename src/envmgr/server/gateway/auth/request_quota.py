@@ -36,27 +36,29 @@ class RequestQuota:
         """Requests of this process since then."""
 
     def admit(self, principal: Principal) -> None:
-        """Count a request. Raise TooManyRequests above the limit."""
+        """Count a request; raise TooManyRequests above the limit."""
         now = self._clock()
         if now // _MINUTE_MS != self._minute:
             self._minute, self._shared, self._own = now // _MINUTE_MS, {}, {}
         key = _key_of(principal)
-        own = self._own.get(key, 0)
-        if self._shared.get(key, 0) + own >= self._per_minute:
+        count = self._own.get(key, 0)
+        if self._shared.get(key, 0) + count >= self._per_minute:
             raise TooManyRequests(
                 f"more than {self._per_minute} requests a minute of {key}",
                 retry_after=(_MINUTE_MS - now % _MINUTE_MS) // 1000 + 1,
             )
-        self._own[key] = own + 1
+        self._own[key] = count + 1
 
     async def exchange(self) -> None:
-        """Add the requests of this process to those of all, and read these. Raise ServiceUnavailable."""
-        minute, own, self._own = self._minute, self._own, {}
-        if not own:
+        """Add the requests of this process to those of all, and read these; raise ServiceUnavailable."""
+        minute, counts, self._own = self._minute, self._own, {}
+        if not counts:
             return
-        for key, count in own.items():
+        for key, count in counts.items():
             self._shared[key] = self._shared.get(key, 0) + count
-        totals = await self._database.write(lambda transaction: request_counts.add(transaction, minute, own))
+        totals = await self._database.write(
+            lambda transaction: request_counts.add(transaction, minute, counts)
+        )
         if minute == self._minute:
             self._shared.update(totals)
 

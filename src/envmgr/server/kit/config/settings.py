@@ -102,7 +102,7 @@ def read(
 
 
 def _database_urls(environment: Environment, services: Iterable[str]) -> dict[str, str]:
-    """Return the databases by service, or an empty mapping. Raise SettingsError unless all are set."""
+    """Return the databases by service, or an empty mapping; raise SettingsError unless all are set."""
     names = {service: f"{service.upper()}_DB_URL" for service in services}
     texts = {service: environment.get(name) for service, name in names.items()}
     if not any(texts.values()):

@@ -34,7 +34,7 @@ class Session(Protocol):
     """One connection to the broker, which publishes and consumes."""
 
     async def run(self) -> None:
-        """Deliver events until cancelled. Raise what ends the session."""
+        """Deliver events until cancelled; raise what ends the session."""
         ...
 
     async def publish(self, events: Sequence[EventEnvelope]) -> None:
@@ -138,7 +138,7 @@ class BrokerBus:
             await asyncio.wait({task}, timeout=CANCEL_INTERVAL_SECONDS)
 
     async def _call(self, request: Coroutine[Any, Any, _T]) -> _T:
-        """Return a request's result. Raise ServiceUnavailable for every error, also if the session ends."""
+        """Return a request's result; raise ServiceUnavailable for every error, also if the session ends."""
         task = asyncio.create_task(request)
         self._calls.add(task)
         try:

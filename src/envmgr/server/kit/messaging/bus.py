@@ -81,7 +81,7 @@ class DeliveryObserver(Protocol):
         """Record that a broker is not connected, and why."""
         ...
 
-    def on_invalid_message(self, place: str, error: Exception) -> None:
+    def on_invalid_message(self, location: str, error: Exception) -> None:
         """Record that a message of the broker is not an event, and is skipped."""
         ...
 
@@ -137,7 +137,7 @@ class NullObserver:
     def on_disconnected(self, broker: str, retry_in_seconds: float, error: Exception) -> None:
         """Record nothing."""
 
-    def on_invalid_message(self, place: str, error: Exception) -> None:
+    def on_invalid_message(self, location: str, error: Exception) -> None:
         """Record nothing."""
 
 

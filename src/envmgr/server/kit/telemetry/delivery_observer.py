@@ -50,6 +50,6 @@ class LoggingDeliveryObserver:
             error=f"{type(error).__name__}: {error}",
         )
 
-    def on_invalid_message(self, place: str, error: Exception) -> None:
+    def on_invalid_message(self, location: str, error: Exception) -> None:
         """Log a message that is not an event."""
-        self.log.error("bus_message_invalid", place=place, error=f"{type(error).__name__}: {error}")
+        self.log.error("bus_message_invalid", location=location, error=f"{type(error).__name__}: {error}")

@@ -344,8 +344,8 @@ def test_the_worker_creates_only_due_checkpoints(tmp_path):
 def test_a_fast_growing_log_is_signed_repeatedly(tmp_path):
     async def scenario(audit, _):
         signed = []
-        for upto in (999, 1000, 1001, 1999, 2400):
-            await audit.append(events(upto))
+        for count in (999, 1000, 1001, 1999, 2400):
+            await audit.append(events(count))
             signed.append((await audit.stats()).signed_seq)
         assert signed == [0, 1000, 1000, 1000, 2400]
 

@@ -8,7 +8,7 @@ import pytest
 from envmgr.server.bootstrap.registry import REQUEST_POLICY
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
 from envmgr.server.kit.common.problems import Forbidden, ServiceUnavailable, Unauthenticated
-from envmgr.server.kit.http import middleware as door_module
+from envmgr.server.kit.http import middleware as middleware_module
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_PROBLEM
 from envmgr.server.kit.http.middleware import RequestMiddleware
 from support.services.service_fixtures import UnchangedPermissions
@@ -87,7 +87,7 @@ def visit(
     **options,
 ):
     application = application or Application()
-    door = options.pop("door", None) or RequestMiddleware(
+    middleware = options.pop("middleware", None) or RequestMiddleware(
         application, Authenticator(), observer or RecordingObserver(), policy=REQUEST_POLICY, **options
     )
     messages = []
@@ -106,7 +106,7 @@ def visit(
         "headers": list(headers),
         "client": (client, 5),
     }
-    asyncio.run(door(scope, receive, send))
+    asyncio.run(middleware(scope, receive, send))
     return Answer(messages)
 
 
@@ -318,25 +318,25 @@ def test_only_trusted_proxies_are_honoured():
 
 
 def test_a_caller_rejected_too_often_is_limited_and_an_authenticated_one_is_not(monkeypatch):
-    monkeypatch.setattr(door_module, "DENIAL_BURST", 3)
-    monkeypatch.setattr(door_module, "DENIAL_RATE_PER_SECOND", 0)
+    monkeypatch.setattr(middleware_module, "DENIAL_BURST", 3)
+    monkeypatch.setattr(middleware_module, "DENIAL_RATE_PER_SECOND", 0)
     observer = RecordingObserver()
-    door = RequestMiddleware(Application(), Authenticator(), observer, policy=REQUEST_POLICY)
-    statuses = [visit(door=door).status for _ in range(5)]
+    middleware = RequestMiddleware(Application(), Authenticator(), observer, policy=REQUEST_POLICY)
+    statuses = [visit(middleware=middleware).status for _ in range(5)]
     assert statuses == [401, 401, 401, 429, 429]
     assert len(observer.refused) == 3
-    assert visit(GOOD, door=door).status == 200
-    assert visit(door=door, client="4.3.2.1").status == 401
+    assert visit(GOOD, middleware=middleware).status == 200
+    assert visit(middleware=middleware, client="4.3.2.1").status == 401
 
 
 def test_rejections_by_handlers_are_rate_limited(monkeypatch):
-    monkeypatch.setattr(door_module, "DENIAL_BURST", 1)
-    monkeypatch.setattr(door_module, "DENIAL_RATE_PER_SECOND", 0)
+    monkeypatch.setattr(middleware_module, "DENIAL_BURST", 1)
+    monkeypatch.setattr(middleware_module, "DENIAL_RATE_PER_SECOND", 0)
     observer = RecordingObserver()
-    door = RequestMiddleware(
+    middleware = RequestMiddleware(
         Application(401, Unauthenticated("no")), Authenticator(), observer, policy=REQUEST_POLICY
     )
-    responses = [visit(door=door, path="/auth/refresh", method="POST") for _ in range(2)]
+    responses = [visit(middleware=middleware, path="/auth/refresh", method="POST") for _ in range(2)]
     assert [response.status for response in responses] == [401, 429]
     assert responses[1].starts == 1
     assert responses[1].problem["status"] == 429
@@ -420,9 +420,9 @@ def test_a_failure_before_and_after_the_request_is_a_problem(monkeypatch):
     def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(door_module, "client_network", fail)
+    monkeypatch.setattr(middleware_module, "client_network", fail)
     assert_internal_error(visit())
-    monkeypatch.setattr(door_module, "RequestInfo", fail)
+    monkeypatch.setattr(middleware_module, "RequestInfo", fail)
     assert_internal_error(visit(GOOD))
 
 
@@ -430,7 +430,7 @@ def test_a_header_that_cannot_be_sent_is_a_problem(monkeypatch):
     def fail(_headers):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(door_module.headers, "with_defaults", fail)
+    monkeypatch.setattr(middleware_module.headers, "with_defaults", fail)
     assert_internal_error(visit(GOOD))
 
 

@@ -316,8 +316,8 @@ def test_a_process_that_hangs_is_succeeded_by_another_from_the_first_open_event(
     make_bus, monkeypatch, request
 ):
     other = Listener()
-    for place, name, value in WITHOUT_HEARTBEATS[request.node.callspec.params["broker"]]:
-        monkeypatch.setattr(place, name, value)
+    for owner, name, value in WITHOUT_HEARTBEATS[request.node.callspec.params["broker"]]:
+        monkeypatch.setattr(owner, name, value)
 
     async def scenario():
         hanging = HangingListener()

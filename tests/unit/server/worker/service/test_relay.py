@@ -250,7 +250,7 @@ def test_the_worker_drains_events_that_consumers_emit(tmp_path):
             dead_letters = DeadLetters(item, "app")
             bus.subscribe(dead_letters.subscription("echo", ["Tested"], only_from("alm/app", echo)))
             bus.subscribe(
-                dead_letters.subscription("heard", ["Tested"], only_from("alm/worker", numbers.handle))
+                dead_letters.subscription("listener", ["Tested"], only_from("alm/worker", numbers.handle))
             )
             worker = worker_module.make(other, bus, RecordingLog(), Metrics())
             worker.start([service_module(item, "app"), service_module(other, "worker")], NO_CONSUMERS)

@@ -49,7 +49,7 @@ class _Session:
     guard: Guard
 
     async def run(self) -> None:
-        """Deliver events until cancelled. Raise the first error."""
+        """Deliver events until cancelled; raise the first error."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.guard.run())
             for member in self.members:

@@ -29,13 +29,13 @@ class Cursor:
         return self.offset + 1
 
     def advance(self, offset: int) -> None:
-        """Move to a record. Raise LogReplaced if it was read before."""
+        """Move to a record; raise LogReplaced if it was read before."""
         if offset <= self.offset:
             raise LogReplaced(f"{self.topic}: offset {offset} follows offset {self.offset}")
         self.offset = offset
 
     def accept(self, event: EventEnvelope) -> None:
-        """Move to the event of the record. Raise LogReplaced if events before it are missing.
+        """Move to the event of the record; raise LogReplaced if events before it are missing.
 
         An event that was read before is none: the relay publishes again what the broker lost.
         """

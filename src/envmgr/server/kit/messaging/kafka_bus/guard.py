@@ -58,12 +58,12 @@ class Guard:
         """Readers with records to fetch: their offset, and when they were first seen there."""
 
     async def run(self) -> None:
-        """Check until cancelled. Raise KafkaError, BrokerSilent, LogReplaced, ReaderStalled."""
+        """Check until cancelled; raise KafkaError, BrokerSilent, LogReplaced, ReaderStalled."""
         while True:
-            known = self._known_ends()
+            past_ends = self._known_ends()
             readers = {reader: reader.cursor.next_offset for reader in self._readers()}
             ends = await self._fetch_ends()
-            require_ends(known, ends)
+            require_ends(past_ends, ends)
             self._require_progress(readers, ends, asyncio.get_running_loop().time())
             await asyncio.sleep(CHECK_INTERVAL_SECONDS)
 
@@ -77,10 +77,10 @@ class Guard:
 
     def _known_ends(self) -> dict[str, int]:
         """Return by topic up to which offset the broker has had records."""
-        known = {publisher.topic: publisher.end for publisher in self._publishers}
+        past_ends = {publisher.topic: publisher.end for publisher in self._publishers}
         for reader in self._readers():
-            known[reader.cursor.topic] = max(known[reader.cursor.topic], reader.cursor.next_offset)
-        return known
+            past_ends[reader.cursor.topic] = max(past_ends[reader.cursor.topic], reader.cursor.next_offset)
+        return past_ends
 
     async def _fetch_ends(self) -> Mapping[str, int]:
         partitions = [TopicPartition(publisher.topic, PARTITION) for publisher in self._publishers]
@@ -104,8 +104,8 @@ class Guard:
         self._stalls = stalls
 
 
-def require_ends(known: Mapping[str, int], ends: Mapping[str, int]) -> None:
+def require_ends(past_ends: Mapping[str, int], ends: Mapping[str, int]) -> None:
     """Raise LogReplaced if a log ends before records that the broker has had."""
-    for topic, end in known.items():
+    for topic, end in past_ends.items():
         if ends[topic] < end:
             raise LogReplaced(f"{topic}: ends at offset {ends[topic]}, ended at {end}")

@@ -54,7 +54,7 @@ class Member:
         self._deadline: asyncio.TimerHandle | None = None
 
     async def run(self, topics: Sequence[str]) -> None:
-        """Read what the group assigns, until cancelled. Raise what a reader raises, or MembershipLost."""
+        """Read what the group assigns, until cancelled; raise what a reader raises, or MembershipLost."""
         await start(self._client)
         self._client.subscribe(topics, listener=self)
         self._expect_assignment()

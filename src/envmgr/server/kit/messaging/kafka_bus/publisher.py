@@ -91,7 +91,7 @@ class Publisher:
                 )
 
     async def _send(self, end: int, key: bytes, values: Sequence[bytes]) -> list[int]:
-        """Send all records, in order; return their offsets. Raise the first error."""
+        """Send all records, in order; return their offsets; raise the first error."""
         producer = self._producer
         if producer is None:
             producer = self._producer = create_producer(self._options)

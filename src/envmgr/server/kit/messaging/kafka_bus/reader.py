@@ -103,7 +103,7 @@ class Reader:
         await self._client.commit({self._partition: (self.cursor.next_offset, digest(records[-1]))})
 
     def _accept(self, record: Record) -> EventEnvelope | None:
-        """Move to a record and return its event, if it is one. Raise LogReplaced."""
+        """Move to a record and return its event, if it is one; raise LogReplaced."""
         self.cursor.advance(record.offset)
         try:
             event = event_of(record)

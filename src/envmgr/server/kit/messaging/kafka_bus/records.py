@@ -40,7 +40,7 @@ def headers(expected_offset: int) -> list[tuple[str, bytes]]:
 
 
 def event_of(record: Record) -> EventEnvelope:
-    """Return the event in a record. Raise InvalidEvent, also for a record at another offset than expected."""
+    """Return the event in a record; raise InvalidEvent, also for a record at another offset than expected."""
     expected = dict(record.headers).get(EXPECTED_OFFSET_HEADER, b"none")
     if expected != str(record.offset).encode():
         raise InvalidEvent(f"expected at offset {expected.decode(errors='replace')}")

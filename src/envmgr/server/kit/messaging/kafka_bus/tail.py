@@ -34,7 +34,7 @@ class Tail:
 
 
 async def read_tail(options: dict[str, Any], topic: str) -> Tail:
-    """Return the end of a topic. Raise KafkaError, TimeoutError."""
+    """Return the end of a topic; raise KafkaError, TimeoutError."""
     partition = TopicPartition(topic, PARTITION)
     client = create_log_reader(options)
     client.assign([partition])

@@ -28,7 +28,7 @@ class DeclarationFailed(Exception):
 
 
 async def declare(admin: AIOKafkaAdminClient, topics: Iterable[str], replicas: int) -> None:
-    """Create the topics that do not exist. Raise DeclarationFailed."""
+    """Create the topics that do not exist; raise DeclarationFailed."""
     existing = set(await admin.list_topics())
     missing = [_topic(name, replicas) for name in topics if name not in existing]
     if not missing:

@@ -67,16 +67,16 @@ class Publisher:
         self._tail = tail
 
     async def _send(self, last: int, events: Sequence[EventEnvelope]) -> list[PubAck]:
-        """Send all events at once, in order, and return the broker's answers; raise the first error."""
+        """Send all events at once, in order, and return the broker's acknowledgements; raise the first error."""
         # Not `publish_async`, which never ends where the broker refuses a message (nats-py 2.16).
-        answers = await asyncio.gather(
+        acks = await asyncio.gather(
             *(self._send_one(expected, event) for expected, event in enumerate(events, last)),
             return_exceptions=True,
         )
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return [answer for answer in answers if not isinstance(answer, BaseException)]
+        for ack in acks:
+            if isinstance(ack, BaseException):
+                raise ack
+        return [ack for ack in acks if not isinstance(ack, BaseException)]
 
     async def _send_one(self, expected: int, event: EventEnvelope) -> PubAck:
         return await self._jetstream.publish(

@@ -164,8 +164,8 @@ def test_a_record_that_is_not_an_event_or_in_another_place_is_reported_and_skipp
     listener, reported = Listener(), []
 
     class Observer(NullObserver):
-        def on_invalid_message(self, place, error):
-            reported.append((place, str(error)))
+        def on_invalid_message(self, location, error):
+            reported.append((location, str(error)))
 
     async def scenario():
         async with running(prefix, subscription(listener), delivery=Delivery(Observer())) as bus:
@@ -423,11 +423,11 @@ def test_a_publisher_whose_acknowledgement_does_not_come_publishes_again_without
     delayed = []
 
     async def send_without_answer(client, *arguments, **options):
-        answer = await send(client, *arguments, **options)
+        response = await send(client, *arguments, **options)
         if not delayed:
-            delayed.append(answer)
+            delayed.append(response)
             return asyncio.get_running_loop().create_future()
-        return answer
+        return response
 
     monkeypatch.setattr(AIOKafkaProducer, "send", send_without_answer)
 

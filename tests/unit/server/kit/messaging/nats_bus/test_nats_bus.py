@@ -116,8 +116,8 @@ def test_a_message_that_is_not_an_event_is_reported_and_skipped(prefix):
     listener, reported = Listener(), []
 
     class Observer(NullObserver):
-        def on_invalid_message(self, place, error):
-            reported.append((place, type(error).__name__))
+        def on_invalid_message(self, location, error):
+            reported.append((location, type(error).__name__))
 
     async def scenario():
         async with running(prefix, subscription(listener), delivery=Delivery(Observer())) as bus:
