@@ -13,6 +13,7 @@ from envmgr.server.bootstrap.registry import REQUEST_POLICY
 from envmgr.server.bootstrap.routing import create_router, service_routes, system_routes
 from envmgr.server.gateway.domain.identity_model import require_good_password
 from envmgr.server.gateway.service.users import ADMIN
+from envmgr.server.kit.common.failures import describe
 from envmgr.server.kit.common.problems import InvalidFields
 from envmgr.server.kit.config.settings import SettingsError
 from envmgr.server.kit.db.migrations import UnusableDatabase
@@ -126,7 +127,7 @@ class EmbeddedServer:
         try:
             await step()
         except Exception as error:  # noqa: BLE001 - the server stops all the same
-            self._log.error("service_shutdown_failed", reason=str(error) or type(error).__name__)
+            self._log.error("service_shutdown_failed", reason=describe(error))
             return error
         return None
 

@@ -21,6 +21,7 @@ from envmgr.server.bootstrap.service_parts import Resources, create_parts
 from envmgr.server.contracts.remote import event_state_rpc
 from envmgr.server.contracts.remote.event_state import POLL_INTERVAL_SECONDS
 from envmgr.server.contracts.remote.problem_messages import ProblemDetailMessages
+from envmgr.server.kit.common.failures import describe
 from envmgr.server.kit.config.settings import SettingsError
 from envmgr.server.kit.grpc.interceptor import CallGuard, CallInterceptor, policies_of
 from envmgr.server.kit.grpc.server import GrpcServer, PortInUse
@@ -183,7 +184,7 @@ class ServiceServer:
         try:
             await step()
         except Exception as error:  # noqa: BLE001 - the server stops all the same
-            self._log.error("service_shutdown_failed", reason=str(error) or type(error).__name__)
+            self._log.error("service_shutdown_failed", reason=describe(error))
 
     async def _close_module(self) -> None:
         async with asyncio.timeout(STOP_SECONDS):

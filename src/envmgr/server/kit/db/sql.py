@@ -17,6 +17,7 @@ import os
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from envmgr.kit.errors import EnvmgrError
+from envmgr.server.kit.common.problems import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+DAMAGE_RETRY_AFTER_SECONDS = 60
+"""A restore takes at least this long."""
 CompiledStatement = tuple[str, dict[str, Any], tuple[str, ...]]
 """The text, the values of the parameters that the expression itself contains, and the order of all parameters.
 
@@ -45,8 +48,17 @@ class DamagedDatabase(EnvmgrError):
     def __init__(self, name: str, reason: str) -> None:
         hint = "stop the server and restore the whole data directory from a backup"
         super().__init__(f"database {name} is damaged: {reason}", hint)
+        self.name = name
+        self.reason = reason
         self.detail = f"database {os.path.basename(name)} is damaged; {hint}"
-        """For responses: without the path and the database's own words."""
+        """For health checks: without the path and the database's own words."""
+
+    def problem(self) -> ServiceUnavailable:
+        """Return the answer to a request, which names no file."""
+        return ServiceUnavailable(
+            "the database is damaged; the server's operator must stop it and restore its data from a backup",
+            retry_after=DAMAGE_RETRY_AFTER_SECONDS,
+        )
 
 
 class Statement:

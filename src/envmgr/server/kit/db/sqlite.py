@@ -328,7 +328,7 @@ class SqliteDatabase:
             if _is_transient(error):
                 raise
             # An event cannot be written; the units run one by one to find the one that emitted it.
-            group[0].error = error
+            group[0].error = self._failure(error) if isinstance(error, sqlite3.Error) else error
             return self._roll_back_group(group)
         connection.execute("COMMIT")
         if events:

@@ -21,11 +21,13 @@ from envmgr.server.kit.common.problems import (
     ServiceUnavailable,
     Unauthenticated,
 )
+from envmgr.server.kit.db.sql import DamagedDatabase
 from envmgr.server.kit.grpc.call import OPERATOR, ServerCall, set_current_call
 from envmgr.server.kit.grpc.status import DETAILS_KEY, MAX_DETAIL_CHARACTERS, code_of, status_details
 from envmgr.server.kit.grpc.tls import certified_names
 from envmgr.server.kit.security.tokens import InvalidToken
 from envmgr.server.kit.telemetry import trace_context
+from envmgr.server.kit.telemetry.damage_log import log_damage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -168,6 +170,9 @@ class CallInterceptor(aio.ServerInterceptor):
             problem = error
         except TimeoutError:
             problem = ServiceUnavailable("deadline of the request exceeded; retry")
+        except DamagedDatabase as error:
+            problem = error.problem()
+            log_damage(self._log, error, **record.fields())
         except Exception as error:  # noqa: BLE001 - turns any bug into a status
             problem = InternalError("internal error; search the log of the service for this request ID")
             self._log.error("rpc_failed", exc_info=error, **record.fields())

@@ -24,6 +24,7 @@ from envmgr.server.kit.common.problems import (
     TooManyRequests,
 )
 from envmgr.server.kit.common.timeouts import within
+from envmgr.server.kit.db.sql import DamagedDatabase
 from envmgr.server.kit.http import headers
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_HEADERS, SCOPE_PROBLEM, SCOPE_REAUTHENTICATE
 from envmgr.server.kit.http.client_address import TrustedProxies, client_network
@@ -333,6 +334,8 @@ class _RequestCycle:
         if isinstance(error, Problem):
             return error
         self._middleware.observer.on_error(self.info, error)
+        if isinstance(error, DamagedDatabase):
+            return error.problem()
         return InternalError("internal error; search the server log for this request ID")
 
     async def _send_unless_started(self, problem: Problem) -> None:

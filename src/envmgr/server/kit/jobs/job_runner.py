@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.clock import now_ms
+from envmgr.server.kit.common.failures import describe
 from envmgr.server.kit.jobs import job_queue
 from envmgr.server.kit.jobs.job_queue import LeaseLost
 
@@ -104,7 +105,7 @@ class JobRunner:
                 await self._database.write(self._schedule_all)
             except Exception as error:  # noqa: BLE001 - the database may be away for a while
                 attempt += 1
-                self._log.warning("job_schedule_failed", attempt=attempt, error=_describe(error))
+                self._log.warning("job_schedule_failed", attempt=attempt, error=describe(error))
                 await asyncio.sleep(self._options.backoff.delay(attempt))
             else:
                 return
@@ -120,7 +121,7 @@ class JobRunner:
                 return None
             jobs = await self._database.write(partial(job_queue.claim, limit=1, lease_ms=self._lease_ms))
         except Exception as error:  # noqa: BLE001 - the database may be away for a while
-            self._log.warning("job_claim_failed", error=_describe(error))
+            self._log.warning("job_claim_failed", error=describe(error))
             return None
         return jobs[0] if jobs else None
 
@@ -142,7 +143,7 @@ class JobRunner:
         except LeaseLost as error:
             self._log.warning("job_lease_lost", job=job.kind, id=job.id, error=str(error))
         except Exception as error:  # noqa: BLE001 - a job that fails stops neither the others nor itself
-            await self._record_failure(job, _describe(error))
+            await self._record_failure(job, describe(error))
         else:
             self._observer.record_job(job.kind, "success")
 
@@ -185,7 +186,7 @@ class JobRunner:
         try:
             await self._database.write(partial(record, job=job, error=error))
         except Exception as failure:  # noqa: BLE001 - the lease expires, and the job runs again
-            self._log.warning("job_save_failed", job=job.kind, id=job.id, error=_describe(failure))
+            self._log.warning("job_save_failed", job=job.kind, id=job.id, error=describe(failure))
 
     def _record_retry(self, transaction: Transaction, job: Job, error: str) -> None:
         delay_ms = round(self._options.backoff.delay(job.attempts) * 1000)
@@ -200,7 +201,3 @@ class JobRunner:
     @property
     def _lease_ms(self) -> int:
         return round(self._options.lease * 1000)
-
-
-def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envmgr.server.kit.common.failures import describe
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -27,4 +29,4 @@ class PeriodicTask:
             try:
                 await self.run()
             except Exception as error:  # noqa: BLE001 - a failure ends only this run
-                log.warning("periodic_task_failed", task=self.name, error=f"{type(error).__name__}: {error}")
+                log.warning("periodic_task_failed", task=self.name, error=describe(error))

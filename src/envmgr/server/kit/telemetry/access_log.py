@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from envmgr.server.kit.db.sql import DamagedDatabase
+from envmgr.server.kit.telemetry.damage_log import log_damage
 from envmgr.server.kit.telemetry.logs import printable
 from envmgr.server.kit.telemetry.request_info import PROBE_PATHS
 
@@ -56,5 +58,8 @@ class AccessLog:
         )
 
     def on_error(self, info: RequestInfo, error: BaseException) -> None:
-        """Log an unhandled exception."""
+        """Log what a damaged database needs, or an unhandled exception."""
+        if isinstance(error, DamagedDatabase):
+            log_damage(self._log, error, request_id=info.request_id, route=info.route)
+            return
         self._log.error("unhandled_exception", request_id=info.request_id, route=info.route, exc_info=error)

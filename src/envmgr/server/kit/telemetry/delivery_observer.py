@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envmgr.server.kit.common.clock import now_ms, parse_rfc3339
+from envmgr.server.kit.common.failures import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ class LoggingDeliveryObserver:
             consumer=consumer,
             attempt=attempt,
             retry_in_s=round(delay, 2),
-            error=f"{type(error).__name__}: {error}",
+            error=describe(error),
         )
 
     def on_delivered(self, consumer: str, events: Sequence[EventEnvelope]) -> None:
@@ -47,9 +48,9 @@ class LoggingDeliveryObserver:
             "bus_disconnected",
             broker=broker,
             retry_in_s=round(retry_in_seconds, 2),
-            error=f"{type(error).__name__}: {error}",
+            error=describe(error),
         )
 
     def on_invalid_message(self, location: str, error: Exception) -> None:
         """Log a message that is not an event."""
-        self.log.error("bus_message_invalid", location=location, error=f"{type(error).__name__}: {error}")
+        self.log.error("bus_message_invalid", location=location, error=describe(error))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.events import source_of
+from envmgr.server.kit.common.failures import describe
 from envmgr.server.kit.common.problems import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Relay:
                 service=self.service,
                 attempt=self._failures,
                 retry_in_s=round(delay, 2),
-                error=_reason(error),
+                error=describe(error),
             )
             await asyncio.sleep(delay)
             self._wakeup.set()
@@ -157,10 +158,3 @@ class Relay:
         if consumed != self._consumed:
             await self._outbox.record_consumed(consumed)
             self._consumed = consumed
-
-
-def _reason(error: BaseException) -> str:
-    """Return the cause of an error: of a group, its first."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}"

@@ -28,6 +28,7 @@ from envmgr.server.kit.common.problems import (
     ServiceUnavailable,
     Unauthenticated,
 )
+from envmgr.server.kit.db.sql import DamagedDatabase
 from envmgr.server.kit.grpc.interceptor import CallGuard, CallInterceptor, policies_of
 from envmgr.server.kit.grpc.server import GrpcServer, PortInUse
 from envmgr.server.kit.grpc.status import problem_of
@@ -219,6 +220,24 @@ def test_a_bug_is_logged_and_hidden():
             "user:ada",
         )
         assert isinstance(fields["exc_info"], ZeroDivisionError)
+
+    run(scenario, fail)
+
+
+def test_a_damaged_database_is_unavailable_and_named_in_the_log_alone():
+    async def fail(_context):
+        raise DamagedDatabase("/srv/alm/app.db", "malformed page 7")
+
+    async def scenario(apps, principals, _channel, log):
+        with pytest.raises(ServiceUnavailable, match=r"the database is damaged; .* restore") as caught:
+            await apps.get(principals.context(), "1")
+        assert "app.db" not in str(caught.value.document(""))
+        lines = dict(log.lines)
+        assert "rpc_failed" not in lines
+        fields = lines["database_damaged"]
+        assert (fields["database"], fields["error"]) == ("/srv/alm/app.db", "malformed page 7")
+        assert "restore" in fields["hint"]
+        assert fields["request_id"] == "request-1"
 
     run(scenario, fail)
 

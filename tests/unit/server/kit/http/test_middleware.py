@@ -8,6 +8,7 @@ import pytest
 from envmgr.server.bootstrap.registry import REQUEST_POLICY
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
 from envmgr.server.kit.common.problems import Forbidden, ServiceUnavailable, Unauthenticated
+from envmgr.server.kit.db.sql import DamagedDatabase
 from envmgr.server.kit.http import middleware as middleware_module
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_PROBLEM
 from envmgr.server.kit.http.middleware import RequestMiddleware
@@ -352,6 +353,21 @@ def test_an_internal_error_is_logged_and_hidden_from_the_caller():
     assert response.status == 500
     assert b"secret" not in response.body
     assert [str(error) for error in observer.bugs] == ["a secret"]
+
+
+def test_a_damaged_database_is_unavailable_and_reported_to_the_observer():
+    damage = DamagedDatabase("/srv/alm/app.db", "malformed page 7")
+
+    async def broken(_scope, _receive, _send):
+        raise damage
+
+    observer = RecordingObserver()
+    response = visit(GOOD, application=broken, observer=observer)
+    assert response.status == 503
+    assert "restore" in response.problem["detail"]
+    assert b"app.db" not in response.body
+    assert b"page 7" not in response.body
+    assert observer.bugs == [damage]
 
 
 def test_the_connection_is_closed_after_an_unread_body():

@@ -1,0 +1,20 @@
+"""Descriptions of errors for log events."""
+
+from envmgr.server.kit.common.failures import describe
+from envmgr.server.kit.db.sql import DamagedDatabase
+
+
+def test_an_error_has_its_type_and_its_message():
+    assert describe(ValueError("no number")) == "ValueError: no number"
+
+
+def test_an_error_has_its_hint():
+    text = describe(DamagedDatabase("/srv/alm/app.db", "malformed page 7"))
+    assert text.startswith(
+        "DamagedDatabase: database /srv/alm/app.db is damaged: malformed page 7; stop the server"
+    )
+    assert "restore" in text
+
+
+def test_a_group_is_described_by_its_first_error():
+    assert describe(ExceptionGroup("two", [KeyError("a"), ValueError("b")])) == "KeyError: 'a'"
