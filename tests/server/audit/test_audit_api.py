@@ -66,6 +66,50 @@ def test_lists_are_filtered_and_sorted(client, query, expected):
     assert seqs(client.get(f"/audits?{query}")) == expected
 
 
+IMPOSSIBLE_RESOURCES = (
+    "zz/1",
+    "app/shop",
+    "app/0",
+    "app/1/",
+    "app/1/version/x",
+    "app/1/status/2",
+    "user/Ada",
+    "key/ci",
+    "binding/x",
+    "environment/",
+    "environment/a/b",
+    "environment/-a",
+    "access/ada",
+    "account/Z",
+)
+POSSIBLE_RESOURCES = (
+    "app/7",
+    "app/7/version",
+    "app/7/version/42",
+    "app/7/deployment/3",
+    "user/7",
+    "key/7",
+    "binding/7",
+    "environment/AUTO",
+    "access/user:ada",
+    "access/anonymous",
+    "account/0123456789abcdef0123456789abcdef",
+    "service/deployment",
+)
+
+
+@pytest.mark.parametrize("resource", POSSIBLE_RESOURCES)
+def test_every_kind_of_resource_can_be_filtered(client, resource):
+    response = client.get(f"/audits?resource={resource}")
+    assert response.status_code == 200, response.text
+
+
+def test_a_malformed_resource_is_rejected_with_the_forms(client):
+    (error,) = client.get("/audits?resource=app/shop").json()["errors"]
+    assert "app/7, app/7/version/42" in error["detail"]
+    assert "environment/NAME" in error["detail"]
+
+
 @pytest.mark.parametrize(
     ("path", "pointer"),
     [
@@ -84,6 +128,7 @@ def test_lists_are_filtered_and_sorted(client, query, expected):
         ("/audits?actor=admin", "?actor"),
         ("/audits?event_type=AppMade", "?event_type"),
         ("/audits?resource=shop", "?resource"),
+        *((f"/audits?resource={resource}", "?resource") for resource in IMPOSSIBLE_RESOURCES),
     ],
 )
 def test_an_invalid_filter_is_reported_with_a_pointer(client, path, pointer):

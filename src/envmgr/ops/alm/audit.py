@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ANONYMOUS = "anonymous"
 """The actor of unauthenticated requests."""
+_ENVIRONMENT_PREFIX = "environment/"
 _CHECKPOINT_HINT = "run `envmgr alm audit --save-checkpoint FILE` to save one"
 
 
@@ -47,6 +48,8 @@ class Filter:
 
 
 def _is_at_or_below(resource: str, ancestor: str) -> bool:
+    if ancestor.startswith(_ENVIRONMENT_PREFIX):
+        return resource.lower() == ancestor.lower()
     return resource == ancestor or resource.startswith(f"{ancestor}/")
 
 
@@ -73,9 +76,19 @@ def normalize(api: Api, filters: Filter) -> Filter:
     actor, resource = filters.actor, filters.resource
     if actor and ":" not in actor and actor != ANONYMOUS:
         actor = f"user:{actor}"
-    if resource and "/" not in resource:
-        resource = f"app/{get_int(resolve.find_app(api, resource), 'id')}"
+    if resource:
+        resource = _with_app_id(api, resource)
     return replace(filters, actor=actor, resource=resource)
+
+
+def _with_app_id(api: Api, resource: str) -> str:
+    """Return a resource with its app's ID in place of the name: `shop`, `app/shop`, `app/shop/version/3`."""
+    if "/" not in resource:
+        resource = f"app/{resource}"
+    kind, name, *below = resource.split("/")
+    if kind != "app" or not name or name.isdigit():
+        return resource
+    return "/".join([kind, str(get_int(resolve.find_app(api, name), "id")), *below])
 
 
 def listing(api: Api, filters: Filter, limit: int) -> ListResult:

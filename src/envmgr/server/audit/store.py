@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -158,8 +159,21 @@ def _is_at_or_below(resource: ColumnElement[str]) -> ColumnElement[bool]:
     return and_(is_in_range, or_(entry.c.resource == resource, entry.c.resource >= resource + "/"))
 
 
+def _is_environment(folded: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition for entries of an environment in any case: within one range of the index.
+
+    The range has only what was done to environments; deployments to them are resources of apps.
+    """
+    is_in_range = and_(
+        entry.c.resource >= ENVIRONMENT_PREFIX,
+        entry.c.resource < ENVIRONMENT_PREFIX.removesuffix("/") + _AFTER_SLASH,
+    )
+    return and_(is_in_range, func.lower(entry.c.resource) == folded)
+
+
+ENVIRONMENT_PREFIX = "environment/"
 _AFTER_SLASH = chr(ord("/") + 1)
-_CONDITIONS = {"resource": _is_at_or_below}
+_CONDITIONS = {"resource": _is_at_or_below, "environment": _is_environment}
 _SORTS = {"seq": entry.c.seq, "timestamp": entry.c.timestamp}
 _ALL = PagedQuery(
     select(entry), key=entry.c.seq, sorts=_SORTS, filters=_FILTERS, conditions=_CONDITIONS, default="-seq"
@@ -249,10 +263,20 @@ def after(reader: Reader, seq: int, limit: int) -> list[AuditEntry]:
 
 def page(reader: Reader, paging: PageRequest, since: int | None, until: int | None) -> Page[AuditEntry]:
     """Return a page of entries; with bounds, of events from `since` to before `until`."""
+    paging = _fold_environment(paging)
     if since is None and until is None:
         return _ALL.page(reader, paging, _entry)
     span = {"since": 0 if since is None else since, "until": MAX_SAFE_INTEGER if until is None else until}
     return _TIME_RANGE.page(reader, paging, _entry, values=span)
+
+
+def _fold_environment(paging: PageRequest) -> PageRequest:
+    """Return a request whose filter by an environment ignores the case, as its name does."""
+    others = dict(paging.filters)
+    resource = str(others.pop("resource", ""))
+    if not resource.startswith(ENVIRONMENT_PREFIX):
+        return paging
+    return replace(paging, filters={**others, "environment": resource.lower()})
 
 
 def checkpoints(reader: Reader, paging: PageRequest) -> Page[Checkpoint]:

@@ -35,6 +35,10 @@ def test_the_newest_entries_are_listed_oldest_first():
     ("provided", "requested"),
     [
         (audit.Filter("admin", "AppCreated", "shop"), audit.Filter("user:admin", "AppCreated", "app/7")),
+        (audit.Filter(None, None, "app/shop"), audit.Filter(None, None, "app/7")),
+        (audit.Filter(None, None, "app/shop/version/3"), audit.Filter(None, None, "app/7/version/3")),
+        (audit.Filter(None, None, "app/9/version/3"), audit.Filter(None, None, "app/9/version/3")),
+        (audit.Filter(None, None, "user/Ada"), audit.Filter(None, None, "user/Ada")),
         (audit.Filter("key:4", None, "environment/prod"), audit.Filter("key:4", None, "environment/prod")),
         (audit.Filter("anonymous"), audit.Filter("anonymous")),
         (audit.Filter(), audit.Filter()),
@@ -193,6 +197,15 @@ def test_following_yields_the_matching_entries():
     assert [item["seq"] for item in result] == [item["seq"] for item in LOG if item["resource"] == "app/2"]
     assert audit.head(api) == 7
     assert audit.head(server(log=[])) == 0
+
+
+def test_a_filter_by_environment_ignores_the_case():
+    matching = audit.Filter(resource="environment/AUTO").is_match
+    names = ("environment/auto", "environment/Auto", "environment/auto-eu", "app/1")
+    assert [
+        matching({"actor": "user:ada", "event_type": "EnvironmentCreated", "resource": name})
+        for name in names
+    ] == [True, True, False, False]
 
 
 def test_a_filter_by_resource_includes_all_below_it():

@@ -216,6 +216,8 @@ RESOURCES = (
     "app/10",
     "app/10/version/4",
     "app/2",
+    "environment/Auto",
+    "environment/auto",
     "environment/prod",
     "environment/prod-eu",
     "environment/prod.eu",
@@ -230,6 +232,9 @@ RESOURCES = (
         ("app/10", RESOURCES[5:7]),
         ("app/3", ()),
         ("environment/prod", ("environment/prod",)),
+        ("environment/PROD", ("environment/prod",)),
+        ("environment/auto", ("environment/Auto", "environment/auto")),
+        ("environment/AUTO", ("environment/Auto", "environment/auto")),
         ("app/%", ()),
     ],
 )

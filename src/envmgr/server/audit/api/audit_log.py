@@ -66,7 +66,7 @@ Resource = Annotated[
         max_length=200,
         schema_extra={"pattern": filters.RESOURCE_PATTERN, "minLength": 1, "examples": ["app/7"]},
         description="Filter by resource and all below it: `app/7` with its versions and deployments, "
-        "`app/7/version/42`, `environment/prod`.",
+        "`app/7/version/42`, `environment/prod` (in any case).",
     ),
 ]
 Sort = Annotated[str | None, sort_param("seq", "timestamp")]

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ACTOR_PATTERN = r"^([a-z]+:[^\r\n]+|anonymous)$"
-RESOURCE_PATTERN = r"^[a-z]+/[^\r\n]+$"
+_ID = "[1-9][0-9]{0,15}"
+RESOURCE_PATTERN = (
+    f"^(app/{_ID}(/(version|deployment)(/{_ID})?)?|(user|key|binding)/{_ID}"
+    "|environment/[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+    "|access/([a-z]+:[^\\r\\n]+|anonymous)|account/[0-9a-f]+|service/[a-z]+)$"
+)
+_RESOURCE_FORMS = (
+    "app/7, app/7/version/42, app/7/deployment/3, environment/NAME, user/7, key/7, binding/7, access/ACTOR, "
+    "account/DIGEST or service/NAME"
+)
 
 
 def validate(*, actor: str | None, event_type: str | None, resource: str | None) -> None:
@@ -38,4 +47,4 @@ def _check_event_type(event_type: str | None) -> Iterator[tuple[str, str]]:
 
 def _check_resource(resource: str | None) -> Iterator[tuple[str, str]]:
     if resource is not None and not re.fullmatch(RESOURCE_PATTERN, resource):
-        yield "?resource", "expected app/ID, app/ID/version/ID or environment/NAME"
+        yield "?resource", f"expected {_RESOURCE_FORMS}"
