@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from envmgr.server.contracts.fields import AppName, Id, Line, Timestamp, Username
 from envmgr.server.kit.common.context import Role, Scope
@@ -23,6 +23,13 @@ class User(Struct, frozen=True, kw_only=True):
     created_at: Timestamp
     updated_at: Timestamp
     rev: int
+
+
+class ChangedUser(User, frozen=True, kw_only=True):
+    """A user after a change; with the numbers of API keys after a new password or a revocation."""
+
+    active_keys: Annotated[int, Meta(description="API keys that stay valid.")] | UnsetType = UNSET
+    revoked_keys: Annotated[int, Meta(description="API keys that the change revoked.")] | UnsetType = UNSET
 
 
 class TokenPair(Struct, frozen=True, kw_only=True):

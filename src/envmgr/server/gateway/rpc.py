@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
+from envmgr.server.contracts.identity_resources import KeyCounts
 from envmgr.server.contracts.proto import identity_pb2 as pb
 from envmgr.server.contracts.proto import identity_pb2_grpc as stubs
 from envmgr.server.contracts.remote.calls import call_context, decode_page, optional_call_context
@@ -34,6 +37,7 @@ from envmgr.server.kit.grpc.call import OPERATOR, RpcService
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from envmgr.server.contracts.identity_resources import ChangedUser
     from envmgr.server.contracts.ports.identity import ApiKeys, Bindings, Identity, Sessions, TokenExchange
     from envmgr.server.kit.grpc.call import AddToServer, MethodPolicy
 
@@ -165,6 +169,12 @@ class _SessionServicer(stubs.SessionServiceServicer):
         return pb.GetPublicKeysResponse(keys=PUBLIC_KEYS.encode(value))
 
 
+def _encode_keys(user: ChangedUser) -> pb.KeyCounts | None:
+    if user.active_keys is UNSET or user.revoked_keys is UNSET:
+        return None
+    return KEY_COUNTS.encode(KeyCounts(active_keys=user.active_keys, revoked_keys=user.revoked_keys))
+
+
 class _UserServicer(stubs.UserServiceServicer):
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
@@ -189,7 +199,7 @@ class _UserServicer(stubs.UserServiceServicer):
         value = await self._identity.users.update(
             call_context(request.conditions), request.ref, USER_PATCH.decode_request(request.changes)
         )
-        return pb.UpdateUserResponse(user=USER.encode(value))
+        return pb.UpdateUserResponse(user=USER.encode(value), keys=_encode_keys(value))
 
     async def DeleteUser(self, request: pb.DeleteUserRequest, context: object) -> pb.DeleteUserResponse:
         await self._identity.users.delete(call_context(request.conditions), request.ref)

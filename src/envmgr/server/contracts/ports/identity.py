@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.identity_resources import (
         ApiKey,
         Binding,
+        ChangedUser,
         CurrentPrincipal,
         KeyCounts,
         PublicKeys,
@@ -85,8 +86,8 @@ class Users(Protocol):
         """Return a page of users."""
         ...
 
-    async def update(self, context: RequestContext, ref: str, change: UserPatch) -> User:
-        """Update a user, and end their sessions."""
+    async def update(self, context: RequestContext, ref: str, change: UserPatch) -> ChangedUser:
+        """Update a user, and end their sessions; with a new password, count their API keys."""
         ...
 
     async def delete(self, context: RequestContext, ref: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
+from envmgr.server.contracts.identity_resources import ChangedUser
 from envmgr.server.contracts.proto import identity_pb2 as pb
 from envmgr.server.contracts.proto.identity_pb2_grpc import (
     ApiKeyServiceStub,
@@ -154,8 +157,8 @@ class RemoteUsers:
             response.next if response.HasField("next") else None,
         )
 
-    async def update(self, context: RequestContext, ref: str, change: UserPatch) -> User:
-        """Update a user, and end their sessions."""
+    async def update(self, context: RequestContext, ref: str, change: UserPatch) -> ChangedUser:
+        """Update a user, and end their sessions; with a new password, count their API keys."""
         response = await self._peer.call(
             self._stub.UpdateUser,
             lambda: pb.UpdateUserRequest(
@@ -163,7 +166,8 @@ class RemoteUsers:
             ),
             context,
         )
-        return USER.decode(response.user)
+        keys = asdict(KEY_COUNTS.decode(response.keys)) if response.HasField("keys") else {}
+        return ChangedUser(**asdict(USER.decode(response.user)), **keys)
 
     async def delete(self, context: RequestContext, ref: str) -> None:
         """Delete a user, and revoke their keys; raise LastAdmin."""

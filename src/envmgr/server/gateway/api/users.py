@@ -9,7 +9,7 @@ from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import Username
 from envmgr.server.contracts.identity_requests import UserCreate, UserPatch
-from envmgr.server.contracts.identity_resources import HumanRole, User
+from envmgr.server.contracts.identity_resources import ChangedUser, HumanRole, User
 from envmgr.server.kit.common.preconditions import etag_of
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
@@ -82,10 +82,11 @@ def routes(users: Users) -> list[Any]:
         "/users/{user:str}",
         operation_id="changeUser",
         summary="Update a user and revoke their sessions",
+        description="API keys stay valid unless `revoke_keys` is true; after a new password, the response counts them.",
         responses=problem_responses(404, 409, 412, 413, 415, 428),
         **_ADMIN,
     )
-    async def change(request: HttpRequest, user: Ref, data: JSONBody[UserPatch]) -> Response[User]:
+    async def change(request: HttpRequest, user: Ref, data: JSONBody[UserPatch]) -> Response[ChangedUser]:
         changed = await users.update(request_context(request), user, data)
         return resource_response(request, changed, etag_of(changed))
 

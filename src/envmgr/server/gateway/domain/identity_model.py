@@ -168,8 +168,18 @@ _IMMUTABLE_SUB = re.compile(r"repo:[^@/:]+@[0-9]+/[^@/:]+@[0-9]+:.+")
 
 def has_immutable_subject(issuer: str, claims: Mapping[str, str]) -> bool:
     """Return whether the claims have a subject of GitHub Actions that contains permanent IDs."""
-    is_github = issuer == _GITHUB or issuer.startswith(f"{_GITHUB}/")
-    return is_github and _IMMUTABLE_SUB.fullmatch(claims.get("sub", "")) is not None
+    return _is_github(issuer) and _IMMUTABLE_SUB.fullmatch(claims.get("sub", "")) is not None
+
+
+def subject_hint(issuer: str) -> str:
+    """Return the form of the subject that an issuer's binding may have in place of an ID claim, if any."""
+    if not _is_github(issuer):
+        return ""
+    return "; or a sub with the IDs of owner and repository: repo:OWNER@ID/REPOSITORY@ID:ref:refs/heads/main"
+
+
+def _is_github(issuer: str) -> bool:
+    return issuer == _GITHUB or issuer.startswith(f"{_GITHUB}/")
 
 
 def stable_claims(issuer: str) -> frozenset[str]:

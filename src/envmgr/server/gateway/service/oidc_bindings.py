@@ -104,7 +104,12 @@ def _require_sound(new: BindingCreate) -> None:
     if ids.isdisjoint(new.claims) and not identity_model.has_immutable_subject(new.issuer, new.claims):
         raise InvalidFields(
             "bind to a stable ID claim, since names can be reassigned",
-            errors=[("/claims", f"require one of: {', '.join(sorted(ids))}")],
+            errors=[
+                (
+                    "/claims",
+                    f"require one of: {', '.join(sorted(ids))}{identity_model.subject_hint(new.issuer)}",
+                )
+            ],
         )
     if not all(new.claims.values()):
         raise InvalidFields("claim value is empty", errors=[("/claims", "value required")])

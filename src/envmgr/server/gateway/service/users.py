@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from envmgr.server.contracts.events.identity import UserCreated, UserDeleted, UserUpdated
-from envmgr.server.contracts.identity_resources import User
+from envmgr.server.contracts.identity_resources import ChangedUser, User
 from envmgr.server.gateway.auth.current_principal import with_authorization
 from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.service import key_revocation
@@ -92,7 +92,7 @@ class UserService:
         identity_model.require_unrestricted(context.principal)
         return await self._database.read(lambda reader: users.page(reader, paging))
 
-    async def update(self, context: RequestContext, ref: str, change: UserPatch) -> User:
+    async def update(self, context: RequestContext, ref: str, change: UserPatch) -> ChangedUser:
         """Update a user and revoke their sessions; raise LastAdmin."""
         identity_model.require_unrestricted(context.principal)
         hashed = None
@@ -151,7 +151,7 @@ def _add(
 
 def _change(
     transaction: Transaction, context: RequestContext, ref: str, change: UserPatch, hashed: str | None
-) -> User:
+) -> ChangedUser:
     old = _get(transaction, ref)
     require_match(context, etag_of(old))
     role = old.role if change.role is UNSET else change.role
@@ -160,14 +160,22 @@ def _change(
     identity_model.require_role_at_least(context.principal, role)
     new = msgspec.structs.replace(old, role=role, active=active)
     if new == old and hashed is None and not change.revoke_keys:
-        return old
+        return _changed(old, None)
     _require_remaining_admin(transaction, old, new)
     if hashed is not None:
         users.set_password(transaction, old.id, hashed)
     sessions.revoke_all(transaction, old.id)
+    keys = None
     if change.revoke_keys:
-        key_revocation.revoke_keys(transaction, context, old.id)
-    return _write(transaction, context, old, new)
+        keys = key_revocation.revoke_keys(transaction, context, old.id)
+    elif hashed is not None:
+        keys = key_revocation.count_keys(transaction, old.id)
+    return _changed(_write(transaction, context, old, new), keys)
+
+
+def _changed(user: User, keys: KeyCounts | None) -> ChangedUser:
+    counts = {} if keys is None else msgspec.structs.asdict(keys)
+    return ChangedUser(**msgspec.structs.asdict(user), **counts)
 
 
 def _write(transaction: Transaction, context: RequestContext, old: User, new: User) -> User:

@@ -7,6 +7,7 @@ import pytest
 
 from envmgr.server.contracts.identity_requests import BindingCreate, TokenExchangeRequest
 from envmgr.server.contracts.problems import TokenRefused
+from envmgr.server.gateway.domain.identity_model import subject_hint
 from envmgr.server.gateway.service.token_exchange import GRANT_TYPE
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import Forbidden, InvalidFields, NotFound, Unauthenticated
@@ -315,7 +316,16 @@ def test_a_github_binding_may_name_the_immutable_subject(tmp_path, sub, is_accep
         if is_accepted:
             assert (await gate.gateway.bindings.create(await gate.admin(), new)).value.claims == {"sub": sub}
         else:
-            with pytest.raises(InvalidFields, match="stable ID"):
+            with pytest.raises(InvalidFields, match="stable ID") as caught:
                 await gate.gateway.bindings.create(await gate.admin(), new)
+            ((pointer, detail),) = caught.value.errors
+            assert pointer == "/claims"
+            assert "repository_id, repository_owner_id; or a sub" in detail
+            assert "repo:OWNER@ID/REPOSITORY@ID:" in detail
 
     run(tmp_path, scenario)
+
+
+def test_only_bindings_for_github_may_name_an_immutable_subject():
+    assert subject_hint("https://gitlab.com") == ""
+    assert subject_hint("https://token.actions.githubusercontent.com/acme") != ""
