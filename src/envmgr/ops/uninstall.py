@@ -12,7 +12,7 @@ from envmgr.resolve import active, canonical_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from envmgr.install.store import Installed
     from envmgr.resolve.context import Context
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 @frozen
 class UninstallResult:
-    """The versions that were removed (or, dry, would be)."""
+    """The versions that were removed or would be; `ambiguous` are those of requests with several matches."""
 
     versions: tuple[Installed, ...]
+    ambiguous: tuple[Installed, ...] = ()
 
 
 def remove(context: Context, selection: UninstallResult) -> None:
@@ -38,10 +39,14 @@ def remove(context: Context, selection: UninstallResult) -> None:
 
 def select(context: Context, items: Sequence[ToolSpec]) -> UninstallResult:
     """Return the installed versions that match; raise NotInstalled if one item has none."""
-    selected = [installed for item in items for installed in _matching(context, item)]
-    return UninstallResult(
-        tuple({(installed.tool, installed.version): installed for installed in selected}.values())
-    )
+    matches = [_matching(context, item) for item in items]
+    return UninstallResult(_distinct(matches), _distinct([match for match in matches if len(match) > 1]))
+
+
+def _distinct(matches: Iterable[Iterable[Installed]]) -> tuple[Installed, ...]:
+    """Return the versions of several requests, each only once."""
+    by_name = {(installed.tool, installed.version): installed for match in matches for installed in match}
+    return tuple(by_name.values())
 
 
 def _matching(context: Context, item: ToolSpec) -> list[Installed]:

@@ -387,9 +387,10 @@ def test_ctrl_c_during_a_download_ends_at_once_without_a_traceback(two_tools):
 # -- terminals ----------------------------------------------------------------------------------------------
 
 
-def on_terminal(sandbox, *words, columns=60, env=None, stop=None):
-    """Run envmgr at a terminal; return its exit code and all output."""
+def on_terminal(sandbox, *words, columns=60, env=None, stop=None, keys=""):
+    """Run envmgr at a terminal, whose keys are already typed; return its exit code and all output."""
     master, slave = pty.openpty()
+    os.write(master, keys.encode())
     process = subprocess.Popen(
         [ENVMGR, *words],
         cwd=sandbox.project,
@@ -414,6 +415,19 @@ def on_terminal(sandbox, *words, columns=60, env=None, stop=None):
             stop = None
     os.close(master)
     return process.wait(30), seen.decode(errors="replace")
+
+
+@POSIX
+@pytest.mark.parametrize(("keys", "code", "remaining"), [("\n", 2, 2), ("n\n", 2, 2), ("y\n", 0, 0)])
+@pytest.mark.parametrize("name", ["alpha", "alpha@1"])
+def test_uninstall_asks_before_several_versions_are_removed(sandbox, name, keys, code, remaining):
+    sandbox.publish("alpha", ("1.0.0", "1.1.0"))
+    sandbox.ok("install", "alpha@1.0.0")
+    sandbox.ok("install", "alpha@1.1.0")
+    status, screen = on_terminal(sandbox, "uninstall", name, columns=200, keys=keys)
+    assert status == code, screen
+    assert "Remove alpha 1.0.0, 1.1.0? [y/N]" in screen
+    assert len(sandbox.ok("list", "alpha", "--json").json["tools"]) == remaining
 
 
 @POSIX

@@ -45,7 +45,3 @@ def test_a_directory_is_an_argument_of_its_own(sandbox):
     bin_directory.mkdir(parents=True)
     sandbox.ok("use", "alpha", f"path:{sandbox.root}/mine")
     assert (sandbox.project / ".envmgr").read_text() == f"alpha=path:{sandbox.root}/mine\n"
-
-
-def test_the_help_of_uninstall_says_when_it_asks(sandbox):
-    assert "--yes" in sandbox.ok("uninstall", "--help").out

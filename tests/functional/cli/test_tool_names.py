@@ -136,9 +136,34 @@ class TestUninstall:
         directory = os.path.dirname(box.paths.install("nodejs", "-"))
         return sorted(os.listdir(directory)) if os.path.isdir(directory) else []
 
-    def test_a_range_removes_what_matches_and_names_it(self, several):
-        assert ok(several, "uninstall", "nodejs@20") == "removed nodejs 20.1.0\nremoved nodejs 20.2.0\n"
+    @pytest.mark.parametrize("spec", ["20", "^20", "20.x", ">=20 <21", "20.1.0 || 20.2.0"])
+    def test_a_spec_with_several_matches_requires_a_confirmation(self, several, spec):
+        error = error_of(several, "uninstall", f"nodejs@{spec}", code=2)
+        assert "several installed versions match: nodejs 20.1.0, 20.2.0\n" in error
+        assert "`envmgr uninstall nodejs@20.1.0`, or pass --yes for all" in error
+        assert error_of(several, "uninstall", "nodejs", spec, code=2) == error
+        assert len(self.versions(several)) == 3
+        out = ok(several, "uninstall", f"nodejs@{spec}", "--yes")
+        assert out == "removed nodejs 20.1.0\nremoved nodejs 20.2.0\n"
         assert self.versions(several) == ["18.0.0"]
+
+    def test_only_the_requests_with_several_matches_are_in_question(self, several):
+        error = error_of(several, "uninstall", "ruff@0.5.0", "nodejs@20", "nodejs@18", code=2)
+        assert "several installed versions match: nodejs 20.1.0, 20.2.0\n" in error
+        assert len(self.versions(several)) == 3
+        assert os.path.exists(several.paths.install("pypi:ruff", "0.5.0"))
+
+    def test_dry_run_asks_nothing(self, several):
+        out = ok(several, "uninstall", "--dry-run", "nodejs@20")
+        assert out == "would remove nodejs 20.1.0\nwould remove nodejs 20.2.0\n"
+
+    @pytest.mark.parametrize("spec", ["18", "^18", "<20"])
+    def test_a_single_match_is_removed_without_a_question(self, several, spec):
+        assert ok(several, "uninstall", f"nodejs@{spec}") == "removed nodejs 18.0.0\n"
+
+    def test_several_exact_versions_are_removed_without_a_question(self, several):
+        out = ok(several, "uninstall", "nodejs@20.1.0", "nodejs@20.2.0")
+        assert out == "removed nodejs 20.1.0\nremoved nodejs 20.2.0\n"
 
     def test_a_word_is_the_newest(self, several):
         assert ok(several, "uninstall", "nodejs@latest") == "removed nodejs 20.2.0\n"
@@ -149,7 +174,7 @@ class TestUninstall:
 
     def test_several_versions_without_a_spec_require_a_confirmation(self, several):
         error = error_of(several, "uninstall", "nodejs", code=2)
-        assert "several versions are installed: nodejs 18.0.0, 20.1.0, 20.2.0" in error
+        assert "several installed versions match: nodejs 18.0.0, 20.1.0, 20.2.0" in error
         assert "`envmgr uninstall nodejs@18.0.0`, or pass --yes for all" in error
         assert len(self.versions(several)) == 3
         out = ok(several, "uninstall", "nodejs", "--yes")

@@ -11,12 +11,10 @@ from envmgr.ops import uninstall
 from envmgr.resolve import tool_specs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from envmgr.cli.options import Options
     from envmgr.install.store import Installed
-    from envmgr.ops.uninstall import UninstallResult
-    from envmgr.resolve.tool_specs import ToolSpec
 
 
 def run(options: Options, args: Sequence[str], *, dry_run: bool) -> int:
@@ -26,7 +24,7 @@ def run(options: Options, args: Sequence[str], *, dry_run: bool) -> int:
         requested = tool_specs.parse_many(args, lambda arg: uninstall.is_installed(context, arg))
         removed = uninstall.select(context, requested)
         if not dry_run:
-            _confirm_all(options, requested, removed)
+            _confirm_ambiguous(options, removed.ambiguous)
             uninstall.remove(context, removed)
     verb = "would remove" if dry_run else "removed"
     return print_outcome(
@@ -39,19 +37,16 @@ def run(options: Options, args: Sequence[str], *, dry_run: bool) -> int:
     )
 
 
-def _confirm_all(options: Options, requested: Sequence[ToolSpec], selection: UninstallResult) -> None:
-    """Ask before all of several versions of a tool go; raise UsageError without a confirmation."""
-    if all(item.spec for item in requested):
-        return
+def _confirm_ambiguous(options: Options, ambiguous: Iterable[Installed]) -> None:
+    """Ask before several versions of one request are removed; raise UsageError without a confirmation."""
     by_tool: dict[str, list[str]] = {}
-    for installed in selection.versions:
+    for installed in ambiguous:
         by_tool.setdefault(installed.tool, []).append(installed.version)
-    several = {tool: versions for tool, versions in by_tool.items() if len(versions) > 1}
-    names = "; ".join(f"{tool} {', '.join(versions)}" for tool, versions in several.items())
-    if several and not confirm_with(options, "n")(f"Remove {names}?"):
-        tool, versions = next(iter(several.items()))
+    names = "; ".join(f"{tool} {', '.join(versions)}" for tool, versions in by_tool.items())
+    if by_tool and not confirm_with(options, "n")(f"Remove {names}?"):
+        tool, versions = next(iter(by_tool.items()))
         raise UsageError(
-            f"several versions are installed: {names}",
+            f"several installed versions match: {names}",
             f"name those to remove, such as `envmgr uninstall {tool}@{versions[0]}`, or pass --yes for all",
         )
 

@@ -28,8 +28,8 @@ def uninstall(
 ) -> int:
     """Remove installed versions.
 
-    Several versions (TOOL, or a SPEC that matches several) are removed after a question; without a terminal they need
-    --yes.
+    If TOOL or SPEC matches several versions, they are removed after a question; without a terminal, --yes is required.
+    An exact version or a single match is removed at once.
     """
     from envmgr.cli.commands import uninstall as command
 
