@@ -22,15 +22,24 @@ _VENDOR = r"""
 """
 _DATE = r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?(?![0-9])"
 
+# Kona numbers its builds `.b1`, JetBrains `-b87.7`; with other vendors these are betas.
+_BUILDER = r"(?:(?P<kona>(?=(?i:kona)-))|(?P<jetbrains>(?=(?i:jetbrains)[-a-zA-Z]*-))|)"
+_KONA_BUILD = r"(?(kona)\.b(?P<count>[0-9]++)|(?!))"
+_JETBRAINS_BUILD = r"""
+    -b(?P<revision>[0-9]{3,}+|(?(jetbrains)[0-9]++(?=\.)|(?!)))(?:\.(?P<part>[0-9]++))?
+  | -(?i:jetbrains)-b(?P<jetbrains_revision>[0-9]++)(?:\.(?P<jetbrains_part>[0-9]++))?
+"""
+
 VERSION = re.compile(
     rf"""
+    {_BUILDER}
     (?:(?![vV]?[ \t]*[0-9])(?>(?P<vendor>{_VENDOR}))[-_/@]?)?
     [vV]?[ \t]*+
     (?P<release>(?:{_DATE}|[0-9]++)(?:[._][0-9]++)*+)
     (?:
         (?P<letters>(?!(?:rc|cr|ea)(?![a-z]))[a-z]{{1,2}})(?![0-9A-Za-z])
       | [-._]?(?i:patch|post|pl|sp|p)(?P<level>[0-9]++)(?![A-Za-z])
-      | -b(?P<revision>[0-9]{{3,}}+)(?:\.(?P<part>[0-9]++))?(?![0-9A-Za-z.-])
+      | (?:{_KONA_BUILD}|{_JETBRAINS_BUILD})(?![0-9A-Za-z.-])
       | (?!{_FINAL})\.(?!{_KNOWN}|[xX](?![A-Za-z]))(?P<word>[A-Za-z]++)(?:\.(?P<nth>[0-9]++))?
     )?
     (?:{_FINAL} | (?:[-~]|\.(?={_KNOWN})|(?={_KNOWN}|[A-Za-z]{{3}}))(?P<pre>{_IDS}))?

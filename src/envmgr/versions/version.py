@@ -171,8 +171,9 @@ def _of_match(text: str, match: Match[str]) -> Version:
 def _post(match: Match[str]) -> tuple[int, int, str, int]:
     if match["level"]:
         return level(int(match["level"]))
-    if match["revision"]:
-        return level(int(match["revision"]), int(match["part"] or 0))
+    revision = match["revision"] or match["jetbrains_revision"] or match["count"]
+    if revision:
+        return level(int(revision), int(match["part"] or match["jetbrains_part"] or 0))
     word = match["letters"] or match["word"]
     return letters_rank(word, int(match["nth"] or 0)) if word else NO_POST
 

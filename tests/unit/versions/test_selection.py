@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from envmgr.versions import SpecError, VendorError, WordError, max_satisfying, satisfies, select
+from envmgr.versions import SpecError, VendorError, WordError, max_satisfying, parse, satisfies, select
 
 NODE = ("v18.20.4", "v20.0.0", "v20.18.1", "v22.0.0-rc.1", "v21.7.3", "v22.3.0")
 
@@ -185,3 +185,46 @@ def test_a_vendors_build_number_is_not_a_prerelease():
     selection = select(versions, "jetbrains-11")
     assert selection.candidates == versions[::-1]
     assert select((*versions, "jetbrains-11.0.12-b2"), "jetbrains-11").winner == versions[-1]
+
+
+@pytest.mark.parametrize(
+    ("versions", "spec"),
+    [
+        (("jetbrains-17.0.0-b87.7", "jetbrains-17.0.0-b135.2", "jetbrains-17.0.1-b64.6"), "jetbrains-17"),
+        (("jetbrains-jre-jcef-17.0.0-b87.7", "jetbrains-jre-jcef-17.0.0-b87.12"), "jetbrains-jre-jcef-17"),
+        (("17.0.8-jetbrains-b968", "17.0.8-jetbrains-b1000", "17.0.8-jetbrains-b1000.7"), "17"),
+        (("8.0.302-jetbrains-b87", "8.0.302-jetbrains-b1504.8", "8.0.302-jetbrains-b1504.12"), "8.0.302"),
+        (("jetbrains-21.0.2-jetbrains-b968", "jetbrains-21.0.3-jetbrains-b968"), "jetbrains-21"),
+        (("kona-17.0.0.b1", "kona-17.0.9.b1", "kona-17.0.9.b2", "kona-17.0.9.b10"), "kona-17"),
+    ],
+)
+def test_the_build_numbers_of_a_vendor_are_releases_in_order(versions, spec):
+    assert select(versions[::-1], spec).candidates == versions[::-1]
+    assert select(versions, versions[0]).winner == versions[0]
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        *(
+            "1.0.0-b1",
+            "1.0.0b2",
+            "1.0.0.b1",
+            "1.0.0-b12",
+            "1.0.0-b1.2",
+            "1.0.0-beta",
+            "1.0.0-rc1",
+            "zulu-17.0.1.b1",
+        ),
+        *(
+            "kona-17.0.0b1",
+            "kona-17.0.0-rc1",
+            "konara-17.0.0.b1",
+            "jetbrains-17.0.0-b2",
+            "jetbrains-17.0.0-eap.1",
+        ),
+        *("17.0.8-jetbrains-beta", "17.0.8-jetbrains-b", "17.0.8-jetbrains-b1-rc", "17.0.8-b87.7"),
+    ],
+)
+def test_a_beta_is_a_prerelease(version):
+    assert parse(version).is_prerelease
