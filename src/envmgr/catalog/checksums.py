@@ -10,7 +10,7 @@ from envmgr.catalog.manifest import file_of
 from envmgr.kit import digest
 from envmgr.kit.errors import HttpError, SourceError
 from envmgr.kit.frozen import replace
-from envmgr.kit.text_encoding import decode_text
+from envmgr.kit.text_encoding import decode_published_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +26,7 @@ _ALGORITHM = r"(?:(?i:md5|sha-?\d{1,3})[:=]\s*)?"
 _SUM = re.compile(rf"\\?{_ALGORITHM}([0-9A-Fa-f]{{40,128}})[ \t]+\*?(\S.*?)\s*")
 _LABELED = re.compile(rf"\*?(\S.*?)\s*:\s+{_ALGORITHM}([0-9A-Fa-f]{{40,128}})\s*")
 _TAGGED = re.compile(r"[\w/-]+ ?\((.+)\) ?= ?([0-9A-Fa-f]{40,128})\s*")
+_ROW = re.compile(r"(?i:sha-?\d{1,3})[ \t]+([0-9A-Fa-f]{40,128})[ \t]+(\S.*?)\s*")
 _PROPERTY = re.compile(r"\s*(\w+)\s*:\s*(\S.*?)\s*")
 
 
@@ -37,7 +38,7 @@ def with_digest(artifact: Artifact, checksum: Mapping[str, str], lists: ListCach
     url = checksum["url_template"]
     complete = checksum.get("complete") == "True"
     try:
-        text = decode_text(lists.get(url, limit=LIMIT), "replace")
+        text = decode_published_text(lists.get(url, limit=LIMIT))
     except HttpError as error:
         if error.status not in _ABSENT:
             raise
@@ -69,8 +70,8 @@ def parse(text: str, kind: str, archive: str, path: str = "") -> str | None:
         return _from_json(text, path)
     if kind == "bare":
         return _parse_single(text, archive)
-    # Upstreams that moved from PowerShell to coreutils kept the file's name, so accept both formats.
-    sums = (list(_file_hashes(text)) if kind == "get-filehash" else []) or list(_parse_sums(text))
+    # Upstreams that moved from PowerShell to coreutils or back kept the file's name, so accept both formats.
+    sums = list(_file_hashes(text)) or list(_parse_sums(text))
     if not sums:
         raise ValueError(f"no digests found (starts with {text.strip()[:40]!r})")
     return _select(archive, sums)
@@ -108,10 +109,16 @@ def _parse_single(text: str, archive: str) -> str:
 
 
 def _parse_sums(text: str) -> Iterator[tuple[str, str]]:
-    """Read lines of coreutils' sums, `*` for binary mode, of BSD's `SHA256 (file) = …`, and `file: …`."""
+    """Read lines of sums.
+
+    They are as coreutils (`*` for binary mode) or BSD (`SHA256 (file) = …`) write them, `file: …`, or rows of the table
+    that PowerShell's `Get-FileHash` prints.
+    """
     for line in text.removeprefix("\ufeff").splitlines():
         if match := _SUM.fullmatch(line):
             yield match[2].removeprefix("./"), match[1]
+        elif match := _ROW.fullmatch(line):
+            yield match[2], match[1]
         elif match := _TAGGED.fullmatch(line) or _LABELED.fullmatch(line):
             yield match[1], match[2]
 

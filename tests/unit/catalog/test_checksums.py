@@ -71,6 +71,31 @@ def test_powershells_list_is_read_with_its_blank_lines_and_wrapped_paths():
     assert checksums.parse(text, "get-filehash", URL) == A
 
 
+TABLE = (
+    "\r\nAlgorithm       Hash                                                             Path\r\n"
+    "---------       ----                                                             ----\r\n"
+    f"SHA256          {B.upper()} D:\\x y\\other.zip\r\n"
+    f"SHA256          {A.upper()} D:\\x y\\tool.zip      \r\n\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("kind", ["sums", "get-filehash", "bare"])
+@pytest.mark.parametrize("text", [TABLE, TABLE.replace("D:\\x y\\", "./")], ids=["backslashes", "slashes"])
+def test_powershells_table_is_read(text, kind):
+    assert checksums.parse(text, kind, URL).lower() == A
+
+
+def test_powershells_list_is_read_as_sums():
+    text = f"\r\nAlgorithm : SHA256\r\nHash      : {A.upper()}\r\nPath      : C:\\a\\tool.zip\r\n\r\n"
+    assert checksums.parse(text, "sums", URL).lower() == A
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8", "utf-8-sig"])
+def test_the_encoding_of_powershells_table_needs_no_mark(encoding):
+    text = TABLE.replace("x y", "Übung 日本")
+    assert verified(text.encode(encoding)).digest.value == A
+
+
 def test_an_upstream_that_left_powershell_is_still_read():
     assert checksums.parse(f"{A}  tool.zip\n", "get-filehash", URL) == A
 
@@ -84,6 +109,11 @@ def test_json_is_read_by_its_path():
     ("text", "kind", "words"),
     [
         ("<html>", "sums", r"no digests found \(starts with '<html>'\)"),
+        (
+            TABLE.replace(A.upper(), "").replace(B.upper(), ""),
+            "sums",
+            r"no digests found \(starts with 'Algorithm",
+        ),
         ("", "bare", "empty file"),
         (f"{A}  tool.zip\n{B}  tool.zip\n", "sums", "2 conflicting digests"),
         ("{}", "json", "got nothing"),
