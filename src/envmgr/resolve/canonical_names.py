@@ -106,7 +106,18 @@ def _package_in_use(context: Context, short_name: str) -> str:
         if package:
             return package
     tool_specs.require_tool_form(short_name)
-    raise context.registry.unknown_tool(short_name, dict.fromkeys(name for names in in_use for name in names))
+    raise _missing_manifest(context, short_name) or context.registry.unknown_tool(
+        short_name, dict.fromkeys(name for names in in_use for name in names if name != short_name)
+    )
+
+
+def _missing_manifest(context: Context, tool: str) -> UnknownTool | None:
+    """Return the error for a requested tool that was locked with a manifest that is not here."""
+    from envmgr.resolve import lock_manifests
+
+    requests = [request for request in context.project.requests() if request.tool == tool]
+    issue = lock_manifests.missing_manifest(context, requests[0]) if requests else None
+    return UnknownTool(*issue) if issue else None
 
 
 def _issues(context: Context, requests: Iterable[Request]) -> Iterator[str]:

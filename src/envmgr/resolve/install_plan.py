@@ -58,7 +58,6 @@ def plan_project(context: Context, options: Options) -> list[Step]:
             f"nothing to install: no .envmgr with tools found in {context.environment.cwd} or its parents",
             "pass a tool (`envmgr install nodejs@^20`), or run `envmgr use nodejs ^20`",
         )
-    known_tools.require_known(context, requests)
     return plan_requests(context, requests, options)
 
 
@@ -123,6 +122,7 @@ def _of_spec(context: Context, tool: str, spec: str) -> Step:
 
 def plan_requests(context: Context, requests: Sequence[Request], options: Options) -> list[Step]:
     """Return the steps that install some of the project's requests."""
+    known_tools.require_known(context, requests)
     canonical_names.require_canonical(context, requests)
     steps: list[Step] = []
     for dotfile in context.project.files:

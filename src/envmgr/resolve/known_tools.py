@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from envmgr import versions
 from envmgr.kit.errors import UnknownTool
+from envmgr.resolve import lock_manifests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +32,8 @@ def _issues(context: Context, request: Request) -> list[tuple[str, str]]:
         if _is_release_request(request):
             context.registry.checked(request.tool)
     except UnknownTool as error:
-        return [(f"{request.origin.exactly}: {error.message}", error.hint or "")]
+        message, hint = lock_manifests.missing_manifest(context, request) or (error.message, error.hint or "")
+        return [(f"{request.origin.exactly}: {message}", hint)]
     return []
 
 

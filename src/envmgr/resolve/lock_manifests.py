@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envmgr.catalog.release import Signature
     from envmgr.lockformat.model import Locked
     from envmgr.project.dotfile import Dotfile
+    from envmgr.project.request import Request
     from envmgr.resolve.context import Context
     from envmgr.resolve.lock_update import Pin
 
@@ -59,6 +60,22 @@ def require_fitting(context: Context, path: str, pin: Pin) -> None:
         return
     message, hint = _mismatch(context, manifest, pin.version, pin.locked)
     raise LockOutOfDate(f"{path} {message}", hint)
+
+
+def missing_manifest(context: Context, request: Request) -> tuple[str, str] | None:
+    """Return the problem and the remedy if a request was locked with a manifest that is not here."""
+    path = context.project.lock_of(request)
+    lock = context.locks.lock(path) if path else None
+    versions = lock.tools.get(request.tool) if lock else None
+    if not versions:
+        return None
+    locked = "; ".join(
+        f"{version} with the manifest {versions[version].plugin}" for version in sorted(versions)
+    )
+    return f"unknown tool {request.tool!r}, although {path} locks {locked}, which is not here", (
+        f"where the lock was made, run `envmgr plugin add --project {request.tool} SOURCE` and commit the file that it "
+        f"writes, or add the same manifest here with `envmgr plugin add {request.tool} SOURCE`"
+    )
 
 
 def warn_of_own_manifests(context: Context, dotfile: Dotfile, pins: Iterable[Pin]) -> None:

@@ -58,6 +58,48 @@ def test_a_lock_made_with_a_manifest_that_is_not_here_is_refused(box, other_mach
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        ["install"],
+        ["install", "--locked"],
+        ["install", "alpha"],
+        ["install", "--locked", "alpha"],
+        ["install", "alpha@1.0.0"],
+        ["use", "alpha", "1.0.0"],
+        ["list", "--remote", "alpha"],
+        ["lock"],
+        ["lock", "--check"],
+        ["use", "jq", "1.7.1"],
+        ["exec", "--yes", "--", "alpha"],
+    ],
+    ids=" ".join,
+)
+def test_a_lock_made_with_the_manifest_of_an_unknown_tool_names_it_and_the_remedy(
+    box, other_machine, command
+):
+    box.write("alpha=1.0.0")
+    box.ok("lock")
+    machine = check_out(box, other_machine)
+    result = machine.run(*command, env={"ENVMGR_AUTO_INSTALL": "always"})
+    path = machine.project / ".envmgr.lock"
+    expected = f"{path} locks 1.0.0 with the manifest {digest_in(box, 'alpha', '1.0.0')}, which is not here"
+    assert (result.code != 0, expected in result.err) == (True, True), result
+    assert "envmgr plugin add --project alpha SOURCE" in result.err
+    assert "VERSIONS_URL" not in result.err
+    assert machine.server.requests == []
+    box.ok("plugin", "add", "--project", "alpha", str(box.home / "plugins/alpha.json"))
+    check_out(box, machine).ok("install", "--locked")
+
+
+def test_a_requested_tool_without_a_manifest_and_a_lock_is_not_suggested_for_itself(sandbox):
+    sandbox.write("nonsense=1")
+    result = sandbox.run("install", "nonsense")
+    assert (result.code, "did you mean" in result.err, "VERSIONS_URL" in result.err) == (1, False, True), (
+        result
+    )
+
+
+@pytest.mark.parametrize(
     "command", [["install", "--locked"], ["install"], ["use", BUILT_IN, "20.1.0"]], ids=" ".join
 )
 def test_a_lock_of_one_archive_made_with_another_manifest_is_refused(box, other_machine, command):
