@@ -92,14 +92,19 @@ def pin(
         locked = _without(locked, others) if locked else None
         preferred = version or _preferred_version(lock, tool, spec)
         try:
-            return _resolve_upstream(context, tool, spec, preferred, platforms, locked)
+            return from_upstream(tool, spec, preferred, locked)
         except (NoMatchingVersion, UnsupportedPlatform):
             if not others or locked:
                 raise
             context.progress.message(
                 f"{tool} {spec}: the locked version {version} does not exist; choosing another"
             )
-            return _resolve_upstream(context, tool, spec, None, platforms, None)
+            return from_upstream(tool, spec, None, None)
+
+    def from_upstream(tool: str, spec: str, version: str | None, locked: Locked | None) -> Pin:
+        result = _resolve_upstream(context, tool, spec, version, platforms, locked)
+        _note_missing_digests(context, result, lock.locked(tool, result.version))
+        return result
 
     return map_parallel(resolve_one, requests, WORKERS)
 
@@ -144,7 +149,6 @@ def _resolve_upstream(
         context, Pin(tool, spec, version, locked_artifacts(context, tool, version, artifacts)), locked
     )
     _note_emulation(context, pin)
-    _note_missing_digests(context, pin, locked)
     return pin
 
 
@@ -241,9 +245,11 @@ def _note_emulation(context: Context, pin: Pin) -> None:
 
 def _note_missing_digests(context: Context, pin: Pin, locked: Locked | None) -> None:
     """Print a notice if upstream publishes no digests and the lock has none for this platform."""
-    here = locked.artifacts.get(context.platform.key) if locked else None
+    recorded = locked.artifacts.get(context.platform.key) if locked else None
+    here = pin.locked.artifacts.get(context.platform.key)
+    is_recorded = recorded and here and recorded.digest and recorded.url == here.url
     missing = [artifact for artifact in pin.locked.artifacts.values() if artifact.digest is None]
-    if missing and not (here and here.digest):
+    if missing and not is_recorded:
         of_which = "" if len(missing) == len(pin.locked.artifacts) else " of some archives"
         context.progress.message(
             f"{pin.tool} {pin.version}: upstream publishes no digests{of_which};"

@@ -60,6 +60,15 @@ def test_missing_digests_are_reported_once_and_not_for_verified_archives(undated
     assert NO_DIGESTS not in undated_tool.ok("use", "alpha", "1").err
 
 
+def test_missing_digests_are_not_reported_for_a_locked_version_that_another_request_takes(undated_tool):
+    assert NO_DIGESTS in undated_tool.ok("use", "alpha", "^1").err
+    for spec in ("1.1.0", "~1.1", "^1", "==1.1.0"):
+        assert "publishes no digests" not in undated_tool.ok("use", f"alpha@{spec}").err
+    undated_tool.write("alpha=>=1.1 <2")
+    assert "publishes no digests" not in undated_tool.ok("lock").err
+    assert "alpha 1.0.0: upstream publishes no digests" in undated_tool.ok("use", "alpha@1.0.0").err
+
+
 # -- unknown tools ------------------------------------------------------------------------------------------
 
 
