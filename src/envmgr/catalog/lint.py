@@ -176,6 +176,9 @@ def _names(data: Mapping[str, object]) -> Iterator[str]:
 
 def _check_semantics(data: Mapping[str, object]) -> Iterator[str]:
     yield from _versions(table(data, "versions"), table(data, "source"))
+    yield from values.fixed_address("$.versions_url", str(data.get("versions_url", "")))
+    for field in ("url", "api"):
+        yield from values.fixed_address(f"$.source.{field}", str(table(data, "source").get(field, "")))
     for path, layer in manifest_fields.iter_field_objects(data):
         yield from values.layer(path, layer)
     for path, override in manifest_fields.iter_overrides(data):

@@ -120,6 +120,22 @@ def test_values_of_wrong_types_are_issues_not_crashes(fields):
     assert isinstance(report(**fields), lint.Report)
 
 
+@pytest.mark.parametrize("name", ["versio", "version", "os"])
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("$.versions_url", lambda url: {"versions_url": url}),
+        ("$.source.url", lambda url: {"source": {"kind": "git-tags", "url": url}}),
+        ("$.source.api", lambda url: {"source": {"kind": "github", "repo": "a/b", "api": url}}),
+    ],
+)
+def test_an_address_of_all_versions_has_no_placeholders(path, fields, name):
+    base = GOOD if path == "$.versions_url" else SOURCED
+    text = json.dumps({**base, **fields(f"https://x/{{{name}}}.json")})
+    (issue,) = lint.issues(text)
+    assert issue.startswith(f"{path}: unknown placeholder {{{name}}}")
+
+
 @pytest.mark.parametrize(
     "text", ["https://x/{version", "https://x/version}", "https://x/{ version }", "https://x/{}"]
 )
@@ -247,7 +263,7 @@ HERE = ("http://127.0.0.1:8080", "http://localhost", "http://[::1]:1", "http://x
 )
 def test_a_plain_http_url_is_a_warning_except_on_loopback(host):
     result = report(
-        versions_url=f"{host}/list",
+        versions_url=f"{host}/list".replace("{major}", "80"),
         download_url_template=f"{host}/{{version}}",
         checksum={"url_template": f"{host}/sums"},
         platforms={"linux-x64": {"checksum": {"url_template": f"{host}/sums"}}},
