@@ -95,3 +95,19 @@ def test_without_another_program_the_shim_fails(box):
     result = box.run(box.shim("node"), PATH=box.paths.shims)
     assert result.returncode == 126
     assert "no version of node is set" in result.stderr
+
+
+def test_a_command_without_a_shim_runs_the_systems_program_except_by_exec(box, tmp_path):
+    program(tmp_path / "system" / "jq", "#!/bin/sh\necho system\n")
+    box.request("jq=1.7.1\n")  # no installed tool has the command
+    assert box.run("/bin/sh", "-c", "jq").stdout == "system\n"
+    result = box.run(ENVMGR, "exec", "--", "jq", ENVMGR_HOME=str(box.root))
+    assert (result.returncode, result.stdout) == (127, "")
+    assert "jq 1.7.1 is not installed" in result.stderr
+
+
+def test_exec_runs_no_command_in_place_of_those_of_a_missing_tool(box):
+    box.request("python=3.12.0\n")  # its manifest does not name zig, which may be one of its commands
+    result = box.run(ENVMGR, "exec", "--", "zig", ENVMGR_HOME=str(box.root))
+    assert (result.returncode, result.stdout) == (127, "")
+    assert "python 3.12.0 is not installed" in result.stderr
