@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# gRPC restarts its threads in a process that is forked to run a program, where they abort it now and then.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 _TOKENS = {"GITHUB_TOKEN", "GH_TOKEN", "CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "NETRC"}
 _CLIENTS = ("SSL_CERT_", "REQUESTS_CA_", "PIP_", "NPM_CONFIG_", "NODE_")

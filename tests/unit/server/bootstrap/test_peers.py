@@ -18,8 +18,15 @@ from envmgr.server.kit.security.tokens import Claims, keyring
 SECRET = "a-secret-of-more-than-32-bytes-for-tests"
 KEYS = keyring(secret=SECRET, private_key="", jwks="", path="")
 TOKENS = service_tokens("app", secret=SECRET, private_key="", jwks="")
-NOW = now_ms() // 1000
-CLAIMS = Claims(sub="user:ada", jti="1", iss="alm", aud="alm", sid="1", iat=NOW, nbf=NOW, exp=NOW + 1000)
+
+
+def access_token(keys=KEYS, *, lifetime=1000, **fields):
+    """Return a token; created when a test runs, which may be long after it was collected."""
+    now = now_ms() // 1000
+    claims = Claims(
+        sub="user:ada", jti="1", iss="alm", aud="alm", sid="1", iat=now, nbf=now, exp=now + lifetime
+    )
+    return keys.sign(replace(claims, **fields))
 
 
 def authenticate(token):
@@ -36,23 +43,24 @@ def authenticate(token):
 
 
 @pytest.mark.parametrize(
-    "token",
+    "create_token",
     [
-        "a.b.c",
-        KEYS.sign(replace(CLAIMS, exp=NOW - 1)),
-        KEYS.sign(replace(CLAIMS, iss="other")),
-        keyring(secret=f"{SECRET}-other", private_key="", jwks="", path="").sign(CLAIMS),
-        TOKENS.sign("alm", None),
+        lambda: "a.b.c",
+        lambda: access_token(lifetime=-1),
+        lambda: access_token(iss="other"),
+        lambda: access_token(keyring(secret=f"{SECRET}-other", private_key="", jwks="", path="")),
+        lambda: TOKENS.sign("alm", None),
     ],
     ids=["malformed", "expired", "another issuer", "another key", "a service token"],
 )
-def test_an_access_token_that_is_invalid_is_refused_without_the_gateway(token):
+def test_an_access_token_that_is_invalid_is_refused_without_the_gateway(create_token):
     with pytest.raises(Unauthenticated):
-        authenticate(token)
+        authenticate(create_token())
 
 
-@pytest.mark.parametrize("token", [KEYS.sign(CLAIMS), "evm_1_secret", "nonsense"])
-def test_what_a_credential_allows_is_unknown_while_the_gateway_is_away(token):
+@pytest.mark.parametrize("create_token", [access_token, lambda: "evm_1_secret", lambda: "nonsense"])
+def test_what_a_credential_allows_is_unknown_while_the_gateway_is_away(create_token):
+    token = create_token()
     with pytest.raises(ServiceUnavailable, match="service gateway is unreachable") as caught:
         authenticate(token)
     assert token not in caught.value.detail
