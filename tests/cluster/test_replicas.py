@@ -13,7 +13,7 @@ import pytest
 from envmgr.kit.audit_log.hash_chain import Verifier
 from support.server.cluster import Cluster
 from support.server.concurrent_writers import pages
-from support.services.nats_server import NatsServer
+from support.services.nats_server import create_nats_server
 from support.services.nats_server import installed_program as nats_program
 from support.services.postgres_server import installed_binaries as postgres_programs
 
@@ -33,7 +33,7 @@ CATCH_UP_SECONDS, POLL_SECONDS = 120, 0.2
 @pytest.fixture(scope="module")
 def replicas(tmp_path_factory):
     """Yield a cluster, and by service both of its processes."""
-    broker = NatsServer().start()
+    broker = create_nats_server().start()
     cluster = Cluster(tmp_path_factory.mktemp("replicas"), broker.url)
     others = {service: cluster.replica(service, GRPC_PORT="0") for service in cluster.services}
     try:

@@ -25,7 +25,7 @@ from envmgr.server.kit.grpc.tls import read_identity
 from envmgr.server.kit.security.service_keys import service_tokens
 from envmgr.server.kit.security.tokens import public_jwk
 from support.server.cluster import Cluster
-from support.services.nats_server import NatsServer
+from support.services.nats_server import create_nats_server
 from support.services.nats_server import installed_program as nats_program
 from support.services.postgres_server import installed_binaries as postgres_programs
 
@@ -111,7 +111,7 @@ class SecuredCluster(Cluster):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    broker = NatsServer().start()
+    broker = create_nats_server().start()
     cluster = SecuredCluster(tmp_path_factory.mktemp("secured"), broker.url)
     try:
         yield cluster.start()

@@ -15,7 +15,7 @@ import pytest
 
 from support.server.cluster import Cluster
 from support.server.server_process import ADMIN_PASSWORD
-from support.services.nats_server import NatsServer
+from support.services.nats_server import create_nats_server
 from support.services.nats_server import installed_program as nats_program
 from support.services.postgres_server import installed_binaries as postgres_programs
 
@@ -37,7 +37,7 @@ LISTS = {"app": "/apps", "version": "/versions", "deployment": "/deployments", "
 
 @pytest.fixture(scope="module")
 def broker():
-    server = NatsServer().start()
+    server = create_nats_server().start()
     yield server
     server.close()
 

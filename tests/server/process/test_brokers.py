@@ -10,14 +10,14 @@ import pytest
 from envmgr.kit.audit_log.hash_chain import Verifier
 from support.server.concurrent_writers import pages
 from support.server.server_process import Daemon
-from support.services.kafka_broker import KafkaBroker, installed_broker
-from support.services.nats_server import NatsServer, installed_program
+from support.services.kafka_broker import create_kafka_broker, installed_broker
+from support.services.nats_server import create_nats_server, installed_program
 
 BROKERS = {
-    **({"nats": (NatsServer, "NATS", "NATS JetStream")} if installed_program() else {}),
-    **({"kafka": (KafkaBroker, "Kafka", "Kafka")} if installed_broker() else {}),
+    **({"nats": (create_nats_server, "NATS JetStream")} if installed_program() else {}),
+    **({"kafka": (create_kafka_broker, "Kafka")} if installed_broker() else {}),
 }
-"""The server of each broker, and its name in errors and in checks."""
+"""The server of each broker, and its name in messages."""
 pytestmark = pytest.mark.timeout(240)
 CATCH_UP_SECONDS = 90
 POLL_SECONDS = 0.1
@@ -25,9 +25,9 @@ POLL_SECONDS = 0.1
 
 @pytest.fixture(params=BROKERS)
 def broker(request):
-    create, name, title = BROKERS[request.param]
+    create, name = BROKERS[request.param]
     server = create().start()
-    server.name, server.title = name, title
+    server.name = name
     yield server
     server.close()
 
@@ -107,7 +107,7 @@ def require_each_once(daemon, broker, token, names):
     with daemon.wire() as wire:
         checks = {check["name"]: check for check in wire.ask("GET", "/readyz").json["checks"]}
         metrics = wire.ask("GET", "/metrics").body.decode()
-    assert checks["bus"]["detail"].startswith(f"{broker.title} at 127.0.0.1:")
+    assert checks["bus"]["detail"].startswith(f"{broker.name} at 127.0.0.1:")
     assert checks["audit"]["ok"]
     assert 'alm_dead_letters{service="audit"} 0.0' in metrics
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.bootstrap.registry import SERVICE_NAMES
 from support.server.server_process import ADMIN_PASSWORD, Daemon, free_port
 from support.services.database_runners import postgres_databases, postgres_server_url
-from support.services.nats_server import NatsServer
+from support.services.nats_server import create_nats_server
 
 IS_CHOSEN = bool(os.environ.get("ENVMGR_TEST_CLUSTER"))
 """Whether tests use a cluster in place of an embedded server; read at import, as fixtures change the environment."""
@@ -100,7 +100,7 @@ class ClusterDaemon(Daemon):
     """A whole cluster in place of an embedded server: requests go to its gateway."""
 
     def __init__(self, root: Path) -> None:
-        self._broker = NatsServer().start()
+        self._broker = create_nats_server().start()
         self._cluster = Cluster(root, self._broker.url)
         super().__init__(root, port=self._cluster.gateway.port)
         self.log = self._cluster.gateway.log

@@ -9,27 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import ctypes
 import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 
 import asyncpg
+
+from support.services.broker_process import end_with_parent, free_port
 
 START_TIMEOUT_SECONDS = 120
 MAX_DATABASES = 150
 _CHOSEN = os.environ.get("ENVMGR_TEST_POSTGRESQL")
 """Read at import, as the fixtures of tests change the environment."""
 _UNPRIVILEGED_USER_ID = 65534
-_PR_SET_PDEATHSIG = 1
 _SETTINGS = {
     "unix_socket_directories": "",
     "fsync": "off",
@@ -56,7 +54,7 @@ class PostgresServer:
         if self._user is not None:
             os.chown(self._directory, self._user, self._user)
         self._binaries = self._readable(binaries)
-        self.port = _free_port()
+        self.port = free_port()
         self._initialize()
         self.start()
 
@@ -86,7 +84,7 @@ class PostgresServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - it makes one system call
+                preexec_fn=partial(end_with_parent, signal.SIGQUIT),  # noqa: PLW1509 - it makes one system call
                 **self._identity,
             )
 
@@ -203,15 +201,3 @@ def shared_server():
     server = PostgresServer(installed_binaries())
     atexit.register(server.close)
     return server
-
-
-def _free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def _end_with_parent():
-    """End the server with the thread that started it: a process that is killed runs no cleanup."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)

@@ -31,10 +31,10 @@ def create_bus(settings: BusSettings, data_dir: str, observer: DeliveryObserver)
 
 def _create_nats_bus(settings: BusSettings, owner: str, delivery: Delivery) -> Bus:
     try:
-        from envmgr.server.kit.messaging.nats_bus.bus import NatsBus
+        from envmgr.server.kit.messaging.nats_bus.bus import create_nats_bus
     except ImportError as error:
         raise _missing_extra("NATS", "nats", "NATS_URL") from error
-    return NatsBus(settings, SERVICE_NAMES, owner, delivery)
+    return create_nats_bus(settings, SERVICE_NAMES, owner, delivery)
 
 
 def _create_kafka_bus(settings: BusSettings, owner: str, delivery: Delivery) -> Bus:

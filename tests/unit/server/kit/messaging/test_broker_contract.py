@@ -17,15 +17,15 @@ from envmgr.server.kit.messaging.nats_bus import lease, streams
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
 from support.services.event_recorders import Listener, RecordingLog, emit, envelope, wait_until
-from support.services.kafka_broker import KafkaBroker, installed_broker
+from support.services.kafka_broker import create_kafka_broker, installed_broker
 from support.services.kafka_bus import kafka_bus
 from support.services.nats_bus import nats_bus
-from support.services.nats_server import NatsServer, installed_program
+from support.services.nats_server import create_nats_server, installed_program
 from support.services.service_fixtures import opened
 
 BROKERS = {
-    **({"nats": (NatsServer, nats_bus)} if installed_program() else {}),
-    **({"kafka": (KafkaBroker, kafka_bus)} if installed_broker() else {}),
+    **({"nats": (create_nats_server, nats_bus)} if installed_program() else {}),
+    **({"kafka": (create_kafka_broker, kafka_bus)} if installed_broker() else {}),
 }
 """The server of each broker, and what makes a bus on it."""
 WITHOUT_HEARTBEATS = {

@@ -87,8 +87,3 @@ async def connect(servers: Sequence[str], name: str) -> AsyncIterator[Connection
         yield connection
     finally:
         await connection.close()
-
-
-def describe(error: Exception) -> str:
-    """Return what went wrong: some errors of the client have no text."""
-    return str(error) or type(error).__name__

@@ -22,7 +22,7 @@ from envmgr.server.kit.messaging.kafka_bus.clients import MAX_EVENT_BYTES
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
 from support.services.event_recorders import Listener, RecordingLog, emit, envelope, wait_until
-from support.services.kafka_broker import KafkaBroker, installed_broker, shared_kafka_broker
+from support.services.kafka_broker import create_kafka_broker, installed_broker, shared_kafka_broker
 from support.services.kafka_bus import kafka_bus
 from support.services.service_fixtures import opened
 
@@ -92,7 +92,7 @@ def prefix():
 
 @pytest.fixture
 def broker():
-    server = KafkaBroker().start()
+    server = create_kafka_broker().start()
     yield server
     server.close()
 
