@@ -11,7 +11,7 @@ import pytest
 
 from envmgr.kit.environment import Environment
 from envmgr.server.audit.service.signing_key import configured_key
-from envmgr.server.bootstrap.registry import PORTS, SERVICE_NAMES
+from envmgr.server.bootstrap.registry import PORTS, SERVICE_NAMES, SERVICE_RULES
 from envmgr.server.bootstrap.service import service_keyring
 from envmgr.server.kit.config.service_settings import read_service
 from support.deploy_files import (
@@ -94,7 +94,7 @@ def secret_value(reference):
 def check_settings(service, values):
     """Read the settings of a service as it does at its start, and check that each variable has an effect."""
     recorded = RecordedVariables({**image_variables(), **values})
-    settings = read_service(Environment(recorded, "/"), {}, service, PORTS)
+    settings = read_service(Environment(recorded, "/"), {}, service, SERVICE_RULES)
     service_keyring(settings)
     common = settings.common
     assert (common.port, settings.grpc_port) == (PORTS[service].http, PORTS[service].grpc)

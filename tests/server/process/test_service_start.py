@@ -57,3 +57,18 @@ def test_a_setting_of_separate_services_is_refused_by_a_server_of_all():
     assert "GRPC_PORT is not supported" in result.stderr
     result = serve("all", "--grpc-port", "1", DB_URL=None, BUS_URL=None, GRPC_PORT=None)
     assert "--grpc-port has no effect" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("jobs", "list")])
+def test_a_command_on_one_service_refuses_the_databases_of_all(command, tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", "envmgr.server", *command, "--service", "app"],
+        env={**os.environ, "ALM_DATA_DIR": str(tmp_path / "data"), "APP_DB_URL": SETTINGS["DB_URL"]},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: APP_DB_URL has no effect in the service app\nhint: set DB_URL")
+    assert not (tmp_path / "data").exists()

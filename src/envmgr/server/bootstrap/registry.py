@@ -8,7 +8,7 @@ from envmgr.server.app import module as app_module
 from envmgr.server.audit import module as audit_module
 from envmgr.server.deployment import module as deployment_module
 from envmgr.server.gateway import module as gateway_module
-from envmgr.server.kit.config.service_settings import ServicePorts
+from envmgr.server.kit.config.service_settings import ServicePorts, ServiceRules
 from envmgr.server.kit.http import health as health_kit
 from envmgr.server.kit.http.request_policy import merge_policies
 from envmgr.server.kit.openapi import document as openapi
@@ -29,6 +29,23 @@ PORTS = {
     gateway_module.NAME: ServicePorts(http=8000, grpc=9000),
 }
 """The default ports of services that run in processes of their own."""
+
+_WITH_CHANGES = (app_module.NAME, version_module.NAME, deployment_module.NAME, gateway_module.NAME)
+"""The services whose requests change resources; those of audit only add to it."""
+SERVICE_RULES = ServiceRules(
+    ports=PORTS,
+    owners={
+        "ALM_ADMIN_PASSWORD": (gateway_module.NAME,),
+        "ALM_REQUESTS_PER_MINUTE": (gateway_module.NAME,),
+        "ALM_AUDIT_KEY": (audit_module.NAME,),
+        "ALM_CHECKPOINT_URL": (audit_module.NAME,),
+        "ALM_CHECKPOINT_TOKEN": (audit_module.NAME,),
+        "ALM_REQUIRE_IF_MATCH": _WITH_CHANGES,
+        "ALM_ALLOWED_ORIGINS": (*_WITH_CHANGES, audit_module.NAME),
+    },
+    key_variables={audit_module.NAME: "ALM_AUDIT_KEY"},
+)
+"""The settings that differ between services in processes of their own."""
 
 
 def module_of(service: str) -> ModuleType:

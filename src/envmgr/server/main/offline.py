@@ -155,6 +155,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
 
     flags, variables = {"data_dir": options.data_dir}, environment.current()
     if getattr(options, "service", None):
+        settings.require_no_database_urls(variables, registry.SERVICE_NAMES, options.service)
         data_dir = settings.read_data_dir(variables, options.data_dir)
         return settings.read_common(variables, flags, data_dir)
     return settings.read(variables, flags, registry.SERVICE_NAMES)

@@ -114,7 +114,7 @@ def _serve_service(options: argparse.Namespace) -> None:
     from envmgr.server.kit.telemetry import logs
 
     read = service_settings.read_service(
-        environment.current(), _flags(options), options.service, registry.PORTS
+        environment.current(), _flags(options), options.service, registry.SERVICE_RULES
     )
     common = read.common
     embedded.validate_settings(common)

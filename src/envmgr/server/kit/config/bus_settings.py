@@ -70,13 +70,26 @@ def read(environment: Environment) -> BusSettings:
     if replicas not in _REPLICAS:
         raise SettingsError(f"invalid ALM_BUS_REPLICAS {replicas!r}", "expected 1, 3 or 5")
     if not urls:
-        return BusSettings(prefix=prefix)
+        _require_no_broker_settings(environment)
+        return BusSettings()
     (name, url), *others = urls.items()
     for other, other_url in others:
         if _parse(other, other_url) != _parse(name, url):
             raise SettingsError(f"{name} and {other} name different buses", f"unset {other}")
     kind, servers = _parse(name, url)
+    if kind == IN_PROCESS:
+        _require_no_broker_settings(environment)
     return BusSettings(kind, servers, prefix, int(replicas))
+
+
+def _require_no_broker_settings(environment: Environment) -> None:
+    """Raise SettingsError for what only a broker has."""
+    for name in ("ALM_BUS_PREFIX", "ALM_BUS_REPLICAS"):
+        if environment.get(name):
+            raise SettingsError(
+                f"{name} has no effect without a broker",
+                f"set BUS_URL to nats://HOST:{_NATS_PORT} or kafka://HOST:{_KAFKA_PORT}, or unset {name}",
+            )
 
 
 def _urls(environment: Environment) -> Iterator[tuple[str, str]]:

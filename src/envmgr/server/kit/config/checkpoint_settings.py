@@ -36,6 +36,16 @@ class CheckpointSettings:
 
 def read(environment: Environment) -> CheckpointSettings:
     """Return the settings of an environment; raise SettingsError, which has no secret."""
+    settings = _destination(environment)
+    if environment.get("ALM_CHECKPOINT_TOKEN") and settings.kind != "http":
+        raise SettingsError(
+            "ALM_CHECKPOINT_TOKEN has no effect: it is for a destination over HTTP",
+            "set ALM_CHECKPOINT_URL to https://HOST/PATH, or unset ALM_CHECKPOINT_TOKEN",
+        )
+    return settings
+
+
+def _destination(environment: Environment) -> CheckpointSettings:
     text = environment.get("ALM_CHECKPOINT_URL")
     if not text:
         return CheckpointSettings()

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from envmgr.server.kit.config.bus_settings import IN_PROCESS, SettingsError
-from envmgr.server.kit.config.settings import read_common, read_data_dir, read_port
+from envmgr.server.kit.config.settings import (
+    read_common,
+    read_data_dir,
+    read_port,
+    require_no_database_urls,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from envmgr.kit.environment import Environment
     from envmgr.server.kit.config.settings import Settings
@@ -26,6 +31,18 @@ class ServicePorts:
 
     http: int
     grpc: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRules:
+    """The settings that differ between services."""
+
+    ports: Mapping[str, ServicePorts]
+    """The default ports of each service."""
+    owners: Mapping[str, Collection[str]]
+    """The services in which a variable has an effect, where it has none in others."""
+    key_variables: Mapping[str, str]
+    """The services that have a data directory for a key, each with the variable that replaces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +74,22 @@ def read_service(
     environment: Environment,
     flags: Mapping[str, str | int | bool | None],
     service: str,
-    ports: Mapping[str, ServicePorts],
+    rules: ServiceRules,
 ) -> ServiceSettings:
-    """Return the settings of a service; `ports` has the defaults of all.
-
-    Raise SettingsError, UsageError.
-    """
-    keeps_files = service == "audit" and not environment.get("ALM_AUDIT_KEY")
+    """Return the settings of a service; raise SettingsError, UsageError."""
+    ports = rules.ports
+    has_files = service in rules.key_variables and not environment.get(rules.key_variables[service])
+    _require_effective(environment, flags, service, rules.owners)
+    if not has_files:
+        _require_no_data_dir(environment, flags, service)
+    require_no_database_urls(environment, ports, service)
     common = read_common(
         environment,
         flags,
-        read_data_dir(environment, flags.get("data_dir")) if keeps_files else "",
+        read_data_dir(environment, flags.get("data_dir")) if has_files else "",
         port=ports[service].http,
         service_name=f"envmgr-alm-{service}",
     )
-    _require_effective(environment, flags, service, keeps_files=keeps_files)
     _require_shared(common, service)
     tls = _tls(environment)
     grpc_port = flags.get("grpc_port")
@@ -93,23 +111,31 @@ def _require_effective(
     environment: Environment,
     flags: Mapping[str, str | int | bool | None],
     service: str,
-    *,
-    keeps_files: bool,
+    owners: Mapping[str, Collection[str]],
 ) -> None:
     """Raise SettingsError for settings that this service would silently ignore."""
-    owners = {
-        "ALM_ADMIN_PASSWORD": "gateway",
-        "ALM_REQUESTS_PER_MINUTE": "gateway",
-        "ALM_AUDIT_KEY": "audit",
-        "ALM_CHECKPOINT_URL": "audit",
-    }
-    for name, owner in owners.items():
-        if environment.get(name) and service != owner:
-            raise SettingsError(
-                f"{name} has no effect in the service {service}",
-                f"set it for {owner} only, and unset it here",
-            )
-    if not keeps_files and (flags.get("data_dir") is not None or environment.get("ALM_DATA_DIR")):
+    for variable, services in owners.items():
+        if service in services:
+            continue
+        flag = variable.removeprefix("ALM_").lower()
+        if environment.get(variable):
+            raise _no_effect(variable, service, services)
+        if flags.get(flag):
+            raise _no_effect(f"--{flag.replace('_', '-')}", service, services)
+
+
+def _no_effect(name: str, service: str, services: Collection[str]) -> SettingsError:
+    return SettingsError(
+        f"{name} has no effect in the service {service}",
+        f"set it for {', '.join(services)} only, and omit it here",
+    )
+
+
+def _require_no_data_dir(
+    environment: Environment, flags: Mapping[str, str | int | bool | None], service: str
+) -> None:
+    """Raise SettingsError for the directory of a service that has no files."""
+    if flags.get("data_dir") is not None or environment.get("ALM_DATA_DIR"):
         raise SettingsError(
             f"the service {service} has no data directory", "omit --data-dir, and unset ALM_DATA_DIR"
         )

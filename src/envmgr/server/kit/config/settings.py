@@ -33,13 +33,12 @@ SERVICE_VARIABLES = (
     "ALM_SERVICE_JWKS",
 )
 """Variables of separate services only (`service_settings`)."""
-_UNSUPPORTED_VARIABLES = dict.fromkeys(SERVICE_VARIABLES, "calls no other process")
-"""Variables of a distributed deployment, and the reason why this server refuses each."""
 _SQLITE, _POSTGRESQL = "sqlite:///", ("postgresql://", "postgres://")
 _POSTGRESQL_URL = re.compile(
     r"postgres(ql)?://(?P<rest>([^/@?#]*@)?([A-Za-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?/[a-z_][a-z0-9_]{0,39}(\?[^#]*)?)"
 )
 """With a name that SQL needs not quote, and that stays below 63 bytes with the name of a service."""
+_DATABASE_HINT = "set it to postgresql://USER:PASSWORD@HOST:5432/NAME, with a name of a-z, 0-9 and _"
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 """An origin as browsers serialize it (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin): lower case,
 without the scheme's default port."""
@@ -103,10 +102,16 @@ def read(
 
 def _database_urls(environment: Environment, services: Iterable[str]) -> dict[str, str]:
     """Return the databases by service, or an empty mapping; raise SettingsError unless all are set."""
-    names = {service: f"{service.upper()}_DB_URL" for service in services}
+    names = {service: _database_variable(service) for service in services}
     texts = {service: environment.get(name) for service, name in names.items()}
     if not any(texts.values()):
         return {}
+    if environment.get("DB_URL"):
+        first = next(names[service] for service, text in texts.items() if text)
+        raise SettingsError(
+            f"DB_URL has no effect: {first} names the database of its service",
+            "unset DB_URL (ALM_DATA_DIR names the data directory), or the variables of single services",
+        )
     missing = [names[service] for service, text in texts.items() if not text]
     if missing:
         raise SettingsError(
@@ -118,6 +123,20 @@ def _database_urls(environment: Environment, services: Iterable[str]) -> dict[st
             f"invalid {other[0]}: requires PostgreSQL", "set it to postgresql://USER:PASSWORD@HOST:5432/NAME"
         )
     return urls
+
+
+def require_no_database_urls(environment: Environment, services: Iterable[str], service: str) -> None:
+    """Raise SettingsError for the variables of `serve all`, such as APP_DB_URL, beside one service."""
+    for name in map(_database_variable, services):
+        if environment.get(name):
+            raise SettingsError(
+                f"{name} has no effect in the service {service}",
+                f"set DB_URL to the database of {service}, and unset {name}",
+            )
+
+
+def _database_variable(service: str) -> str:
+    return f"{service.upper()}_DB_URL"
 
 
 def read_common(
@@ -179,9 +198,9 @@ def _require_known_database(environment: Environment) -> None:
 
 def _require_embedded(environment: Environment) -> None:
     """Raise SettingsError for settings that this server would silently ignore."""
-    for name, reason in _UNSUPPORTED_VARIABLES.items():
+    for name in SERVICE_VARIABLES:
         if environment.get(name):
-            raise _unsupported(name, reason)
+            raise _unsupported(name, "calls no other process")
 
 
 def _database_url(url: str, name: str = "DB_URL") -> str:
@@ -190,10 +209,7 @@ def _database_url(url: str, name: str = "DB_URL") -> str:
         return ""
     match = _POSTGRESQL_URL.fullmatch(url)
     if match is None:
-        raise SettingsError(
-            f"invalid {name}: requires a host and the name that all databases begin with",
-            "set it to postgresql://USER:PASSWORD@HOST:5432/NAME, with a name of a-z, 0-9 and _",
-        )
+        raise SettingsError(f"invalid {name}: requires a host and the name of a database", _DATABASE_HINT)
     return f"postgresql://{match['rest']}"
 
 

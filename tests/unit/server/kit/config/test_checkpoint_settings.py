@@ -59,6 +59,9 @@ def test_a_url_names_the_destination(url, variables, expected):
 @pytest.mark.parametrize(
     ("url", "variables", "message"),
     [
+        ("", {"ALM_CHECKPOINT_TOKEN": "a-secret"}, "ALM_CHECKPOINT_TOKEN has no effect"),
+        ("file:///a", {"ALM_CHECKPOINT_TOKEN": "a-secret"}, "ALM_CHECKPOINT_TOKEN has no effect"),
+        ("s3://logs", KEYS | {"ALM_CHECKPOINT_TOKEN": "x"}, "ALM_CHECKPOINT_TOKEN has no effect"),
         ("/var/log/a", {}, "unsupported path"),
         ("file:relative", {}, "unsupported file"),
         ("file://host/a", {}, "unsupported file"),

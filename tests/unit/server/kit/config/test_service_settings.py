@@ -5,7 +5,7 @@ import os
 import pytest
 
 from envmgr.kit.environment import Environment
-from envmgr.server.bootstrap.registry import PORTS, SERVICE_NAMES
+from envmgr.server.bootstrap.registry import PORTS, SERVICE_NAMES, SERVICE_RULES
 from envmgr.server.kit.config.bus_settings import NATS
 from envmgr.server.kit.config.service_settings import TlsFiles, read_service
 from envmgr.server.kit.config.settings import SettingsError
@@ -15,7 +15,7 @@ REQUIRED = {"DB_URL": "postgres://alm@db:5432/app", "BUS_URL": "nats://broker"}
 
 def settings(service="app", variables=None, **flags):
     environment = Environment({"HOME": "/home/ada", **REQUIRED, **(variables or {})}, "/place")
-    return read_service(environment, flags, service, PORTS)
+    return read_service(environment, flags, service, SERVICE_RULES)
 
 
 def test_every_service_has_default_ports():
@@ -104,6 +104,13 @@ def test_addresses_may_be_the_same_in_all_services():
         ("app", {"ALM_ADMIN_PASSWORD": "x"}, "ALM_ADMIN_PASSWORD has no effect in the service app"),
         ("app", {"ALM_REQUESTS_PER_MINUTE": "9"}, "ALM_REQUESTS_PER_MINUTE has no effect"),
         ("app", {"ALM_CHECKPOINT_URL": "file:///checkpoints"}, "ALM_CHECKPOINT_URL has no effect"),
+        ("app", {"ALM_CHECKPOINT_TOKEN": "t"}, "ALM_CHECKPOINT_TOKEN has no effect in the service app"),
+        ("audit", {"ALM_CHECKPOINT_TOKEN": "t"}, "ALM_CHECKPOINT_TOKEN has no effect: it is for"),
+        ("app", {"APP_DB_URL": "postgresql://db/app"}, "APP_DB_URL has no effect in the service app"),
+        ("app", {"AUDIT_DB_URL": "postgresql://db/audit"}, "AUDIT_DB_URL has no effect in the service app"),
+        ("worker", {"ALM_ALLOWED_ORIGINS": "*"}, "ALM_ALLOWED_ORIGINS has no effect in the service worker"),
+        ("worker", {"ALM_REQUIRE_IF_MATCH": "1"}, "ALM_REQUIRE_IF_MATCH has no effect"),
+        ("audit", {"ALM_REQUIRE_IF_MATCH": "1"}, "ALM_REQUIRE_IF_MATCH has no effect in the service audit"),
         ("gateway", {"ALM_AUDIT_KEY": "x"}, "ALM_AUDIT_KEY has no effect in the service gateway"),
         ("version", {"ALM_DATA_DIR": "/data"}, "the service version has no data directory"),
         (
@@ -123,6 +130,12 @@ def test_a_setting_without_effect_is_refused(service, variables, message):
     with pytest.raises(SettingsError, match=message) as caught:
         settings(service, variables)
     assert caught.value.hint
+
+
+def test_an_option_without_effect_is_refused():
+    assert settings("app", require_if_match=True).common.require_if_match
+    with pytest.raises(SettingsError, match="--require-if-match has no effect in the service worker"):
+        settings("worker", require_if_match=True)
 
 
 def test_only_the_audit_has_a_data_directory():

@@ -246,7 +246,9 @@ def test_each_service_may_have_a_database_of_its_own_name():
     [
         ({"AUDIT_DB_URL": ""}, "AUDIT_DB_URL not set"),
         ({"AUDIT_DB_URL": "sqlite:///x"}, "invalid AUDIT_DB_URL: requires PostgreSQL"),
-        ({"AUDIT_DB_URL": "postgresql:///x"}, "invalid AUDIT_DB_URL: requires a host"),
+        ({"AUDIT_DB_URL": "postgresql:///x"}, "invalid AUDIT_DB_URL: requires a host and the name of a"),
+        ({"DB_URL": "postgresql://db/alm"}, "DB_URL has no effect: APP_DB_URL names"),
+        ({"DB_URL": "sqlite:////data"}, "DB_URL has no effect: APP_DB_URL names"),
     ],
 )
 def test_databases_of_services_are_all_on_postgresql_or_none_is_named(changes, message):
