@@ -155,7 +155,7 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
         if self._mode is not None and not stat.S_ISREG(self._mode):
             return open(os.open(self.path, os.O_WRONLY | os.O_TRUNC), "wb")
         self._staged = _temporary_name(self._target)
-        return _created(self._staged, 0o644)
+        return create_file(self._staged, 0o644)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -205,13 +205,14 @@ def _encode(text: str | bytes) -> bytes:
     return text.encode(errors="surrogateescape") if isinstance(text, str) else text
 
 
-def _created(path: str, mode: int) -> BinaryIO:
+def create_file(path: str, mode: int) -> BinaryIO:
+    """Create a file with a mode from its start, less the umask, and open it; raise FileExistsError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     return open(os.open(path, flags, mode), "wb")
 
 
 def _write_synced(path: str, content: bytes, mode: int) -> None:
-    with _created(path, mode) as file:
+    with create_file(path, mode) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from envmgr import __version__
 from envmgr.kit.errors import EnvmgrError
-from envmgr.kit.fs import read_bytes, remove_tree, storage_errors, write_atomic
+from envmgr.kit.fs import create_file, read_bytes, remove_tree, storage_errors, write_atomic
 from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE
 from envmgr.server.bootstrap.registry import SERVICES
 from envmgr.server.kit.common.clock import now_ms, rfc3339
@@ -71,6 +71,7 @@ def write_backup(data: DataDirectory, path: str) -> Manifest:
         if path.endswith(ARCHIVE_SUFFIXES):
             _pack(staged, path)
         else:
+            _sync(staged)
             os.rename(staged, path)
             _sync(os.path.dirname(os.path.abspath(path)))
     return manifest
@@ -101,7 +102,7 @@ def _fill(data: DataDirectory, staged: str) -> Manifest:
             sqlite_backup.copy(snapshot, os.path.join(staged, name))
     for name in _SECRET_FILES:
         with suppress(FileNotFoundError):  # a secret may be in a setting instead
-            shutil.copyfile(data.file(name), os.path.join(staged, name))
+            _copy(data.file(name), os.path.join(staged, name))
     manifest = Manifest(
         format=FORMAT,
         envmgr=__version__,
@@ -178,16 +179,26 @@ def _put(staged: str, data: DataDirectory, manifest: Manifest) -> None:
         os.chmod(os.path.join(staged, name), 0o600)
         _sync(os.path.join(staged, name))
     write_atomic(data.file(RESTORE_MARKER_FILE), b"", 0o600)
-    old = [name for name in sorted(os.listdir(data.path)) if _is_replaced(name)]
-    if old:
-        aside = data.file(f"replaced-{now_ms()}")
-        os.mkdir(aside, 0o700)
-        for name in old:
-            os.rename(data.file(name), os.path.join(aside, name))
+    # A power failure must not leave a mixture of old and new files without the marker, nor lose old ones.
+    _sync(data.path)
+    _move_aside(data)
     for name in manifest.files:
         os.rename(os.path.join(staged, name), data.file(name))
     _sync(data.path)
     os.unlink(data.file(RESTORE_MARKER_FILE))
+    _sync(data.path)
+
+
+def _move_aside(data: DataDirectory) -> None:
+    """Move the files that a backup replaces to a new directory beside them, durably."""
+    old = [name for name in sorted(os.listdir(data.path)) if _is_replaced(name)]
+    if not old:
+        return
+    aside = data.file(f"replaced-{now_ms()}")
+    os.mkdir(aside, 0o700)
+    for name in old:
+        os.rename(data.file(name), os.path.join(aside, name))
+    _sync(aside)
     _sync(data.path)
 
 
@@ -220,11 +231,15 @@ def _remove(directory: str) -> None:
 def _pack(directory: str, path: str) -> None:
     """Write a directory's files to an archive, atomically."""
     partial = f"{directory}.tar"
+    _remove(partial)
     try:
-        with tarfile.open(partial, "w" if path.endswith(".tar") else "w:gz") as archive:
+        # It contains the keys: no other user may read it, not even while it is written.
+        with (
+            create_file(partial, 0o600) as file,
+            tarfile.open(fileobj=file, mode="w" if path.endswith(".tar") else "w:gz") as archive,
+        ):
             for name in sorted(os.listdir(directory)):
                 archive.add(os.path.join(directory, name), name)
-        os.chmod(partial, 0o600)
         _sync(partial)
         os.rename(partial, path)
     finally:
@@ -239,7 +254,7 @@ def _unpack(path: str, staged: str) -> None:
     if os.path.isdir(path):
         for name in names:
             if os.path.isfile(os.path.join(path, name)):
-                shutil.copyfile(os.path.join(path, name), os.path.join(staged, name))
+                _copy(os.path.join(path, name), os.path.join(staged, name))
         return
     try:
         with tarfile.open(path) as archive:
@@ -252,6 +267,12 @@ def _unpack(path: str, staged: str) -> None:
         raise BackupError(
             f"{path} is not a backup: {error}", "pass what `envmgr-alm backup` wrote"
         ) from error
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file to a new one that only its owner can read."""
+    with open(source, "rb") as original, create_file(target, 0o600) as copy:
+        shutil.copyfileobj(original, copy, _CHUNK_BYTES)
 
 
 def _digest(path: str) -> str:
