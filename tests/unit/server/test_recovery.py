@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
 
@@ -11,7 +12,10 @@ import pytest
 from envmgr.kit.errors import EnvmgrError
 from envmgr.server.app import module as app_module
 from envmgr.server.audit import module as audit_module
+from envmgr.server.audit.service.truncation_check import TruncationCheck
+from envmgr.server.audit.store import CONSUMER
 from envmgr.server.bootstrap.recovery import accepted_gap as recovery
+from envmgr.server.kit.messaging import outbox as outbox_module
 from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
@@ -70,6 +74,94 @@ def recover(directory, logged, event_count):
             return result, target.skipped, emitted, pending, (await audit.stats()).missing
 
     return asyncio.run(main())
+
+
+class Killed(BaseException):
+    """The process ended: no handler of errors runs."""
+
+
+class KilledDatabase:
+    """A database that refuses a write, which is one of several that count down together."""
+
+    def __init__(self, database, countdown):
+        self._database = database
+        self._countdown = countdown
+
+    def __getattr__(self, name):
+        return getattr(self._database, name)
+
+    async def write(self, unit):
+        if next(self._countdown, None) == 0:
+            raise Killed
+        return await self._database.write(unit)
+
+
+async def restored_log(apps, audit):
+    """Append the first of four events to the log, which had received all; only the last is retained."""
+    outbox = Outbox(apps, "app")
+    for number in (1, 2, 3):
+        await apps.write(partial(emit, domain_event(number)))
+    await audit.append((await outbox.pending(1))[:1])
+    await outbox.acknowledge(3)
+    await apps.write(outbox_module.purge_expired)
+    await apps.write(partial(emit, domain_event(4)))
+    await outbox.acknowledge(4, {CONSUMER: 4})
+
+
+async def recover_log(apps, log, countdown):
+    """Accept the gap of a restored audit log, and return whether the process was killed at a write."""
+    apps, log = KilledDatabase(apps, countdown), KilledDatabase(log, countdown)
+    modules = [
+        ServiceModule("app", [], apps, Outbox(apps, "app"), DeadLetters(apps, "app")),
+        audit_module.module(log, audit_module.make(log, KEY)),
+    ]
+    services = SimpleNamespace(
+        modules=modules,
+        databases={"app": apps, "audit": log},
+        bus=InProcessBus(),
+        consumer_lag=ConsumerLag([modules[0].outbox], [module.dead_letters for module in modules]),
+    )
+    try:
+        await recovery.accept_gap(services, Target(), "audit", "operator:ada")
+    except Killed:
+        return True
+    return False
+
+
+def recover_killed_log(directory, writes):
+    """Recover a log in a process that is killed after some writes, then in another.
+
+    Return whether the first one was killed, and the status of the log.
+    """
+
+    async def main():
+        async with opened(directory, app_module) as apps, opened(directory, audit_module) as log:
+            audit = audit_module.make(log, KEY)
+            await restored_log(apps, audit)
+            is_killed = await recover_log(apps, log, iter(range(writes, -1, -1)))
+            if is_killed:
+                with suppress(EnvmgrError):  # the first process may have completed all
+                    await recover_log(apps, log, iter(()))
+            outbox = Outbox(apps, "app")
+            await audit.append(await outbox.pending(100))
+            check = TruncationCheck(audit, DeadLetters(log, "audit"), [outbox])
+            return is_killed, await check.status()
+
+    return asyncio.run(main())
+
+
+def test_a_recovery_that_is_killed_at_any_write_records_what_the_log_lacks_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(outbox_module, "RETENTION_MS", -60_000)
+    writes = 0
+    is_killed = True
+    while is_killed:
+        directory = tmp_path / str(writes)
+        directory.mkdir()
+        is_killed, status = recover_killed_log(directory, writes)
+        assert "missing" not in status
+        assert "recorded as lost 2 from app" in status
+        writes += 1
+    assert writes > 3
 
 
 def same(number):

@@ -70,15 +70,30 @@ class Recovered:
     """Events of others that it lacks and that no outbox retains."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Backlog:
+    """Events of a source that a restored consumer had received before, and lacks."""
+
+    subscription: Subscription
+    outbox: Outbox
+    offset: int
+    """The sequence up to which the consumer has received the events."""
+    reported: int
+    """The sequence up to which it had received them."""
+
+
 async def accept_gap(services: Services, backend: DatabaseBackend, service: str, actor: str) -> Recovered:
     """Connect a restored database with the others again; no other process may use them.
 
     Every step may be repeated: after an interruption, the next call completes it. Raise EnvmgrError.
     """
     module = next(module for module in services.modules if module.name == service)
-    delivered, unavailable = await _redeliver(services, module)
+    backlogs = await _backlogs(services, module)
+    unavailable = [events for backlog in backlogs for events in await _gone(backlog)]
     if service == audit_module.NAME:
+        # First: after the delivery, the offset covers these events, and no later call misses them.
         await _record_unavailable(services, unavailable, actor)
+    delivered = sum([await _redeliver(module, backlog) for backlog in backlogs])
     latest, received = await module.outbox.latest_sequence(), await _received(services, module)
     repeated, renumbered = await _contradictions(services, module, latest)
     if received <= latest and not repeated and not renumbered:
@@ -186,30 +201,35 @@ async def _deliver_pending(services: Services, module: ServiceModule, excluded: 
                 await _deliver(subscription, pending)
 
 
-async def _redeliver(services: Services, module: ServiceModule) -> tuple[int, list[EventRange]]:
-    """Deliver to a service what it lacks; return the number of events, and those that are gone."""
-    delivered, unavailable = 0, []
+async def _backlogs(services: Services, module: ServiceModule) -> list[_Backlog]:
+    """Return what the consumers of a service had received, and lack."""
+    backlogs = []
     for subscription in module.subscriptions:
         offsets = await module.dead_letters.offsets(subscription.consumer)
         for source in services.modules:
             reported = await source.outbox.consumed_sequence(subscription.consumer)
             offset = offsets.get(source.name, 0)
-            if reported <= offset:
-                continue
-            unavailable += await _gone(source.outbox, offset, reported)
-            async for events in _batches(source.outbox, offset, reported):
-                delivered += await _deliver(subscription, events)
-            record = [(subscription.consumer, source.name, reported)]
-            await module.database.write(partial(consumer_offsets.record_all, offsets=record))
-    return delivered, unavailable
+            if reported > offset:
+                backlogs.append(_Backlog(subscription, source.outbox, offset, reported))
+    return backlogs
 
 
-async def _gone(outbox: Outbox, offset: int, reported: int) -> list[EventRange]:
-    """Return the events after an offset that the outbox has deleted."""
-    retained = await outbox.events_after(offset, 1)
-    first = retained[0].sequence if retained else reported + 1
-    last = min(first - 1, reported)
-    return [EventRange(outbox.service, offset + 1, last)] if last > offset else []
+async def _gone(backlog: _Backlog) -> list[EventRange]:
+    """Return the events of a backlog that its outbox has deleted."""
+    retained = await backlog.outbox.events_after(backlog.offset, 1)
+    first = retained[0].sequence if retained else backlog.reported + 1
+    last = min(first - 1, backlog.reported)
+    return [EventRange(backlog.outbox.service, backlog.offset + 1, last)] if last > backlog.offset else []
+
+
+async def _redeliver(module: ServiceModule, backlog: _Backlog) -> int:
+    """Deliver to a service what it lacks of a backlog; return the number of events."""
+    delivered = 0
+    async for events in _batches(backlog.outbox, backlog.offset, backlog.reported):
+        delivered += await _deliver(backlog.subscription, events)
+    record = [(backlog.subscription.consumer, backlog.outbox.service, backlog.reported)]
+    await module.database.write(partial(consumer_offsets.record_all, offsets=record))
+    return delivered
 
 
 async def _deliver(subscription: Subscription, events: Sequence[EventEnvelope]) -> int:
