@@ -22,10 +22,13 @@ def known_commands(context: Context, tool: str) -> frozenset[str]:
 
 
 def command_names(context: Context, tool: str) -> frozenset[str]:
-    """Return the names of a tool, which its command may have: in full, short, and aliases."""
+    """Return the names of a tool, which its command may have: in full, short, and aliases.
+
+    The registry is asked, not the catalog, which needs the HTTP client.
+    """
     own_names = {tool, tool.rpartition(":")[2].rpartition("/")[2]}
     try:
-        return frozenset({*own_names, *context.catalog.manifest(tool).aliases})
+        return frozenset({*own_names, *context.registry.checked(tool).aliases})
     except EnvmgrError:
         return frozenset(own_names)
 

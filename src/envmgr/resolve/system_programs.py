@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from envmgr.install import store
 from envmgr.kit.frozen import frozen
 from envmgr.resolve import active, executable
-from envmgr.resolve.known_commands import known_commands
+from envmgr.resolve.known_commands import command_names, known_commands
 from envmgr.shells.shim_marker import is_shim
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def find_system_programs(context: Context) -> tuple[SystemPrograms, ...]:
 
 def describe_fallthrough(context: Context, tool: str) -> str:
     """Return which program of the system runs for a tool that is not requested, as the end of a message."""
-    names = _names(context, tool)
+    names = command_names(context, tool)
     commands = _installed_commands(context, tool) or names
     may_run = commands if context.settings.fallthrough else commands - _shimmed(context)
     programs = (
@@ -62,12 +62,6 @@ def describe_fallthrough(context: Context, tool: str) -> str:
     )
     program = next(programs, "")
     return f"; the system's {program}" if program else ""
-
-
-def _names(context: Context, tool: str) -> frozenset[str]:
-    """Return the names of a tool; unlike `known_commands`, without the HTTP client that the catalog needs."""
-    short = tool.rpartition(":")[2].rpartition("/")[2]
-    return frozenset({tool, short, *context.registry.get(tool).aliases})
 
 
 def _shimmed(context: Context) -> frozenset[str]:
