@@ -17,15 +17,18 @@ def version_of_url(manifest: Manifest, version: str, platform: Platform, url: st
     `version` selects the fields of the manifest to compare with.
     """
     url_version = manifest.version_in_url(url, version, platform)
-    reader = KINDS[manifest.kind].url_reader
-    return reader(manifest, url) if url_version is None and reader else url_version
+    kind = KINDS[manifest.kind]
+    has_scheme_of_kind = not kind.url_scheme or kind.is_url_of_kind(url)
+    if url_version is None and kind.version_of_url and has_scheme_of_kind:
+        return kind.version_of_url(manifest, url)
+    return url_version
 
 
 def is_certain(manifest: Manifest) -> bool:
     """Return whether a URL with a version cannot be of another one."""
-    return KINDS[manifest.kind].has_certain_versions
+    return KINDS[manifest.kind].is_url_version_certain
 
 
 def has_listed_urls(manifest: Manifest, version: str, platform: Platform) -> bool:
     """Return whether the list of releases has the URLs of archives, which no template gives."""
-    return KINDS[manifest.kind].url_reader is None and not manifest.has_template(version, platform)
+    return KINDS[manifest.kind].version_of_url is None and not manifest.has_template(version, platform)

@@ -29,8 +29,12 @@ PYPI = {"source": {"kind": "pypi", "package": "x"}}
         (NPM, "npm:@s/x/2.0.0", "2.0.0"),
         (NPM, "npm:@s/x-linux-x64/2.0.0", None),
         (NPM, "https://x/2.0.0", None),
+        (NPM, "pypi:@s/x/2.0.0", None),
+        (NPM, "x:@s/x/2.0.0", None),
         (PYPI, "pypi:x/x-2.0-py3-none-manylinux_2_17_x86_64.whl", "2.0"),
         (PYPI, "pypi:x/x-2.0.tar.gz", None),
+        (PYPI, "https://x/x-2.0-py3-none-manylinux_2_17_x86_64.whl", None),
+        (PYPI, "npm:x/x-2.0-py3-none-manylinux_2_17_x86_64.whl", None),
     ],
 )
 def test_the_version_is_read_from_a_url_by_the_template(fields, url, expected):

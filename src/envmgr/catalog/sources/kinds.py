@@ -52,9 +52,9 @@ class SourceKind:
     supports_signatures: bool = True
     is_list_in_manifest: bool = False
     """The manifest lists the releases: reading them needs no network."""
-    url_reader: Callable[[Manifest, str], str | None] | None = None
+    version_of_url: Callable[[Manifest, str], str | None] | None = None
     """Returns the version that a URL of this kind names; None where templates or lists give the URLs."""
-    has_certain_versions: bool = True
+    is_url_version_certain: bool = True
     """A URL that names a version is of no other one; a repository may release several tools under one tag."""
 
     def is_url_of_kind(self, url: str) -> bool:
@@ -72,14 +72,14 @@ def _github_version(manifest: Manifest, url: str) -> str | None:
 
 
 def _npm_version(manifest: Manifest, url: str) -> str | None:
-    package, _, version = url.removeprefix("npm:").rpartition("/")
-    return version if url.startswith("npm:") and package == manifest.source["package"] else None
+    package, _, version = url.partition(":")[2].rpartition("/")
+    return version if package == manifest.source["package"] else None
 
 
 def _pypi_version(_manifest: Manifest, url: str) -> str | None:
     from envmgr.catalog.sources import wheel_tags
 
-    wheel = wheel_tags.parse(url.rpartition("/")[2]) if url.startswith("pypi:") else None
+    wheel = wheel_tags.parse(url.rpartition("/")[2])
     return wheel.version if wheel else None
 
 
@@ -98,7 +98,7 @@ _SOURCES = (
             {"bin": ["bin"]},  # the directory of a wheel's programs
         ),
         url_scheme="pypi",
-        url_reader=_pypi_version,
+        version_of_url=_pypi_version,
         has_layout=True,
         supports_signatures=False,
     ),
@@ -113,7 +113,7 @@ _SOURCES = (
             {"requires": ["nodejs"]},  # runs most packages, and its npm may configure the registry
         ),
         url_scheme="npm",
-        url_reader=_npm_version,
+        version_of_url=_npm_version,
         has_layout=True,
         provides_bins=True,
         supports_signatures=False,
@@ -124,8 +124,8 @@ _SOURCES = (
         PackageNames("repo", r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", "OWNER/NAME", "cli/cli"),
         provides_bins=True,
         has_assets=True,
-        url_reader=_github_version,
-        has_certain_versions=False,
+        version_of_url=_github_version,
+        is_url_version_certain=False,
     ),
 )
 
