@@ -18,7 +18,7 @@ class ProcessIdentity:
     """A process: its machine, ID and start time, by which a reused ID is recognized.
 
     `machine` differs between boots and between containers, whose process IDs differ; it is empty if the system does
-    not provide that.
+    not provide that. `started` is empty if the start time could not be read.
     """
 
     machine: str
@@ -28,28 +28,31 @@ class ProcessIdentity:
 
 def current() -> ProcessIdentity:
     """Return the identity of this process."""
-    return ProcessIdentity(_machine(), os.getpid(), _start_time("self") or "")
+    return ProcessIdentity(_machine(), os.getpid(), _start_time(_status("self")))
 
 
 def state(process: ProcessIdentity) -> str:
-    """Return RUNNING or ENDED; UNKNOWN for a process of another machine."""
-    if not process.machine or process.machine != _machine():
+    """Return RUNNING or ENDED; UNKNOWN for a process of another machine, or without a readable status."""
+    if not (process.machine and process.started) or process.machine != _machine():
         return UNKNOWN
-    started = _start_time(str(process.pid))
-    if started is None and _is_alive(process.pid):
-        return UNKNOWN
-    return RUNNING if started == process.started else ENDED
+    status = _status(str(process.pid))
+    if not status and _is_id_in_use(process.pid):
+        # Reading may fail once, for example without a free descriptor, and always where `/proc` hides other users.
+        status = _status(str(process.pid))
+        if not status:
+            return UNKNOWN
+    return RUNNING if _start_time(status) == process.started else ENDED
 
 
-def _is_alive(pid: int) -> bool:
-    """Return whether a process exists that `/proc` may hide from other users."""
+def _is_id_in_use(pid: int) -> bool:
+    """Return whether a process has this ID, even one that `/proc` hides or that has ended."""
     try:
         os.kill(pid, 0)
     except PermissionError:
         return True
     except OSError:
         return False
-    return not _content(f"/proc/{pid}/stat")
+    return True
 
 
 def _machine() -> str:
@@ -61,11 +64,16 @@ def _machine() -> str:
     return ascii(f"{os.uname().nodename} {boot} {namespace}") if boot else ""
 
 
-def _start_time(pid: str) -> str | None:
-    """Return the start time of a process, None if it has ended."""
-    fields = _content(f"/proc/{pid}/stat").rpartition(")")[2].split()
+def _status(pid: str) -> str:
+    """Return the status of a process; empty if it has ended, or if reading fails."""
+    return _content(f"/proc/{pid}/stat")
+
+
+def _start_time(status: str) -> str:
+    """Return the start time in the status of a process; empty if the process has ended."""
+    fields = status.rpartition(")")[2].split()
     has_ended = len(fields) <= _START_TIME_FIELD or fields[0] in {"Z", "X"}
-    return None if has_ended else fields[_START_TIME_FIELD]
+    return "" if has_ended else fields[_START_TIME_FIELD]
 
 
 def _content(path: str) -> str:

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from envmgr.kit.locks import owner_lock, process_identity
+from envmgr.kit.locks import owner_lock
 from envmgr.kit.locks.owner_lock import LEASE_SECONDS, OwnerLock
 
 HOLDER = """
@@ -122,14 +122,6 @@ def test_a_lock_that_another_process_is_deleting_is_left_to_it(path):
     record_of_another_machine(f"{path}.{'b' * 32}.0", 0)
     assert not OwnerLock(path).try_acquire()
     assert os.path.exists(path)
-
-
-def test_a_reused_process_id_is_not_the_owner():
-    this = process_identity.current()
-    assert process_identity.state(this) == process_identity.RUNNING
-    other = process_identity.ProcessIdentity(this.machine, this.pid, "1")
-    expected = process_identity.ENDED if this.machine else process_identity.UNKNOWN
-    assert process_identity.state(other) == expected
 
 
 def test_threads_exclude_each_other(path):
