@@ -223,6 +223,19 @@ def test_a_second_replica_takes_over(cluster):
         second.end()
 
 
+def test_a_service_whose_grpc_port_is_in_use_exits_and_names_it(cluster):
+    port = cluster.environment("app")["GRPC_PORT"]
+    second = cluster.replica("app")
+    try:
+        second.launch()
+        assert second.wait() == 1
+    finally:
+        second.end()
+    assert f"cannot listen on 127.0.0.1:{port}" in second.output
+    assert "set another --grpc-port or GRPC_PORT" in second.output
+    assert "Traceback" not in second.output
+
+
 def test_each_service_exports_the_metrics_of_calls_connections_and_events(cluster):
     for service in cluster.services.values():
         text = ask(service, "", "GET", "/metrics").body.decode()

@@ -16,13 +16,14 @@ from envmgr.server.bootstrap.peers import Peers, read_tls
 from envmgr.server.bootstrap.registry import REQUEST_POLICY, module_of
 from envmgr.server.bootstrap.routing import create_router, probe_routes, system_routes
 from envmgr.server.bootstrap.service_database import open_database, target_of
-from envmgr.server.bootstrap.service_health import create_service_health
+from envmgr.server.bootstrap.service_health import RESTORE_HINT, create_service_health
 from envmgr.server.bootstrap.service_parts import Resources, create_parts
 from envmgr.server.contracts.remote import event_state_rpc
 from envmgr.server.contracts.remote.event_state import POLL_INTERVAL_SECONDS
 from envmgr.server.contracts.remote.problem_messages import ProblemDetailMessages
 from envmgr.server.kit.common.failures import describe
 from envmgr.server.kit.config.settings import SettingsError
+from envmgr.server.kit.db.migrations import UnusableDatabase
 from envmgr.server.kit.grpc.interceptor import CallGuard, CallInterceptor, policies_of
 from envmgr.server.kit.grpc.server import GrpcServer, PortInUse
 from envmgr.server.kit.http import health as health_kit
@@ -30,6 +31,7 @@ from envmgr.server.kit.http.middleware import RequestMiddleware
 from envmgr.server.kit.http.request_policy import merge_policies
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.event_state import read_event_state
+from envmgr.server.kit.messaging.older_copies import find_older_copy
 from envmgr.server.kit.runtime.periodic_task import PeriodicTask
 from envmgr.server.kit.runtime.request_deadline import RequestDeadline
 from envmgr.server.kit.security.service_keys import service_tokens
@@ -130,26 +132,47 @@ class ServiceServer:
         )
 
     async def start(self) -> None:
-        """Start event delivery, jobs and the gRPC server; raise EnvmgrError."""
-        module, states = self._parts.module, self._peers.event_states
+        """Start the gRPC server, event delivery and jobs; raise EnvmgrError, and then stop all of them."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        states = self._peers.event_states
         await states.refresh()
+        await self._require_current_copy()
+        # First, as all else changes databases or the broker: a process without its port has no effect.
+        await self._start_grpc()
+        await self._start_background()
+        polling = PeriodicTask("peer-event-states", POLL_INTERVAL_SECONDS, states.refresh)
+        self._tasks = [asyncio.create_task(polling.run_forever(self._log), name=polling.name)]
+        if self._parts.gateway is not None:
+            # Last, so that nothing can fail between generating a password and printing it.
+            self.initial_admin_password = await self._parts.gateway.create_initial_admin(
+                self._settings.common.admin_password
+            )
+
+    async def _require_current_copy(self) -> None:
+        """Raise UnusableDatabase if the database lacks what peers have recorded, as far as they respond."""
+        module = self._parts.module
+        if older := await find_older_copy(module.outbox, module.dead_letters, self._peers.event_states.known):
+            raise UnusableDatabase(f"databases are not of one time: {'; '.join(older)}", RESTORE_HINT)
+
+    async def _start_grpc(self) -> None:
+        try:
+            self.grpc_port = await self._grpc.start(self._settings.common.host, self._settings.grpc_port)
+        except PortInUse as error:
+            raise EnvmgrError(str(error), "set another --grpc-port or GRPC_PORT") from error
+
+    async def _start_background(self) -> None:
+        module = self._parts.module
         for subscription in module.subscriptions:
             self._bus.subscribe(subscription)
         await self._bus.start()
         for wake in self._parts.background.start([module], self._lag).values():
             self._database.on_events(wake)
-        polling = PeriodicTask("peer-event-states", POLL_INTERVAL_SECONDS, states.refresh)
-        self._tasks = [asyncio.create_task(polling.run_forever(self._log), name=polling.name)]
-        common = self._settings.common
-        try:
-            self.grpc_port = await self._grpc.start(common.host, self._settings.grpc_port)
-        except PortInUse as error:
-            raise EnvmgrError(str(error), "set another --grpc-port or GRPC_PORT") from error
-        if self._parts.gateway is not None:
-            # Last, so that nothing can fail between generating a password and printing it.
-            self.initial_admin_password = await self._parts.gateway.create_initial_admin(
-                common.admin_password
-            )
 
     def begin_shutdown(self) -> None:
         """End streaming responses, fail readiness, and report to balancers that no calls are served."""

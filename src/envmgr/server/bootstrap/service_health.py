@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
     from envmgr.server.kit.telemetry.metrics import Metrics
 
-_RESTORE_HINT = (
+RESTORE_HINT = (
     "stop the services and restore all databases from one backup; or stop this one and continue without the lost "
     "events: `envmgr-alm restore --accept-gap SERVICE`"
 )
@@ -61,7 +61,7 @@ def create_service_health(
 async def _consistency(parts: ServiceParts, peers: Peers) -> str:
     module, states = parts.module, peers.event_states
     if older := await find_older_copy(module.outbox, module.dead_letters, states.known):
-        raise ServiceUnavailable("; ".join([*older, _RESTORE_HINT]))
+        raise ServiceUnavailable("; ".join([*older, RESTORE_HINT]))
     if states.unknown:
         return f"not compared yet with {', '.join(states.unknown)}"
     return "of one time with all other databases"
