@@ -15,6 +15,8 @@ from support.http.fault_server import Authority, Server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from support.module_scheduling import ModuleScheduling
+
 
 # gRPC restarts its threads in a process that is forked to run a program, where they abort it now and then.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
@@ -27,6 +29,14 @@ _CLIENTS = ("SSL_CERT_", "REQUESTS_CA_", "PIP_", "NPM_CONFIG_", "NODE_")
 settings.register_profile("envmgr", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", settings.get_profile("envmgr"), max_examples=25)
 settings.load_profile("envmgr")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ModuleScheduling | None:
+    """Return the distribution of tests to workers, unless another one is chosen."""
+    from support.module_scheduling import ModuleScheduling
+
+    return ModuleScheduling(config, log) if config.getoption("dist") == "load" else None
 
 
 @pytest.fixture(autouse=True)
