@@ -72,3 +72,33 @@ def test_a_command_on_one_service_refuses_the_databases_of_all(command, tmp_path
     assert result.returncode == 1
     assert result.stderr.startswith("error: APP_DB_URL has no effect in the service app\nhint: set DB_URL")
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "command", "message"),
+    [
+        ("grpc", ("serve", "app"), "separate services call each other, but the `grpc` extra"),
+        ("grpc", ("jobs", "list", "--service", "app"), "separate services call each other, but the `grpc`"),
+        (
+            "asyncpg",
+            ("migrate", "--service", "app"),
+            "separate services require PostgreSQL, but the `postgres`",
+        ),
+    ],
+)
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(module, command, message):
+    script = (
+        f"import sys; sys.modules[{module!r}] = None; from envmgr.server.main import main; sys.exit(main())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, *command],
+        env={**os.environ, **SETTINGS, "BUS_URL": "kafka://127.0.0.1:1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {message}")
+    extras = result.stderr.partition("[")[2].partition("]")[0].split(",")
+    assert {"server", "postgres", "grpc", "kafka"} <= set(extras)

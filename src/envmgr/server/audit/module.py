@@ -29,15 +29,14 @@ CHECKPOINT_CHECK_INTERVAL_SECONDS = 60.0
 __all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "configured_key", "make", "module", "private_key"]
 
 
-def make(database: Database, key: bytes, *, publishes: bool = False) -> AuditService:
-    """Create the service; `key` signs its checkpoints (see `private_key`), which `module` may publish."""
-    return AuditService(database, key, publishes=publishes)
+def make(database: Database, key: bytes, destination: CheckpointDestination | None = None) -> AuditService:
+    """Create the service; `key` signs its checkpoints (see `private_key`), which jobs publish."""
+    return AuditService(database, key, destination)
 
 
-def module(
-    database: Database, audit: AuditService, destination: CheckpointDestination | None = None
-) -> ServiceModule:
-    """Create what runs it; checkpoints are published at a destination."""
+def module(database: Database, audit: AuditService) -> ServiceModule:
+    """Create what runs it."""
+    destination = audit.checkpoint_destination
     dead_letters = DeadLetters(database, NAME)
     return ServiceModule(
         name=NAME,

@@ -1,4 +1,4 @@
-"""Backends of an embedded server's databases: files in its data directory, or PostgreSQL."""
+"""Backends of databases: files in the data directory of an embedded server, or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from envmgr.kit.errors import EnvmgrError
 from envmgr.server.bootstrap.data_directory_check import DataDirectoryCheck
+from envmgr.server.bootstrap.extras import require_extra, require_service_extra
 from envmgr.server.bootstrap.registry import SERVICES
 from envmgr.server.kit.config.data_dir import DataDirectoryError
-from envmgr.server.kit.config.settings import SettingsError
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.db.sqlite_file import SqliteFile
 from envmgr.server.kit.http.health import Check
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class DatabaseBackend(Protocol):
-    """The databases of all services."""
+    """The databases of all services, or the one of a separate service."""
 
     @property
     def location(self) -> str:
@@ -136,13 +136,13 @@ def database_backend(settings: Settings, data: DataDirectory) -> DatabaseBackend
     if not settings.database_url:
         data.require_complete()
         return SqliteBackend(data)
-    from envmgr.kit.distribution import requirement
-
-    try:
+    with require_extra("postgres", "DB_URL names PostgreSQL", alternative="unset DB_URL"):
         from envmgr.server.bootstrap.postgres_backend import PostgresBackend
-    except ImportError as error:
-        raise SettingsError(
-            "DB_URL names PostgreSQL but the `postgres` extra is not installed",
-            f"run `pipx install --force '{requirement('server', 'postgres')}'`, or unset DB_URL",
-        ) from error
     return PostgresBackend(settings.database_url, settings.database_urls)
+
+
+def service_backend(settings: Settings, service: str) -> DatabaseBackend:
+    """Return the database of a separate service; raise SettingsError if the extra is missing."""
+    with require_service_extra("postgres", "separate services require PostgreSQL", settings.bus):
+        from envmgr.server.bootstrap.postgres_backend import PostgresBackend
+    return PostgresBackend(settings.database_url, {service: settings.database_url})

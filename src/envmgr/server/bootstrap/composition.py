@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -110,7 +111,9 @@ def build_services(
 ) -> Services:
     """Open the databases and create every service."""
     databases = {service.NAME: backend.open(service.NAME) for service in SERVICES}
-    plain_bus = create_bus(settings.bus, data.path, LoggingDeliveryObserver(log, metrics))
+    # One process at a time uses a data directory.
+    owner = os.path.realpath(data.path)
+    plain_bus = create_bus(settings.bus, owner, LoggingDeliveryObserver(log, metrics))
     bus = tracing.bus(plain_bus) if tracing else plain_bus
     apps = app_module.make(databases["app"])
     versions = version_module.make(databases["version"], apps)
@@ -124,14 +127,13 @@ def build_services(
     gateway = gateway_module.make(databases["gateway"], keys, apps)
     quota = gateway_module.make_quota(databases["gateway"], settings.requests_per_minute)
     key = audit_key(settings.audit_key, data.file(AUDIT_KEY_FILE))
-    destination = checkpoint_destination(settings.checkpoints)
-    audit = audit_module.make(databases["audit"], key, publishes=destination is not None)
+    audit = audit_module.make(databases["audit"], key, checkpoint_destination(settings.checkpoints))
     worker = worker_module.make(databases["worker"], bus, log, metrics)
     modules = [
         app_module.module(databases["app"], apps, versions, deployments),
         version_module.module(databases["version"], versions, deployments),
         deployment_module.module(databases["deployment"], deployments),
-        audit_module.module(databases["audit"], audit, destination),
+        audit_module.module(databases["audit"], audit),
         gateway_module.module(databases["gateway"], gateway, quota),
         worker_module.module(databases["worker"], worker),
     ]

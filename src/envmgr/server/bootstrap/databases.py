@@ -10,6 +10,7 @@ from envmgr.server.kit.db.migrations import UnusableDatabase, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
     from envmgr.server.bootstrap.backend import DatabaseBackend
     from envmgr.server.kit.db.migrations import MigrationTarget
@@ -42,9 +43,14 @@ def migrate(backend: DatabaseBackend, services: Sequence[str] = SERVICE_NAMES, r
     require_complete(backend)
     for service in SERVICES:
         if service.NAME in services:
-            upgrade(backend.target(service.NAME), service.MIGRATIONS, service.HEAD)
-            if role:
-                backend.grant(service.NAME, role)
+            migrate_service(backend, service, role)
+
+
+def migrate_service(backend: DatabaseBackend, service: ModuleType, role: str = "") -> None:
+    """Migrate one service's database, and grant a role its use; raise UnusableDatabase."""
+    upgrade(backend.target(service.NAME), service.MIGRATIONS, service.HEAD)
+    if role:
+        backend.grant(service.NAME, role)
 
 
 def require_complete(backend: DatabaseBackend) -> None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import EnvmgrError
+from envmgr.server.bootstrap.backend import service_backend
+from envmgr.server.bootstrap.checkpoints import checkpoint_destination
 from envmgr.server.bootstrap.composition import audit_key
 from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, require_current
 from envmgr.server.bootstrap.peers import Peers
 from envmgr.server.bootstrap.registry import PORTS, module_of
-from envmgr.server.bootstrap.service_database import open_database, target_of
 from envmgr.server.bootstrap.service_parts import Resources, ServiceParts, create_parts
 from envmgr.server.kit.config.settings import SettingsError
 from envmgr.server.kit.messaging.bus import InProcessBus
@@ -71,7 +72,8 @@ def require_usable(service: str, settings: Settings) -> None:
             f"--service {service} requires the service's own database on PostgreSQL",
             "set DB_URL to postgresql://USER:PASSWORD@HOST:5432/NAME; for a data directory, omit --service",
         )
-    require_current(target_of(settings.database_url), module_of(service).HEAD, f" --service {service}")
+    target = service_backend(settings, service).target(service)
+    require_current(target, module_of(service).HEAD, f" --service {service}")
 
 
 @asynccontextmanager
@@ -79,9 +81,18 @@ async def open_offline(service: str, settings: Settings, log: Log) -> AsyncItera
     """Yield a service without serving; safe beside running servers."""
     keyring = Keyring([], bytes(SECRET_BYTES))
     peers = Peers(_unused_addresses(service), ServiceTokens(service, []), keyring)
-    database = open_database(settings.database_url, service)
+    database = service_backend(settings, service).open(service)
     key = _audit_key(settings) if service == "audit" else b""
-    resources = Resources(database, InProcessBus(), peers, keyring, key, log, Metrics())
+    resources = Resources(
+        database=database,
+        bus=InProcessBus(),
+        peers=peers,
+        keyring=keyring,
+        audit_key=key,
+        log=log,
+        metrics=Metrics(),
+        checkpoint_destination=checkpoint_destination(settings.checkpoints),
+    )
     try:
         yield OfflineService(create_parts(service, resources))
     finally:

@@ -22,7 +22,7 @@ LOCKED_SERVICE = "worker"
 
 
 class PostgresBackend:
-    """Databases of one PostgreSQL server (implements `DatabaseBackend`)."""
+    """Databases on PostgreSQL (implements `DatabaseBackend`): of one prefix, or each by its own URL."""
 
     def __init__(self, url: str, urls: Mapping[str, str] = MappingProxyType({})) -> None:
         self._url = url

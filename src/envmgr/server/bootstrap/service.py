@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from envmgr.kit.errors import EnvmgrError
+from envmgr.server.bootstrap.backend import service_backend
 from envmgr.server.bootstrap.buses import create_bus
 from envmgr.server.bootstrap.checkpoints import checkpoint_destination
 from envmgr.server.bootstrap.composition import audit_key
@@ -15,7 +16,6 @@ from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE, r
 from envmgr.server.bootstrap.peers import Peers, read_tls
 from envmgr.server.bootstrap.registry import REQUEST_POLICY, module_of
 from envmgr.server.bootstrap.routing import create_router, probe_routes, system_routes
-from envmgr.server.bootstrap.service_database import open_database, target_of
 from envmgr.server.bootstrap.service_health import RESTORE_HINT, create_service_health
 from envmgr.server.bootstrap.service_parts import Resources, create_parts
 from envmgr.server.contracts.remote import event_state_rpc
@@ -79,24 +79,24 @@ def service_keyring(settings: ServiceSettings) -> Keyring:
 def require_migrated(settings: ServiceSettings) -> str:
     """Return the database's name; raise UnusableDatabase unless it has this version's schema."""
     module = module_of(settings.service)
-    target = target_of(settings.common.database_url)
-    require_current(target, module.HEAD, f" --service {settings.service}")
-    return target.name
+    backend = service_backend(settings.common, settings.service)
+    require_current(backend.target(settings.service), module.HEAD, f" --service {settings.service}")
+    return backend.location
 
 
 class ServiceServer:
-    """One service in this process; created in the event loop that runs it."""
+    """One service in this process, which listens on a port; created in the event loop that runs it."""
 
     def __init__(
-        self, settings: ServiceSettings, keys: ServiceKeys, log: Log, tracing: Tracing | None
+        self, settings: ServiceSettings, keys: ServiceKeys, port: int, log: Log, tracing: Tracing | None
     ) -> None:
         common = settings.common
         self._settings = settings
         self._log = log
         self._metrics = Metrics()
         self._peers = Peers(settings.peers, keys.tokens, keys.access, keys.tls, tracing)
-        self._database = open_database(common.database_url, settings.service)
-        self._bus = _create_bus(settings, log, self._metrics, tracing)
+        self._database = service_backend(common, settings.service).open(settings.service)
+        self._bus = _create_bus(settings, port, log, self._metrics, tracing)
         self._parts = create_parts(
             settings.service,
             Resources(
@@ -241,9 +241,12 @@ def _audit_key(settings: ServiceSettings) -> bytes:
     return audit_key(common.audit_key, os.path.join(common.data_dir, AUDIT_KEY_FILE))
 
 
-def _create_bus(settings: ServiceSettings, log: Log, metrics: Metrics, tracing: Tracing | None) -> Bus:
+def _create_bus(
+    settings: ServiceSettings, port: int, log: Log, metrics: Metrics, tracing: Tracing | None
+) -> Bus:
     common = settings.common
-    owner = f"{settings.service}-{common.port}"
+    # One process at a time listens on a port.
+    owner = f"{settings.service}:{common.host}:{port}"
     bus = create_bus(common.bus, owner, LoggingDeliveryObserver(log, metrics))
     return tracing.bus(bus) if tracing else bus
 

@@ -127,9 +127,8 @@ def _deployment(resources: Resources) -> ServiceParts:
 
 
 def _audit(resources: Resources) -> ServiceParts:
-    destination = resources.checkpoint_destination
-    audit = audit_module.make(resources.database, resources.audit_key, publishes=destination is not None)
-    module = audit_module.module(resources.database, audit, destination)
+    audit = audit_module.make(resources.database, resources.audit_key, resources.checkpoint_destination)
+    module = audit_module.module(resources.database, audit)
     sources: list[EventSource] = [module.outbox, *resources.peers.event_states.peers]
     check = TruncationCheck(audit, module.dead_letters, sources)
     return replace(_parts(resources, module, [audit_rpc.rpc_service(audit)]), audit=(audit, check))

@@ -32,12 +32,9 @@ def migrate(options: argparse.Namespace) -> int:
 
     settings = read_settings(options)
     if options.service and settings.database_url:
-        from envmgr.server.bootstrap import service_database
-
-        name = service_database.migrate_service(
-            settings.database_url, registry.module_of(options.service), options.grant_to or ""
-        )
-        print_line(f"database {name} is up to date")
+        database = backend.service_backend(settings, options.service)
+        databases.migrate_service(database, registry.module_of(options.service), options.grant_to or "")
+        print_line(f"database {database.location} is up to date")
         return 0
     services = [options.service] if options.service else registry.SERVICE_NAMES
     with databases.data_directory(settings.data_dir) as data:
@@ -123,7 +120,10 @@ def run_offline(options: argparse.Namespace, work: Callable[[OfflineServices], A
 def _run_on_service(
     service: str, settings: Settings, log: Log, work: Callable[[OfflineServices], Awaitable[T]]
 ) -> T:
-    from envmgr.server.bootstrap import offline_service
+    from envmgr.server.bootstrap.extras import require_grpc
+
+    with require_grpc(settings.bus):
+        from envmgr.server.bootstrap import offline_service
 
     async def run() -> T:
         async with offline_service.open_offline(service, settings, log) as services:

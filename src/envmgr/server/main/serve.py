@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
     from socket import socket
-    from types import FrameType, ModuleType
+    from types import FrameType
 
-    from envmgr.server.bootstrap.service import ServiceServer
     from envmgr.server.kit.config.settings import Settings
     from envmgr.server.kit.http.asgi import Application
     from envmgr.server.kit.http.server import Server
@@ -93,9 +92,10 @@ def _serve_all(options: argparse.Namespace) -> None:
         async def start() -> RunningServer:
             return await embedded.start_embedded(read, data, database, log, tracing)
 
+        if data.is_accessible_to_others:
+            log.warning("data_dir_permissions_too_open", path=data.path, hint=f"chmod 700 {data.path}")
+
         def banner(running: RunningServer) -> str:
-            if data.is_accessible_to_others:
-                log.warning("data_dir_permissions_too_open", path=data.path, hint=f"chmod 700 {data.path}")
             return _startup_banner(
                 running.initial_admin_password,
                 _url(read.host, listener.getsockname()[1]),
@@ -109,6 +109,7 @@ def _serve_all(options: argparse.Namespace) -> None:
 def _serve_service(options: argparse.Namespace) -> None:
     """Run one service in this process."""
     from envmgr.server.bootstrap import embedded, registry
+    from envmgr.server.bootstrap.extras import require_grpc
     from envmgr.server.kit.config import service_settings
     from envmgr.server.kit.http import server
     from envmgr.server.kit.telemetry import logs
@@ -118,15 +119,18 @@ def _serve_service(options: argparse.Namespace) -> None:
     )
     common = read.common
     embedded.validate_settings(common)
-    service = _import_service()
+    with require_grpc(common.bus):
+        from envmgr.server.bootstrap import service
     keys = service.ServiceKeys(read)
     stop = _SignalHandler()
     log = logs.create_logger(common.log_level)
     with _tracing(common, log) as tracing, server.bind(common.host, common.port) as listener:
         location = service.require_migrated(read)
 
+        port = listener.getsockname()[1]
+
         async def start() -> RunningServer:
-            running: ServiceServer = service.ServiceServer(read, keys, log, tracing)
+            running = service.ServiceServer(read, keys, port, log, tracing)
             await running.start()
             return running
 
@@ -134,7 +138,7 @@ def _serve_service(options: argparse.Namespace) -> None:
             return _service_banner(
                 options.service,
                 running.initial_admin_password,
-                _url(common.host, listener.getsockname()[1]),
+                _url(common.host, port),
                 location,
                 is_chosen=bool(common.admin_password),
             )
@@ -145,21 +149,6 @@ def _serve_service(options: argparse.Namespace) -> None:
 def _flags(options: argparse.Namespace) -> dict[str, str | int | bool | None]:
     """Return the options that are settings."""
     return {name: value for name, value in vars(options).items() if name not in {"run", "service"}}
-
-
-def _import_service() -> ModuleType:
-    """Return the module of separate services; raise SettingsError if the extra is missing."""
-    from envmgr.kit.distribution import requirement
-    from envmgr.server.kit.config.settings import SettingsError
-
-    try:
-        from envmgr.server.bootstrap import service
-    except ImportError as error:
-        raise SettingsError(
-            "separate services call each other, but the `grpc` extra is not installed",
-            f"run `pipx install --force '{requirement('server', 'postgres', 'grpc', 'nats')}'`",
-        ) from error
-    return service
 
 
 def _run_loop(main: Coroutine[object, object, None]) -> None:
@@ -178,16 +167,10 @@ def _tracing(settings: Settings, log: Log) -> Iterator[Tracing | None]:
     if not settings.traces_url:
         yield None
         return
-    from envmgr.kit.distribution import requirement
-    from envmgr.server.kit.config.settings import SettingsError
+    from envmgr.server.bootstrap.extras import require_extra
 
-    try:
+    with require_extra("otel", "OTEL_EXPORTER_OTLP_ENDPOINT is set", alternative="unset the variable"):
         from envmgr.server.kit.telemetry import tracing
-    except ImportError as error:
-        raise SettingsError(
-            "OTEL_EXPORTER_OTLP_ENDPOINT is set but the `otel` extra is not installed",
-            f"run `pipx install --force '{requirement('server', 'otel')}'`, or unset the variable",
-        ) from error
     started = tracing.start(settings.traces_url, settings.service_name, log)
     try:
         yield started
@@ -280,21 +263,18 @@ def _service_banner(service: str, password: str | None, url: str, database: str,
     line = f"envmgr-alm {__version__}: {service} listening on {url} (database: {database}). Press Ctrl-C to stop."
     if password is None:
         return line
-    display = "(from ALM_ADMIN_PASSWORD)" if is_chosen else f"{password}   (shown only once; save it)"
-    return f"{line}\n\n  user       admin\n  password   {display}\n"
+    return "\n".join([line, "", *_credentials(password, is_chosen=is_chosen), ""])
 
 
 def _startup_banner(password: str | None, url: str, path: str, *, is_chosen: bool) -> str:
     """Return the banner; with the first admin's password and first steps on a new data directory."""
     if password is None:
         return f"envmgr-alm {__version__} listening on {url} (data: {path}). Press Ctrl-C to stop."
-    display = "(from ALM_ADMIN_PASSWORD)" if is_chosen else f"{password}   (shown only once; save it)"
     lines = [
         f"envmgr-alm {__version__} listening on {url}. Press Ctrl-C to stop.",
         "",
         f"  data       {path}",
-        "  user       admin",
-        f"  password   {display}",
+        *_credentials(password, is_chosen=is_chosen),
         f"  docs       {url}/docs",
         "",
         "Next, in another terminal:",
@@ -304,3 +284,9 @@ def _startup_banner(password: str | None, url: str, path: str, *, is_chosen: boo
         "",
     ]
     return "\n".join(lines)
+
+
+def _credentials(password: str, *, is_chosen: bool) -> list[str]:
+    """Return the lines of a banner with the credentials of the first admin."""
+    display = "(from ALM_ADMIN_PASSWORD)" if is_chosen else f"{password}   (shown only once; save it)"
+    return ["  user       admin", f"  password   {display}"]

@@ -22,6 +22,7 @@ from envmgr.server.kit.messaging import consumer_offsets
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from envmgr.server.audit.service.checkpoint_destinations import CheckpointDestination
     from envmgr.server.contracts.resources import AuditEntry, LogStats
     from envmgr.server.kit.common.context import RequestContext
     from envmgr.server.kit.common.events import EventEnvelope
@@ -45,13 +46,15 @@ class CheckpointResult(Struct, frozen=True):
 class AuditService:
     """The local audit log (implements `contracts.ports.Audit`); `key` is its private Ed25519 key.
 
-    With `publishes`, each checkpoint causes a job that publishes it.
+    With a destination, each checkpoint causes a job that publishes it there.
     """
 
-    def __init__(self, database: Database, key: bytes, *, publishes: bool = False) -> None:
+    def __init__(
+        self, database: Database, key: bytes, checkpoint_destination: CheckpointDestination | None = None
+    ) -> None:
         self._database = database
         self._key = key
-        self._publishes = publishes
+        self.checkpoint_destination = checkpoint_destination
         self._notifier = Notifier()
 
     async def list(
@@ -151,7 +154,7 @@ class AuditService:
             return CheckpointResult(last, created=False)
         new = log_model.sign_checkpoint(self._key, store.origin(transaction), head, last, transaction.now)
         store.add_checkpoint(transaction, new)
-        if self._publishes:
+        if self.checkpoint_destination is not None:
             checkpoint_jobs.enqueue(transaction, new)
         return CheckpointResult(new, created=True)
 

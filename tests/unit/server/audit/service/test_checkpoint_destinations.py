@@ -94,13 +94,13 @@ def test_a_response_that_is_no_success_is_an_error(status):
 def test_the_job_of_a_checkpoint_is_enqueued_with_it(tmp_path):
     async def main():
         async with opened(tmp_path, audit_module) as database:
-            audit = audit_module.make(database, KEY, publishes=True)
+            audit = audit_module.make(database, KEY, FileDestination(str(tmp_path / "published")))
             await audit.append(events(3))
             await audit.checkpoint_if_changed()
             await audit.checkpoint_if_changed()
             (job,) = await database.read(job_queue.list_jobs)
             assert (job.kind, job.payload["seq"]) == (PUBLISH_KIND, 3)
-            module = audit_module.module(database, audit, FileDestination(str(tmp_path / "published")))
+            module = audit_module.module(database, audit)
             await module.job_handlers[PUBLISH_KIND](job)
 
     asyncio.run(main())
