@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
     from envmgr.cli.output.style import Style
     from envmgr.kit.progress import Progress
+    from envmgr.ops.confirmation import Confirm
 
     Document = Mapping[str, object]
     Lines = Iterable[str]
@@ -92,7 +93,7 @@ def print_status(options: Options, message: str) -> None:
         sys.stderr.write(message + "\n")
 
 
-def confirm_with(options: Options, default: str = "y") -> Callable[[str], bool]:
+def confirm_with(options: Options, default: str = "y") -> Confirm:
     """Return a function that asks the user for confirmation.
 
     `--yes` confirms, a missing terminal declines, and `default` ("y" or "n") is the answer of pressing Enter.

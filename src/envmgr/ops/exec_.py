@@ -7,6 +7,7 @@ import os
 from envmgr.install import store
 from envmgr.kit.environment import override_variable
 from envmgr.kit.errors import CannotRun, CommandNotFound, WorkingDirectoryMissing
+from envmgr.ops.confirmation import decline_all
 from envmgr.project import lockfile_io
 from envmgr.project.request import Origin, Request
 from envmgr.resolve import active, executable, tool_specs, unavailable
@@ -14,23 +15,17 @@ from envmgr.shells import execution, plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from envmgr.ops.confirmation import Confirm
     from envmgr.resolve.active import ActiveVersion
     from envmgr.resolve.context import Context
     from envmgr.resolve.executable import Program
     from envmgr.shells.plan import Draft
 
-    Confirm = Callable[[str], bool]
-
-
-def decline(_question: str) -> bool:
-    """Return False: no terminal is available for a confirmation."""
-    return False
-
 
 def run(
-    context: Context, tools: Sequence[str], command_line: Sequence[str], confirm: Confirm = decline
+    context: Context, tools: Sequence[str], command_line: Sequence[str], confirm: Confirm = decline_all
 ) -> int:
     """Run a command with the named tools (`TOOL@SPEC`) in front of the project's; return only on Windows.
 
@@ -85,7 +80,7 @@ def _enter(context: Context) -> None:
         os.chdir(context.environment.cwd)
 
 
-def run_shim(context: Context, command: str, arguments: Sequence[str], confirm: Confirm = decline) -> int:
+def run_shim(context: Context, command: str, arguments: Sequence[str], confirm: Confirm = decline_all) -> int:
     """Run the command of a shim and write a plan for the next run; return only on Windows.
 
     Raise NotInstalled, NoVersionSet or CommandNotFound.

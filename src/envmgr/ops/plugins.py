@@ -15,16 +15,16 @@ from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text, storage_errors, write_atomic
 from envmgr.kit.paths import file_name
+from envmgr.ops.confirmation import decline_all
 from envmgr.shells import plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from envmgr.catalog.lint import Report
     from envmgr.catalog.manifest import Manifest
+    from envmgr.ops.confirmation import Confirm
     from envmgr.resolve.context import Context
-
-    Confirm = Callable[[str], bool]
 
 
 def show_all(context: Context) -> tuple[Manifest, ...]:
@@ -49,11 +49,6 @@ def text_of(manifest: Manifest) -> str:
     return written if written is not None else json.dumps(document, indent=2) + "\n"
 
 
-def decline(_question: str) -> bool:
-    """Decline."""
-    return False
-
-
 def user_directory(context: Context) -> str:
     """Return the directory of the user's own manifests."""
     return context.paths.plugins
@@ -74,7 +69,7 @@ class AddedManifest:
 
 
 def add(
-    context: Context, name: str, source: str, directory: str, may_trust: Confirm = decline
+    context: Context, name: str, source: str, directory: str, may_trust: Confirm = decline_all
 ) -> AddedManifest:
     """Add a manifest from a file or URL to a directory; `may_trust` confirms one with an install script."""
     if source.endswith(".git") or source.startswith(("git@", "git://", "git+", "ssh://")):
@@ -98,7 +93,7 @@ def add_parts(
     if download_template:
         fields["download_url_template"] = download_template
     text = json.dumps(fields, indent=2) + "\n"
-    return _add_text(context, name, text, "the command line", directory, decline)
+    return _add_text(context, name, text, "the command line", directory, decline_all)
 
 
 def _fetch(context: Context, source: str) -> str:

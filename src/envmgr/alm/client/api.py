@@ -59,7 +59,7 @@ class Api:
             ApiRequest("POST", path, {}, headers, None if body is None else encode_json(body))
         ).document
 
-    def post_once(self, path: str, body: object) -> object:
+    def post_without_retry(self, path: str, body: object) -> object:
         """Send a change that must not be repeated, even if the response is lost."""
         request = ApiRequest("POST", path, {}, {}, encode_json(body), repeatable=False)
         return self._send_authenticated(request).document

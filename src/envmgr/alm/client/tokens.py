@@ -116,11 +116,6 @@ def sign_in(transport: Transport, username: str, password: str) -> StoredCredent
     return replace(_to_credentials(response.document), actor=username)
 
 
-def with_actor(stored: StoredCredentials, actor: str) -> StoredCredentials:
-    """Return credentials with the name of their actor on the server."""
-    return replace(stored, actor=actor)
-
-
 def _to_credentials(document: object) -> StoredCredentials:
     tokens = require_object(document)
     return StoredCredentials(

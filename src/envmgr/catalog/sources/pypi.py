@@ -47,7 +47,7 @@ def listing(manifest: Manifest, context: Context) -> Listing:
     """List the versions of a project that have a wheel with a compiled program for some platform."""
     project = project_of(manifest)
     offers = _wheel_files(project, context)
-    if not any(_has_supported_platform(offer) for offer in offers):
+    if not any(offer.wheel.can_hold_programs for offer in offers):
         raise _no_programs(project, offers)
     return listings.make(_release(version, of_it) for version, of_it in _by_version(offers).items())
 
@@ -173,13 +173,9 @@ def _read_folder(url: str, context: Context) -> tuple[File, ...]:
 def _by_version(wheel_files: Iterable[WheelFile]) -> dict[str, list[WheelFile]]:
     versions: dict[str, list[WheelFile]] = {}
     for offer in wheel_files:
-        if _has_supported_platform(offer):
+        if offer.wheel.can_hold_programs:
             versions.setdefault(offer.wheel.version, []).append(offer)
     return versions
-
-
-def _has_supported_platform(wheel_file: WheelFile) -> bool:
-    return wheel_file.wheel.can_hold_programs
 
 
 def _release(version: str, wheel_files: Iterable[WheelFile]) -> Release:

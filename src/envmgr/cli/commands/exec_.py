@@ -7,11 +7,12 @@ from envmgr.kit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from envmgr.cli.options import Options
     from envmgr.kit.progress import Progress
+    from envmgr.ops.confirmation import Confirm
     from envmgr.resolve.context import Context
 
 
@@ -27,7 +28,7 @@ def run(options: Options, args: Sequence[str]) -> int:
         display.close()
 
 
-def _run(context: Context, args: Sequence[str], confirm: Callable[[str], bool]) -> int:
+def _run(context: Context, args: Sequence[str], confirm: Confirm) -> int:
     from envmgr.ops import exec_
 
     if args[:1] == ["--shim"]:

@@ -18,11 +18,12 @@ from envmgr.kit.errors import ManifestError, UsageError
 from envmgr.ops import plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from envmgr.catalog.manifest import Manifest
     from envmgr.cli.options import Options
     from envmgr.cli.output.table import Cell
+    from envmgr.ops.confirmation import Confirm
     from envmgr.ops.plugins import AddedManifest
     from envmgr.resolve.context import Context
 
@@ -60,9 +61,7 @@ def _messages(context: Context, added: AddedManifest, removal: str) -> Iterator[
         yield f"warning: it is not used here: {added.shadowed_by} takes precedence"
 
 
-def _add(
-    context: Context, args: Sequence[str], directory: str, may_trust: Callable[[str], bool]
-) -> AddedManifest:
+def _add(context: Context, args: Sequence[str], directory: str, may_trust: Confirm) -> AddedManifest:
     name, *parts = args
     match parts:
         case [source]:

@@ -8,7 +8,7 @@ from envmgr.alm.client import credentials, tokens
 from envmgr.alm.client.api import Api
 from envmgr.alm.client.fields import get_int, get_str, require_object
 from envmgr.kit.errors import AlmError, NotSignedIn
-from envmgr.kit.frozen import frozen
+from envmgr.kit.frozen import frozen, replace
 from envmgr.ops.alm.connection import explicit_token, static_token, transport_for
 
 if TYPE_CHECKING:
@@ -64,14 +64,14 @@ def change_password(
     """Change a password, which ends all sessions of the user, and renew the stored login."""
     body = {"current": current, "new": new, "revoke_keys": revoke_keys}
     try:
-        counts = require_object(account.api.post_once("/auth/password", body))
+        counts = require_object(account.api.post_without_retry("/auth/password", body))
     except NotSignedIn as error:
         error.hint = "enter your current password; if you forgot it, an admin can reset it"
         raise
     if account.is_stored:
         renewed = tokens.sign_in(account.transport, account.username, new)
         actor = f"{_USER_PREFIX}{account.username}"
-        credentials.save(context.paths, account.transport.url, tokens.with_actor(renewed, actor))
+        credentials.save(context.paths, account.transport.url, replace(renewed, actor=actor))
     return PasswordChange(
         account.transport.url,
         account.username,
