@@ -58,8 +58,9 @@ def test_an_error_has_the_path_to_its_value():
 
 
 def test_a_digest_with_its_algorithm_is_rejected():
-    rejection(with_artifact(sha512=f"sha512:{'b' * 128}"))
-    rejection(with_artifact(sha256=PLUGIN))
+    artifact = ("tools", "x", "1", "artifacts", "linux-x64")
+    assert rejection(with_artifact(sha512=f"sha512:{'b' * 128}")).path == (*artifact, "sha512")
+    assert rejection(with_artifact(sha256=PLUGIN)).path == (*artifact, "sha256")
 
 
 def test_credentials_are_redacted():
