@@ -151,5 +151,5 @@ def _properties(text: str) -> Iterator[tuple[str, str]]:
 def _from_json(text: str, path: str) -> str:
     result = expression.find(path, document_decoder.json_of(text))
     if not isinstance(result, str):
-        raise document_decoder.type_error(f"a digest at {path!r}", result)
+        raise document_decoder.wrong_type_error(f"a digest at {path!r}", result)
     return result

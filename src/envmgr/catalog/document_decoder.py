@@ -61,7 +61,7 @@ def value_of(entry: object) -> object:
 def entries(document: object) -> Iterator[object]:
     """Yield a list's entries; raise ValueError if it is not a list or too long."""
     if isinstance(document, dict | str) or not hasattr(document, "__iter__"):
-        raise type_error("a list", document)
+        raise wrong_type_error("a list", document)
     iterator = iter(cast("Iterable[object]", document))
     yield from islice(iterator, MAX_ENTRIES)
     if next(iterator, None) is not None:
@@ -71,14 +71,14 @@ def entries(document: object) -> Iterator[object]:
 def entries_from_object(document: object) -> list[object]:
     """Convert an object to a list: of its values with their keys as `key`, others as `value`."""
     if not isinstance(document, dict):
-        raise type_error("an object", document)
+        raise wrong_type_error("an object", document)
     return [
         {"key": key, **value} if isinstance(value, dict) else {"key": key, "value": value}
         for key, value in document.items()
     ]
 
 
-def type_error(expected: str, value: object) -> ValueError:
+def wrong_type_error(expected: str, value: object) -> ValueError:
     """Create the error for a value of another type than expected."""
     return ValueError(f"expected {expected}, got {type_name(value)}")
 

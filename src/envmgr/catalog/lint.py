@@ -49,7 +49,7 @@ def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True
         *values.invalid_unicode("$", data),
         *_check_schema(data),
         *_choices(data),
-        *signing.issues(data),
+        *signing.unsupported_settings(data),
     ]
     results += _elsewhere([*_check_semantics(data), *_names(data)], results)
     warnings = [*values.plain_http("$", data), *_unknown_requirements(data, is_tool)]
@@ -66,16 +66,6 @@ def _elsewhere(issues: Iterable[str], others: Iterable[str]) -> list[str]:
 
 def _path_of(issue: str) -> str:
     return issue.partition(": ")[0]
-
-
-def issues(text: str) -> tuple[str, ...]:
-    """Return the errors that make a manifest unusable."""
-    return lint(text, "").errors
-
-
-def warnings(text: str) -> tuple[str, ...]:
-    """Return the warnings about a usable manifest."""
-    return lint(text, "").warnings
 
 
 def check(text: str, origin: str) -> None:
@@ -176,9 +166,9 @@ def _names(data: Mapping[str, object]) -> Iterator[str]:
 
 def _check_semantics(data: Mapping[str, object]) -> Iterator[str]:
     yield from _versions(table(data, "versions"), table(data, "source"))
-    yield from values.fixed_address("$.versions_url", str(data.get("versions_url", "")))
+    yield from values.literal_url_at("$.versions_url", str(data.get("versions_url", "")))
     for field in ("url", "api"):
-        yield from values.fixed_address(f"$.source.{field}", str(table(data, "source").get(field, "")))
+        yield from values.literal_url_at(f"$.source.{field}", str(table(data, "source").get(field, "")))
     for path, layer in manifest_fields.iter_field_objects(data):
         yield from values.layer(path, layer)
     for path, override in manifest_fields.iter_overrides(data):

@@ -79,8 +79,8 @@ def template_at(path: str, text: str, allowed: frozenset[str]) -> Iterator[str]:
             yield f"{path}: unknown placeholder {{{name}}}; available: {', '.join(sorted(allowed))}"
 
 
-def fixed_address(path: str, text: str) -> Iterator[str]:
-    """Check an address in which no placeholder is filled in, as it is that of all versions."""
+def literal_url_at(path: str, text: str) -> Iterator[str]:
+    """Check that a URL has no placeholder: it is the same for all versions."""
     for name in dict.fromkeys(template.names(text)):
         yield f"{path}: unknown placeholder {{{name}}}: none is available, as this is the address of all versions"
 

@@ -56,7 +56,7 @@ def decode(text: str, origin: str) -> dict[str, object]:
 def build(data: Mapping[str, object], origin: str, builtin: bool = False) -> Manifest:
     """Create a manifest; raise ManifestError for a wrong type or unsupported signatures."""
     _require_types(data, origin)
-    unverifiable = tuple(signing.issues(data))
+    unverifiable = tuple(signing.unsupported_settings(data))
     if unverifiable:
         raise ManifestError(origin, unverifiable)
     return Manifest(

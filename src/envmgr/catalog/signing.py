@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SIGNATURE_KINDS = ("minisign",)
 
 
-def issues(data: Mapping[str, object]) -> Iterator[str]:
+def unsupported_settings(data: Mapping[str, object]) -> Iterator[str]:
     """Yield the unsupported signature settings of a manifest; each begins with its JSON path."""
     source = manifest_fields.table(data, "source").get("kind")
     for path, layer in manifest_fields.iter_field_objects(data):

@@ -310,7 +310,7 @@ class _Installation:
             home = normalize_path(self.job.layout.home, self.job.platform.os)
         except (BadArchive, UnsafeArchive) as error:
             raise self._with_archive_context(error, download) from error
-        file_count = integrity.write_file_list(root)
+        summary = integrity.write_file_list(root)
         receipt.write(
             root,
             Receipt(
@@ -325,9 +325,9 @@ class _Installation:
                 bin_dirs=bin_dirs,
                 home=home,
                 env=self.job.layout.env,
-                files=file_count.count,
-                bytes=file_count.bytes,
-                files_digest=file_count.digest,
+                files=summary.count,
+                bytes=summary.bytes,
+                files_digest=summary.digest,
                 variants=self.job.layout.variants,
                 default_vendor=self.job.layout.default_vendor,
                 requires=self.job.layout.requires,

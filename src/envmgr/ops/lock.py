@@ -50,7 +50,9 @@ def check(context: Context) -> LockResult:
     before = context.locks.lock(path)
     if before is None:
         raise LockOutOfDate(f"{path} not found", "run `envmgr lock` and commit the file")
-    issues = list(lock_consistency.issues(context, before, lock_update.lockable(dotfile.entries)))
+    issues = list(
+        lock_consistency.find_inconsistencies(context, before, lock_update.lockable(dotfile.entries))
+    )
     if issues:
         raise LockOutOfDate(
             "\n".join([f"{path} is inconsistent", *(f"  {issue}" for issue in issues)]), lock_consistency.HINT

@@ -105,7 +105,7 @@ def _package_in_use(context: Context, short_name: str) -> str:
         package = _only(short_name, packages_named(short_name, names))
         if package:
             return package
-    tool_specs.require_tool_form(short_name)
+    tool_specs.require_tool_name(short_name)
     raise _missing_manifest(context, short_name) or context.registry.unknown_tool(
         short_name, dict.fromkeys(name for names in in_use for name in names if name != short_name)
     )

@@ -166,7 +166,7 @@ def _check_locked(
         messages, hints = zip(*gaps, strict=True)
         separator = "\n  " if len(gaps) > 1 else " "
         raise LockOutOfDate(separator.join([path, *messages]), "; ".join(dict.fromkeys(hints)))
-    issues = list(lock_consistency.issues(context, lock, requests))
+    issues = list(lock_consistency.find_inconsistencies(context, lock, requests))
     if issues:
         raise LockOutOfDate(
             "\n".join([f"{path} is inconsistent", *(f"  {issue}" for issue in issues)]), lock_consistency.HINT

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 HINT = "restore the file from version control, or run `envmgr lock` and review the changes"
 
 
-def issues(context: Context, lock: Lockfile, requests: Sequence[tuple[str, str]]) -> Iterator[str]:
+def find_inconsistencies(
+    context: Context, lock: Lockfile, requests: Sequence[tuple[str, str]]
+) -> Iterator[str]:
     """Yield the locked versions that do not match their request, and the URLs of other versions."""
     for tool, spec in requests:
         version = lock.version_of(key(tool, spec))

@@ -92,16 +92,16 @@ def pin(
         locked = _without(locked, others) if locked else None
         preferred = version or _preferred_version(lock, tool, spec)
         try:
-            return from_upstream(tool, spec, preferred, locked)
+            return resolve_with_notice(tool, spec, preferred, locked)
         except (NoMatchingVersion, UnsupportedPlatform):
             if not others or locked:
                 raise
             context.progress.message(
                 f"{tool} {spec}: the locked version {version} does not exist; choosing another"
             )
-            return from_upstream(tool, spec, None, None)
+            return resolve_with_notice(tool, spec, None, None)
 
-    def from_upstream(tool: str, spec: str, version: str | None, locked: Locked | None) -> Pin:
+    def resolve_with_notice(tool: str, spec: str, version: str | None, locked: Locked | None) -> Pin:
         result = _resolve_upstream(context, tool, spec, version, platforms, locked)
         _note_missing_digests(context, result, lock.locked(tool, result.version))
         return result

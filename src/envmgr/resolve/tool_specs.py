@@ -47,11 +47,11 @@ def parse(text: str) -> ToolSpec:
     if "=" in tool:  # as in a dotfile
         name, _, version = text.partition("=")
         raise UsageError(f"expected TOOL@VERSION, got {text!r}", f"write {name}@{version}")
-    require_tool_form(tool)
+    require_tool_name(tool)
     return build_tool_spec(tool, spec)
 
 
-def require_tool_form(text: str) -> None:
+def require_tool_name(text: str) -> None:
     """Raise UsageError for a version, a URL or a path in place of a tool."""
     prefix, colon, remainder = text.partition(":")
     if not colon:

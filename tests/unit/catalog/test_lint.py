@@ -132,7 +132,7 @@ def test_values_of_wrong_types_are_issues_not_crashes(fields):
 def test_an_address_of_all_versions_has_no_placeholders(path, fields, name):
     base = GOOD if path == "$.versions_url" else SOURCED
     text = json.dumps({**base, **fields(f"https://x/{{{name}}}.json")})
-    (issue,) = lint.issues(text)
+    (issue,) = lint.lint(text, "").errors
     assert issue.startswith(f"{path}: unknown placeholder {{{name}}}")
 
 
@@ -343,18 +343,18 @@ def test_packages_of_registries_have_no_signatures(kind):
 
 
 def test_invalid_json_is_one_issue_with_its_position():
-    assert lint.issues('{"name": }') == ("line 1, column 10: Expecting value",)
+    assert lint.lint('{"name": }', "").errors == ("line 1, column 10: Expecting value",)
 
 
 def test_check_raises_the_listed_issues():
     with pytest.raises(ManifestError) as caught:
         lint.check("[]", "x.json")
-    assert caught.value.issues == lint.issues("[]")
+    assert caught.value.issues == lint.lint("[]", "").errors
     assert "docs/plugins.md" in caught.value.hint
 
 
 def test_warnings_can_be_listed_without_issues():
-    assert lint.warnings(json.dumps(GOOD)) == ()
+    assert lint.lint(json.dumps(GOOD), "").warnings == ()
 
 
 def test_a_long_value_is_truncated_in_the_message():

@@ -121,7 +121,7 @@ def _entries(manifest: Manifest, documents: list[object]) -> Iterator[object]:
 def _versions_from_object(decoded: dict[str, object]) -> Iterator[object]:
     """Yield entries of an object whose keys look like versions: error documents are objects too."""
     if not any(key[:1].isdigit() or key[1:2].isdigit() for key in decoded):
-        raise document_decoder.type_error("an array, or an object with versions as keys", decoded)
+        raise document_decoder.wrong_type_error("an array, or an object with versions as keys", decoded)
     yield from document_decoder.entries(document_decoder.entries_from_object(decoded))
 
 
@@ -161,7 +161,7 @@ def _tag(manifest: Manifest, entry: object) -> str | None:
     if "version" in manifest.versions:
         return _string(_find(manifest, "version", entry))
     if not isinstance(entry, dict):
-        raise document_decoder.type_error("a version", entry)
+        raise document_decoder.wrong_type_error("a version", entry)
     return next((_string(entry[field]) for field in _VERSION_FIELDS if field in entry), None)
 
 

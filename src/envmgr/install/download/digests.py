@@ -23,7 +23,7 @@ def ignore_progress(_count: int) -> None:
     """Ignore a report of bytes read."""
 
 
-def digest_of(path: str, algorithm: str = "sha256", report: Report = ignore_progress) -> Digest:
+def file_digest(path: str, algorithm: str = "sha256", report: Report = ignore_progress) -> Digest:
     """Return a file's digest, in constant memory."""
     try:
         with open(path, "rb", buffering=0) as file:
@@ -44,4 +44,4 @@ def hash_file(file: FileIO, algorithm: str, report: Report) -> bytes:
 
 def has_digest(path: str, digest: Digest, report: Report = ignore_progress) -> bool:
     """Return whether a file exists and matches a digest."""
-    return os.path.isfile(path) and digest_of(path, digest.algorithm, report) == digest
+    return os.path.isfile(path) and file_digest(path, digest.algorithm, report) == digest

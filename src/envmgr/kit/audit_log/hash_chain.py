@@ -7,7 +7,7 @@ An entry is the mapping that the API returns: `CONTENT`, `seq`, `prev_hash` and 
 from __future__ import annotations
 
 from envmgr.kit.audit_log.canonical_json import canonicalize
-from envmgr.kit.audit_log.sequence_gaps import SequenceTracker, subtract
+from envmgr.kit.audit_log.sequence_gaps import SequenceTracker, subtract_ranges
 from envmgr.kit.frozen import frozen
 
 TYPE_CHECKING = False
@@ -108,7 +108,7 @@ class Verifier:
         ]
         cause = "missing with the removed entries, or never received" if findings else "never received"
         for source, numbers in sorted(self._sources.items()):
-            gaps = subtract(numbers.gaps(), self._accepted_ranges(source))
+            gaps = subtract_ranges(numbers.gaps(), self._accepted_ranges(source))
             findings += [_gap(source, low, high, cause) for low, high in gaps]
         return [*findings, *self._check_end()]
 

@@ -45,7 +45,7 @@ class SequenceTracker:
         return True
 
 
-def subtract(
+def subtract_ranges(
     ranges: Iterable[tuple[int, int]], removed: Iterable[tuple[int, int]]
 ) -> Iterator[tuple[int, int]]:
     """Yield what remains of ranges without others; both ends of each are included."""

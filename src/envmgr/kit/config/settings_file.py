@@ -55,7 +55,7 @@ def _edit(text: str, name: str, other_keys: Table, new_table: Table) -> str:
     start, end = _block(lines, name, other_keys)
     added = tomli_w.dumps({name: new_table[name]}) if name in new_table else ""
     edited = "".join([*lines[:start], *_missing_newline(lines[start - 1 : start]), added, *lines[end:]])
-    return edited if _has_content(edited, new_table) else tomli_w.dumps(new_table)
+    return edited if _is_toml_of(edited, new_table) else tomli_w.dumps(new_table)
 
 
 def _missing_newline(line_before: list[str]) -> list[str]:
@@ -71,12 +71,13 @@ def _block(lines: list[str], name: str, other_keys: Table) -> tuple[int, int]:
     for start, line in enumerate(lines):
         if line.strip().lstrip("[ ").startswith(name):
             for end in range(start + 1, len(lines) + 1):
-                if _has_content("".join(lines[:start] + lines[end:]), other_keys):
+                if _is_toml_of("".join(lines[:start] + lines[end:]), other_keys):
                     return start, end
     return first_table, first_table
 
 
-def _has_content(text: str, table: Table) -> bool:
+def _is_toml_of(text: str, table: Table) -> bool:
+    """Return whether a text is a valid document with exactly these values."""
     import tomllib
 
     try:

@@ -55,7 +55,7 @@ class AppService:
     async def find_ids(self, names: Iterable[str]) -> Mapping[str, int]:
         """Return the IDs of the apps that have these names now; unknown names are left out."""
         unique_names = frozenset(names)
-        return await self._database.read_inline(lambda reader: store.ids(reader, unique_names))
+        return await self._database.read_inline(lambda reader: store.ids_by_name(reader, unique_names))
 
     async def find_names(self, app_ids: Iterable[int]) -> Mapping[int, str]:
         """Return the present names of apps; deleted ones are left out."""

@@ -88,7 +88,7 @@ def find(reader: Reader, ref: str) -> App | None:
     return _app(row) if row else None
 
 
-def ids(reader: Reader, names: Iterable[str]) -> dict[str, int]:
+def ids_by_name(reader: Reader, names: Iterable[str]) -> dict[str, int]:
     """Return the IDs of the apps with these names; unknown names are left out."""
     rows = {name: reader.one(_BY_NAME, folded=name.casefold()) for name in names}
     return {name: row[0] for name, row in rows.items() if row}

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from envmgr.install.download.digests import digest_of, has_digest
+from envmgr.install.download.digests import file_digest, has_digest
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import StorageError
 
@@ -16,7 +16,7 @@ def test_a_different_file_does_not_match(tmp_path, algorithm):
     path = tmp_path / "f"
     path.write_bytes(b"abc" * 100_000)
     promised = Digest(algorithm, hashlib.new(algorithm, b"abc" * 100_000).hexdigest())
-    assert digest_of(str(path), algorithm) == promised
+    assert file_digest(str(path), algorithm) == promised
     assert has_digest(str(path), promised)
     path.write_bytes(b"abd")
     assert not has_digest(str(path), promised)
@@ -25,4 +25,4 @@ def test_a_different_file_does_not_match(tmp_path, algorithm):
 def test_a_missing_file_does_not_match(tmp_path):
     assert not has_digest(str(tmp_path / "none"), Digest("sha256", "0" * 64))
     with pytest.raises(StorageError, match="none"):
-        digest_of(str(tmp_path / "none"))
+        file_digest(str(tmp_path / "none"))

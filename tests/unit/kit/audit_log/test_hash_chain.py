@@ -12,7 +12,7 @@ from envmgr.kit.audit_log.hash_chain import (
     content_of,
     entry_hash,
 )
-from envmgr.kit.audit_log.sequence_gaps import subtract
+from envmgr.kit.audit_log.sequence_gaps import subtract_ranges
 from support.alm.hash_chains import chain, findings, relinked
 
 
@@ -238,4 +238,4 @@ def test_an_entry_of_a_gap_without_a_payload_explains_nothing():
     ],
 )
 def test_ranges_are_subtracted(ranges, removed, remaining):
-    assert list(subtract(ranges, removed)) == remaining
+    assert list(subtract_ranges(ranges, removed)) == remaining
