@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from envmgr.lockformat.model import Artifact
 
 FORMATS = ("bare", "sums", "get-filehash", "json")
+"""Formats of documents; `sums` and `get-filehash` are read alike."""
 LIMIT = 8 * 2**20
 _ABSENT = frozenset({404, 410})
 _ALGORITHM = r"(?:(?i:md5|sha-?\d{1,3})[:=]\s*)?"

@@ -119,6 +119,7 @@ def test_a_session_of_the_environment_is_named_to_have_ended(user):
     stored = json.loads((machine.home / "credentials.json").read_text())["servers"]
     (entry,) = stored.values()
     result = machine.ok(*CHANGE, stdin=f"{OLD}\n{NEW}\n", env={"ENVMGR_ALM_TOKEN": entry["token"]})
+    assert "all sessions have ended" in result.out
     assert "to sign in again" in result.out
 
 

@@ -75,5 +75,7 @@ def _json(result: PasswordChange) -> dict[str, object]:
 
 
 def _line(result: PasswordChange) -> str:
-    line = f"password of {escape_line(result.username)} changed at {result.url}; other sessions have ended"
-    return line if result.is_signed_in else f"{line}: run `envmgr alm login {result.url}` to sign in again"
+    line = f"password of {escape_line(result.username)} changed at {result.url}"
+    if result.is_signed_in:
+        return f"{line}; other sessions have ended"
+    return f"{line}; all sessions have ended: run `envmgr alm login {result.url}` to sign in again"

@@ -24,9 +24,9 @@ def password(
 ) -> int:
     """Change your password.
 
-    Prompts for the current password, and twice for the new one. All sessions of yours end, and you are signed in again
-    here. API keys stay valid, unless --revoke-keys is passed. With --password-stdin, stdin has two lines: the current
-    and the new password.
+    Prompts for the current password, and twice for the new one. All your sessions end. The stored login is renewed,
+    unless --token or ENVMGR_ALM_TOKEN is used: then run `envmgr alm login`. API keys stay valid, unless --revoke-keys
+    is passed. With --password-stdin, stdin has two lines: the current and the new password.
     """
     from envmgr.cli.alm.commands import password as command
 
