@@ -137,7 +137,7 @@ def _insert(data: str, service: str, table: str, rows: Iterable[tuple[object, ..
 
 def _environments() -> Iterator[tuple[object, ...]]:
     for e in range(ENVIRONMENTS):
-        yield (100 + e, f"env-{e}", "other", e, "{}", _NOW, _NOW, 1)
+        yield (100 + e, f"env-{e}", "other", e, "{}", _NOW, _NOW, 1, f"env-{e}")
 
 
 def _placements() -> Iterator[tuple[object, ...]]:

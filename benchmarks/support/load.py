@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,23 @@ def request(method: str, path: str, token: str, body: bytes = b"") -> bytes:
 
 def run(name: str, port: int, make: Callable[[], bytes], *, clients: int = 16, seconds: float = 4.0) -> Load:
     """Send the requests that `make` creates, from a number of clients at once, for a number of seconds."""
-    return asyncio.run(_run(name, port, make, clients, seconds))
+    return run_on(name, [port], make, clients=clients, seconds=seconds)
 
 
-async def _run(name: str, port: int, make: Callable[[], bytes], clients: int, seconds: float) -> Load:
+def run_on(
+    name: str, ports: Sequence[int], make: Callable[[], bytes], *, clients: int = 16, seconds: float = 4.0
+) -> Load:
+    """Send requests as `run` does, to several servers in equal parts."""
+    return asyncio.run(_run(name, ports, make, clients, seconds))
+
+
+async def _run(
+    name: str, ports: Sequence[int], make: Callable[[], bytes], clients: int, seconds: float
+) -> Load:
     times: list[float] = []
     refused = [0]
     end = time.perf_counter() + seconds
-    await asyncio.gather(*(_client(port, make, end, times, refused) for _ in range(clients)))
+    await asyncio.gather(*(_client(ports[n % len(ports)], make, end, times, refused) for n in range(clients)))
     times.sort()
     percentiles = [times[min(len(times) - 1, int(len(times) * share))] * 1000 for share in (0.5, 0.95, 0.99)]
     return Load(name, len(times) / seconds, percentiles[0], percentiles[1], percentiles[2], refused[0])
