@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from importlib.util import find_spec
 
 import pytest
 
@@ -15,6 +14,7 @@ from envmgr.server.bootstrap.registry import PORTS, SERVICE_NAMES, SERVICE_RULES
 from envmgr.server.bootstrap.service import service_keyring
 from envmgr.server.kit.config.service_settings import read_service
 from support.deploy_files import (
+    BROKERS,
     DEPLOY,
     OVERLAYS,
     Manifests,
@@ -39,7 +39,6 @@ SECRETS = {
     },
 }
 """The Secrets as docs/deploy.md creates them."""
-NEEDS_KAFKA = pytest.mark.skipif(find_spec("noida_db") is None, reason="noida-db is not installed")
 OF_LIBRARIES = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 
@@ -65,7 +64,7 @@ def dockerfile():
     return (DEPLOY / "Dockerfile").read_text()
 
 
-@pytest.fixture(scope="module", params=["nats", pytest.param("kafka", marks=NEEDS_KAFKA)])
+@pytest.fixture(scope="module", params=BROKERS)
 def composed(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("compose") / "env"
     path.write_text(create_environment_file(request.param))

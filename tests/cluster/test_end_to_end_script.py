@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -11,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from support.requirements import needs_programs
+from support.server.local_system import REQUIRED_PROGRAMS
 from support.server.server_process import ADMIN_PASSWORD, Daemon
 
-IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
-pytestmark = pytest.mark.skipif(
-    not IN_CI and not all(map(shutil.which, ("bash", "curl", "jq"))), reason="curl or jq is not installed"
-)
+pytestmark = needs_programs(*REQUIRED_PROGRAMS)
 SCRIPT = Path(__file__).parents[2] / "deploy" / "e2e.sh"
 
 

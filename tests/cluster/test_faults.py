@@ -9,22 +9,20 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from support.requirements import needs_programs
 from support.server.concurrent_writers import WriterPool, life_of_an_app
 from support.server.local_system import PROCESSES, REQUIRED_PROGRAMS, SERVICES, LocalSystem, is_running
 from support.server.write_checks import check_everything, prepare
+from support.services.brokers import BROKER_PARAMETERS
 
-IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(
-        not IN_CI and not all(map(shutil.which, REQUIRED_PROGRAMS)), reason="curl or jq is not installed"
-    ),
+    needs_programs(*REQUIRED_PROGRAMS),
 ]
 CLIENTS = 6
 PROGRESS_TIMEOUT_SECONDS = 90
@@ -32,13 +30,11 @@ WRITES_BETWEEN_FAULTS = 30
 DATABASE_AWAY_SECONDS = 10
 DISK_SIZE = "300m"
 UNPRIVILEGED_USER_ID = 65534
-NEEDS_KAFKA = pytest.mark.skipif(find_spec("noida_db") is None, reason="noida-db is not installed")
-BUSES = ("nats", pytest.param("kafka", marks=NEEDS_KAFKA))
-ON_ONE_BUS = pytest.mark.parametrize("system", BUSES[:1], indirect=True)
+ON_ONE_BUS = pytest.mark.parametrize("system", BROKER_PARAMETERS[:1], indirect=True)
 """Faults in which every bus has the same part: those of the broker itself run on each."""
 
 
-@pytest.fixture(params=BUSES)
+@pytest.fixture(params=BROKER_PARAMETERS)
 def system(request, tmp_path):
     system = LocalSystem(tmp_path / "system", request.param)
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 from contextlib import suppress
@@ -14,6 +13,7 @@ import psutil
 import pytest
 
 from support.http.raw_client import HOST
+from support.requirements import needs_programs
 from support.server.local_system import (
     PROCESSES,
     REQUIRED_PROGRAMS,
@@ -24,10 +24,7 @@ from support.server.local_system import (
     is_running,
 )
 
-IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
-pytestmark = pytest.mark.skipif(
-    not IN_CI and not all(map(shutil.which, REQUIRED_PROGRAMS)), reason="curl or jq is not installed"
-)
+pytestmark = needs_programs(*REQUIRED_PROGRAMS)
 SLOW = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 

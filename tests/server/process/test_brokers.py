@@ -10,12 +10,13 @@ import pytest
 from envmgr.kit.audit_log.hash_chain import Verifier
 from support.server.concurrent_writers import pages
 from support.server.server_process import Daemon
-from support.services.kafka_broker import create_kafka_broker, installed_broker
-from support.services.nats_server import create_nats_server, installed_program
+from support.services.brokers import BROKER_PARAMETERS
+from support.services.kafka_broker import create_kafka_broker
+from support.services.nats_server import create_nats_server
 
 BROKERS = {
-    **({"nats": (create_nats_server, "NATS JetStream")} if installed_program() else {}),
-    **({"kafka": (create_kafka_broker, "Kafka")} if installed_broker() else {}),
+    "nats": (create_nats_server, "NATS JetStream"),
+    "kafka": (create_kafka_broker, "Kafka"),
 }
 """The server of each broker, and its name in messages."""
 pytestmark = pytest.mark.timeout(240)
@@ -23,7 +24,7 @@ CATCH_UP_SECONDS = 90
 POLL_SECONDS = 0.1
 
 
-@pytest.fixture(params=BROKERS)
+@pytest.fixture(params=BROKER_PARAMETERS)
 def broker(request):
     create, name = BROKERS[request.param]
     server = create().start()

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.server.server_process import ADMIN_PASSWORD, Daemon
-from support.services.postgres_server import PostgresDatabases, PostgresServer, installed_binaries
+from support.services.postgres_server import (
+    NEEDS_POSTGRESQL,
+    PostgresDatabases,
+    PostgresServer,
+    installed_binaries,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.timeout(240),
-    pytest.mark.skipif(installed_binaries() is None, reason="PostgreSQL is not installed"),
+    NEEDS_POSTGRESQL,
 ]
 DEADLINE_SECONDS = 60
 

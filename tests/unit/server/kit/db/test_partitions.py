@@ -20,12 +20,12 @@ from envmgr.server.kit.db.postgresql.target import PostgresTarget
 from envmgr.server.kit.messaging import event_numbering
 from support.services.audit_fixtures import KEY, all_entries, event, events, verified
 from support.services.database_runners import open_sqlite, postgres_databases
-from support.services.postgres_server import installed_binaries
+from support.services.postgres_server import NEEDS_POSTGRESQL
 from support.services.service_fixtures import call
 
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(installed_binaries() is None, reason="PostgreSQL is not installed"),
+    NEEDS_POSTGRESQL,
 ]
 DAY_MS = 24 * 3600 * 1000
 TABLES = {audit_module: "entry", deployment_module: "status_entry"}

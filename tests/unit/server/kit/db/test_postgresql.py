@@ -20,11 +20,16 @@ from envmgr.server.kit.messaging.event_numbering import append_unnumbered, numbe
 from envmgr.server.kit.messaging.outbox import Outbox, latest_sequence
 from support.services.database_runners import open_postgres, postgres_databases, postgres_url
 from support.services.event_recorders import emit
-from support.services.postgres_server import PostgresDatabases, PostgresServer, installed_binaries
+from support.services.postgres_server import (
+    NEEDS_POSTGRESQL,
+    PostgresDatabases,
+    PostgresServer,
+    installed_binaries,
+)
 
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(installed_binaries() is None, reason="PostgreSQL is not installed"),
+    NEEDS_POSTGRESQL,
 ]
 FIXED = {"description": "", "created_at": 1, "updated_at": 1, "rev": 1}
 ADD = Statement(insert(app).values(name=bindparam("name"), folded=bindparam("name"), **FIXED))

@@ -19,11 +19,11 @@ from envmgr.server.kit.db.migrations import NewerDatabase, UnusableDatabase
 from envmgr.server.kit.db.postgresql import target as target_module
 from envmgr.server.kit.db.postgresql.target import PostgresTarget
 from support.services.database_runners import postgres_databases, postgres_url
-from support.services.postgres_server import installed_binaries
+from support.services.postgres_server import NEEDS_POSTGRESQL
 
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(installed_binaries() is None, reason="PostgreSQL is not installed"),
+    NEEDS_POSTGRESQL,
 ]
 APPEND_ONLY = [
     (audit_module, "entry", "seq"),

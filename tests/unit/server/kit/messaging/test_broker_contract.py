@@ -16,16 +16,17 @@ from envmgr.server.kit.messaging.inbox import filter_unprocessed
 from envmgr.server.kit.messaging.nats_bus import lease, streams
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
+from support.services.brokers import BROKER_PARAMETERS
 from support.services.event_recorders import Listener, RecordingLog, emit, envelope, wait_until
-from support.services.kafka_broker import create_kafka_broker, installed_broker
+from support.services.kafka_broker import create_kafka_broker
 from support.services.kafka_bus import kafka_bus
 from support.services.nats_bus import nats_bus
-from support.services.nats_server import create_nats_server, installed_program
+from support.services.nats_server import create_nats_server
 from support.services.service_fixtures import opened
 
 BROKERS = {
-    **({"nats": (create_nats_server, nats_bus)} if installed_program() else {}),
-    **({"kafka": (create_kafka_broker, kafka_bus)} if installed_broker() else {}),
+    "nats": (create_nats_server, nats_bus),
+    "kafka": (create_kafka_broker, kafka_bus),
 }
 """The server of each broker, and what makes a bus on it."""
 WITHOUT_HEARTBEATS = {
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.timeout(120)
 SECONDS = 60
 
 
-@pytest.fixture(params=BROKERS)
+@pytest.fixture(params=BROKER_PARAMETERS)
 def broker(request):
     server = BROKERS[request.param][0]().start()
     yield server

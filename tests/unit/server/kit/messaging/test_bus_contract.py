@@ -15,24 +15,25 @@ from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
+from support.services.brokers import BROKER_PARAMETERS
 from support.services.event_recorders import Listener, RecordingLog, emit, wait_until
-from support.services.kafka_broker import installed_broker, shared_kafka_broker
+from support.services.kafka_broker import shared_kafka_broker
 from support.services.kafka_bus import kafka_bus
 from support.services.nats_bus import nats_bus
-from support.services.nats_server import installed_program, shared_nats_server
+from support.services.nats_server import shared_nats_server
 from support.services.queued_bus import FAST_DELIVERY, QueuedBus
 from support.services.service_fixtures import opened
 
 BUSES = {
     "in-process": lambda: InProcessBus(FAST_DELIVERY),
     "queued": QueuedBus,
-    **({"nats": lambda: nats_bus(shared_nats_server())} if installed_program() else {}),
-    **({"kafka": lambda: kafka_bus(shared_kafka_broker())} if installed_broker() else {}),
+    "nats": lambda: nats_bus(shared_nats_server()),
+    "kafka": lambda: kafka_bus(shared_kafka_broker()),
 }
 pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.fixture(params=BUSES)
+@pytest.fixture(params=["in-process", "queued", *BROKER_PARAMETERS])
 def make_bus(request):
     return BUSES[request.param]
 

