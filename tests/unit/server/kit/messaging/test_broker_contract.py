@@ -287,7 +287,7 @@ class HangingListener(Listener):
         await super().handle(events)
 
 
-def test_of_two_processes_one_at_a_time_consumes_and_the_other_takes_over(make_bus):
+def test_of_two_processes_one_at_a_time_consumes_and_the_other_takes_over(make_bus, request):
     record = []
     listeners = SharedRecord(record), SharedRecord(record)
 
@@ -297,19 +297,28 @@ def test_of_two_processes_one_at_a_time_consumes_and_the_other_takes_over(make_b
             async with started(first, listeners[0]):
                 for number in range(1, 101):
                     await publish(first, number)
-                await wait_until(lambda: in_order(record)[-1:] == [100], SECONDS)
+                await wait_until(lambda: 100 in in_order(record), SECONDS)
             for number in range(101, 201):
                 await publish(second, number)
-            await wait_until(lambda: in_order(record)[-1:] == [200], SECONDS)
+            await wait_until(lambda: 200 in in_order(record), SECONDS)
 
     asyncio.run(scenario())
-    assert in_order(record) == list(range(1, 201))
+    assert DELIVERIES[request.node.callspec.params["broker"]](record) == list(range(1, 201))
     assert {listener for listener, number in record if number > 100} == {listeners[1]}
 
 
 def in_order(record):
-    """Return the events in the order of their first delivery."""
-    return list(dict.fromkeys(number for _, number in record))
+    """Return the events in the order of their deliveries."""
+    return [number for _, number in record]
+
+
+def in_order_of_first_delivery(record):
+    """Return each event once, in the order of their first deliveries."""
+    return list(dict.fromkeys(in_order(record)))
+
+
+DELIVERIES = {"nats": in_order, "kafka": in_order_of_first_delivery}
+"""What is exact with each broker: Kafka delivers again what a process consumed, but had not yet committed."""
 
 
 @pytest.mark.parametrize("broker", BROKERS.keys() & WITHOUT_HEARTBEATS, indirect=True)
