@@ -7,24 +7,43 @@ import math
 
 import pytest
 
+from envmgr.server.kit.common import deadlines
 from envmgr.server.kit.common.deadlines import remaining_seconds
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.http.asgi import SCOPE_HEADERS
 from envmgr.server.kit.runtime.request_deadline import RequestDeadline
 
 
-def remaining(headers, *, timeout=1000.0, chunk_seconds=()):
-    """Return the seconds that a request's handler has once it has read its body."""
+class Clock:
+    """A clock that a test advances."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(deadlines, "time", clock)
+    return clock
+
+
+def remaining(clock, headers, *, timeout=1000.0, chunk_seconds=(), work_seconds=0.0):
+    """Return the seconds that a request's handler has once it has read its body, and worked."""
     chunks = list(chunk_seconds)
     seen = []
 
     async def receive():
-        await asyncio.sleep(chunks.pop(0))
+        clock.now += chunks.pop(0)
         return {"type": "http.request", "body": b"x", "more_body": bool(chunks)}
 
     async def handler(_scope, receive, _send):
         while chunks:
             await receive()
+        clock.now += work_seconds
         seen.append(remaining_seconds(math.inf))
 
     async def send(_message):
@@ -34,21 +53,24 @@ def remaining(headers, *, timeout=1000.0, chunk_seconds=()):
     return seen[0]
 
 
-def test_a_request_has_a_deadline():
-    assert 0 < remaining({}) <= 1000
-
-
-def test_a_stream_has_none():
-    assert remaining({b"accept": b"text/event-stream"}) == math.inf
-
-
-def test_the_deadline_begins_when_the_body_has_arrived():
-    """The body takes longer than the handler may: the time until its last chunk does not count."""
-    headers = {b"content-length": b"3"}
-    assert 0 < remaining(headers, timeout=30.0, chunk_seconds=(0.01, 0.01)) <= 30
+def test_a_request_has_a_deadline(clock):
+    assert remaining(clock, {}, work_seconds=250.0) == 750
     with pytest.raises(ServiceUnavailable, match="deadline of the request exceeded"):
-        remaining({}, timeout=-1.0)
-    assert remaining(headers, timeout=30.0, chunk_seconds=(0.05,)) > 0
+        remaining(clock, {}, work_seconds=1000.0)
+
+
+def test_a_stream_has_none(clock):
+    assert remaining(clock, {b"accept": b"text/event-stream"}, work_seconds=5000.0) == math.inf
+
+
+@pytest.mark.parametrize("headers", [{b"content-length": b"3"}, {b"transfer-encoding": b"chunked"}])
+def test_the_deadline_begins_when_the_body_has_arrived(clock, headers):
+    """The body takes longer than the handler may: the time until its last chunk does not count."""
+    chunks = (100.0, 100.0, 100.0)
+    assert remaining(clock, headers, timeout=30.0, chunk_seconds=chunks) == 30
+    assert remaining(clock, headers, timeout=30.0, chunk_seconds=chunks, work_seconds=20.0) == 10
+    with pytest.raises(ServiceUnavailable, match="deadline of the request exceeded"):
+        remaining(clock, headers, timeout=30.0, chunk_seconds=chunks, work_seconds=30.0)
 
 
 def test_a_task_that_handles_several_requests_sets_the_deadline_of_each():
