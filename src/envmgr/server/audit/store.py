@@ -22,9 +22,10 @@ from sqlalchemy import (
 )
 
 from envmgr.server.audit.domain.log_model import Head, merge_ranges, sequence_conflict
+from envmgr.server.audit.domain.log_statistics import AcceptedGaps, GapRange, LogCounters
 from envmgr.server.contracts.events.recovery import SequenceGapRecorded
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
-from envmgr.server.contracts.resources import AuditEntry, Checkpoint, LogStats
+from envmgr.server.contracts.resources import AuditEntry, Checkpoint
 from envmgr.server.kit.db.constructs import bind_columns, insert_rows, rows_of, upsert, values_of
 from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.schema import CLUSTERED, Id, Text, Timestamp
@@ -33,7 +34,7 @@ from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging import consumer_offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from sqlalchemy import ColumnElement
 
@@ -296,22 +297,27 @@ def add_checkpoint(transaction: Transaction, new: Checkpoint) -> None:
     transaction.execute(_SIGN, **msgspec.structs.asdict(new), id=row[0] + 1 if row else 1)
 
 
-def stats(reader: Reader) -> LogStats:
-    """Return the statistics of the log."""
+def counters(reader: Reader) -> LogCounters:
+    """Return the counters, in time that does not depend on the length of the log."""
     last = last_checkpoint(reader)
     sources = reader.all(_SOURCES)
     recorded = {name: count for name, _, count in sources}
     offsets = consumer_offsets.get_all(reader, CONSUMER)
     # An offset also covers events that became dead letters after the newest entry.
     expected = {**offsets, **{name: max(latest, offsets.get(name, 0)) for name, latest, _ in sources}}
-    missing = {name: latest - recorded.get(name, 0) for name, latest in expected.items()}
-    accepted = _accepted(reader) if any(missing.values()) else {}
-    return LogStats(
-        head(reader).seq,
-        last.seq if last else 0,
-        missing={name: number - accepted.get(name, 0) for name, number in missing.items()},
+    return LogCounters(
+        signed_seq=last.seq if last else 0,
+        missing={name: latest - recorded.get(name, 0) for name, latest in expected.items()},
         recorded=recorded,
-        accepted=accepted,
+        head=head(reader),  # last: the log has at least the entries that are counted
+    )
+
+
+def accepted_gaps(reader: Reader, complete_ranges: Collection[GapRange]) -> AcceptedGaps:
+    """Return the recorded losses; entries are counted for each range that is not known to be complete."""
+    return AcceptedGaps(
+        head(reader),
+        {gap: 0 if gap in complete_ranges else _absent(reader, gap) for gap in _gap_ranges(reader)},
     )
 
 
@@ -325,21 +331,22 @@ def known_ids(reader: Reader, ids: Iterable[str]) -> frozenset[str]:
     return frozenset(row[0] for row in reader.all(_KNOWN_IDS, ids=_encode(list(ids)).decode()))
 
 
-def _accepted(reader: Reader) -> dict[str, int]:
-    """Return by service how many events have no entry, and were recorded as lost."""
+def _gap_ranges(reader: Reader) -> list[GapRange]:
+    """Return the ranges of events that were recorded as lost, without overlaps."""
     ranges: dict[str, list[tuple[int, int]]] = {}
     for (payload,) in reader.all(_GAPS):
         gap = msgspec.json.decode(payload, type=SequenceGapRecorded)
         ranges.setdefault(gap.service, []).append((gap.first, gap.last))
-    return {
-        service: sum(_absent(reader, service, first, last) for first, last in merge_ranges(gaps))
+    return [
+        GapRange(service, first, last)
         for service, gaps in ranges.items()
-    }
+        for first, last in merge_ranges(gaps)
+    ]
 
 
-def _absent(reader: Reader, service: str, first: int, last: int) -> int:
-    row = reader.one(_COUNT_BETWEEN, service=service, first=first, last=last)
-    return last - first + 1 - (row[0] if row else 0)
+def _absent(reader: Reader, gap: GapRange) -> int:
+    row = reader.one(_COUNT_BETWEEN, **gap._asdict())
+    return gap.last - gap.first + 1 - (row[0] if row else 0)
 
 
 def _row(entry: AuditEntry) -> tuple[object, ...]:

@@ -87,7 +87,7 @@ class EmbeddedServer:
         services = self._services
         if older := await services.older_copies():
             raise UnusableDatabase(f"databases are not of one time: {'; '.join(older)}", OLDER_COPY_HINT)
-        for cut in await services.truncation_check.find_truncations():
+        for cut in (await services.truncation_check.inspect()).truncations:
             self._log.error("audit_log_truncated", reason=cut)
         for module in services.modules:
             for subscription in module.subscriptions:

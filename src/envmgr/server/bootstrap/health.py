@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from envmgr.server.audit.service.truncation_check import TruncationCheck
     from envmgr.server.bootstrap.backend import DatabaseBackend
     from envmgr.server.bootstrap.composition import Services
-    from envmgr.server.contracts.ports.audit import Audit
     from envmgr.server.contracts.ports.worker import WorkerState
     from envmgr.server.kit.telemetry.metrics import Metrics
 
@@ -36,7 +35,7 @@ def create_health(services: Services, backend: DatabaseBackend, metrics: Metrics
         gauges=[
             health_checks.backlog_gauges(metrics, modules, services.consumer_lag),
             health_checks.pool_gauges(metrics, databases),
-            partial(audit_gauges, services.audit, services.truncation_check, metrics),
+            partial(audit_gauges, services.truncation_check, metrics),
             partial(event_gauges, worker, metrics),
         ],
     )
@@ -48,10 +47,10 @@ async def _consistency(services: Services) -> str:
     return "all databases of one time"
 
 
-async def audit_gauges(audit: Audit, truncation_check: TruncationCheck, metrics: Metrics) -> None:
+async def audit_gauges(truncation_check: TruncationCheck, metrics: Metrics) -> None:
     """Set the gauges of the audit log."""
-    result = await audit.stats()
-    cut = bool(await truncation_check.find_truncations())
+    condition = await truncation_check.inspect()
+    result, cut = condition.stats, bool(condition.truncations)
     metrics.set_gauge("alm_audit_truncated", "1 if the audit log has been truncated.", "", {"": int(cut)})
     metrics.set_gauge("alm_audit_entries", "Entries of the audit log.", "", {"": result.last_seq})
     metrics.set_gauge(
@@ -64,7 +63,7 @@ async def audit_gauges(audit: Audit, truncation_check: TruncationCheck, metrics:
         "alm_audit_missing_events",
         "Gaps in the event sequence.",
         "service",
-        await truncation_check.missing_events(),
+        await truncation_check.missing_events(result),
     )
 
 

@@ -49,10 +49,9 @@ def create_service_health(
             partial(_breaker_gauges, peers, metrics),
         ],
     )
-    if parts.audit is not None:
-        audit, truncation_check = parts.audit
-        health.checks.append(Check("audit", truncation_check.status))
-        health.gauges.append(partial(audit_gauges, audit, truncation_check, metrics))
+    if parts.truncation_check is not None:
+        health.checks.append(Check("audit", parts.truncation_check.status))
+        health.gauges.append(partial(audit_gauges, parts.truncation_check, metrics))
     if parts.worker is not None:
         health.gauges.append(partial(event_gauges, parts.worker, metrics))
     return health

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from envmgr.server.audit.service.checkpoint_destinations import CheckpointDestination
     from envmgr.server.bootstrap.peers import Peers
-    from envmgr.server.contracts.ports.audit import Audit
     from envmgr.server.contracts.ports.identity import DenialLog
     from envmgr.server.gateway.service.facade import Gateway
     from envmgr.server.kit.common.context import Principal
@@ -75,7 +74,7 @@ class ServiceParts:
     denials: DenialLog
     required_peers: tuple[str, ...] = ()
     """Services without which this one cannot do its work. No two require each other, so each can start first."""
-    audit: tuple[Audit, TruncationCheck] | None = None
+    truncation_check: TruncationCheck | None = None
     gateway: Gateway | None = None
     admit: Callable[[Principal], None] | None = None
     """Counts a request of a principal. Raise TooManyRequests above the limit."""
@@ -131,7 +130,7 @@ def _audit(resources: Resources) -> ServiceParts:
     module = audit_module.module(resources.database, audit)
     sources: list[EventSource] = [module.outbox, *resources.peers.event_states.peers]
     check = TruncationCheck(audit, module.dead_letters, sources)
-    return replace(_parts(resources, module, [audit_rpc.rpc_service(audit)]), audit=(audit, check))
+    return replace(_parts(resources, module, [audit_rpc.rpc_service(audit)]), truncation_check=check)
 
 
 def _worker(resources: Resources) -> ServiceParts:

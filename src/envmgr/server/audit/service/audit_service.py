@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from envmgr.server.audit import store
 from envmgr.server.audit.domain import log_model
+from envmgr.server.audit.domain.log_statistics import AcceptedGaps, log_stats
 from envmgr.server.audit.service import checkpoint_jobs
 from envmgr.server.audit.service.notifier import Notifier
 from envmgr.server.contracts.resources import Checkpoint
@@ -20,14 +22,15 @@ from envmgr.server.kit.db.idempotency import idempotent
 from envmgr.server.kit.messaging import consumer_offsets
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Collection, Sequence
 
+    from envmgr.server.audit.domain.log_statistics import GapRange, LogCounters
     from envmgr.server.audit.service.checkpoint_destinations import CheckpointDestination
     from envmgr.server.contracts.resources import AuditEntry, LogStats
     from envmgr.server.kit.common.context import RequestContext
     from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.common.pages import Page, PageRequest
-    from envmgr.server.kit.db.sql import Database, Transaction
+    from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 STREAM_BATCH_SIZE = 100
 """Entries read at once for a stream: the most that it has in memory."""
@@ -56,6 +59,8 @@ class AuditService:
         self._key = key
         self.checkpoint_destination = checkpoint_destination
         self._notifier = Notifier()
+        self._gaps = AcceptedGaps()
+        """As last read; valid while the log has the same head."""
 
     async def list(
         self, context: RequestContext, paging: PageRequest, since: int | None, until: int | None
@@ -129,7 +134,15 @@ class AuditService:
 
     async def stats(self) -> LogStats:
         """Return the statistics of the log."""
-        return await self._database.read_inline(store.stats)
+        gaps = self._gaps
+        counters = await self._database.read_inline(store.counters)
+        if counters.is_complete:
+            return log_stats(counters, AcceptedGaps())
+        if gaps.head != counters.head:
+            # Not inline: a range may have any number of entries.
+            counters, gaps = await self._database.read(partial(_read_statistics, gaps.complete_ranges))
+            self._gaps = gaps
+        return log_stats(counters, gaps)
 
     def close_streams(self) -> None:
         """End all streams."""
@@ -157,6 +170,13 @@ class AuditService:
         if self.checkpoint_destination is not None:
             checkpoint_jobs.enqueue(transaction, new)
         return CheckpointResult(new, created=True)
+
+
+def _read_statistics(
+    complete_ranges: Collection[GapRange], reader: Reader
+) -> tuple[LogCounters, AcceptedGaps]:
+    """Return counters and recorded losses of one moment."""
+    return store.counters(reader), store.accepted_gaps(reader, complete_ranges)
 
 
 def _require_all_apps(context: RequestContext) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envmgr.server.audit.store import CONSUMER
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 _RESTORE_HINT = "stop the server and restore the audit database from a complete copy"
 
 
+@dataclass(frozen=True, slots=True)
+class LogCondition:
+    """The statistics of the log, and what it had once and lacks now."""
+
+    stats: LogStats
+    truncations: Sequence[str]
+
+
 class TruncationCheck:
     """Compare the log with its counters, its checkpoints and the services' outboxes."""
 
@@ -31,31 +40,35 @@ class TruncationCheck:
         self._dead_letters = dead_letters
         self._sources = sources
 
-    async def find_truncations(self) -> list[str]:
-        """Return what the log had once and lacks now."""
+    async def inspect(self) -> LogCondition:
+        """Return the statistics of the log, read once, and what it had once and lacks now."""
         # In this order: the log had recorded what was consumed before it is read, and only grows in between.
         consumed = await self._consumed()
         stats = await self._audit.stats()
         behind = any(number > stats.recorded.get(service, 0) for service, number in consumed.items())
-        return find_truncations(stats, consumed, await self._dead_lettered() if behind else {})
+        dead_lettered = await self._dead_lettered() if behind else {}
+        return LogCondition(stats, find_truncations(stats, consumed, dead_lettered))
 
-    async def missing_events(self) -> dict[str, int]:
+    async def missing_events(self, stats: LogStats) -> dict[str, int]:
         """Return by service how many events the log lacks: gaps, or dead letters that contradict an entry."""
-        gaps, dead_letters = (await self._audit.stats()).missing, await self._dead_lettered()
+        gaps, dead_letters = stats.missing, await self._dead_lettered()
         return {
             service: max(gaps.get(service, 0), dead_letters[service]) for service in {*gaps, *dead_letters}
         }
 
     async def status(self) -> str:
         """Return a summary of the log; raise ServiceUnavailable if it was truncated or has dead letters."""
-        if result := await self.find_truncations():
-            raise ServiceUnavailable(f"audit log truncated: {'; '.join(result)}; {_RESTORE_HINT}")
+        condition = await self.inspect()
+        if condition.truncations:
+            raise ServiceUnavailable(
+                f"audit log truncated: {'; '.join(condition.truncations)}; {_RESTORE_HINT}"
+            )
         if dead_letters := await self._dead_letters.count():
             raise ServiceUnavailable(
                 f"dead letters of the audit log: {dead_letters}; see `envmgr-alm dead-letters list`, fix the cause, "
                 "then run `envmgr-alm dead-letters retry --all`"
             )
-        stats = await self._audit.stats()
+        stats = condition.stats
         return "; ".join(
             [
                 f"{stats.last_seq} entries, {stats.signed_seq} signed",

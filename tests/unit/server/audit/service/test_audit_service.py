@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from envmgr.kit.audit_log import checkpoint as checkpoints
+from envmgr.server.audit import module, store
 from envmgr.server.audit.domain.log_model import SequenceConflict
 from envmgr.server.audit.service import audit_service
 from envmgr.server.kit.common.pages import PageRequest
@@ -89,6 +90,77 @@ def test_a_late_event_closes_its_gap(tmp_path):
         assert verified(await all_entries(audit)) == []
 
     run(tmp_path, scenario)
+
+
+def recorded_loss(number, first, last):
+    """Create the event that records the loss of a range of events."""
+    return event(number, type="SequenceGapRecorded", data={"service": "app", "first": first, "last": last})
+
+
+def test_recorded_losses_are_counted_when_the_log_has_changed(tmp_path, monkeypatch):
+    counted = []
+    count = store._absent
+
+    def record(reader, gap):
+        counted.append(gap[1:])
+        return count(reader, gap)
+
+    monkeypatch.setattr(store, "_absent", record)
+
+    async def scenario(audit, _):
+        async def losses():
+            """Return what is missing and what was recorded as lost, and the ranges that were counted."""
+            counted.clear()
+            stats = await audit.stats()
+            return stats.missing["app"], stats.accepted.get("app", 0), set(counted)
+
+        await audit.append([event(1), event(5), recorded_loss(6, 2, 4)])
+        assert await losses() == (0, 3, {(2, 4)})
+        assert await losses() == (0, 3, set())
+        await audit.append([event(9), event(3), recorded_loss(10, 7, 7)])
+        assert await losses() == (1, 3, {(2, 4), (7, 7)})
+        await audit.append([event(7)])
+        assert await losses() == (1, 2, {(2, 4), (7, 7)})
+        await audit.append([event(11)])
+        assert await losses() == (1, 2, {(2, 4)})  # no entry of the other range can be added or deleted
+        await audit.append([event(2), event(4), event(8)])
+        assert await losses() == (0, 0, set())
+
+    run(tmp_path, scenario)
+
+
+def test_recorded_losses_are_not_counted_on_the_event_loop(tmp_path):
+    async def scenario(_, database):
+        audit = module.make(WithoutCounting(database), KEY)
+        await audit.append([event(1), event(5), recorded_loss(6, 2, 4)])
+        assert (await audit.stats()).accepted == {"app": 3}
+
+    run(tmp_path, scenario)
+
+
+class WithoutCounting:
+    """A database whose inline reads refuse the statement that counts entries."""
+
+    def __init__(self, database):
+        self._database = database
+
+    def __getattr__(self, name):
+        return getattr(self._database, name)
+
+    async def read_inline(self, work):
+        return await self._database.read_inline(lambda reader: work(KeyReader(reader)))
+
+
+class KeyReader:
+    """A reader of rows by their keys."""
+
+    def __init__(self, reader):
+        self.all = reader.all
+        self._reader = reader
+
+    def one(self, statement, **values):
+        assert statement is not store._COUNT_BETWEEN
+        return self._reader.one(statement, **values)
 
 
 def test_concurrent_batches_form_one_chain(tmp_path):

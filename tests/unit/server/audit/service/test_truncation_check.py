@@ -9,8 +9,10 @@ import pytest
 
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.service.truncation_check import TruncationCheck, find_truncations
+from envmgr.server.bootstrap.health import audit_gauges
 from envmgr.server.contracts.resources import LogStats
 from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.telemetry.metrics import Metrics
 from support.services.audit_fixtures import KEY, event, events
 from support.services.service_fixtures import opened
 
@@ -74,13 +76,13 @@ def test_a_dead_letter_is_not_reported_as_truncation(tmp_path):
         (log,) = module.subscriptions
         await log.dead_letter(event(2), ValueError("a bug"), 5)
         await log.handle([event(1), event(3), event(4)])
-        assert await watch.find_truncations() == []
-        assert await watch.missing_events() == {"app": 1}
+        assert (await watch.inspect()).truncations == []
+        assert await watch.missing_events(await audit.stats()) == {"app": 1}
         with pytest.raises(ServiceUnavailable, match="dead letters of the audit log: 1"):
             await watch.status()
         await module.dead_letters.retry(1)
         assert await watch.status() == "4 entries, 0 signed"
-        assert await watch.missing_events() == {"app": 0}
+        assert await watch.missing_events(await audit.stats()) == {"app": 0}
 
     watched(tmp_path, scenario)
 
@@ -94,7 +96,7 @@ def test_a_log_older_than_the_offsets_of_services_is_rejected(tmp_path):
         ):
             await watch.status()
         await audit.append([event(6)])
-        assert await TruncationCheck(audit, module.dead_letters, [Sent(6)]).find_truncations() != []
+        assert (await TruncationCheck(audit, module.dead_letters, [Sent(6)]).inspect()).truncations != []
 
     watched(tmp_path, scenario)
 
@@ -105,7 +107,7 @@ def test_a_dead_letter_counts_as_missing_at_any_position(tmp_path):
         (log,) = module.subscriptions
         await log.handle([event(1), event(2)])
         await log.dead_letter(event(3), ValueError("a bug"), 5)  # nothing follows it
-        assert await watch.missing_events() == {"app": 1}
+        assert await watch.missing_events(await audit.stats()) == {"app": 1}
         assert (await audit.stats()).missing == {"app": 1}
 
     watched(tmp_path, scenario)
@@ -117,9 +119,33 @@ def test_a_dead_letter_that_contradicts_an_entry_counts_as_missing(tmp_path):
         (log,) = module.subscriptions
         await log.handle([event(1), event(2)])
         await log.dead_letter(msgspec.structs.replace(event(2), id="another"), ValueError("contradiction"), 5)
-        assert await watch.missing_events() == {"app": 1}
+        assert await watch.missing_events(await audit.stats()) == {"app": 1}
         with pytest.raises(ServiceUnavailable, match="dead letters"):
             await watch.status()
+
+    watched(tmp_path, scenario)
+
+
+class CountedStats:
+    """An audit log that counts how often its statistics are read."""
+
+    def __init__(self, audit):
+        self._audit = audit
+        self.reads = 0
+
+    async def stats(self):
+        self.reads += 1
+        return await self._audit.stats()
+
+
+def test_each_probe_reads_the_statistics_once(tmp_path):
+    async def scenario(audit, module):
+        counted = CountedStats(audit)
+        check = TruncationCheck(counted, module.dead_letters, [Sent(0)])
+        await check.status()
+        assert counted.reads == 1
+        await audit_gauges(check, Metrics())
+        assert counted.reads == 2
 
     watched(tmp_path, scenario)
 
