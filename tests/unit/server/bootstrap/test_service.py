@@ -34,7 +34,7 @@ KEYS = SimpleNamespace(
     audit=b"",
 )
 UNREACHABLE = "grpc://127.0.0.1:1"
-EMITTED_EVENTS = 3
+EMITTED_EVENTS, REST_PORT = 3, 8080
 
 
 class RecordingBus(InProcessBus):
@@ -71,6 +71,16 @@ class LentDatabase:
         self.closings += 1
 
 
+class LendingBackend:
+    """A backend with one open database."""
+
+    def __init__(self, database):
+        self._database = database
+
+    def open(self, _service):
+        return self._database
+
+
 @pytest.fixture
 def occupied_port():
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -91,9 +101,9 @@ def start(monkeypatch, tmp_path):
         async with open_database(tmp_path, app_module) as database:
             await database.write(emit(*range(EMITTED_EVENTS)))
             lent = LentDatabase(database)
-            monkeypatch.setattr(service, "open_database", lambda *_: lent)
+            monkeypatch.setattr(service, "service_backend", lambda *_: LendingBackend(lent))
             async with serving_state(audit_state) as audit_address:
-                server = service.ServiceServer(settings(grpc_port, audit_address), KEYS, log, None)
+                server = service.ServiceServer(settings(grpc_port, audit_address), KEYS, REST_PORT, log, None)
                 error = await started_and_stopped(server, bus)
         assert "service_shutdown_failed" not in log.events(), log.lines
         return SimpleNamespace(bus=bus, error=error, closings=lent.closings)
