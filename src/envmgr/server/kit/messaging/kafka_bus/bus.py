@@ -47,6 +47,8 @@ class _Session:
     publishers: Mapping[str, Publisher]
     members: Sequence[Member]
     guard: Guard
+    admin: AIOKafkaAdminClient
+    log_reader: AIOKafkaConsumer
 
     async def run(self) -> None:
         """Deliver events until cancelled; raise the first error."""
@@ -72,7 +74,7 @@ class _Session:
         await asyncio.gather(
             *(member.close() for member in self.members),
             *(publisher.close() for publisher in self.publishers.values()),
-            self.guard.close(),
+            close_all([self.admin, self.log_reader]),
         )
 
 
@@ -96,33 +98,34 @@ class KafkaBroker:
     async def connect(self, subscriptions: Sequence[Subscription]) -> AsyncIterator[_Session]:
         """Yield a session, with topics declared."""
         options = connection_options(self.settings, CLIENT_ID)
-        admin, client = create_admin(options), create_log_reader(options)
+        admin, log_reader = create_admin(options), create_log_reader(options)
         try:
             await start(admin)
-            await start(client)
+            await start(log_reader)
             names = Names(self.settings.prefix)
-            topics = [names.topic(service) for service in self.services]
-            await declare(admin, topics, self.settings.replicas)
-            session = self._create_session(options, admin, client, subscriptions)
-            try:
-                yield session
-            finally:
-                await session.close()
+            await declare(admin, [names.topic(service) for service in self.services], self.settings.replicas)
+            session = self._create_session(options, admin, log_reader, subscriptions)
+        except BaseException:
+            await close_all([admin, log_reader])
+            raise
+        try:
+            yield session
         finally:
-            await close_all([admin, client])
+            await session.close()
 
     def _create_session(
         self,
         options: dict[str, Any],
         admin: AIOKafkaAdminClient,
-        client: AIOKafkaConsumer,
+        log_reader: AIOKafkaConsumer,
         subscriptions: Sequence[Subscription],
     ) -> _Session:
         names = Names(self.settings.prefix)
         publishers = {service: Publisher(options, names.topic(service)) for service in self.services}
         members = [self._create_member(options, admin, subscription) for subscription in subscriptions]
-        guard = Guard(admin, client, names.group("guard"), list(publishers.values()), members)
-        return _Session([publisher.topic for publisher in publishers.values()], publishers, members, guard)
+        guard = Guard(admin, log_reader, names.group("guard"), list(publishers.values()), members)
+        topics = [publisher.topic for publisher in publishers.values()]
+        return _Session(topics, publishers, members, guard, admin, log_reader)
 
     def _create_member(
         self, options: dict[str, Any], admin: AIOKafkaAdminClient, subscription: Subscription

@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 import logging
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -30,16 +31,19 @@ MAX_EVENT_BYTES = 8 * 2**20
 MAX_BATCH_BYTES = 512 * 2**10
 """Below the default limit of brokers for a batch; an event that is larger is a batch of its own."""
 MAX_FETCH_BYTES = 2 * MAX_EVENT_BYTES
-_MAX_OVERHEAD_BYTES = 4096
+MAX_RECORD_BYTES = MAX_EVENT_BYTES + 4096
+"""With the record's own fields."""
 _INSTANCE_ID_CHARS = 32
 CLOSE_TIMEOUT_SECONDS = 2.0
 
 # What the client logs, it raises too; while a broker is away it would log each attempt.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
-_starts: WeakKeyDictionary[Any, asyncio.Task[None]] = WeakKeyDictionary()
-_closing: set[asyncio.Task[None]] = set()
+_starts: dict[Any, asyncio.Task[None]] = {}
+"""Clients that connect. Of those that have, nothing remains: an error of a task refers to its client."""
+_closings: dict[Any, asyncio.Task[None]] = {}
 """Clients that wait for the end of a request to a broker that is away."""
+_closed: WeakSet[Any] = WeakSet()
 
 
 def connection_options(settings: BusSettings, client_id: str) -> dict[str, Any]:
@@ -76,7 +80,7 @@ def create_producer(options: dict[str, Any]) -> AIOKafkaProducer:
         acks="all",
         enable_idempotence=True,
         max_batch_size=MAX_BATCH_BYTES,
-        max_request_size=MAX_EVENT_BYTES + _MAX_OVERHEAD_BYTES,
+        max_request_size=MAX_RECORD_BYTES,
     )
 
 
@@ -116,6 +120,7 @@ async def start(client: Any) -> None:
     """
     task: asyncio.Task[None] = asyncio.create_task(client.start())
     _starts[client] = task
+    task.add_done_callback(lambda _: _starts.pop(client, None))
     await asyncio.shield(task)
 
 
@@ -149,15 +154,18 @@ async def close_all(clients: Iterable[Any]) -> None:
 
 
 def begin_closing(clients: Iterable[Any]) -> set[asyncio.Task[None]]:
-    """Begin to disconnect clients, and return the tasks that do so."""
-    tasks = {asyncio.create_task(stop(client)) for client in clients}
-    for task in tasks:
-        _closing.add(task)
-        task.add_done_callback(_end_closing)
-    return tasks
+    """Begin to disconnect clients, each once, and return the tasks that do so."""
+    return {_closings.get(client) or _begin_closing(client) for client in clients if client not in _closed}
 
 
-def _end_closing(task: asyncio.Task[None]) -> None:
-    _closing.discard(task)
+def _begin_closing(client: Any) -> asyncio.Task[None]:
+    task = _closings[client] = asyncio.create_task(stop(client))
+    task.add_done_callback(partial(_end_closing, client))
+    return task
+
+
+def _end_closing(client: Any, task: asyncio.Task[None]) -> None:
+    del _closings[client]
+    _closed.add(client)
     if not task.cancelled():
         task.exception()  # it matters to no caller: the connection has ended

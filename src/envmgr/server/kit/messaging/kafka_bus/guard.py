@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
 
-from envmgr.server.kit.messaging.kafka_bus.clients import close_all
 from envmgr.server.kit.messaging.kafka_bus.cursor import LogReplaced
 from envmgr.server.kit.messaging.kafka_bus.records import PARTITION
 
@@ -66,10 +65,6 @@ class Guard:
             require_ends(past_ends, ends)
             self._require_progress(readers, ends, asyncio.get_running_loop().time())
             await asyncio.sleep(CHECK_INTERVAL_SECONDS)
-
-    async def close(self) -> None:
-        """Disconnect."""
-        await close_all([self._admin, self._client])
 
     def _readers(self) -> Iterable[Reader]:
         for member in self._members:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aiokafka.admin import NewTopic
 from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
-from envmgr.server.kit.messaging.kafka_bus.clients import MAX_EVENT_BYTES
+from envmgr.server.kit.messaging.kafka_bus.clients import MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 RETENTION_MS = 7 * 24 * 3600 * 1000
 """Retention of events, consumed or not: as long as that of the outbox, which has them too."""
 _PARTITIONS = 1
-_MAX_OVERHEAD_BYTES = 4096
 
 
 class DeclarationFailed(Exception):
@@ -48,7 +47,7 @@ def _topic(name: str, replicas: int) -> NewTopic:
         topic_configs={
             "cleanup.policy": "delete",
             "retention.ms": str(RETENTION_MS),
-            "max.message.bytes": str(MAX_EVENT_BYTES + _MAX_OVERHEAD_BYTES),
+            "max.message.bytes": str(MAX_RECORD_BYTES),
             "min.insync.replicas": str(replicas // 2 + 1),
         },
     )

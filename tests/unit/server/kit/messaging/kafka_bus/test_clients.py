@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
+import weakref
 
 import pytest
 import trustme
 from aiokafka.errors import KafkaConnectionError
 
 from envmgr.server.kit.config.bus_settings import KAFKA, BusSettings
-from envmgr.server.kit.messaging.kafka_bus.clients import connection_options, create_admin
+from envmgr.server.kit.messaging.kafka_bus.clients import (
+    close_all,
+    connection_options,
+    create_admin,
+    create_log_reader,
+    start,
+)
 
 API_VERSIONS = b"\x00\x12"
 """The key of the first request of every client."""
@@ -75,3 +83,51 @@ def test_a_client_sends_nothing_to_a_server_of_an_unknown_authority(authority, t
     trustme.CA().cert_pem.write_to_path(path)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     assert asyncio.run(first_request(authority)) == []
+
+
+class Connections:
+    """The connections of a client, which count how often they are closed."""
+
+    def __init__(self):
+        self._get_conn_lock = asyncio.Lock()
+        self.closings = 0
+
+    async def close(self):
+        self.closings += 1
+
+
+class Client:
+    """A client of Kafka that counts how often it is stopped."""
+
+    def __init__(self):
+        self._client = Connections()
+        self.stops = 0
+
+    async def stop(self):
+        self.stops += 1
+        await asyncio.sleep(0)
+
+
+def test_a_client_is_closed_once():
+    async def scenario():
+        client = Client()
+        await asyncio.gather(close_all([client]), close_all([client]))
+        await close_all([client])
+        return client.stops, client._client.closings
+
+    assert asyncio.run(scenario()) == (1, 1)
+
+
+@pytest.mark.parametrize("create", [create_admin, create_log_reader])
+def test_nothing_remains_of_a_client_that_cannot_connect(create):
+    async def scenario():
+        client = create(options("kafka://127.0.0.1:1"))
+        reference = weakref.ref(client)
+        with pytest.raises(KafkaConnectionError):
+            await start(client)
+        await close_all([client])
+        return reference
+
+    reference = asyncio.run(scenario())
+    gc.collect()
+    assert reference() is None

@@ -18,7 +18,7 @@ from envmgr.server.kit.messaging.bus import Delivery, NullObserver, Subscription
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.inbox import filter_unprocessed
-from envmgr.server.kit.messaging.kafka_bus import guard, publisher, topics
+from envmgr.server.kit.messaging.kafka_bus import clients, guard, publisher, topics
 from envmgr.server.kit.messaging.kafka_bus.clients import MAX_EVENT_BYTES
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
@@ -109,6 +109,25 @@ def test_an_event_is_one_record_in_cloudevents_json_with_its_source_as_the_key(p
         assert b'"specversion":"1.0"' in records[1].value
 
     asyncio.run(scenario())
+
+
+def test_each_client_of_a_session_is_closed_once(prefix, monkeypatch):
+    closed = []
+    stop = clients.stop
+
+    async def record(client):
+        closed.append(client)
+        await stop(client)
+
+    monkeypatch.setattr(clients, "stop", record)
+
+    async def scenario():
+        async with running(prefix, subscription(Listener())) as bus:
+            await bus.publish([envelope(1)])
+
+    asyncio.run(scenario())
+    assert len(closed) == len(set(map(id, closed)))
+    assert {type(client) for client in closed} == {AIOKafkaAdminClient, AIOKafkaConsumer, AIOKafkaProducer}
 
 
 async def topic_settings(admin, topic):
