@@ -211,6 +211,17 @@ def create_file(path: str, mode: int) -> BinaryIO:
     return open(os.open(path, flags, mode), "wb")
 
 
+def sync_path(path: str) -> None:
+    """Flush a file, or the names in a directory, to the disk."""
+    if os.name == "nt" and os.path.isdir(path):
+        return  # Windows cannot open directories.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _write_synced(path: str, content: bytes, mode: int) -> None:
     with create_file(path, mode) as file:
         file.write(content)

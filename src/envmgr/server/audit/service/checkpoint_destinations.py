@@ -1,12 +1,13 @@
 """Destinations of published checkpoints: a file, an HTTP endpoint, an S3-compatible store.
 
-Publishing a checkpoint again, as a job does that was killed, leaves it published once: a file is searched, and other
-destinations receive the same name and content.
+Publishing a checkpoint again, as a job does that was killed, leaves it published once: the end of a file is searched,
+and other destinations receive the same name and content.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +15,7 @@ import msgspec
 
 from envmgr.kit.audit_log.checkpoint import fingerprint
 from envmgr.kit.errors import NetworkError
+from envmgr.kit.fs import sync_path
 from envmgr.kit.http.client import HttpRequest
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.security.aws_signature import AwsCredentials, object_url, signed_headers
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 MAX_RESPONSE_BYTES = 2**16
 _JSON = {"content-type": "application/json"}
 _SUCCESS = range(200, 300)
-_READ_BYTES = 2**16
+TAIL_BYTES = 2**18
+"""The end of a file that is searched: about 500 checkpoints, and a job repeats one of the last."""
 
 
 class CheckpointDestination(Protocol):
@@ -48,13 +51,23 @@ class FileDestination:
         """Append a checkpoint unless the file has it."""
         line = _encode(checkpoint)
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        with os.fdopen(descriptor, "r+b", buffering=_READ_BYTES) as file:
-            lines = file.read().split(b"\n")
+        with os.fdopen(descriptor, "r+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            if not size:
+                _sync_name(self.path)
+            file.seek(max(size - TAIL_BYTES, 0))
+            lines = file.read(TAIL_BYTES).split(b"\n")
             if line not in lines:
                 # A process that was killed may have left a part of a line.
                 file.write((b"\n" if lines[-1] else b"") + line + b"\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def _sync_name(path: str) -> None:
+    """Flush the name of a new file to the disk, unless its directory cannot be read."""
+    with suppress(PermissionError):
+        sync_path(os.path.dirname(os.path.abspath(path)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from envmgr import __version__
 from envmgr.kit.errors import EnvmgrError
-from envmgr.kit.fs import create_file, read_bytes, remove_tree, storage_errors, write_atomic
+from envmgr.kit.fs import create_file, read_bytes, remove_tree, storage_errors, sync_path, write_atomic
 from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE
 from envmgr.server.bootstrap.registry import SERVICES
 from envmgr.server.kit.common.clock import now_ms, rfc3339
@@ -71,9 +71,9 @@ def write_backup(data: DataDirectory, path: str) -> Manifest:
         if path.endswith(ARCHIVE_SUFFIXES):
             _pack(staged, path)
         else:
-            _sync(staged)
+            sync_path(staged)
             os.rename(staged, path)
-            _sync(os.path.dirname(os.path.abspath(path)))
+            sync_path(os.path.dirname(os.path.abspath(path)))
     return manifest
 
 
@@ -117,7 +117,7 @@ def _fill(data: DataDirectory, staged: str) -> Manifest:
 def _describe(directory: str, name: str) -> BackupFile:
     path = os.path.join(directory, name)
     os.chmod(path, 0o600)
-    _sync(path)
+    sync_path(path)
     revision = SqliteFile(path).revision() if name in _REVISIONS else None
     return BackupFile(size=os.path.getsize(path), sha256=_digest(path), revision=revision or "")
 
@@ -177,16 +177,16 @@ def _put(staged: str, data: DataDirectory, manifest: Manifest) -> None:
     """Replace the files of a data directory by staged ones."""
     for name in manifest.files:
         os.chmod(os.path.join(staged, name), 0o600)
-        _sync(os.path.join(staged, name))
+        sync_path(os.path.join(staged, name))
     write_atomic(data.file(RESTORE_MARKER_FILE), b"", 0o600)
     # A power failure must not leave a mixture of old and new files without the marker, nor lose old ones.
-    _sync(data.path)
+    sync_path(data.path)
     _move_aside(data)
     for name in manifest.files:
         os.rename(os.path.join(staged, name), data.file(name))
-    _sync(data.path)
+    sync_path(data.path)
     os.unlink(data.file(RESTORE_MARKER_FILE))
-    _sync(data.path)
+    sync_path(data.path)
 
 
 def _move_aside(data: DataDirectory) -> None:
@@ -198,8 +198,8 @@ def _move_aside(data: DataDirectory) -> None:
     os.mkdir(aside, 0o700)
     for name in old:
         os.rename(data.file(name), os.path.join(aside, name))
-    _sync(aside)
-    _sync(data.path)
+    sync_path(aside)
+    sync_path(data.path)
 
 
 def _is_replaced(name: str) -> bool:
@@ -240,12 +240,12 @@ def _pack(directory: str, path: str) -> None:
         ):
             for name in sorted(os.listdir(directory)):
                 archive.add(os.path.join(directory, name), name)
-        _sync(partial)
+        sync_path(partial)
         os.rename(partial, path)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(partial)
-    _sync(os.path.dirname(os.path.abspath(path)))
+    sync_path(os.path.dirname(os.path.abspath(path)))
 
 
 def _unpack(path: str, staged: str) -> None:
@@ -281,14 +281,3 @@ def _digest(path: str) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _sync(path: str) -> None:
-    """Flush a file, or the names in a directory, to the disk."""
-    if os.name == "nt" and os.path.isdir(path):
-        return  # Windows cannot open directories.
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import NetworkError
 from envmgr.server.audit import module as audit_module
+from envmgr.server.audit.service import checkpoint_destinations
 from envmgr.server.audit.service.checkpoint_destinations import FileDestination
 from envmgr.server.audit.service.checkpoint_jobs import PUBLISH_KIND
 from envmgr.server.bootstrap.checkpoints import checkpoint_destination
@@ -58,6 +60,59 @@ def test_a_line_that_was_written_in_part_does_not_spoil_the_next(tmp_path):
     FileDestination(str(path)).publish(signed(2))
     lines = path.read_text().splitlines()
     assert [json.loads(lines[number])["seq"] for number in (0, 2)] == [1, 2]
+
+
+class RecordedFile:
+    """A file that records the size of what is read."""
+
+    def __init__(self, file, sizes):
+        self._file, self._sizes = file, sizes
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._file.close()
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+    def read(self, *arguments):
+        data = self._file.read(*arguments)
+        self._sizes.append(len(data))
+        return data
+
+
+@pytest.mark.parametrize("end", ["\n", '\n{"origin": "al'])
+def test_only_the_end_of_a_long_file_is_read(tmp_path, monkeypatch, end):
+    path, sizes = tmp_path / "published.jsonl", []
+    path.write_text("".join(f"{'x' * 1000}\n" for _ in range(1000)))
+    FileDestination(str(path)).publish(signed(1))
+    with path.open("a") as file:
+        file.write(end)
+    opened = os.fdopen
+    monkeypatch.setattr(
+        checkpoint_destinations.os, "fdopen", lambda *options: RecordedFile(opened(*options), sizes)
+    )
+    for number in (1, 2, 2):
+        FileDestination(str(path)).publish(signed(number))
+    assert sizes == [checkpoint_destinations.TAIL_BYTES] * 3
+    published = [
+        line for line in path.read_text().splitlines() if line.startswith("{") and line.endswith("}")
+    ]
+    assert [json.loads(line)["seq"] for line in published] == [1, 2]
+
+
+def test_the_name_of_a_new_file_is_flushed_before_its_content(tmp_path, monkeypatch):
+    flushed, path = [], tmp_path / "published.jsonl"
+
+    def record(directory):
+        flushed.append((directory, path.stat().st_size))
+
+    monkeypatch.setattr(checkpoint_destinations, "sync_path", record)
+    for number in (1, 2):
+        FileDestination(str(path)).publish(signed(number))
+    assert flushed == [(str(tmp_path), 0)]
 
 
 def test_an_endpoint_receives_the_checkpoint_and_a_key_for_repetitions():

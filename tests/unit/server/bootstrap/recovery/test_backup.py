@@ -42,7 +42,7 @@ def open_umask():
 def steps(monkeypatch):
     """Return the directories that are flushed, and the files that are renamed, in order."""
     steps = []
-    flush, rename = backup._sync, os.rename
+    flush, rename = backup.sync_path, os.rename
 
     def record_flush(path):
         steps.append(("flush", os.path.basename(path)))
@@ -52,7 +52,7 @@ def steps(monkeypatch):
         steps.append(("rename", os.path.basename(source)))
         rename(source, target)
 
-    monkeypatch.setattr(backup, "_sync", record_flush)
+    monkeypatch.setattr(backup, "sync_path", record_flush)
     monkeypatch.setattr(backup.os, "rename", record_rename)
     return steps
 
