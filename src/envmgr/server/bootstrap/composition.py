@@ -134,7 +134,8 @@ def build_services(
         version_module.module(databases["version"], versions, deployments),
         deployment_module.module(databases["deployment"], deployments),
         audit_module.module(databases["audit"], audit),
-        gateway_module.module(databases["gateway"], gateway, quota),
+        # One process has the databases: to exchange counts would write, and empty caches, for nothing.
+        gateway_module.module(databases["gateway"], gateway),
         worker_module.module(databases["worker"], worker),
     ]
     lag = ConsumerLag([module.outbox for module in modules], [module.dead_letters for module in modules])

@@ -70,9 +70,13 @@ def make_quota(database: Database, requests_per_minute: int) -> RequestQuota | N
     return RequestQuota(database, requests_per_minute) if requests_per_minute else None
 
 
-def module(database: Database, gateway: Gateway, quota: RequestQuota | None = None) -> ServiceModule:
-    """Create the service module."""
-    quota_tasks = [PeriodicTask(f"{NAME}-quota", EXCHANGE_INTERVAL_SECONDS, quota.exchange)] if quota else []
+def module(database: Database, gateway: Gateway, shared_quota: RequestQuota | None = None) -> ServiceModule:
+    """Create the service module; it exchanges the counts of a quota that several processes share."""
+    quota_tasks = (
+        [PeriodicTask(f"{NAME}-quota", EXCHANGE_INTERVAL_SECONDS, shared_quota.exchange)]
+        if shared_quota
+        else []
+    )
     return ServiceModule(
         name=NAME,
         routes=routes(gateway),

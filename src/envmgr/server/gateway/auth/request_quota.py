@@ -1,7 +1,7 @@
 """Limit on the requests of each principal in a minute, shared by all processes on one database.
 
-A process counts in memory, and exchanges its counts with the others every second: in the meantime, each may admit as
-many requests as were left at the last exchange.
+A process counts in memory. Several exchange their counts every second: in the meantime, each may admit as many requests
+as were left at the last exchange. A process that is alone on its database exchanges nothing.
 """
 
 from __future__ import annotations
