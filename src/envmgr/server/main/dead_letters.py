@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import EnvmgrError
+from envmgr.server.kit.common.failures import describe
 from envmgr.server.main.offline import run_offline
 from envmgr.server.main.output import print_error, print_line
 
@@ -61,7 +62,7 @@ def retry(options: argparse.Namespace) -> int:
             except Exception as error:  # noqa: BLE001 - any error of the consumer is reported
                 failures += 1
                 print_error(
-                    f"retry of {name} failed: {type(error).__name__}: {error}",
+                    f"retry of {name} failed: {describe(error)}",
                     f"run `envmgr-alm dead-letters show {name}`, fix the cause and retry",
                 )
             else:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from envmgr.kit import environment, paths
 from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.fs import write_atomic
+from envmgr.server.kit.common.failures import describe
 
 FAILED, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 2, 3, 130
 
@@ -31,7 +32,7 @@ def print_internal_error(error: Exception) -> int:
     """Write a crash log and print its path; return the exit code."""
     path = _write_crash_log(error)
     hint = f"report this bug; details: {path}" if path else None
-    return print_error(f"internal error: {type(error).__name__}: {error}", hint, INTERNAL_ERROR)
+    return print_error(f"internal error: {describe(error)}", hint, INTERNAL_ERROR)
 
 
 def _write_crash_log(error: Exception) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from envmgr.server.kit.common.backoff import Backoff
+from envmgr.server.kit.common.failures import describe
 from envmgr.server.kit.common.problems import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -179,11 +180,10 @@ class BrokerBus:
             except Exception as error:  # noqa: BLE001 - any error ends this session, and the next one starts
                 if not self._is_running():
                     return
-                cause = _first(error)
                 failures = failures + 1 if generation == self._generation else 1
                 delay = self.backoff.delay(failures)
-                self._reason = f"not connected: {describe(cause)}"
-                self.observer.on_disconnected(self.broker.address, delay, cause)
+                self._reason = f"not connected: {describe(error)}"
+                self.observer.on_disconnected(self.broker.address, delay, error)
                 self._attempted.set()
                 await asyncio.sleep(delay)
 
@@ -201,19 +201,7 @@ class BrokerBus:
                 await self._cancel_calls()
 
 
-def describe(error: Exception) -> str:
-    """Return what went wrong: some errors of clients have no text."""
-    return str(error) or type(error).__name__
-
-
 def _is_cancelled() -> bool:
     """Return whether the running task itself is cancelled, and not only what it waits for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _first(error: BaseException) -> Exception:
-    """Return the first error of a group."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error if isinstance(error, Exception) else Exception(type(error).__name__)

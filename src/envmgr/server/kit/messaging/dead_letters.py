@@ -10,6 +10,7 @@ from sqlalchemy import MetaData, bindparam, delete, func, select
 
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.events import EventEnvelope
+from envmgr.server.kit.common.failures import describe
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.constructs import bind_columns, upsert
 from envmgr.server.kit.db.shared_tables import Tables
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from envmgr.server.kit.db.sql import Database, Reader, Row, Transaction
 
+MAX_ERROR_CHARS = 2000
 _TABLE = Tables(MetaData()).dead_letter
 _UPSERT = Statement(
     upsert(
@@ -99,7 +101,7 @@ class DeadLetters:
 
     async def _store(self, consumer: str, event: EventEnvelope, error: Exception, attempts: int) -> None:
         text = msgspec.json.encode(event).decode()
-        message = f"{type(error).__name__}: {error}"[:2000]
+        message = describe(error)[:MAX_ERROR_CHARS]
 
         def insert(transaction: Transaction) -> None:
             transaction.execute(

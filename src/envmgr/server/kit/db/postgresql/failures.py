@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from envmgr.server.kit.common.failures import summarize
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.db.postgresql import driver
 from envmgr.server.kit.db.sql import DamagedDatabase
@@ -26,7 +27,7 @@ def translate_errors(source: str) -> Iterator[None]:
         if driver.is_corrupt(error):
             raise DamagedDatabase(source, str(error)) from error
         if driver.is_transient(error):
-            raise unavailable(source, str(error) or type(error).__name__) from error
+            raise unavailable(source, summarize(error)) from error
         raise
 
 

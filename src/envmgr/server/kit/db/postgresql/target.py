@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+from envmgr.server.kit.common.failures import summarize
 from envmgr.server.kit.db.migrations import UnusableDatabase
 from envmgr.server.kit.db.postgresql import driver
 
@@ -174,7 +175,7 @@ class PostgresTarget:
             if cause is None or not driver.is_driver_error(cause) or not _is_operational(cause):
                 raise
             raise UnusableDatabase(
-                f"cannot use database {self.name}: {str(cause) or type(cause).__name__}",
+                f"cannot use database {self.name}: {summarize(cause)}",
                 "check that PostgreSQL is running, and that DB_URL names a database and a role that may change it",
             ) from error
 
