@@ -74,15 +74,11 @@ def rebuild(options: argparse.Namespace) -> int:
 
     kind = PROJECTIONS[options.projection]
 
-    async def enqueue(services: OfflineServices) -> tuple[bool, int]:
-        database = services.databases[DEPLOYMENT]
-        is_new = await database.write(
-            lambda transaction: job_queue.enqueue(transaction, kind, {}, key=options.projection)
-        )
-        jobs = await database.read(job_queue.list_jobs)
-        return is_new, next(job.id for job in jobs if job.kind == kind)
+    def enqueue(transaction: Transaction) -> tuple[bool, int]:
+        is_new = job_queue.enqueue(transaction, kind, {}, key=options.projection)
+        return is_new, job_queue.find_unfinished(transaction, kind, options.projection)
 
-    is_new, job_id = run_offline(options, enqueue)
+    is_new, job_id = run_offline(options, lambda services: services.databases[DEPLOYMENT].write(enqueue))
     name = f"{DEPLOYMENT}:{job_id}"
     print_line(
         f"job {name} runs as soon as the server does; to follow it, run `envmgr-alm jobs show {name}`"

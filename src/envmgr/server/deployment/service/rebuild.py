@@ -12,6 +12,7 @@ from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
 from envmgr.server.deployment.store import placement_rebuild
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.jobs.batch_job import Batch
+from envmgr.server.kit.messaging.outbox import numbered_sequence
 
 if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Row, Transaction
@@ -37,7 +38,7 @@ def rebuild_matrix(transaction: Transaction, after: int) -> Batch:
 
 def republish_placements(transaction: Transaction, after: int) -> Batch:
     """Emit the current placements of the next apps, for the projections of other services."""
-    sequence = placement_rebuild.numbered_sequence(transaction)
+    sequence = numbered_sequence(transaction)
     apps = placement_rebuild.next_apps(transaction, after, APPS_PER_STEP)
     last = apps[-1] if len(apps) == APPS_PER_STEP else None
     rows = placement_rebuild.computed(transaction, after, MAX_SAFE_INTEGER if last is None else last)

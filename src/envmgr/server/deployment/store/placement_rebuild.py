@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import MetaData, bindparam, delete, func, select, union
+from sqlalchemy import bindparam, delete, func, select, union
 
 from envmgr.server.deployment.store.tables import (
     IS_CURRENT,
@@ -15,7 +15,6 @@ from envmgr.server.deployment.store.tables import (
     status_entry,
 )
 from envmgr.server.kit.db.constructs import rows_of, upsert, values_of
-from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
@@ -86,8 +85,6 @@ _REMOVE = Statement(
         placement.c.environment == bindparam("target_environment"),
     )
 )
-_HEAD = Tables(MetaData()).outbox_head
-_SEQUENCE = Statement(select(_HEAD.c.sequence))
 
 
 def next_apps(reader: Reader, after: int, limit: int) -> list[int]:
@@ -120,12 +117,6 @@ def write(transaction: Transaction, rows: Iterable[Row]) -> None:
 def remove(transaction: Transaction, app_id: int, environment: str) -> None:
     """Delete a placement."""
     transaction.execute(_REMOVE, target_app=app_id, target_environment=environment)
-
-
-def numbered_sequence(reader: Reader) -> int:
-    """Return the sequence up to which all events are committed and numbered."""
-    row = reader.one(_SEQUENCE)
-    return int(row[0]) if row else 0
 
 
 def _successful_since(reader: Reader, deployment_ids: list[int]) -> Mapping[int, int]:

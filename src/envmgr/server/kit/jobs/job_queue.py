@@ -139,6 +139,9 @@ _LIMIT_RUN_AT = Statement(
     .values(run_at=bindparam("latest"))
 )
 _LIST = Statement(select(*_COLUMNS).order_by(_JOB.c.id.desc()).limit(MAX_LISTED_JOBS))
+_FIND_UNFINISHED = Statement(
+    select(_JOB.c.id).where(_JOB.c.kind == bindparam("job_kind"), _JOB.c.active_key == bindparam("job_key"))
+)
 _FIND = Statement(select(*_COLUMNS).where(_JOB.c.id == bindparam("job_id")))
 _RETRY = Statement(
     update(_JOB)
@@ -272,6 +275,14 @@ def find_job(reader: Reader, job_id: int) -> Job:
     if row is None:
         raise NotFound(f"job {job_id} not found")
     return _from_row(row)
+
+
+def find_unfinished(reader: Reader, kind: str, key: str) -> int:
+    """Return the ID of the job of a kind and key that has yet to finish; raise NotFound."""
+    row = reader.one(_FIND_UNFINISHED, job_kind=kind, job_key=key)
+    if row is None:
+        raise NotFound(f"job {kind} {key} not found")
+    return int(row[0])
 
 
 def retry(transaction: Transaction, job_id: int) -> None:

@@ -51,7 +51,7 @@ _AFTER = Statement(
         _OUTBOX.c.sequence > bindparam("after"), _OUTBOX.c.sequence <= _LAST
     )
 )
-_LATEST_SEQUENCE = Statement(select(_HEAD.c.sequence))
+_NUMBERED_SEQUENCE = Statement(select(_HEAD.c.sequence))
 _BACKLOG = Statement(select(_HEAD.c.sequence - _HEAD.c.acknowledged_sequence))
 _OLDEST_PENDING = Statement(
     select(func.min(_OUTBOX.c.time)).where(
@@ -211,7 +211,12 @@ def purge_expired(transaction: Transaction) -> int:
 async def latest_sequence(database: Database) -> int:
     """Return the sequence of the newest event of a service."""
     await database.number_events()
-    row = await database.read_inline(lambda reader: reader.one(_LATEST_SEQUENCE))
+    return await database.read_inline(numbered_sequence)
+
+
+def numbered_sequence(reader: Reader) -> int:
+    """Return the sequence up to which all events are committed and numbered."""
+    row = reader.one(_NUMBERED_SEQUENCE)
     return int(row[0]) if row else 0
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import MetaData, bindparam, delete, select, update
+from sqlalchemy import MetaData, bindparam, delete, update
 
 from envmgr.server.kit.db.constructs import values_of
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
+from envmgr.server.kit.messaging.outbox import numbered_sequence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _TABLES = Tables(MetaData())
 _OUTBOX, _HEAD = _TABLES.outbox, _TABLES.outbox_head
-_SEQUENCE = Statement(select(_HEAD.c.sequence))
 _MOVE = Statement(
     update(_HEAD).values(sequence=bindparam("new_sequence"), acknowledged_sequence=bindparam("acknowledged"))
 )
@@ -39,8 +39,7 @@ def skip_to(
     All events up to there count as acknowledged. Of those that got a number that others know as another event's,
     `repeated` are deleted, as others have them under another number, and `renumbered` follow the gap, in order.
     """
-    row = transaction.one(_SEQUENCE)
-    latest = int(row[0]) if row else 0
+    latest = numbered_sequence(transaction)
     last = max(received, latest)
     transaction.execute(_DROP, ids=msgspec.json.encode(repeated).decode())
     for number, event_id in enumerate(renumbered, last + 1):

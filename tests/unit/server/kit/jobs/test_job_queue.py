@@ -10,7 +10,7 @@ import pytest
 from envmgr.server.app import module
 from envmgr.server.kit.common.problems import Conflict, NotFound
 from envmgr.server.kit.jobs import job_queue
-from envmgr.server.kit.jobs.job_queue import RETENTION_MS, SCHEDULE_KEY, LeaseLost
+from envmgr.server.kit.jobs.job_queue import MAX_LISTED_JOBS, RETENTION_MS, SCHEDULE_KEY, LeaseLost
 from support.services.database_runners import RUNNERS, RerunningDatabase
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("runner", RUNNERS.values(), ids=RUNNERS)]
@@ -244,3 +244,25 @@ def test_many_claims_at_once_share_out_the_jobs(runner, tmp_path):
             assert len(claimed) == len(set(claimed)) == 40
 
     asyncio.run(run())
+
+
+def test_an_unfinished_job_is_found_by_kind_and_key_however_many_are_newer(runner, tmp_path):
+    async def work(database):
+        await database.write(enqueue(1))
+        (job,) = await claim(database)
+        await database.write(partial(job_queue.complete, job=job))
+        with pytest.raises(NotFound):
+            await database.read(partial(job_queue.find_unfinished, kind="send", key="1"))
+
+        def enqueue_all(transaction):
+            enqueue(1)(transaction)
+            for number in range(2, MAX_LISTED_JOBS + 2):
+                enqueue(number)(transaction)
+
+        await database.write(enqueue_all)
+        job_id = await database.read(partial(job_queue.find_unfinished, kind="send", key="1"))
+        job = await database.read(partial(job_queue.find_job, job_id=job_id))
+        assert (job.key, job.state) == ("1", "ready")
+        assert job_id not in await states(database)
+
+    over(runner, tmp_path, work)
