@@ -37,7 +37,7 @@ def create_service_health(
         metrics,
         checks=[
             health_checks.database_check(databases),
-            health_checks.migration_check(databases, expected_revisions()),
+            health_checks.migration_check(databases, expected_revisions(), f" --service {module.name}"),
             Check("bus", bus.check),
             health_checks.event_backlog_check([module], lag, parts.background.problems),
             Check("consistency", partial(_consistency, parts, peers)),

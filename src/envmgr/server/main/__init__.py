@@ -36,7 +36,8 @@ _SETTINGS = """\
 A single service runs beside the others, each with its own database. Environment variables:
 
   DB_URL                 its own database: postgresql://USER:PASSWORD@HOST:5432/NAME
-  BUS_URL                nats://HOST:4222 (or NATS_URL, or NATS_HOST and NATS_PORT), the same for all services
+  BUS_URL                nats://HOST:4222 (or NATS_URL, or NATS_HOST and NATS_PORT), or kafka://HOST:9092
+                         (or KAFKA_BROKER), the same for all services
   JWT_SECRET             at least 32 bytes, the same for all services
   APP_URL, VERSION_URL, DEPLOYMENT_URL, AUDIT_URL, GATEWAY_URL, WORKER_URL
                          gRPC addresses of the others: grpc://HOST:PORT (localhost)

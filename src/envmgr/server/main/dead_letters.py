@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import EnvmgrError
 from envmgr.server.kit.common.failures import describe
-from envmgr.server.main.offline import run_offline
+from envmgr.server.main.offline import command_line, run_offline
 from envmgr.server.main.output import print_error, print_line
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def show(options: argparse.Namespace) -> int:
 
     matching = [dead_letter for name, dead_letter in run_offline(options, _all) if name == options.id]
     if not matching:
-        raise _not_found(options.id)
+        raise _not_found(options)
     print_line(spread(encode(matching[0]), indent=2).decode())
     return 0
 
@@ -55,7 +55,7 @@ def retry(options: argparse.Namespace) -> int:
         failures = 0
         dead_letters = [pair for pair in await _all(services) if options.all or pair[0] == options.id]
         if not dead_letters and not options.all:
-            raise _not_found(options.id)
+            raise _not_found(options)
         for name, dead_letter in dead_letters:
             try:
                 await services.dead_letters(name.partition(":")[0]).retry(dead_letter.id)
@@ -63,7 +63,7 @@ def retry(options: argparse.Namespace) -> int:
                 failures += 1
                 print_error(
                     f"retry of {name} failed: {describe(error)}",
-                    f"run `envmgr-alm dead-letters show {name}`, fix the cause and retry",
+                    f"run `{command_line(options, f'dead-letters show {name}')}`, fix the cause and retry",
                 )
             else:
                 print_line(f"{name} retried successfully")
@@ -72,8 +72,9 @@ def retry(options: argparse.Namespace) -> int:
     return run_offline(options, retry_all)
 
 
-def _not_found(name: str) -> EnvmgrError:
-    return EnvmgrError(f"dead letter {name} not found", "run `envmgr-alm dead-letters list` to list them")
+def _not_found(options: argparse.Namespace) -> EnvmgrError:
+    hint = f"run `{command_line(options, 'dead-letters list')}` to list them"
+    return EnvmgrError(f"dead letter {options.id} not found", hint)
 
 
 async def _all(services: OfflineServices) -> list[tuple[str, DeadLetter]]:

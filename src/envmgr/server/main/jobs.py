@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import EnvmgrError
-from envmgr.server.main.offline import run_offline
+from envmgr.server.main.offline import command_line, run_offline
 from envmgr.server.main.output import print_line
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def show(options: argparse.Namespace) -> int:
 
     from envmgr.server.kit.jobs import job_queue
 
-    service, job_id = _parse(options.id)
+    service, job_id = _parse(options)
     job = run_offline(
         options,
         lambda services: _database(services, service).read(lambda reader: job_queue.find_job(reader, job_id)),
@@ -81,7 +81,7 @@ def rebuild(options: argparse.Namespace) -> int:
     is_new, job_id = run_offline(options, lambda services: services.databases[DEPLOYMENT].write(enqueue))
     name = f"{DEPLOYMENT}:{job_id}"
     print_line(
-        f"job {name} runs as soon as the server does; to follow it, run `envmgr-alm jobs show {name}`"
+        f"job {name} runs as soon as the server does; to follow it, run `{command_line(options, f'jobs show {name}')}`"
         if is_new
         else f"job {name} rebuilds {options.projection} already"
     )
@@ -89,7 +89,7 @@ def rebuild(options: argparse.Namespace) -> int:
 
 
 def _change(options: argparse.Namespace, change: Callable[[Transaction, int], None], outcome: str) -> int:
-    service, job_id = _parse(options.id)
+    service, job_id = _parse(options)
     run_offline(
         options,
         lambda services: _database(services, service).write(lambda transaction: change(transaction, job_id)),
@@ -98,10 +98,10 @@ def _change(options: argparse.Namespace, change: Callable[[Transaction, int], No
     return 0
 
 
-def _parse(name: str) -> tuple[str, int]:
-    service, _, number = name.partition(":")
+def _parse(options: argparse.Namespace) -> tuple[str, int]:
+    service, _, number = options.id.partition(":")
     if not (number.isascii() and number.isdecimal()):
-        raise _not_found(name)
+        raise _not_found(options)
     return service, int(number)
 
 
@@ -115,8 +115,9 @@ def _database(services: OfflineServices, service: str) -> Database:
     return database
 
 
-def _not_found(name: str) -> EnvmgrError:
-    return EnvmgrError(f"job {name} not found", "run `envmgr-alm jobs list` to list them")
+def _not_found(options: argparse.Namespace) -> EnvmgrError:
+    hint = f"run `{command_line(options, 'jobs list')}` to list them"
+    return EnvmgrError(f"job {options.id} not found", hint)
 
 
 async def _all(services: OfflineServices) -> list[tuple[str, Job]]:

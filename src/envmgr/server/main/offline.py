@@ -148,6 +148,11 @@ def run_on_all(settings: Settings, log: Log, work: Callable[[Services], Awaitabl
     return asyncio.run(run())
 
 
+def command_line(options: argparse.Namespace, words: str) -> str:
+    """Return another command on the same service, for messages."""
+    return f"envmgr-alm {words} --service {options.service}" if options.service else f"envmgr-alm {words}"
+
+
 def read_settings(options: argparse.Namespace) -> Settings:
     """Return the settings of a command that takes `--data-dir`."""
     from envmgr.server.bootstrap import registry

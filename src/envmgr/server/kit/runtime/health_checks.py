@@ -56,8 +56,10 @@ def database_check(databases: Mapping[str, Database]) -> Check:
     return Check("databases", look)
 
 
-def migration_check(databases: Mapping[str, Database], expected_revisions: Mapping[str, str]) -> Check:
-    """Check that every database is at the expected revision."""
+def migration_check(
+    databases: Mapping[str, Database], expected_revisions: Mapping[str, str], arguments: str = ""
+) -> Check:
+    """Check that every database is at the expected revision; `arguments` are those of `migrate`."""
 
     async def look() -> str:
         for name, database in databases.items():
@@ -65,7 +67,7 @@ def migration_check(databases: Mapping[str, Database], expected_revisions: Mappi
             if row is None or row[0] != expected_revisions[name]:
                 raise ServiceUnavailable(
                     f"{name} is at revision {row[0] if row else 'none'}, expected {expected_revisions[name]}; "
-                    "run `envmgr-alm migrate`, and the same version of the server everywhere"
+                    f"run `envmgr-alm migrate{arguments}`, and the same version of the server everywhere"
                 )
         return "all databases at the expected revision"
 

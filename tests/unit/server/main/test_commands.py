@@ -1,0 +1,24 @@
+"""Help and hints of `envmgr-alm`."""
+
+from __future__ import annotations
+
+import pytest
+
+from envmgr.server.main import main
+
+
+def test_the_help_of_serve_names_every_bus(capsys):
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    text = capsys.readouterr().out
+    for name in ("nats://HOST:4222", "NATS_URL", "kafka://HOST:9092", "KAFKA_BROKER"):
+        assert name in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"), [((), "jobs list"), (("--service", "app"), "jobs list --service app")]
+)
+def test_a_hint_is_about_the_same_service(capsys, arguments, command):
+    assert main(["jobs", "show", "app:x", *arguments]) == 1
+    expected = f"error: job app:x not found\nhint: run `envmgr-alm {command}` to list them\n"
+    assert capsys.readouterr().err == expected
