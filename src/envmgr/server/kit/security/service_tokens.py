@@ -7,7 +7,7 @@ the principal up.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from msgspec import Struct, to_builtins
 
@@ -22,9 +22,14 @@ if TYPE_CHECKING:
     from envmgr.server.kit.common.context import Principal
     from envmgr.server.kit.security.tokens import Key
 
+K = TypeVar("K")
+V = TypeVar("V")
 TYPE = "service+jwt"
 LIFETIME_SECONDS = 30
-"""Long enough for a call with all of its retries; a token is signed for each call."""
+REUSE_SECONDS = 10
+"""Seconds that a token is sent with further calls; what then remains is enough for a call with all of its retries."""
+MAX_CACHED_TOKENS = 4096
+"""Bound of the tokens that are cached as signed, and of those as verified: all are dropped once there are more."""
 
 
 class ServiceClaims(RegisteredClaims, frozen=True, kw_only=True):
@@ -53,10 +58,31 @@ class ServiceTokens:
         self.service = service
         self._keys = keys
         self._owners = owners or {}
+        self._signed: dict[tuple[str, Principal | None], tuple[str, int]] = {}
+        """By called service and principal, a token and until when it is used, in seconds."""
+        self._verified: dict[str, tuple[Caller, int]] = {}
+        """By token, its caller and when it expires, in seconds."""
 
     def sign(self, audience: str, principal: Principal | None) -> str:
-        """Return a token to call a service with."""
+        """Return a token to call a service with; calls within `REUSE_SECONDS` share it."""
         now = now_ms() // 1000
+        token, until = self._signed.get((audience, principal), ("", 0))
+        if now < until <= now + REUSE_SECONDS:  # not after the clock was set back, either
+            return token
+        token = self._sign(audience, principal, now)
+        _add_bounded(self._signed, (audience, principal), (token, now + REUSE_SECONDS))
+        return token
+
+    def verify(self, token: str) -> Caller:
+        """Return the caller named by a token for this service; raise InvalidToken."""
+        cached = self._verified.get(token)
+        if cached is not None and now_ms() // 1000 < cached[1]:
+            return cached[0]
+        caller, expires_at = self._verify(token)
+        _add_bounded(self._verified, token, (caller, expires_at))
+        return caller
+
+    def _sign(self, audience: str, principal: Principal | None, now: int) -> str:
         claims = ServiceClaims(
             iss=self.service,
             aud=audience,
@@ -70,14 +96,20 @@ class ServiceTokens:
         )
         return sign_payload(self._keys, TYPE, to_builtins(claims))
 
-    def verify(self, token: str) -> Caller:
-        """Return the caller named by a token for this service; raise InvalidToken."""
+    def _verify(self, token: str) -> tuple[Caller, int]:
+        """Return the caller, and when the token expires, in seconds."""
         key, claims = verify_payload(self._keys, TYPE, token, ServiceClaims, self.service)
         if self._owners.get(key.kid, claims.iss) != claims.iss:
             raise InvalidToken("signed with the key of another service")
         if claims.exp - claims.iat > LIFETIME_SECONDS:
             raise InvalidToken("token lives too long")
-        return Caller(service=claims.iss, principal=_principal_ref(claims))
+        return Caller(service=claims.iss, principal=_principal_ref(claims)), claims.exp
+
+
+def _add_bounded(cache: dict[K, V], key: K, value: V) -> None:
+    if len(cache) >= MAX_CACHED_TOKENS:
+        cache.clear()
+    cache[key] = value
 
 
 def _principal_ref(claims: ServiceClaims) -> PrincipalRef | None:

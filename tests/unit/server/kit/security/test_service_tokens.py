@@ -6,10 +6,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from msgspec import structs
 
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.context import Principal, PrincipalRef
-from envmgr.server.kit.security.service_tokens import LIFETIME_SECONDS, ServiceTokens
+from envmgr.server.kit.security import service_tokens
+from envmgr.server.kit.security.service_tokens import LIFETIME_SECONDS, REUSE_SECONDS, ServiceTokens
 from envmgr.server.kit.security.tokens import Claims, InvalidToken, Keyring, keyring
 
 SECRET = "a-secret-that-is-long-enough-for-a-test"
@@ -93,6 +95,56 @@ def test_a_users_access_token_is_not_a_service_token():
 def test_a_service_token_is_not_an_access_token():
     with pytest.raises(InvalidToken, match="unsupported token type"):
         RING.verify(GATEWAY.sign("alm", ADA))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds to add to the present time."""
+    offset = [0]
+    start = now_ms()
+    monkeypatch.setattr(service_tokens, "now_ms", lambda: start + offset[0] * 1000)
+    return offset
+
+
+def test_calls_of_some_seconds_share_a_token_for_each_service_and_principal(clock):
+    tokens = ServiceTokens("gateway", RING.keys)
+    first = tokens.sign("app", ADA)
+    clock[0] = REUSE_SECONDS - 1
+    assert tokens.sign("app", ADA) == first
+    assert tokens.sign("audit", ADA) != first
+    assert tokens.sign("app", None) != first
+    reduced = structs.replace(ADA, scopes=frozenset({"apps:read"}))
+    assert APP.verify(tokens.sign("app", reduced)).principal.scopes == {"apps:read"}
+
+
+@pytest.mark.parametrize("seconds", [REUSE_SECONDS, -60], ids=["later", "clock set back"])
+def test_a_token_is_replaced_long_before_it_expires(clock, seconds):
+    tokens = ServiceTokens("gateway", RING.keys)
+    first = tokens.sign("app", ADA)
+    clock[0] = seconds
+    assert tokens.sign("app", ADA) != first
+
+
+def test_a_token_that_was_verified_before_is_verified_again_once_expired(clock):
+    verifier = ServiceTokens("app", RING.keys)
+    token = signed(claims(exp=now_ms() // 1000 + 20))
+    verifier.verify(token)
+    verifier._keys = ()  # whatever is not cached is refused
+    clock[0] = 15
+    assert verifier.verify(token).service == "gateway"
+    clock[0] = 25
+    with pytest.raises(InvalidToken, match="unknown signing key"):
+        verifier.verify(token)
+
+
+def test_the_number_of_cached_tokens_is_bounded(monkeypatch):
+    monkeypatch.setattr(service_tokens, "MAX_CACHED_TOKENS", 3)
+    signer, verifier = ServiceTokens("gateway", RING.keys), ServiceTokens("app", RING.keys)
+    for number in range(10):
+        token = signer.sign("app", structs.replace(ADA, credential=f"session:{number}"))
+        assert verifier.verify(token).principal.credential == f"session:{number}"
+    assert len(signer._signed) <= 3
+    assert len(verifier._verified) <= 3
 
 
 def test_unknown_scopes_are_dropped():
