@@ -7,13 +7,18 @@ BIN    := $(VENV)/bin
 PINNED := $(VENV)/.pinned
 READY  := $(VENV)/.ready
 REQUIREMENTS ?= requirements/dev.txt
-WORKERS ?= auto
+# One more than the processors, as tests wait for the programs that they start.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-# Packages that import no dependency, so that no version of one can change them; shims are shell scripts.
+# Packages that import no dependency, so that no version of one can change them; shims are shell scripts, and what
+# happens to files, databases and processes in a failure is decided by envmgr and the system.
 INDEPENDENT_PACKAGES := versions lockformat shells project
+INDEPENDENT_TESTS := functional/shims functional/project functional/failures unit/scripts unit/support \
+  server/api/test_schemathesis.py server/process/test_damaged_files.py server/process/test_inconsistent_databases.py \
+  server/process/test_backup.py
 DEPENDENCY_TESTS := tests/unit tests/functional tests/contract tests/server \
-  $(INDEPENDENT_PACKAGES:%=--ignore=tests/unit/%) --ignore=tests/functional/shims --ignore=tests/unit/scripts \
-  --ignore=tests/unit/support --ignore=tests/server/api/test_schemathesis.py -m "not slow and not registries"
+  $(INDEPENDENT_PACKAGES:%=--ignore=tests/unit/%) $(INDEPENDENT_TESTS:%=--ignore=tests/%) \
+  -m "not slow and not registries" --hypothesis-profile=quick
 
 # The tests whose coverage is measured, and all others.
 MEASURED_TESTS := tests/unit tests/property --ignore=tests/unit/server --ignore=tests/property/server
@@ -26,6 +31,9 @@ CLUSTER_TESTS := tests/server/api tests/server/input tests/server/audit/test_aud
   tests/server/security/test_authorization.py tests/server/security/test_hidden_apps.py
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Modules are compiled once, not in each of thousands of processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-all test-postgresql test-cluster test-lowest test-newest check unit lint types contracts coverage bench dist openapi proto protos requirements upgrade clean
 

@@ -19,7 +19,7 @@ BROKERS = {
     "kafka": (create_kafka_broker, "Kafka"),
 }
 """The server of each broker, and its name in messages."""
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 CATCH_UP_SECONDS = 90
 POLL_SECONDS = 0.1
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.matrices import sample
 from support.server.server_process import Daemon
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def require_clear_error(data: Path, *names: str, **variables: str) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("name", [*SECRETS, *DATABASES])
+@pytest.mark.parametrize("name", sample([*SECRETS, *DATABASES], every=3))
 def test_a_damaged_file_of_the_data_directory_is_named(
     data: Path, name: str, damage: Callable[[Path], None]
 ) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.matrices import sample
 from support.server.server_process import Daemon
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def assert_refused(result: subprocess.CompletedProcess[str], name: str) -> None:
     assert "password" not in result.stdout
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", sample(SERVICES, every=3))
 def test_a_removed_database_is_not_created_again(data, service):
     (data / f"{service}.db").unlink()
     assert_refused(server(data, "serve", "all", "--port", "0"), f"{service}.db")
@@ -81,7 +82,7 @@ def test_an_empty_database_is_rejected(data, service):
     assert_refused(server(data, "serve", "all", "--port", "0"), f"{service}.db")
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", sample(SERVICES, every=3))
 def test_an_older_copy_of_a_database_is_rejected(copies, data, service):
     shutil.copy(copies[0] / f"{service}.db", data / f"{service}.db")
     assert_refused(server(data, "serve", "all", "--port", "0"), f"the database of {service}")

@@ -10,7 +10,7 @@ from support.http.scripted_server import Scripted, ScriptedResponse
 from support.server.installations import SqliteInstallation
 from support.server.server_process import Daemon
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 DEADLINE_SECONDS = 60
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 APPS, MAX_WRITES = 120, 140
 """With them, a page has all apps."""
 DEADLINE_SECONDS = 90

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 DEADLINE_SECONDS = 60
 SERVICES = ("app", "version", "deployment", "audit", "gateway", "worker")
 INSTALLATIONS = {
@@ -23,13 +23,7 @@ INSTALLATIONS = {
 }
 PARAMETERS = [
     "sqlite",
-    pytest.param(
-        "postgresql",
-        marks=[
-            pytest.mark.slow,
-            NEEDS_POSTGRESQL,
-        ],
-    ),
+    pytest.param("postgresql", marks=NEEDS_POSTGRESQL),
 ]
 
 
@@ -217,7 +211,6 @@ def test_a_running_server_is_left_alone(installation):
     assert "in use by another server" in refused.stderr
 
 
-@pytest.mark.slow
 @NEEDS_POSTGRESQL
 def test_databases_without_a_common_name_are_named_one_by_one(tmp_path):
     installation = PostgresInstallation(tmp_path)

@@ -33,7 +33,7 @@ WITHOUT_HEARTBEATS = {
     "nats": [(streams, "LEASE_SECONDS", 1.0), (lease, "RENEWAL_INTERVAL_SECONDS", 30.0)],
 }
 """Settings of a process that the broker soon takes for hanging; the Kafka broker of the tests never does."""
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 SECONDS = 60
 
 
