@@ -41,13 +41,16 @@ start_service() {
   )
 }
 
-# Settings of this shell must not reach the services, which refuse those that they do not use.
+# Settings of this shell must not reach the services: each would take effect there, or be refused. Where traces are sent
+# (OTEL_EXPORTER_...) is the exception, as it is the same for all services.
 unset_settings() {
-  unset DB_URL BUS_URL NATS_URL NATS_HOST NATS_PORT KAFKA_BROKER PORT GRPC_PORT JWT_SECRET JWT_PRIVATE_KEY JWT_JWKS
-  unset ALM_HOST ALM_DATA_DIR ALM_ADMIN_PASSWORD ALM_AUDIT_KEY ALM_BUS_PREFIX ALM_BUS_REPLICAS ALM_SERVICE_KEY
-  unset ALM_SERVICE_JWKS GRPC_TLS_CERT GRPC_TLS_KEY GRPC_TLS_CA ALM_CHECKPOINT_URL ALM_CHECKPOINT_TOKEN
-  unset ALM_REQUESTS_PER_MINUTE ALM_REQUIRE_IF_MATCH ALM_ALLOWED_ORIGINS
-  unset APP_DB_URL VERSION_DB_URL DEPLOYMENT_DB_URL AUDIT_DB_URL GATEWAY_DB_URL WORKER_DB_URL
+  local service name
+  unset "${!ALM_@}" "${!JWT_@}" "${!NATS_@}" "${!GRPC_TLS_@}"
+  unset DB_URL BUS_URL KAFKA_BROKER PORT GRPC_PORT LOG_LEVEL OTEL_SERVICE_NAME
+  for service in $services; do
+    name=$(tr '[:lower:]' '[:upper:]' <<<"$service")
+    unset "${name}_DB_URL" "${name}_URL"
+  done
 }
 
 export_settings() {

@@ -24,6 +24,7 @@ from support.deploy_files import (
     kustomize,
     variables,
 )
+from support.recorded_variables import RecordedVariables
 
 SECRETS = {
     "alm-tokens": {"secret": "s" * 64},
@@ -40,19 +41,6 @@ SECRETS = {
 }
 """The Secrets as docs/deploy.md creates them."""
 OF_LIBRARIES = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
-
-
-class RecordedVariables(dict):
-    """Variables that record which of them are read."""
-
-    def __init__(self, values):
-        super().__init__(values)
-        self.read = set()
-
-    def get(self, name, default=None):
-        """Return a variable, and record that it was read."""
-        self.read.add(name)
-        return super().get(name, default)
 
 
 def image_variables():

@@ -12,7 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from envmgr.kit.environment import Environment
+from envmgr.server.bootstrap.registry import SERVICE_NAMES, SERVICE_RULES
+from envmgr.server.kit.config.service_settings import read_service
 from support.http.raw_client import HOST
+from support.recorded_variables import RecordedVariables
 from support.requirements import needs_programs
 from support.server.local_system import (
     PROCESSES,
@@ -25,6 +29,17 @@ from support.server.local_system import (
 )
 
 pytestmark = needs_programs(*REQUIRED_PROGRAMS)
+FOREIGN_SETTINGS = {
+    "NATS_PORT": "tcp://10.0.0.1:4222",
+    "DB_URL": "sqlite:///elsewhere",
+    "PORT": "1",
+    "ALM_CONNECTIONS": "none",
+    "ALM_TRUSTED_PROXIES": "nowhere",
+    "LOG_LEVEL": "loud",
+}
+"""Settings that a service refuses."""
+FOR_ANY_PROGRAM = {"HOME", "ENVMGR_HOME"}
+SETTINGS_SCRIPT = SCRIPT.parent / "local" / "services.sh"
 SLOW = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
@@ -92,6 +107,44 @@ def test_an_invalid_choice_is_refused(tmp_path, option, value, message):
     assert message in result.stderr
 
 
+@pytest.mark.parametrize("service", SERVICE_NAMES)
+def test_no_setting_of_the_shell_reaches_a_service(service):
+    """Each variable that a service reads is set; what remains is not a setting of this server."""
+    names = variables_read_by(service)
+    assert {"ALM_TRUSTED_PROXIES", "LOG_LEVEL", "GRPC_TLS_CA", "APP_DB_URL"} <= names
+    result = subprocess.run(
+        [
+            "bash",
+            "-euc",
+            'services=$2; source "$1"; unset_settings; env',
+            "-",
+            SETTINGS_SCRIPT,
+            " ".join(SERVICES),
+        ],
+        env={"PATH": os.environ["PATH"], **dict.fromkeys(names, "value")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    remaining = {line.partition("=")[0] for line in result.stdout.splitlines()}
+    assert {name for name in remaining & names if not name.startswith("OTEL_EXPORTER_")} <= FOR_ANY_PROGRAM
+
+
+def variables_read_by(service):
+    """Return the names of the variables that a service reads at its start."""
+    recorded = RecordedVariables(
+        {
+            "DB_URL": "postgresql://alm:p@127.0.0.1/alm",
+            "BUS_URL": "nats://127.0.0.1:4222",
+            "JWT_SECRET": "s" * 64,
+            **{f"{peer.upper()}_URL": "grpc://127.0.0.1:1" for peer in SERVICES if peer != service},
+        }
+    )
+    read_service(Environment(recorded, "/"), {}, service, SERVICE_RULES)
+    return recorded.read
+
+
 def test_nothing_runs_before_the_first_start(tmp_path):
     system = LocalSystem(tmp_path / "system")
     assert (system.run("status").returncode, system.run("logs").returncode) == (1, 1)
@@ -116,7 +169,7 @@ class TestFromTheFirstStartToTheLast:
     pytestmark = SLOW
 
     def test_it_starts_is_checked_and_stops(self, system):
-        started = system.up(NATS_PORT="tcp://10.0.0.1:4222", DB_URL="sqlite:///elsewhere", PORT="1")
+        started = system.up(**FOREIGN_SETTINGS)
         assert f"ready: {system.url}\n" in started.stdout
         self.check_secrets(system, started.stdout)
         self.check_status(system)
