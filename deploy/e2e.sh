@@ -8,9 +8,11 @@
 #                  directory, where neither a URL nor a password is set.
 #   ALM_USERNAME   default: admin
 #   ALM_PASSWORD   default: $ALM_ADMIN_PASSWORD
+#   ALM_E2E_TIMEOUT_SECONDS  how long the events may take to reach the audit log (default: 10)
 set -euo pipefail
 
-readonly ATTEMPTS=10 INTERVAL_SECONDS=1 REQUEST_TIMEOUT_SECONDS=30
+readonly INTERVAL_SECONDS=1 REQUEST_TIMEOUT_SECONDS=30
+timeout_seconds=${ALM_E2E_TIMEOUT_SECONDS:-10}
 username=${ALM_USERNAME:-admin}
 password=${ALM_PASSWORD:-${ALM_ADMIN_PASSWORD:-}}
 url=${ALM_URL:-} local=''
@@ -29,6 +31,8 @@ fail() {
   exit 1
 }
 
+[[ $timeout_seconds =~ ^[1-9][0-9]{0,4}$ ]] ||
+  fail "invalid ALM_E2E_TIMEOUT_SECONDS $timeout_seconds" 'set it to a number of seconds from 1 to 99999'
 for program in curl jq; do
   command -v "$program" >/dev/null || fail "$program not found" "install $program"
 done
@@ -76,15 +80,16 @@ deployment=$(request POST /deployments 201 \
 printf 'deployment %s is %s\n' "$(jq .id <<<"$deployment")" "$(jq --raw-output .status <<<"$deployment")"
 
 missing=
-for ((attempt = 1; attempt <= ATTEMPTS; attempt++)); do
+end=$((SECONDS + timeout_seconds))
+while true; do
   events=$(request GET '/audit/events?limit=200' 200)
   # Only the events of this app count: other runs and users write to the same log.
   missing=$(jq --raw-output --arg resource "app/$app_id" '
     [.[] | select(.resource == $resource or (.resource | startswith($resource + "/"))) | .event_type] as $seen
     | ["AppCreated", "VersionCreated", "DeploymentCreated"] - $seen | join(", ")' <<<"$events")
-  [ -n "$missing" ] || break
-  [ "$attempt" = "$ATTEMPTS" ] || sleep "$INTERVAL_SECONDS"
+  if [ -z "$missing" ] || [ "$SECONDS" -ge "$end" ]; then break; fi
+  sleep "$INTERVAL_SECONDS"
 done
-[ -z "$missing" ] || fail "the audit log lacks $missing of app $name after $ATTEMPTS attempts" \
+[ -z "$missing" ] || fail "the audit log lacks $missing of app $name after $timeout_seconds s" \
   "check the consumers: curl $url/readyz"
 printf 'the audit log has AppCreated, VersionCreated and DeploymentCreated of %s\n' "$name"

@@ -30,10 +30,10 @@ def daemon(tmp_path_factory):
 def run_script(*arguments, **variables):
     return subprocess.run(
         ["bash", SCRIPT, *arguments],
-        env={**os.environ, **variables},
+        env={**os.environ, "ALM_E2E_TIMEOUT_SECONDS": "90", **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 
@@ -61,12 +61,13 @@ def test_events_that_are_missing_are_named(tmp_path):
         daemon.start()
         with closing(sqlite3.connect(daemon.data / "audit.db", isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            result = run_script(url_of(daemon), ALM_PASSWORD=ADMIN_PASSWORD)
+            result = run_script(url_of(daemon), ALM_PASSWORD=ADMIN_PASSWORD, ALM_E2E_TIMEOUT_SECONDS="3")
             connection.execute("ROLLBACK")
     finally:
         daemon.end()
     assert result.returncode == 1
     assert "the audit log lacks AppCreated, VersionCreated, DeploymentCreated of app e2e-" in result.stderr
+    assert " after 3 s\n" in result.stderr
     assert f"hint: check the consumers: curl {url_of(daemon)}/readyz" in result.stderr
 
 
@@ -84,6 +85,13 @@ def test_a_refused_login_is_an_error(daemon, variables, message):
     assert (result.returncode, result.stdout) == (1, "")
     assert message in result.stderr
     assert "wrong" not in result.stderr
+
+
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "1.5", "100000"])
+def test_an_invalid_timeout_is_refused(value):
+    result = run_script("http://127.0.0.1:1", ALM_PASSWORD=ADMIN_PASSWORD, ALM_E2E_TIMEOUT_SECONDS=value)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"error: invalid ALM_E2E_TIMEOUT_SECONDS {value}\nhint: set it to a number" in result.stderr
 
 
 def test_an_unreachable_server_is_an_error():

@@ -78,10 +78,10 @@ def readiness(service):
 def test_the_end_to_end_script_passes_through_the_gateway(cluster):
     result = subprocess.run(
         ["bash", SCRIPT, f"http://127.0.0.1:{cluster.gateway.port}"],
-        env={**os.environ, "ALM_PASSWORD": ADMIN_PASSWORD},
+        env={**os.environ, "ALM_PASSWORD": ADMIN_PASSWORD, "ALM_E2E_TIMEOUT_SECONDS": "90"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert (result.returncode, result.stderr) == (0, "")

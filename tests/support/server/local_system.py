@@ -63,7 +63,7 @@ class LocalSystem:
 
     def check(self) -> subprocess.CompletedProcess[str]:
         """Run the end-to-end check."""
-        return self._execute(END_TO_END, "--dir", str(self.directory))
+        return self._execute(END_TO_END, "--dir", str(self.directory), ALM_E2E_TIMEOUT_SECONDS="90")
 
     @staticmethod
     def _execute(script: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
