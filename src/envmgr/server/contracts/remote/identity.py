@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -16,7 +17,9 @@ from envmgr.server.contracts.remote.identity_ports import (
     RemoteUsers,
 )
 from envmgr.server.kit.common.context import PrincipalRef
-from envmgr.server.kit.common.problems import Forbidden
+from envmgr.server.kit.common.deadlines import remaining_seconds
+from envmgr.server.kit.common.problems import Forbidden, ServiceUnavailable
+from envmgr.server.kit.common.shared_calls import SharedCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
@@ -104,6 +107,7 @@ class RemotePrincipals:
         self._verify = verify
         self._by_token: _PrincipalCache[str] = _PrincipalCache(clock)
         self._by_ref: _PrincipalCache[PrincipalRef] = _PrincipalCache(clock)
+        self._present: SharedCalls[PrincipalRef, Principal] = SharedCalls(self.resolve_uncached)
 
     async def authenticate(self, token: str) -> Principal:
         """Return the principal of a token; raise Unauthenticated."""
@@ -127,7 +131,18 @@ class RemotePrincipals:
 
     def current_permissions(self) -> RemotePermissions:
         """Return the permissions as of the first question about each principal; for units of work."""
-        return RemotePermissions(lambda ref: self._wait(self.resolve_uncached(ref)))
+        return RemotePermissions(lambda ref: self._wait(self._resolve_now(ref)))
+
+    async def _resolve_now(self, ref: PrincipalRef) -> Principal:
+        """Return a principal as of a moment after this call, which units that run side by side share."""
+        seconds = remaining_seconds(CHECK_TIMEOUT_SECONDS)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._present.get(ref)
+        except TimeoutError:
+            raise ServiceUnavailable(
+                f"service {self._peer.peer} did not confirm the caller's permissions within {seconds:.1f} s; retry"
+            ) from None
 
     async def resolve_uncached(self, ref: PrincipalRef) -> Principal:
         """Return a principal with the permissions that it has now."""
