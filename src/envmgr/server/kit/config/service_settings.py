@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from envmgr.server.kit.config.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from envmgr.kit.environment import Environment
     from envmgr.server.kit.config.settings import Settings
@@ -62,7 +63,7 @@ class ServiceSettings:
     common: Settings
     grpc_port: int
     peers: Mapping[str, str]
-    """The gRPC address of each other service, as HOST:PORT."""
+    """The gRPC target of each other service: HOST:PORT, or the addresses of its replicas after `ipv4:` or `ipv6:`."""
     service_key: str = ""
     """Private key that signs this service's calls, or the path of a file with it."""
     service_jwks: str = ""
@@ -174,11 +175,29 @@ def _peers(
     """Yield each other service with its address."""
     for peer, default in ports.items():
         name = f"{peer.upper()}_URL"
-        address = _address(
-            name, environment.get(name, f"localhost:{default.grpc}"), default.grpc, has_tls=has_tls
-        )
+        urls = environment.get(name, f"localhost:{default.grpc}").split(",")
+        addresses = [_address(name, url.strip(), default.grpc, has_tls=has_tls) for url in urls]
         if peer != service:
-            yield peer, address
+            yield peer, addresses[0] if len(addresses) == 1 else _target(name, addresses)
+
+
+def _target(name: str, addresses: Sequence[str]) -> str:
+    """Return the target of several addresses (https://grpc.github.io/grpc/core/md_doc_naming.html)."""
+    families = {_family(address) for address in addresses}
+    if len(families) > 1 or None in families:
+        raise SettingsError(
+            f"invalid {name}: several addresses must be IP addresses, all IPv4 or all IPv6",
+            "set it to a host name that resolves to all replicas, or to grpc://IP:PORT,grpc://IP:PORT",
+        )
+    return f"{families.pop()}:{','.join(addresses)}"
+
+
+def _family(address: str) -> str | None:
+    """Return `ipv4` or `ipv6` for HOST:PORT with an IP address; None for a host name."""
+    try:
+        return f"ipv{ip_address(address.rpartition(':')[0].strip('[]')).version}"
+    except ValueError:
+        return None
 
 
 def _address(name: str, url: str, default_port: int, *, has_tls: bool) -> str:

@@ -1,6 +1,6 @@
 """Channel to one peer: deadlines, retries, a circuit breaker, and errors as problems.
 
-A method is repeated only if `proto/` declares it as idempotent (`idempotency_level`).
+A method is repeated if `proto/` declares it as idempotent (`idempotency_level`); others only if they were not sent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from envmgr.server.kit.common.deadlines import deadline_in, remaining_seconds
 from envmgr.server.kit.common.problems import BadRequest, ServiceUnavailable
 from envmgr.server.kit.grpc.circuit_breaker import CircuitBreaker
 from envmgr.server.kit.grpc.options import channel_options
-from envmgr.server.kit.grpc.status import UNREACHABLE_CODES, problem_of, transport_problem
+from envmgr.server.kit.grpc.status import (
+    UNREACHABLE_CODES,
+    is_unsent,
+    problem_of,
+    transport_problem,
+    unknown_outcome,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,10 +71,11 @@ class PeerChannel:
         self._tokens = tokens
         self._messages = messages
         self._tracing = tracing
+        options = channel_options(peer, address)
         self.channel: aio.Channel = (
-            aio.insecure_channel(address, options=channel_options())
+            aio.insecure_channel(address, options=options)
             if identity is None
-            else aio.secure_channel(address, identity.channel_credentials, options=channel_options())
+            else aio.secure_channel(address, identity.channel_credentials, options=options)
         )
 
     async def call(
@@ -85,12 +92,13 @@ class PeerChannel:
         """
         request = _build_request(make_request)
         descriptor = _method_of(request.DESCRIPTOR)
-        attempts = MAX_ATTEMPTS if is_idempotent(descriptor) else 1
         with deadline_in(timeout_seconds):
-            for attempt in range(1, attempts):
+            for attempt in range(1, MAX_ATTEMPTS):
                 try:
                     return await self._attempt(descriptor, method, request, context)
                 except _Unreachable as error:
+                    if not (error.is_unsent or is_idempotent(descriptor)):
+                        raise error.problem from None
                     delay = RETRY_BACKOFF.delay(attempt)
                     if remaining_seconds(timeout_seconds) <= delay:
                         raise error.problem from None
@@ -132,7 +140,7 @@ class PeerChannel:
                     wait_for_ready=False,
                 )
         except aio.AioRpcError as error:
-            raise self._problem(error) from None
+            raise self._problem(descriptor, error) from None
         except aio.UsageError as error:
             self.breaker.release()
             raise ServiceUnavailable(f"channel to service {self.peer} is closed: {error}") from None
@@ -142,17 +150,22 @@ class PeerChannel:
         self.breaker.succeed()
         return response
 
-    def _problem(self, error: aio.AioRpcError) -> Exception:
+    def _problem(self, descriptor: MethodDescriptor, error: aio.AioRpcError) -> Exception:
         """Return what a failed call raises, and record in the breaker whether the peer answered."""
         if (problem := problem_of(self._messages, error)) is not None:
             self.breaker.succeed()
             return problem
         problem = transport_problem(self.peer, error)
+        is_harmless = is_unsent(error) or is_idempotent(descriptor)
+        if isinstance(problem, ServiceUnavailable) and not is_harmless:
+            problem = unknown_outcome(self.peer)
         if error.code() not in UNREACHABLE_CODES:
             self.breaker.release()
             return problem
         self.breaker.fail()
-        return _Unreachable(problem) if error.code() is grpc.StatusCode.UNAVAILABLE else problem
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            return _Unreachable(problem, is_unsent=is_unsent(error))
+        return problem
 
     def _metadata(self, context: RequestContext | None, traceparent: str) -> aio.Metadata:
         token = self._tokens.sign(self.peer, context.principal if context else None)
@@ -178,9 +191,10 @@ class PeerChannel:
 class _Unreachable(Exception):
     """The peer did not get the call, or its answer was lost; carries the problem to raise in the end."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, is_unsent: bool) -> None:
         super().__init__(problem.detail)
         self.problem = problem
+        self.is_unsent = is_unsent
 
 
 def _build_request(make_request: Callable[[], Q]) -> Q:

@@ -11,9 +11,16 @@ MAX_METADATA_BYTES = 256 * 2**10
 MAX_CONNECTION_AGE_SECONDS, CONNECTION_GRACE_SECONDS = 300, 30
 """Connections are renewed, for new replicas to get their share of calls, and for leaks to stay bounded."""
 KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 30, 10
-MIN_RECONNECT_SECONDS, MAX_RECONNECT_SECONDS = 0.2, 5
+MIN_RECONNECT_SECONDS, MAX_RECONNECT_SECONDS = 0.2, 1
+"""Short, as a replica that has restarted must be connected before the next one ends."""
+RESOLUTION_INTERVAL_SECONDS = 1
+"""Interval between look-ups of a peer's addresses, which happen when a connection is lost."""
 _MIN_PING_SECONDS = 15
 """Shorter than the clients' interval, as a server closes connections with more pings."""
+
+_ADDRESS_LISTS = ("ipv4:", "ipv6:")
+_SERVICE_CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}'
+"""Calls go to all replicas in turn, except to those whose health service returns NOT_SERVING."""
 
 Options = list[tuple[str, int | str]]
 
@@ -34,12 +41,19 @@ def server_options() -> Options:
     ]
 
 
-def channel_options() -> Options:
-    """Return the options of a channel."""
+def channel_options(peer: str, address: str) -> Options:
+    """Return the options of a channel to a service.
+
+    Several addresses have no name of a host: the peers' certificates then have that of the service.
+    """
+    authority: Options = [("grpc.default_authority", peer)] if address.startswith(_ADDRESS_LISTS) else []
     return [
+        *authority,
         ("grpc.enable_http_proxy", 0),  # peers are on the same network
-        ("grpc.lb_policy_name", "round_robin"),
+        ("grpc.service_config", _SERVICE_CONFIG),
+        ("grpc.service_config_disable_resolution", 1),
         ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.dns_min_time_between_resolutions_ms", RESOLUTION_INTERVAL_SECONDS * 1000),
         ("grpc.max_send_message_length", MAX_REQUEST_BYTES),
         ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
         ("grpc.max_metadata_size", MAX_METADATA_BYTES),

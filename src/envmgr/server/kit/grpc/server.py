@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -13,6 +14,8 @@ from envmgr.server.kit.grpc.options import server_options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from grpc_health.v1.health_pb2 import HealthCheckRequest
+
     from envmgr.server.kit.grpc.call import RpcService
     from envmgr.server.kit.grpc.interceptor import CallInterceptor
     from envmgr.server.kit.grpc.tls import TlsIdentity
@@ -20,6 +23,29 @@ if TYPE_CHECKING:
 
 class PortInUse(Exception):
     """The server cannot listen at its address."""
+
+
+class _HealthServicer(health.aio.HealthServicer):
+    """Health service whose streams end with the server: open ones would use up its grace period."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_over = asyncio.Event()
+
+    async def Watch(self, request: HealthCheckRequest, context: aio.ServicerContext[Any, Any]) -> None:  # noqa: N802 - its name in the protocol
+        """Send the health of a service whenever it changes."""
+        watch = asyncio.ensure_future(super().Watch(request, context))
+        over = asyncio.ensure_future(self._is_over.wait())
+        try:
+            await asyncio.wait({watch, over}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watch.cancel()
+            over.cancel()
+            await asyncio.gather(watch, over, return_exceptions=True)
+
+    def end_streams(self) -> None:
+        """End the streams of all clients."""
+        self._is_over.set()
 
 
 class GrpcServer:
@@ -33,7 +59,7 @@ class GrpcServer:
     ) -> None:
         self._server = aio.server(interceptors=[interceptor], options=server_options())
         self._identity = identity
-        self._health = health.aio.HealthServicer()
+        self._health = _HealthServicer()
         self._names = [service.name for service in services]
         for service in services:
             service.add(self._server)
@@ -64,4 +90,5 @@ class GrpcServer:
     async def stop(self, grace_seconds: float) -> None:
         """End the server after the calls in progress, or the grace period."""
         await self.begin_shutdown()
+        self._health.end_streams()
         await self._server.stop(grace_seconds)

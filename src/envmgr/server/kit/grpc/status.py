@@ -18,6 +18,10 @@ DETAILS_KEY = "grpc-status-details-bin"
 """Key of the trailing metadata with a `google.rpc.Status`, as in all gRPC libraries."""
 RETRY_AFTER_SECONDS = 1
 MAX_DETAIL_CHARACTERS = 1000
+_UNHEALTHY = "backend unhealthy"
+"""In the details of a call that was not sent, as the health service of the peer returned NOT_SERVING."""
+_UNSENT = ("connections to all backends failing", "errors resolving ")
+"""How the details of a call begin for which no connection was there."""
 _MAX_FIELD_ERRORS = 100
 _MAX_DETAILS_BYTES = MAX_METADATA_BYTES // 2
 """Half of the metadata: they are sent as base64 where a proxy asks for it, and are not alone."""
@@ -87,11 +91,27 @@ def problem_of(messages: ProblemMessages, error: grpc.aio.AioRpcError) -> Proble
     return None
 
 
+def is_unsent(error: grpc.aio.AioRpcError) -> bool:
+    """Return whether a call surely had no effect, as it was not sent to any server."""
+    return error.code() is grpc.StatusCode.UNAVAILABLE and (error.details() or "").startswith(_UNSENT)
+
+
+def unknown_outcome(peer: str) -> Problem:
+    """Return the problem of a call with an effect whose connection was lost."""
+    return ServiceUnavailable(
+        f"service {peer} was lost during the call, which may have had its effect; "
+        "look before you repeat it, or repeat it with the same Idempotency-Key",
+        retry_after=RETRY_AFTER_SECONDS,
+    )
+
+
 def transport_problem(peer: str, error: grpc.aio.AioRpcError) -> Problem:
     """Return the problem of a call that failed between caller and peer."""
     code, detail = error.code(), error.details() or ""
     if code in UNREACHABLE_CODES:
-        reason = "timed out" if code is grpc.StatusCode.DEADLINE_EXCEEDED else "is unreachable"
+        reason = "is shutting down" if _UNHEALTHY in detail else "is unreachable"
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            reason = "timed out"
         return ServiceUnavailable(f"service {peer} {reason}; retry", retry_after=RETRY_AFTER_SECONDS)
     if code is grpc.StatusCode.CANCELLED:
         return ServiceUnavailable(f"service {peer} ended the call; retry", retry_after=RETRY_AFTER_SECONDS)

@@ -63,6 +63,9 @@ def test_peers_are_at_the_default_ports_of_this_machine():
         ("apps.example", "apps.example:9080"),
         ("grpc://apps.example/", "apps.example:9080"),
         ("grpc://[::1]:90", "[::1]:90"),
+        ("grpc://10.0.0.1:90,grpc://10.0.0.2", "ipv4:10.0.0.1:90,10.0.0.2:9080"),
+        ("10.0.0.1, 10.0.0.2:90", "ipv4:10.0.0.1:9080,10.0.0.2:90"),
+        ("grpc://[::1]:90,[::2]", "ipv6:[::1]:90,[::2]:9080"),
     ],
 )
 def test_a_peer_has_an_address(url, address):
@@ -79,6 +82,9 @@ def test_a_peer_has_an_address(url, address):
         "grpc://app:90/path",
         "grpc://ada:secret@app:90",
         "grpcs://app:90",
+        "grpc://app:90,grpc://app-2:90",
+        "10.0.0.1,[::1]",
+        "10.0.0.1,",
     ],
 )
 def test_another_address_is_refused_without_its_text(url):

@@ -33,6 +33,7 @@ from support.services.echo_service import APP, scripted_service
 from support.services.event_recorders import RecordingLog
 from support.services.remote_ports import LOOPBACK, MESSAGES, SERVICE_KEYS, Principals, connected, serving
 
+LAST_CALLS, GRACE_SECONDS = 50, 60
 GET = pb.GetApplicationRequest
 UPDATE = pb.UpdateApplicationRequest
 
@@ -80,11 +81,29 @@ def test_an_idempotent_call_fails_after_three_attempts():
     assert caught.value.headers["retry-after"] == "1"
 
 
-def test_a_call_with_an_effect_is_made_once():
-    method = FailingMethod(grpc.StatusCode.UNAVAILABLE)
-    with pytest.raises(ServiceUnavailable):
+@pytest.mark.parametrize(
+    "code",
+    [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED],
+)
+def test_a_call_with_an_effect_is_made_once(code):
+    method = FailingMethod(code)
+    with pytest.raises(ServiceUnavailable, match="may have had its effect"):
         with_channel(lambda channel: channel.call(method, UPDATE))
     assert method.calls == 1
+
+
+@pytest.mark.parametrize("address", [f"{LOOPBACK}:1", f"ipv4:{LOOPBACK}:1,{LOOPBACK}:2"])
+def test_a_call_that_was_not_sent_is_repeated_whatever_its_effect(monkeypatch, address):
+    attempts = []
+    monkeypatch.setattr(CircuitBreaker, "acquire", lambda _breaker: attempts.append(None))
+
+    async def scenario():
+        async with connected(address) as channel:
+            await RemoteApps(channel).update(Principals().context(), "1", AppPatch(description="new"))
+
+    with pytest.raises(ServiceUnavailable, match="service app is unreachable"):
+        asyncio.run(scenario())
+    assert len(attempts) == channel_file.MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize(
@@ -239,14 +258,23 @@ def identity_of(authority, name):
     return TlsIdentity(certificate.private_key_pem.bytes(), chain, authority.cert_pem.bytes())
 
 
-def call_over_tls(server, client, caller="gateway"):
+def by_name(address):
+    return address.replace(LOOPBACK, "localhost")
+
+
+def in_a_list(address):
+    return f"ipv4:{address},{LOOPBACK}:1"
+
+
+def call_over_tls(server, client, caller="gateway", target=by_name):
     async def scenario():
         principals = Principals()
         _, service = scripted_service()
-        async with serving([service], principals, identity=server) as address:
-            name = address.replace(LOOPBACK, "localhost")
-            async with connected(name, identity=client, caller=caller) as channel:
-                return await RemoteApps(channel).get(principals.context(), "1")
+        async with (
+            serving([service], principals, identity=server) as address,
+            connected(target(address), identity=client, caller=caller) as channel,
+        ):
+            return await RemoteApps(channel).get(principals.context(), "1")
 
     return asyncio.run(scenario())
 
@@ -263,6 +291,48 @@ def test_services_with_certificates_of_one_authority_reach_each_other(tmp_path):
     authority = trustme.CA()
     server = stored(identity_of(authority, "app"), tmp_path)
     assert call_over_tls(server, identity_of(authority, "gateway")) == APP
+
+
+def test_replicas_without_a_host_name_have_the_certificate_of_their_service():
+    authority = trustme.CA()
+    client = identity_of(authority, "gateway")
+    assert call_over_tls(identity_of(authority, "app"), client, target=in_a_list) == APP
+    with pytest.raises(ServiceUnavailable):
+        call_over_tls(identity_of(authority, "audit"), client, target=in_a_list)
+
+
+def test_calls_go_to_the_replicas_that_serve():
+    """Calls leave a replica when it announces its shutdown, and its end does not wait for their channel."""
+
+    async def scenario():
+        principals = Principals()
+        context = principals.context()
+        ports, services = zip(*(scripted_service() for _ in range(2)), strict=True)
+        guards = [
+            CallGuard(ServiceTokens("app", SERVICE_KEYS), principals, policies_of([service]))
+            for service in services
+        ]
+        servers = [
+            GrpcServer([service], CallInterceptor(guard, MESSAGES, RecordingLog()))
+            for service, guard in zip(services, guards, strict=True)
+        ]
+        addresses = [f"{LOOPBACK}:{await server.start(LOOPBACK, 0)}" for server in servers]
+        async with connected(f"ipv4:{','.join(addresses)}") as channel:
+            apps = RemoteApps(channel)
+            while not all(port.contexts for port in ports):
+                await apps.get(context, "1")
+            await servers[0].begin_shutdown()
+            for _ in range(LAST_CALLS):
+                count = len(ports[0].contexts)
+                await asyncio.sleep(0.01)
+                await apps.get(context, "1")
+            assert len(ports[0].contexts) == count
+            async with asyncio.timeout(GRACE_SECONDS / 2):
+                await servers[0].stop(GRACE_SECONDS)
+            await apps.get(context, "1")
+        await servers[1].stop(0)
+
+    asyncio.run(scenario())
 
 
 def test_a_token_of_another_service_than_the_certificates_is_refused():

@@ -298,8 +298,8 @@ def test_health_is_reported_without_a_token_until_shutdown():
         _, service = scripted_service()
         server = GrpcServer([service], CallInterceptor(guard, MESSAGES, RecordingLog()))
         port = await server.start("127.0.0.1", 0)
-        async with connected(f"127.0.0.1:{port}") as channel:
-            stub = health_pb2_grpc.HealthStub(channel.channel)
+        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
 
             async def status(name):
                 response = await stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=20)
