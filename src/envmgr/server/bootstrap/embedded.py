@@ -99,6 +99,11 @@ class EmbeddedServer:
         # Last, so that nothing can fail between generating a password and printing it.
         self.initial_admin_password = await services.gateway.create_initial_admin(admin_password)
 
+    @property
+    def shutdown_notice_seconds(self) -> float:
+        """Return 0: clients have no other process to turn to."""
+        return 0.0
+
     def begin_shutdown(self) -> None:
         """End streaming responses and fail readiness."""
         self._health.is_stopping = True

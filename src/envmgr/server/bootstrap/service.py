@@ -29,6 +29,7 @@ from envmgr.server.kit.grpc.server import GrpcServer, PortInUse
 from envmgr.server.kit.http import health as health_kit
 from envmgr.server.kit.http.middleware import RequestMiddleware
 from envmgr.server.kit.http.request_policy import merge_policies
+from envmgr.server.kit.http.server import SHUTDOWN_NOTICE_SECONDS
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.event_state import read_event_state
 from envmgr.server.kit.messaging.older_copies import find_older_copy
@@ -173,6 +174,11 @@ class ServiceServer:
         await self._bus.start()
         for wake in self._parts.background.start([module], self._lag).values():
             self._database.on_events(wake)
+
+    @property
+    def shutdown_notice_seconds(self) -> float:
+        """Return how long requests and calls are still served, for callers to turn to other replicas."""
+        return SHUTDOWN_NOTICE_SECONDS
 
     def begin_shutdown(self) -> None:
         """End streaming responses, fail readiness, and report to balancers that no calls are served."""

@@ -48,6 +48,11 @@ class RunningServer(Protocol):
         """Return the password of the first admin, if it was created by this start."""
         ...
 
+    @property
+    def shutdown_notice_seconds(self) -> float:
+        """Return how long requests are still served after the shutdown has begun."""
+        ...
+
     def begin_shutdown(self) -> None:
         """End streaming responses and fail readiness."""
         ...
@@ -213,7 +218,9 @@ async def _run(
     if connections < settings.connections:
         log.warning("connection_limit_lowered", connections=connections, hint="raise `ulimit -n`")
     limits = server.ConnectionLimits(settings.keep_alive, connections)
-    uvicorn_server = server.create_server(running.application, limits, started, stopping)
+    uvicorn_server = server.create_server(
+        running.application, limits, started, stopping, running.shutdown_notice_seconds
+    )
     stop.attach(uvicorn_server)
     # Start-up objects live as long as the process: exclude them from garbage collection.
     gc.freeze()

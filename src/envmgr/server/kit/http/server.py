@@ -6,6 +6,7 @@ has been idle longest. Bodies are limited by `kit.http.middleware`.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -25,7 +26,6 @@ from envmgr.server.kit.http.buffered_transport import BufferedTransport
 from envmgr.server.kit.http.errors import PROBLEM_JSON
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
@@ -40,6 +40,8 @@ of it before they read the response."""
 HEAD_TIMEOUT_SECONDS = 10.0
 GRACEFUL_SHUTDOWN_SECONDS = 5
 """Seconds that in-flight requests have at shutdown."""
+SHUTDOWN_NOTICE_SECONDS = 1.0
+"""Seconds in which a server with replicas still serves after it has announced its shutdown: part of those above."""
 BACKLOG = 2048
 """Connections waiting to be accepted."""
 RESERVED_FILE_DESCRIPTORS = 200
@@ -71,6 +73,12 @@ class ConnectionLimits:
     head_timeout_seconds: float = HEAD_TIMEOUT_SECONDS
 
 
+class _ShutdownNotice:
+    """State of a shutdown, shared by all connections of a server."""
+
+    is_announced = False
+
+
 def bind(host: str, port: int) -> socket.socket:
     """Bind a listening socket; raise AddressError."""
     try:
@@ -89,9 +97,10 @@ def bind(host: str, port: int) -> socket.socket:
 class LimitedProtocol(HttpToolsProtocol):
     """HTTP/1.1 protocol of one connection, with limits."""
 
-    def __init__(self, limits: ConnectionLimits, **options: Any) -> None:
+    def __init__(self, limits: ConnectionLimits, notice: _ShutdownNotice, **options: Any) -> None:
         super().__init__(**options)
         self.limits = limits
+        self._notice = notice
         self.idle_since = self.loop.time()
         self._head_open = False
         self._head_timer: asyncio.TimerHandle | None = None
@@ -165,6 +174,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._cancel_head_timer()
         super().on_headers_complete()
+        if self._notice.is_announced:
+            # The client gets a complete response, and sends its next request elsewhere.
+            self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
         """Start the deadline of the next request head."""
@@ -187,6 +199,11 @@ class LimitedProtocol(HttpToolsProtocol):
         """Return whether no request is in flight."""
         cycle = self._current_cycle()
         return cycle is None or cycle.response_complete
+
+    def announce_shutdown(self) -> None:
+        """Close the connection after the response in progress."""
+        if not self.is_idle:
+            self.cycle.keep_alive = False
 
     def evict(self) -> None:
         """Close this idle connection to free its slot."""
@@ -245,11 +262,18 @@ class Server(uvicorn.Server):
     """uvicorn server that leaves signals to its caller and stops on `should_exit`."""
 
     def __init__(
-        self, config: uvicorn.Config, on_started: Callable[[], None], on_stopping: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        on_started: Callable[[], None],
+        on_stopping: Callable[[], None],
+        notice: _ShutdownNotice,
+        notice_seconds: float,
     ) -> None:
         super().__init__(config)
         self._on_started = on_started
         self._on_stopping = on_stopping
+        self._notice = notice
+        self._notice_seconds = notice_seconds
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override] # any context manager serves
         """Install no signal handlers, as uvicorn's end the process by the signal, not with status 0."""
@@ -261,8 +285,13 @@ class Server(uvicorn.Server):
         self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting connections and drain, after ending streaming responses."""
+        """Announce the shutdown while requests are still served, then stop accepting connections and drain."""
         self._on_stopping()
+        self._notice.is_announced = True
+        for connection in self.server_state.connections:
+            if isinstance(connection, LimitedProtocol):
+                connection.announce_shutdown()
+        await asyncio.sleep(self._notice_seconds)
         await super().shutdown(sockets)
 
 
@@ -271,11 +300,16 @@ def create_server(
     limits: ConnectionLimits,
     on_started: Callable[[], None],
     on_stopping: Callable[[], None],
+    notice_seconds: float = 0.0,
 ) -> Server:
-    """Create a server; run it with `await .serve(sockets=[listener])`."""
+    """Create a server; run it with `await .serve(sockets=[listener])`.
+
+    A server whose clients have other replicas to turn to serves them for `notice_seconds` after `on_stopping`.
+    """
+    notice = _ShutdownNotice()
     config = uvicorn.Config(
         application,
-        http=cast("type[asyncio.Protocol]", partial(LimitedProtocol, limits)),
+        http=cast("type[asyncio.Protocol]", partial(LimitedProtocol, limits, notice)),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -283,9 +317,9 @@ def create_server(
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=limits.keep_alive,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS - int(notice_seconds),
     )
-    return Server(config, on_started, on_stopping)
+    return Server(config, on_started, on_stopping, notice, notice_seconds)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from http.client import HTTPConnection
 
 import pytest
+import uvicorn
 
 from envmgr.server.kit.http.server import (
     MAX_HEAD_BYTES,
@@ -22,6 +23,7 @@ from envmgr.server.kit.http.server import (
 from support.services.event_recorders import wait_until
 
 pytestmark = pytest.mark.timeout(60)
+FOREVER = 3600
 ASK = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -32,6 +34,7 @@ class Application:
         self.go = asyncio.Event()
         self.go.set()
         self.inside = 0
+        self.stopping = False
         self.bodies = []
 
     async def __call__(self, scope, receive, send):
@@ -51,11 +54,16 @@ class Application:
 
 
 @asynccontextmanager
-async def serving(served=None, **limits):
+async def serving(served=None, notice_seconds=0.0, **limits):
     """Serve an application inside of `with`."""
     application, started = Application(), asyncio.Event()
     listener = bind("127.0.0.1", 0)
-    server = create_server(served or application, ConnectionLimits(**limits), started.set, lambda: None)
+
+    def note_shutdown():
+        application.stopping = True
+
+    limits = ConnectionLimits(**limits)
+    server = create_server(served or application, limits, started.set, note_shutdown, notice_seconds)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await started.wait()
     application.port = listener.getsockname()[1] if listener.fileno() >= 0 else 0
@@ -65,7 +73,13 @@ async def serving(served=None, **limits):
     finally:
         application.go.set()
         server.should_exit = True
-        await task
+        if notice_seconds:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await uvicorn.Server.shutdown(server, [listener])
+        else:
+            await task
 
 
 @asynccontextmanager
@@ -344,6 +358,30 @@ def test_shutdown_finishes_running_requests_and_closes_idle_connections():
             application.go.set()
             status, headers, _ = await read_response(reader)
             assert (status, headers["connection"]) == (200, "close")
+
+    run(work)
+
+
+def test_a_server_with_replicas_closes_each_connection_after_one_more_response():
+    async def work():
+        async with (
+            serving(notice_seconds=FOREVER) as application,
+            connected(application) as (idle_reader, idle_writer),
+            connected(application) as (busy_reader, busy_writer),
+        ):
+            application.go.clear()
+            busy_writer.write(ASK)
+            await wait_until(lambda: application.inside)
+            application.server.should_exit = True
+            await wait_until(lambda: application.stopping)
+            application.go.set()
+            idle_writer.write(ASK)
+            for reader in (busy_reader, idle_reader):
+                status, headers, _ = await read_response(reader)
+                assert (status, headers["connection"]) == (200, "close")
+                assert await reader.read() == b""
+            # Connections are still accepted.
+            assert (await ask(application))[1]["connection"] == "close"
 
     run(work)
 
