@@ -39,23 +39,29 @@ class ServiceDaemon(Daemon):
 
 
 class Cluster:
-    """All services; requests go to the gateway."""
+    """All services, in one process or several each; requests go to the first gateway."""
 
-    def __init__(self, root: Path, bus_url: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, root: Path, bus_url: str, environment: Mapping[str, str] | None = None, *, replicas: int = 1
+    ) -> None:
         self._root = root
         self.database_prefix = postgres_server_url(root)
-        self._grpc_ports = {service: free_port() for service in SERVICE_NAMES}
+        self._grpc_ports = {service: [free_port() for _ in range(replicas)] for service in SERVICE_NAMES}
         self._shared = {
             "BUS_URL": bus_url,
             "ALM_BUS_PREFIX": f"t{secrets.token_hex(6)}",
             "JWT_SECRET": secrets.token_urlsafe(48),
             **{
-                f"{service.upper()}_URL": f"grpc://127.0.0.1:{port}"
-                for service, port in self._grpc_ports.items()
+                f"{service.upper()}_URL": ",".join(f"grpc://127.0.0.1:{port}" for port in ports)
+                for service, ports in self._grpc_ports.items()
             },
             **(environment or {}),
         }
-        self.services = {service: self.replica(service) for service in SERVICE_NAMES}
+        self.replicas = {
+            service: [self.replica(service, GRPC_PORT=str(port)) for port in ports]
+            for service, ports in self._grpc_ports.items()
+        }
+        self.services = {service: replicas[0] for service, replicas in self.replicas.items()}
 
     def replica(self, service: str, **variables: str) -> ServiceDaemon:
         """Return a process of a service, not started; the first one has the port that the others call."""
@@ -72,7 +78,7 @@ class Cluster:
         return {
             **self._shared,
             "DB_URL": f"{self.database_prefix}_{service}",
-            "GRPC_PORT": str(self._grpc_ports[service]),
+            "GRPC_PORT": str(self._grpc_ports[service][0]),
             **service_environment.get(service, {}),
         }
 
@@ -82,17 +88,23 @@ class Cluster:
         return self.services["gateway"]
 
     def start(self) -> Cluster:
-        """Start all services at once, and wait until each is ready."""
-        for service in self.services.values():
-            service.launch()
-        for service in self.services.values():
-            service.await_ready()
+        """Start the first process of each service at once, then the second ones; wait until each is ready."""
+        for processes in zip(*self.replicas.values(), strict=True):
+            for process in processes:
+                process.launch()
+            for process in processes:
+                process.await_ready()
         return self
 
     def end(self) -> None:
-        """Kill the services that run."""
-        for service in self.services.values():
-            service.end()
+        """Kill the processes that run."""
+        for process in self.processes:
+            process.end()
+
+    @property
+    def processes(self) -> list[ServiceDaemon]:
+        """The processes that the others call."""
+        return [process for replicas in self.replicas.values() for process in replicas]
 
     def execute(self, service: str, statement: str) -> list[tuple[object, ...]]:
         """Run a statement in a service's database; return its rows."""

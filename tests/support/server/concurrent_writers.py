@@ -54,9 +54,20 @@ class Book:
 class WriterPool:
     """A number of writers, each in a thread with a connection of its own."""
 
-    def __init__(self, port: int, token: str, work: Callable[[Writer], None], size: int) -> None:
+    def __init__(
+        self,
+        port: int,
+        token: str,
+        work: Callable[[Writer], None],
+        size: int,
+        *,
+        first: int = 0,
+        create: Callable[[int, int, str, threading.Event], Writer] | None = None,
+    ) -> None:
+        """Create a pool; the names that its writers use contain their numbers, from `first` on."""
         self.stop = threading.Event()
-        self.writers = [Writer(number, port, token, self.stop) for number in range(size)]
+        create = create or Writer
+        self.writers = [create(number, port, token, self.stop) for number in range(first, first + size)]
         self._threads = [
             threading.Thread(target=self._run, args=(writer, work), daemon=True) for writer in self.writers
         ]

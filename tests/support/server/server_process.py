@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 ADMIN_PASSWORD = "correct horse battery staple"
-START_SECONDS = 60
+START_SECONDS = 180
 """Timeout of a start on a loaded machine."""
 
 SETTLE_SECONDS, QUIET_SECONDS, POLL_SECONDS = 60, 1.5, 0.1

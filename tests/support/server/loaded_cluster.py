@@ -1,0 +1,127 @@
+"""A cluster under load, checked for lost and doubled writes after a fault."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from support.http.raw_client import ConnectionClosed
+from support.server.cluster import Cluster
+from support.server.concurrent_writers import Writer, WriterPool, life_of_an_app, pages
+from support.server.local_system import IDLE_EVENTS
+from support.server.write_checks import check_everything, prepare
+from support.services.nats_server import create_nats_server
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from support.server.cluster import ServiceDaemon
+
+CLIENTS = 6
+WRITES_BETWEEN_FAULTS = 30
+PROGRESS_TIMEOUT_SECONDS = SETTLE_TIMEOUT_SECONDS = 120
+POLL_SECONDS = 0.1
+
+
+class LoadedCluster:
+    """Processes of all services on real servers, and the clients that write to them."""
+
+    def __init__(self, root: Path, replicas: int) -> None:
+        self.broker = create_nats_server()
+        self.cluster = Cluster(root, self.broker.url, replicas=replicas)
+        self._next_writer = 0
+
+    def start(self) -> LoadedCluster:
+        """Start everything."""
+        self.broker.start()
+        self.cluster.start()
+        with self.cluster.gateway.wire(self.login()) as wire:
+            prepare(wire)
+        return self
+
+    def end(self) -> None:
+        """Kill everything."""
+        self.cluster.end()
+        self.broker.close()
+
+    def login(self) -> str:
+        """Return an access token of the admin."""
+        return str(self.cluster.gateway.login()["access_token"])
+
+    @contextmanager
+    def clients(
+        self,
+        gateway: ServiceDaemon | None = None,
+        create: Callable[[int, int, str, threading.Event], Writer] | None = None,
+    ) -> Iterator[WriterPool]:
+        """Write while the block runs; check afterwards that rows, events and audit log match."""
+        token, first = self.login(), self._next_writer
+        self._next_writer += CLIENTS
+        port = (gateway or self.cluster.gateway).port
+        with WriterPool(port, token, life_of_an_app, CLIENTS, first=first, create=create) as crew:
+            await_writes(crew)
+            yield crew
+            await_writes(crew)
+        assert crew.wrong == []
+        self.check(crew)
+
+    def check(self, crew: WriterPool) -> list[dict[str, object]]:
+        """Check that rows, events and audit log match the responses; return the entries of the log."""
+        self.settle()
+        with self.cluster.gateway.wire(self.login(), timeout=60) as wire:
+            return check_everything(crew, wire)
+
+    def audit_entries(self) -> list[dict[str, object]]:
+        """Return the audit log."""
+        with self.cluster.gateway.wire(self.login(), timeout=60) as wire:
+            return list(pages(wire, "/audits?sort=seq&limit=200"))
+
+    def settle(self) -> None:
+        """Wait until every event is published and consumed."""
+        wait_until(
+            lambda: all(details(process).get("events") == IDLE_EVENTS for process in self.cluster.processes),
+            "events are still on their way",
+            SETTLE_TIMEOUT_SECONDS,
+        )
+
+    def await_ready(self) -> None:
+        """Wait until each process is ready."""
+        wait_until(
+            lambda: all(process.is_ready() for process in self.cluster.processes), "a process is not ready"
+        )
+
+
+def await_writes(crew: WriterPool, count: int = WRITES_BETWEEN_FAULTS) -> None:
+    """Wait until more writes have succeeded."""
+    enough = len(crew.confirmed) + count
+    wait_until(lambda: len(crew.confirmed) >= enough or crew.wrong, "writes do not go on")
+    assert crew.wrong == []
+
+
+def details(process: ServiceDaemon) -> dict[str, str]:
+    """Return the details of a process's checks by their names; empty if it does not respond."""
+    try:
+        with process.wire() as wire:
+            checks = wire.ask("GET", "/readyz").json.get("checks", ())
+    except (ConnectionClosed, TimeoutError):
+        return {}
+    return {check["name"]: check["detail"] for check in checks}
+
+
+def metrics(process: ServiceDaemon) -> dict[str, float]:
+    """Return the metrics of a process by their names with labels."""
+    with process.wire() as wire:
+        lines = wire.ask("GET", "/metrics").body.decode().splitlines()
+    pairs = (line.rpartition(" ") for line in lines if line and not line.startswith("#"))
+    return {name: float(value) for name, _, value in pairs}
+
+
+def wait_until(is_met: Callable[[], object], problem: str, seconds: float = PROGRESS_TIMEOUT_SECONDS) -> None:
+    """Wait until a condition is met."""
+    end = time.monotonic() + seconds
+    while not is_met():
+        assert time.monotonic() < end, problem
+        time.sleep(POLL_SECONDS)
