@@ -64,9 +64,10 @@ def test_a_service_with_a_key_pair_signs_for_itself_only():
     jwks = key_set(app=app_jwk, audit=audit_jwk)
     app, audit = tokens("app", "", app_key, jwks), tokens("audit", "", audit_key, jwks)
     assert audit.verify(app.sign("audit", None)).service == "app"
-    app.service = "gateway"
+    impostor = tokens("app", "", app_key, jwks)
+    impostor.service = "gateway"
     with pytest.raises(InvalidToken, match="key of another service"):
-        audit.verify(app.sign("audit", None))
+        audit.verify(impostor.sign("audit", None))
 
 
 def test_settings_of_key_pairs_that_do_not_fit_are_refused():
