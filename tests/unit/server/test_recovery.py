@@ -105,6 +105,7 @@ async def restored_log(apps, audit):
     await outbox.acknowledge(3)
     await apps.write(outbox_module.purge_expired)
     await apps.write(partial(emit, domain_event(4)))
+    assert await outbox.latest_sequence() == 4  # numbers it, as the relay does before it publishes
     await outbox.acknowledge(4, {CONSUMER: 4})
 
 
