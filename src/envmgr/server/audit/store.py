@@ -321,12 +321,12 @@ def accepted_gaps(reader: Reader, complete_ranges: Collection[GapRange]) -> Acce
     )
 
 
-def of_source(reader: Reader, service: str, after: int, limit: int) -> list[AuditEntry]:
+def entries_of_service(reader: Reader, service: str, after: int, limit: int) -> list[AuditEntry]:
     """Return the entries of a service's events after a sequence, in its order."""
     return [_entry(row) for row in reader.all(_OF_SOURCE, service=service, after=after, limit=limit)]
 
 
-def known_ids(reader: Reader, ids: Iterable[str]) -> frozenset[str]:
+def existing_event_ids(reader: Reader, ids: Iterable[str]) -> frozenset[str]:
     """Return which of these IDs of events the log has."""
     return frozenset(row[0] for row in reader.all(_KNOWN_IDS, ids=_encode(list(ids)).decode()))
 

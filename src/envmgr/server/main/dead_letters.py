@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import EnvmgrError
 from envmgr.server.kit.common.failures import describe
-from envmgr.server.main.offline import command_line, run_offline
+from envmgr.server.main.offline import format_command, run_offline
 from envmgr.server.main.output import print_error, print_line
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def retry(options: argparse.Namespace) -> int:
                 failures += 1
                 print_error(
                     f"retry of {name} failed: {describe(error)}",
-                    f"run `{command_line(options, f'dead-letters show {name}')}`, fix the cause and retry",
+                    f"run `{format_command(options, f'dead-letters show {name}')}`, fix the cause and retry",
                 )
             else:
                 print_line(f"{name} retried successfully")
@@ -73,7 +73,7 @@ def retry(options: argparse.Namespace) -> int:
 
 
 def _not_found(options: argparse.Namespace) -> EnvmgrError:
-    hint = f"run `{command_line(options, 'dead-letters list')}` to list them"
+    hint = f"run `{format_command(options, 'dead-letters list')}` to list them"
     return EnvmgrError(f"dead letter {options.id} not found", hint)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import EnvmgrError
-from envmgr.server.main.offline import command_line, run_offline
+from envmgr.server.main.offline import format_command, run_offline
 from envmgr.server.main.output import print_line
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ def rebuild(options: argparse.Namespace) -> int:
 
     is_new, job_id = run_offline(options, lambda services: services.databases[DEPLOYMENT].write(enqueue))
     name = f"{DEPLOYMENT}:{job_id}"
+    follow = format_command(options, f"jobs show {name}")
     print_line(
-        f"job {name} runs as soon as the server does; to follow it, run `{command_line(options, f'jobs show {name}')}`"
+        f"job {name} runs as soon as the server does; to follow it, run `{follow}`"
         if is_new
         else f"job {name} rebuilds {options.projection} already"
     )
@@ -116,7 +117,7 @@ def _database(services: OfflineServices, service: str) -> Database:
 
 
 def _not_found(options: argparse.Namespace) -> EnvmgrError:
-    hint = f"run `{command_line(options, 'jobs list')}` to list them"
+    hint = f"run `{format_command(options, 'jobs list')}` to list them"
     return EnvmgrError(f"job {options.id} not found", hint)
 
 

@@ -148,7 +148,7 @@ def run_on_all(settings: Settings, log: Log, work: Callable[[Services], Awaitabl
     return asyncio.run(run())
 
 
-def command_line(options: argparse.Namespace, words: str) -> str:
+def format_command(options: argparse.Namespace, words: str) -> str:
     """Return another command on the same service, for messages."""
     return f"envmgr-alm {words} --service {options.service}" if options.service else f"envmgr-alm {words}"
 

@@ -57,8 +57,8 @@ class AcceptedGaps:
         return dict(total)
 
 
-def log_stats(counters: LogCounters, gaps: AcceptedGaps) -> LogStats:
-    """Return the statistics of a log."""
+def combine_stats(counters: LogCounters, gaps: AcceptedGaps) -> LogStats:
+    """Return the statistics of a log, in which recorded losses do not count as missing."""
     accepted = gaps.by_service
     return LogStats(
         counters.head.seq,

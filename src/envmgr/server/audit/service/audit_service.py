@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from envmgr.server.audit import store
 from envmgr.server.audit.domain import log_model
-from envmgr.server.audit.domain.log_statistics import AcceptedGaps, log_stats
+from envmgr.server.audit.domain.log_statistics import AcceptedGaps, combine_stats
 from envmgr.server.audit.service import checkpoint_jobs
 from envmgr.server.audit.service.notifier import Notifier
 from envmgr.server.contracts.resources import Checkpoint
@@ -137,12 +137,12 @@ class AuditService:
         gaps = self._gaps
         counters = await self._database.read_inline(store.counters)
         if counters.is_complete:
-            return log_stats(counters, AcceptedGaps())
+            return combine_stats(counters, AcceptedGaps())
         if gaps.head != counters.head:
             # Not inline: a range may have any number of entries.
             counters, gaps = await self._database.read(partial(_read_statistics, gaps.complete_ranges))
             self._gaps = gaps
-        return log_stats(counters, gaps)
+        return combine_stats(counters, gaps)
 
     def close_streams(self) -> None:
         """End all streams."""

@@ -66,7 +66,7 @@ class TruncationCheck:
         if dead_letters := await self._dead_letters.count():
             raise ServiceUnavailable(
                 f"dead letters of the audit log: {dead_letters}; see `envmgr-alm dead-letters list`, fix the cause, "
-                "then run `envmgr-alm dead-letters retry --all`"
+                "then run `envmgr-alm dead-letters retry --all` (both with `--service audit` if it runs separately)"
             )
         stats = condition.stats
         return "; ".join(

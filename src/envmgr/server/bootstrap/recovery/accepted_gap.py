@@ -171,7 +171,7 @@ async def _contradictions(
         low = max(high - BATCH_EVENTS, 0)
         ids_by_sequence = {event.sequence: event.id for event in await _between(module.outbox, low, high)}
         entries = await audit.read(
-            partial(audit_store.of_source, service=module.name, after=low, limit=high - low)
+            partial(audit_store.entries_of_service, service=module.name, after=low, limit=high - low)
         )
         logged = {entry.source_sequence: entry.id for entry in entries}
         batch = [
@@ -183,7 +183,7 @@ async def _contradictions(
         if not ids_by_sequence or any(logged.get(number) == id_ for number, id_ in ids_by_sequence.items()):
             break
         high = low
-    known_ids = await audit.read(partial(audit_store.known_ids, ids=contradicting))
+    known_ids = await audit.read(partial(audit_store.existing_event_ids, ids=contradicting))
     return (
         [id_ for id_ in contradicting if id_ in known_ids],
         [id_ for id_ in contradicting if id_ not in known_ids],
@@ -256,7 +256,7 @@ async def _lost_events(services: Services, service: str, after: int) -> LostEven
     first_entries: list[AuditEntry] = []
     entries = highest_id = 0
     while batch := await audit.read(
-        partial(audit_store.of_source, service=service, after=after, limit=BATCH_EVENTS)
+        partial(audit_store.entries_of_service, service=service, after=after, limit=BATCH_EVENTS)
     ):
         first_entries += batch[: MAX_LISTED_ENTRIES - len(first_entries)]
         entries += len(batch)

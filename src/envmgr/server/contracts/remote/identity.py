@@ -107,7 +107,7 @@ class RemotePrincipals:
         self._verify = verify
         self._by_token: _PrincipalCache[str] = _PrincipalCache(clock)
         self._by_ref: _PrincipalCache[PrincipalRef] = _PrincipalCache(clock)
-        self._present: SharedCalls[PrincipalRef, Principal] = SharedCalls(self.resolve_uncached)
+        self._shared: SharedCalls[PrincipalRef, Principal] = SharedCalls(self.resolve_uncached)
 
     async def authenticate(self, token: str) -> Principal:
         """Return the principal of a token; raise Unauthenticated."""
@@ -138,7 +138,7 @@ class RemotePrincipals:
         seconds = remaining_seconds(CHECK_TIMEOUT_SECONDS)
         try:
             async with asyncio.timeout(seconds):
-                return await self._present.get(ref)
+                return await self._shared.fetch(ref)
         except TimeoutError:
             raise ServiceUnavailable(
                 f"service {self._peer.peer} did not confirm the caller's permissions within {seconds:.1f} s; retry"

@@ -26,7 +26,7 @@ class SharedCalls(Generic[K, T]):
         self._in_progress: dict[K, asyncio.Task[T]] = {}
         self._next: dict[K, asyncio.Task[T]] = {}
 
-    async def get(self, key: K) -> T:
+    async def fetch(self, key: K) -> T:
         """Return the result of a call that begins after this one; raise what it raises."""
         task = self._next.get(key)
         if task is None:

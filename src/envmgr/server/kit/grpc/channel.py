@@ -28,7 +28,7 @@ from envmgr.server.kit.grpc.status import (
     is_unsent,
     problem_of,
     transport_problem,
-    unknown_outcome,
+    unknown_outcome_problem,
 )
 
 if TYPE_CHECKING:
@@ -97,8 +97,6 @@ class PeerChannel:
                 try:
                     return await self._attempt(descriptor, method, request, context)
                 except _Unreachable as error:
-                    if not (error.is_unsent or is_idempotent(descriptor)):
-                        raise error.problem from None
                     delay = RETRY_BACKOFF.delay(attempt)
                     if remaining_seconds(timeout_seconds) <= delay:
                         raise error.problem from None
@@ -156,16 +154,15 @@ class PeerChannel:
             self.breaker.succeed()
             return problem
         problem = transport_problem(self.peer, error)
-        is_harmless = is_unsent(error) or is_idempotent(descriptor)
-        if isinstance(problem, ServiceUnavailable) and not is_harmless:
-            problem = unknown_outcome(self.peer)
+        is_repeatable = is_unsent(error) or is_idempotent(descriptor)
+        if isinstance(problem, ServiceUnavailable) and not is_repeatable:
+            problem = unknown_outcome_problem(self.peer)
         if error.code() not in UNREACHABLE_CODES:
             self.breaker.release()
             return problem
         self.breaker.fail()
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
-            return _Unreachable(problem, is_unsent=is_unsent(error))
-        return problem
+        is_unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
+        return _Unreachable(problem) if is_unavailable and is_repeatable else problem
 
     def _metadata(self, context: RequestContext | None, traceparent: str) -> aio.Metadata:
         token = self._tokens.sign(self.peer, context.principal if context else None)
@@ -189,12 +186,11 @@ class PeerChannel:
 
 
 class _Unreachable(Exception):
-    """The peer did not get the call, or its answer was lost; carries the problem to raise in the end."""
+    """The peer was not reached by a call that may be repeated; carries the problem to raise in the end."""
 
-    def __init__(self, problem: Problem, *, is_unsent: bool) -> None:
+    def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
         self.problem = problem
-        self.is_unsent = is_unsent
 
 
 def _build_request(make_request: Callable[[], Q]) -> Q:

@@ -96,7 +96,7 @@ def is_unsent(error: grpc.aio.AioRpcError) -> bool:
     return error.code() is grpc.StatusCode.UNAVAILABLE and (error.details() or "").startswith(_UNSENT)
 
 
-def unknown_outcome(peer: str) -> Problem:
+def unknown_outcome_problem(peer: str) -> Problem:
     """Return the problem of a call with an effect whose connection was lost."""
     return ServiceUnavailable(
         f"service {peer} was lost during the call, which may have had its effect; "

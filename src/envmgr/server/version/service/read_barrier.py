@@ -56,7 +56,7 @@ def _offset(reader: Reader) -> int:
     if has_dead_letters(reader, CONSUMER):
         raise ProjectionBehind(
             "a deployment event is in the dead-letter queue, so the result would be incomplete: "
-            "run `envmgr-alm dead-letters list`",
+            "run `envmgr-alm dead-letters list` (with `--service version` if it runs separately)",
             retry_after=60,
         )
     return consumer_offsets.get(reader, CONSUMER, SOURCE)

@@ -48,9 +48,9 @@ def test_callers_during_a_call_share_the_next_one():
     async def check():
         peer = Peer()
         shared = SharedCalls(peer.call)
-        first = asyncio.create_task(shared.get("ada"))
+        first = asyncio.create_task(shared.fetch("ada"))
         await peer.started(1)
-        later = [asyncio.create_task(shared.get("ada")) for _ in range(5)]
+        later = [asyncio.create_task(shared.fetch("ada")) for _ in range(5)]
         await asyncio.sleep(0)
         peer.releases[0].set()
         assert await first == 1
@@ -66,7 +66,7 @@ def test_keys_do_not_wait_for_each_other():
     async def check():
         peer = Peer()
         shared = SharedCalls(peer.call)
-        tasks = [asyncio.create_task(shared.get(key)) for key in ("ada", "bob")]
+        tasks = [asyncio.create_task(shared.fetch(key)) for key in ("ada", "bob")]
         await peer.started(2)
         for release in peer.releases:
             release.set()
@@ -81,15 +81,15 @@ def test_a_call_in_progress_delays_the_next_one_for_a_moment_only(monkeypatch):
     async def check():
         peer = Peer()
         shared = SharedCalls(peer.call)
-        first = asyncio.create_task(shared.get("ada"))
+        first = asyncio.create_task(shared.fetch("ada"))
         await peer.started(1)
-        second = asyncio.create_task(shared.get("ada"))
+        second = asyncio.create_task(shared.fetch("ada"))
         await peer.started(2)
         peer.releases[1].set()
         assert await second == 2
         peer.releases[0].set()
         assert await first == 1
-        third = asyncio.create_task(shared.get("ada"))
+        third = asyncio.create_task(shared.fetch("ada"))
         await peer.started(3)
         peer.releases[2].set()
         assert await third == 3
@@ -109,9 +109,9 @@ def test_an_error_is_for_those_who_share_the_call_and_the_next_call_runs():
             return result
 
         shared = SharedCalls(call)
-        failed = await asyncio.gather(shared.get("ada"), shared.get("ada"), return_exceptions=True)
+        failed = await asyncio.gather(shared.fetch("ada"), shared.fetch("ada"), return_exceptions=True)
         assert [str(error) for error in failed] == ["away", "away"]
-        assert await shared.get("ada") == "here"
+        assert await shared.fetch("ada") == "here"
 
     run(check())
 
@@ -120,7 +120,7 @@ def test_a_caller_that_is_cancelled_takes_no_answer_from_the_others():
     async def check():
         peer = Peer()
         shared = SharedCalls(peer.call)
-        gone, other = (asyncio.create_task(shared.get("ada")) for _ in range(2))
+        gone, other = (asyncio.create_task(shared.fetch("ada")) for _ in range(2))
         await peer.started(1)
         gone.cancel()
         peer.releases[0].set()
@@ -136,6 +136,6 @@ def test_the_deadline_of_the_first_caller_is_not_that_of_the_call():
 
     async def check():
         with deadline_in(1):
-            assert await SharedCalls(call).get("ada") == 60
+            assert await SharedCalls(call).fetch("ada") == 60
 
     run(check())
