@@ -27,8 +27,8 @@ OTHER_TESTS := tests $(patsubst %,--ignore=%,$(filter-out %/server,$(wildcard te
 DATABASE_TESTS := tests/unit/server/kit/db
 SERVICE_TESTS := tests/unit/server --ignore=tests/unit/server/kit/http --ignore=tests/unit/server/audit/test_store.py \
   tests/server --ignore=tests/server/process --ignore=tests/server/api/test_schemathesis.py
-CLUSTER_TESTS := tests/server/api tests/server/input tests/server/audit/test_audit_api.py \
-  tests/server/security/test_authorization.py tests/server/security/test_hidden_apps.py
+CLUSTER_TESTS := tests/server/api tests/server/input tests/server/security/test_authorization.py \
+  tests/server/security/test_hidden_apps.py
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

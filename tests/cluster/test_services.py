@@ -6,12 +6,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from support import waiting
 from support.requirements import needs_programs
 from support.server.cluster import NEEDS_CLUSTER, Cluster
 from support.server.local_system import REQUIRED_PROGRAMS
@@ -25,7 +25,7 @@ pytestmark = [
 ]
 SCRIPT = Path(__file__).parents[2] / "deploy" / "e2e.sh"
 RECOVERY_SECONDS = 90
-POLL_SECONDS = 0.1
+wait_until = partial(waiting.wait_until, seconds=RECOVERY_SECONDS)
 LISTS = {"app": "/apps", "version": "/versions", "deployment": "/deployments", "audit": "/audits"}
 """A list that each service has on its own port."""
 
@@ -50,13 +50,6 @@ def cluster(tmp_path_factory, broker):
 def admin(cluster):
     """Return a token of the admin, for one test: a password that is reset ends all sessions."""
     return cluster.gateway.login()["access_token"]
-
-
-def wait_until(is_met):
-    deadline = time.monotonic() + RECOVERY_SECONDS
-    while not is_met():
-        assert time.monotonic() < deadline, "the condition is not met"
-        time.sleep(POLL_SECONDS)
 
 
 def ask(service, token, *request, **options):
@@ -105,6 +98,7 @@ def test_an_app_is_created_with_its_first_version_on_either_port(cluster, admin)
 
 def test_a_denial_on_a_services_own_port_is_audited(cluster, admin):
     reply = ask(cluster.services["app"], "evm_2_unknown", "GET", "/apps?limit=17")
+    assert reply.status == 401
     request_id = reply.header("x-request-id")
     wait_until(lambda: request_id in [item["request_id"] for item in audited(cluster, admin, "AccessDenied")])
 

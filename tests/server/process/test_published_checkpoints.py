@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from support.http.scripted_server import Scripted, ScriptedResponse
 from support.server.installations import SqliteInstallation
 from support.server.server_process import Daemon
+from support.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-DEADLINE_SECONDS = 60
 
 
 def started(tmp_path, url):
     installation = SqliteInstallation(tmp_path)
     installation.daemon = Daemon(tmp_path, environment={"ALM_CHECKPOINT_URL": url})
     return installation, installation.daemon.start().login()["access_token"]
-
-
-def until(condition):
-    end = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def create_checkpoint(daemon, token):
@@ -40,7 +31,7 @@ def test_a_published_file_verifies_the_log(tmp_path):
     installation, token = started(tmp_path, path.as_uri())
     try:
         create_checkpoint(installation.daemon, token)
-        until(lambda: path.exists() and path.read_text().endswith("\n"))
+        wait_until(lambda: path.exists() and path.read_text().endswith("\n"))
         code, report = installation.verify(token, "--checkpoint", str(path))
         assert (code, report["findings"]) == (0, [])
         assert report["saved_checkpoints"] >= 1
@@ -54,11 +45,11 @@ def test_an_endpoint_that_fails_receives_the_checkpoint_later(tmp_path):
         installation, token = started(tmp_path, f"{server.url}/checkpoints")
         try:
             checkpoint = create_checkpoint(installation.daemon, token)
-            until(lambda: len(server.requests) >= 3)
+            wait_until(lambda: len(server.requests) >= 3)
             documents = [request.document for request in server.requests]
             assert documents.count(documents[0]) == 3
             assert checkpoint["seq"] in {document["seq"] for document in documents}
-            until(lambda: "done" in installation.run("jobs", "list", "--state", "done").stdout)
+            wait_until(lambda: "done" in installation.run("jobs", "list", "--state", "done").stdout)
             assert "audit-publish-checkpoint" in installation.run("jobs", "list", "--state", "done").stdout
         finally:
             installation.daemon.end()

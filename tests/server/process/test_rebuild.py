@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.server.installations import SqliteInstallation
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,14 +48,6 @@ def deploy(wire, app, tag):
         assert reply.status == 201, reply.text
 
 
-def until(condition):
-    end = time.monotonic() + DEADLINE_SECONDS
-    while not (result := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return result
-
-
 def matrix(daemon, token):
     """Return the current tag of each app."""
     with daemon.wire(token) as wire:
@@ -69,7 +61,9 @@ def usage(daemon, token):
     """Return the tag of each app that is deployed with the tool."""
     uses, path = {}, "/tools/nodejs/usage?range=*&limit=200"
     with daemon.wire(token) as wire:
-        reply = until(lambda: (response := wire.ask("GET", path)).status == 200 and response)
+        reply = wait_until(
+            lambda: (response := wire.ask("GET", path)).status == 200 and response, seconds=DEADLINE_SECONDS
+        )
     for use in (*reply.json["matches"], *reply.json["without_lock"]):
         uses[use["app"]] = use["tag"]
     return uses
@@ -121,7 +115,7 @@ def test_projections_are_rebuilt_beside_requests(installation):
     try:
         for projection in ("matrix", "usage"):
             job = rebuild(installation, projection)
-            until(lambda job=job: is_done(installation, job))
+            wait_until(lambda job=job: is_done(installation, job), seconds=DEADLINE_SECONDS)
     finally:
         stop.set()
         writer.join()
@@ -148,7 +142,7 @@ def test_a_rebuild_goes_on_after_a_kill(installation):
     daemon.execute("deployment", "UPDATE job SET leased_until = 0 WHERE state = 'running'")
     daemon.start()
     for job in jobs:
-        until(lambda job=job: is_done(installation, job))
+        wait_until(lambda job=job: is_done(installation, job), seconds=DEADLINE_SECONDS)
     token = daemon.login()["access_token"]
     daemon.settle(token)
     assert matrix(daemon, token) == expected

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.server.installations import PostgresInstallation, SqliteInstallation
 from support.services.postgres_server import NEEDS_POSTGRESQL
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-DEADLINE_SECONDS = 60
 SERVICES = ("app", "version", "deployment", "audit", "gateway", "worker")
 INSTALLATIONS = {
     "sqlite": SqliteInstallation,
@@ -76,14 +75,6 @@ def entries(daemon, token, **filters):
         return wire.ask("GET", f"/audits?{query}").json
 
 
-def until(condition):
-    end = time.monotonic() + DEADLINE_SECONDS
-    while not (result := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return result
-
-
 def test_a_restored_source_continues_after_what_others_have(installation):
     daemon = installation.daemon
     installation.put_back("app")
@@ -98,7 +89,7 @@ def test_a_restored_source_continues_after_what_others_have(installation):
     assert "AppCreated app/4 by user:admin" in accepted.stdout
 
     token = restart(installation)
-    (gap,) = until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
+    (gap,) = wait_until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
     assert (gap["source_service"], gap["source_sequence"], gap["resource"]) == ("app", 5, "service/app")
     assert gap["payload"] == {"service": "app", "first": 3, "last": 4}
     assert gap["actor"].startswith("operator:")
@@ -108,8 +99,8 @@ def test_a_restored_source_continues_after_what_others_have(installation):
         assert five > 4
         changed = wire.ask("PATCH", "/apps/1", {"description": "after"})
         assert int(changed.header("ETag").strip('"').partition(".")[2]) > 1000
-    until(lambda: entries(daemon, token, event_type="AppCreated", resource=f"app/{five}"))
-    until(daemon.is_ready)
+    wait_until(lambda: entries(daemon, token, event_type="AppCreated", resource=f"app/{five}"))
+    wait_until(daemon.is_ready)
     code, report = installation.verify(token)
     assert (code, report["findings"]) == (0, [])
     assert report["recorded_gaps"] == [
@@ -134,12 +125,12 @@ def test_a_restored_consumer_receives_again_what_it_lacks(installation):
     assert accepted.returncode == 0, accepted.stderr
     assert "to version again" in accepted.stdout
     token = restart(installation)
-    (gap,) = until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
+    (gap,) = wait_until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
     assert gap["payload"]["service"] == "version"
     with daemon.wire(token) as wire:
         assert wire.ask("GET", "/tools/nodejs/usage?range=*").status == 200
         assert wire.ask("POST", "/versions", {"app_id": 1, "tag": "2.0.0"}).json["id"] > 4
-    until(daemon.is_ready)
+    wait_until(daemon.is_ready)
     assert installation.verify(token)[1]["findings"] == []
 
 
@@ -150,10 +141,10 @@ def test_usage_is_read_after_a_restored_deployment_service_continues(installatio
     accepted = installation.run("restore", "--accept-gap", "deployment")
     assert accepted.returncode == 0, accepted.stderr
     token = restart(installation)
-    until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
+    wait_until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
     with daemon.wire(token) as wire:
-        until(lambda: wire.ask("GET", "/tools/nodejs/usage?range=*").status == 200)
-    until(daemon.is_ready)
+        wait_until(lambda: wire.ask("GET", "/tools/nodejs/usage?range=*").status == 200)
+    wait_until(daemon.is_ready)
 
 
 def test_a_restored_gateway_continues(installation):
@@ -161,8 +152,8 @@ def test_a_restored_gateway_continues(installation):
     installation.put_back("gateway")
     assert installation.run("restore", "--accept-gap", "gateway").returncode == 0
     token = restart(installation)
-    until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
-    until(daemon.is_ready)
+    wait_until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
+    wait_until(daemon.is_ready)
     code, report = installation.verify(token)
     assert (code, report["findings"]) == (0, [])
 
@@ -176,7 +167,7 @@ def test_a_restored_audit_log_receives_again_what_it_lacks(installation):
     token = restart(installation)
     resources = {entry["resource"] for entry in entries(daemon, token, event_type="AppCreated")}
     assert resources == {"app/1", "app/2", "app/3", "app/4"}
-    until(daemon.is_ready)
+    wait_until(daemon.is_ready)
     code, report = installation.verify(token)
     assert (code, report["findings"], report["recorded_gaps"]) == (0, [], [])
 
@@ -190,9 +181,9 @@ def test_events_that_no_outbox_retains_are_recorded_as_missing_from_a_restored_l
     accepted = installation.run("restore", "--accept-gap", "audit")
     assert "audit lacks events 3 to 3 of app" in accepted.stdout
     token = restart(installation)
-    (gap,) = until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
+    (gap,) = wait_until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
     assert gap["payload"] == {"service": "app", "first": 3, "last": 3}
-    until(daemon.is_ready)
+    wait_until(daemon.is_ready)
     code, report = installation.verify(token)
     assert (code, report["findings"]) == (0, [])
     assert [(gap["first"], gap["last"]) for gap in report["recorded_gaps"]] == [(3, 3)]
@@ -231,7 +222,7 @@ def test_databases_without_a_common_name_are_named_one_by_one(tmp_path):
         assert accepted.returncode == 0, accepted.stderr
         assert "events 2 to 2 of app are lost" in accepted.stdout
         token = restart(installation)
-        until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
-        until(daemon.is_ready)
+        wait_until(lambda: entries(daemon, token, event_type="SequenceGapRecorded"))
+        wait_until(daemon.is_ready)
     finally:
         daemon.end()

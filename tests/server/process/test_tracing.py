@@ -15,7 +15,8 @@ from contextlib import closing, contextmanager
 import pytest
 
 from support.http.trace_collector import Collector
-from support.server.server_process import ADMIN_PASSWORD, Daemon, free_port
+from support.ports import free_port
+from support.server.server_process import ADMIN_PASSWORD, Daemon
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 ORIGIN = "00f067aa0ba902b7"

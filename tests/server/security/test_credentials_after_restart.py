@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from support.http.raw_client import HOST
-from support.server.server_process import ADMIN_PASSWORD, Daemon, free_port
+from support.ports import free_port
+from support.server.server_process import ADMIN_PASSWORD, Daemon
 
 SECRET, OTHER = ("-".join([word] * 12) for word in ("secret", "other"))
 

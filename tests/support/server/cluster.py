@@ -7,8 +7,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 from envmgr.server.bootstrap.registry import SERVICE_NAMES
+from support.ports import free_port
 from support.requirements import needs
-from support.server.server_process import ADMIN_PASSWORD, Daemon, free_port
+from support.server.server_process import ADMIN_PASSWORD, Daemon
 from support.services.database_runners import postgres_databases, postgres_server_url
 from support.services.nats_server import create_nats_server, installed_program
 from support.services.postgres_server import installed_binaries

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from support import waiting
 from support.http.raw_client import ConnectionClosed
 from support.server.cluster import Cluster
 from support.server.concurrent_writers import Writer, WriterPool, life_of_an_app, pages
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 CLIENTS = 6
 WRITES_BETWEEN_FAULTS = 30
-PROGRESS_TIMEOUT_SECONDS = SETTLE_TIMEOUT_SECONDS = 120
-POLL_SECONDS = 0.1
+PROGRESS_TIMEOUT_SECONDS = 120
+wait_until = partial(waiting.wait_until, seconds=PROGRESS_TIMEOUT_SECONDS)
 
 
 class LoadedCluster:
@@ -84,7 +85,6 @@ class LoadedCluster:
         wait_until(
             lambda: all(details(process).get("events") == IDLE_EVENTS for process in self.cluster.processes),
             "events are still on their way",
-            SETTLE_TIMEOUT_SECONDS,
         )
 
     def await_ready(self) -> None:
@@ -109,19 +109,3 @@ def details(process: ServiceDaemon) -> dict[str, str]:
     except (ConnectionClosed, TimeoutError):
         return {}
     return {check["name"]: check["detail"] for check in checks}
-
-
-def metrics(process: ServiceDaemon) -> dict[str, float]:
-    """Return the metrics of a process by their names with labels."""
-    with process.wire() as wire:
-        lines = wire.ask("GET", "/metrics").body.decode().splitlines()
-    pairs = (line.rpartition(" ") for line in lines if line and not line.startswith("#"))
-    return {name: float(value) for name, _, value in pairs}
-
-
-def wait_until(is_met: Callable[[], object], problem: str, seconds: float = PROGRESS_TIMEOUT_SECONDS) -> None:
-    """Wait until a condition is met."""
-    end = time.monotonic() + seconds
-    while not is_met():
-        assert time.monotonic() < end, problem
-        time.sleep(POLL_SECONDS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from support.http.raw_client import HOST, ConnectionClosed, Wire
+from support.http.raw_client import ConnectionClosed, Wire
+from support.ports import free_port
 from support.services.database_runners import DATABASE, postgres_databases, postgres_server_url
 
 if TYPE_CHECKING:
@@ -27,14 +27,6 @@ START_SECONDS = 180
 
 SETTLE_SECONDS, QUIET_SECONDS, POLL_SECONDS = 60, 1.5, 0.1
 """The relay polls for pending events at least once a second."""
-
-
-def free_port() -> int:
-    """Return a free port, for settings that must name it before the server starts."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Daemon:

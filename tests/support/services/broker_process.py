@@ -7,13 +7,13 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 from envmgr.server.kit.config.bus_settings import BusSettings
+from support.ports import free_port
 
 HOST = "127.0.0.1"
 START_TIMEOUT_SECONDS = 60
@@ -119,13 +119,6 @@ class BrokerProcess:
 def store_in(directory):
     """Return the path of a broker's store in its directory."""
     return os.path.join(directory, "store")
-
-
-def free_port():
-    """Return a port that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return listener.getsockname()[1]
 
 
 def end_with_parent(number=signal.SIGKILL):

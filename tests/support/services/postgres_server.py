@@ -21,8 +21,9 @@ from functools import cache, partial
 
 import asyncpg
 
+from support.ports import free_port
 from support.requirements import needs
-from support.services.broker_process import end_with_parent, free_port
+from support.services.broker_process import end_with_parent
 
 START_TIMEOUT_SECONDS = 120
 MAX_DATABASES = 150
