@@ -106,7 +106,7 @@ def _constant(seconds: float) -> Load:
         try:
             until_ready(port, process)
             warm_up = request("GET", "/constant", "none")
-            return _printed(run("the same stack: a constant", port, lambda: warm_up, seconds=seconds))
+            return _read_output(run("the same stack: a constant", port, lambda: warm_up, seconds=seconds))
         finally:
             process.terminate()
 
@@ -121,13 +121,13 @@ def _ours(server: Server, seconds: float) -> dict[str, Load]:
         return request("POST", "/apps", server.token, json.dumps(body).encode())
 
     item, listing = request("GET", "/apps/1", server.token), request("GET", "/apps?limit=50", server.token)
-    post = _printed(run("POST /apps", server.port, app, seconds=seconds))
+    post = _read_output(run("POST /apps", server.port, app, seconds=seconds))
     server.until_quiet()
     return {
         "POST": post,
-        "GET": _printed(run("GET /apps/1", server.port, lambda: item, seconds=seconds)),
-        "list": _printed(run("GET /apps?limit=50", server.port, lambda: listing, seconds=seconds)),
-        "PUT": _printed(
+        "GET": _read_output(run("GET /apps/1", server.port, lambda: item, seconds=seconds)),
+        "list": _read_output(run("GET /apps?limit=50", server.port, lambda: listing, seconds=seconds)),
+        "PUT": _read_output(
             run(
                 f"PUT …/versions/TAG ({len(version) // 1024} KiB)",
                 server.port,
@@ -165,9 +165,9 @@ def _directus(installed: str, directory: str, seconds: float) -> dict[str, Load]
 
         item, listing = request("GET", "/items/app/1", token), request("GET", "/items/app?limit=50", token)
         return {
-            "POST": _printed(run("Directus: POST /items/app", port, app, seconds=seconds)),
-            "GET": _printed(run("Directus: GET /items/app/1", port, lambda: item, seconds=seconds)),
-            "list": _printed(
+            "POST": _read_output(run("Directus: POST /items/app", port, app, seconds=seconds)),
+            "GET": _read_output(run("Directus: GET /items/app/1", port, lambda: item, seconds=seconds)),
+            "list": _read_output(
                 run("Directus: GET /items/app?limit=50", port, lambda: listing, seconds=seconds)
             ),
         }
@@ -207,7 +207,7 @@ def _directus_serving(installed: str, directory: str) -> Iterator[tuple[int, str
             process.wait(30)
 
 
-def _printed(load: Load) -> Load:
+def _read_output(load: Load) -> Load:
     print(load.line(), flush=True)
     return load
 

@@ -43,13 +43,13 @@ def main() -> None:
             print(f"start to ready with much: {server.ready:.2f} s")
             much = _deploying(server, version)
             print(f"POST /deployments with {HISTORY} in the history ÷ with few: {much / little:.2f}")
-            _timed("GET /matrix, 500 apps x 10 environments", lambda: server.fetch("/matrix"))
+            _time("GET /matrix, 500 apps x 10 environments", lambda: server.fetch("/matrix"))
             for spec in ("%3C20.11.1", "%3E%3D18", "%3D18.0.0"):
-                _timed(
+                _time(
                     f"GET /tools/nodejs/usage?range={spec}",
                     lambda s=spec: server.fetch(f"/tools/nodejs/usage?range={s}"),
                 )
-            _timed(
+            _time(
                 "… &environment=env-3",
                 lambda: server.fetch("/tools/nodejs/usage?range=%3C20.11.1&environment=env-3"),
             )
@@ -169,7 +169,7 @@ def _tools() -> Iterator[tuple[object, ...]]:
             yield (tool, f"{18 + n % 5}.{n % 12}.{n % 3}", f"env-{environment}", 50_000 + app)
 
 
-def _timed(name: str, ask: Callable[[], object]) -> None:
+def _time(name: str, ask: Callable[[], object]) -> None:
     times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()

@@ -59,10 +59,10 @@ def main() -> None:
 def real_archives() -> list[str]:
     """Return the real archives; create them if they do not exist."""
     cache = os.path.join(tempfile.gettempdir(), "envmgr-benchmark")
-    return [_packed(cache, name, ending) for name in TREES for ending in PACKERS]
+    return [_pack(cache, name, ending) for name in TREES for ending in PACKERS]
 
 
-def _packed(cache: str, name: str, ending: str) -> str:
+def _pack(cache: str, name: str, ending: str) -> str:
     path = os.path.join(cache, f"{name}.{ending}")
     if not os.path.exists(path):
         tree = _tree(cache, name)
@@ -94,7 +94,7 @@ def measure(archive: str, rounds: int, directory: str) -> dict[str, list[Run]]:
         url = f"{base}/{os.path.basename(archive)}"
         for _ in range(rounds):
             for name, command in ways(archive, url, ending).items():
-                result.setdefault(name, []).append(_timed(command, directory))
+                result.setdefault(name, []).append(_time(command, directory))
     return result
 
 
@@ -107,7 +107,7 @@ def ways(archive: str, url: str, ending: str) -> dict[str, list[str]]:
     }
 
 
-def _timed(command: list[str], directory: str) -> Run:
+def _time(command: list[str], directory: str) -> Run:
     with tempfile.TemporaryDirectory(dir=directory) as work:
         os.sync()  # exclude the disk writes of the previous run from this one
         started = time.perf_counter()

@@ -34,11 +34,11 @@ def generate(directory: Path) -> dict[str, str]:
         *map(str, sources),
     ]
     subprocess.run(command, check=True)
-    files = {path.name: relocated(path.read_text()) for path in sorted(directory.rglob("*.py*"))}
+    files = {path.name: relocate(path.read_text()) for path in sorted(directory.rglob("*.py*"))}
     return {name: text for name, text in files.items() if "_grpc" not in name or "Servicer" in text}
 
 
-def relocated(text: str) -> str:
+def relocate(text: str) -> str:
     """Return a generated file that imports its siblings from their package.
 
     The proto package, `envmgr.alm`, is in Python that of the client.

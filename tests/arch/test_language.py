@@ -111,6 +111,10 @@ PREDICATES_OF_OTHERS = {
 }
 """Names of functions that return a boolean and follow another rule, each with its reason."""
 
+LONE_PARTICIPLE = re.compile(r"_*[a-z]+(ed|known|found|built|kept|written|held)")
+"""A name that states what the result is, where a function's states what it does."""
+VERBS_LIKE_PARTICIPLES = frozenset({"embed", "exceed", "feed", "need", "proceed", "seed", "succeed"})
+
 BANNED_WORDS = re.compile(
     r"\b(anew|bury|buries|buried|heeds?|hush|mend(?:s|ed)?|nobody|somebody|everybody|whoever|whom|witness(?:es)?|thereof|besides|"
     r"told|tells?|said|says|stands|stood|of late|none of ours|"
@@ -175,6 +179,8 @@ def violations_in(path: str, source: str) -> Iterator[Violation]:
                 yield Violation(path, line, f"name: {name}")
         if _returns_boolean(node) and not _is_predicate_name(node.name):
             yield Violation(path, node.lineno, f"boolean without is_, has_, can_ or should_: {node.name}")
+        if not path.startswith("tests/") and _is_named_by_participle(node):
+            yield Violation(path, node.lineno, f"function without a verb: {node.name}")
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from _text_violations(path, node, docstrings.get(id(node)))
             yield from _second_sentences(path, node, docstrings.get(id(node)))
@@ -193,6 +199,16 @@ def _is_predicate_name(name: str) -> bool:
     verb = name.strip("_").partition("_")[0]
     return bool(
         PREDICATE.match(name) or name.startswith("__") or verb in ACTIONS or name in PREDICATES_OF_OTHERS
+    )
+
+
+def _is_named_by_participle(node: ast.AST) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Return whether a function, not a property nor a command, is named by a participle alone."""
+    return (
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.decorator_list
+        and LONE_PARTICIPLE.fullmatch(node.name) is not None
+        and node.name.strip("_") not in VERBS_LIKE_PARTICIPLES
     )
 
 
@@ -343,6 +359,8 @@ def test_exceptions_exist():
         "def f(place): ...",
         "def get_once(): ...",
         "def matches(x) -> bool: ...",
+        "def merged(a, b): ...",
+        "async def _verified(token): ...",
         'def f():\n    """Return it. Raise an error."""',
         'def f():\n    """Lend it."""',
         "self.kept = 1",
@@ -369,6 +387,9 @@ def test_a_violation_is_reported(source):
         "def test_a_lock_whose_tool_is_gone_is_kept(): ...",
         "database.one(query)",
         "def is_match(x) -> bool: ...",
+        "def merge_fields(x): ...",
+        "def seed(x): ...",
+        "class A:\n    @property\n    def known(self): ...",
         "def try_acquire() -> bool: ...",
         "def satisfies(x) -> bool: ...",
         'x = "it is no longer there"',

@@ -50,7 +50,7 @@ PACKERS = {
 
 
 def unpack(path, kind, to, strip=0):
-    with formats.opened(str(path), kind) as opened:
+    with formats.open_archive(str(path), kind) as opened:
         tree = extract.unpack(opened.entries, str(to), "linux", strip, ())
     tree.finish()
     return tree.root

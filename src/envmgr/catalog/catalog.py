@@ -41,7 +41,7 @@ class Catalog:
 
     def manifest(self, tool: str) -> Manifest:
         """Return a tool's manifest; raise UnknownTool, or ManifestError with every issue."""
-        return self.registry.checked(tool)
+        return self.registry.check(tool)
 
     def listing(self, tool: str) -> Listing:
         """List a tool's releases."""

@@ -44,13 +44,13 @@ def with_digest(artifact: Artifact, checksum: Mapping[str, str], lists: ListCach
         if error.status not in _ABSENT:
             raise
         return None if complete else artifact
-    result = _found(text, url, checksum, artifact.url)
+    result = _find_digest(text, url, checksum, artifact.url)
     if result is None:
         return None if complete else artifact
     return replace(artifact, digest=result)
 
 
-def _found(text: str, url: str, checksum: Mapping[str, str], archive: str) -> Digest | None:
+def _find_digest(text: str, url: str, checksum: Mapping[str, str], archive: str) -> Digest | None:
     algorithm = checksum.get("algorithm", "sha256")
     try:
         value = parse(text, checksum.get("format", "sums"), archive, checksum.get("path", ""))

@@ -25,13 +25,13 @@ def find(expression: str, data: object, values: Mapping[str, str] | None = None)
     """Return the value of an expression in decoded JSON, or None; raise ValueError if it is invalid."""
     if _FIELD.fullmatch(expression):
         return cast("dict[str, object]", data).get(expression) if isinstance(data, dict) else None
-    return _search(_filled(expression, values or {}), data)
+    return _search(_fill(expression, values or {}), data)
 
 
 def problem(expression: str) -> str | None:
     """Return why an expression does not compile, or None."""
     try:
-        _engine().compile(_filled(expression, dict.fromkeys(template.PLACEHOLDERS, "x")))
+        _engine().compile(_fill(expression, dict.fromkeys(template.PLACEHOLDERS, "x")))
     except ValueError as error:
         return str(error).partition("\n")[0]
     return None
@@ -49,7 +49,7 @@ def _engine() -> _JMESPath:
     return cast("_JMESPath", import_module("jmespath"))
 
 
-def _filled(expression: str, values: Mapping[str, str]) -> str:
+def _fill(expression: str, values: Mapping[str, str]) -> str:
     """Fill placeholders in; a value with quotes or the like, which could end a literal, counts as empty."""
     return template.fill(
         expression, {name: text if _WORD.fullmatch(text) else "" for name, text in values.items()}

@@ -107,7 +107,7 @@ def _is_kind_of_signature(error: ValidationError) -> bool:
 def _describe_schema_error(error: ValidationError) -> str:
     """Return the message of a schema error for the author of a manifest."""
     if error.validator == "additionalProperties":
-        return "; ".join(_unknown(error))
+        return "; ".join(_unknown_field_issues(error))
     if error.validator == "required":
         return error.message.replace("is a required property", "is missing")
     if error.validator == "minProperties":
@@ -122,7 +122,7 @@ def _describe_schema_error(error: ValidationError) -> str:
     )
 
 
-def _unknown(error: ValidationError) -> Iterator[str]:
+def _unknown_field_issues(error: ValidationError) -> Iterator[str]:
     from envmgr.kit.suggest import closest
 
     properties = table(cast("dict[str, object]", error.schema), "properties")

@@ -155,7 +155,7 @@ class ListCache:
             write_atomic(path, _serialize(document, url), 0o600)
         except StorageError as error:
             # The request has succeeded: a cache that cannot be written must not fail it.
-            self._progress.message(f"{error.message}; the list of {urls.redacted(url)} was not cached")
+            self._progress.message(f"{error.message}; the list of {urls.redact(url)} was not cached")
         return document
 
 
@@ -184,7 +184,7 @@ def _mark_current(path: str) -> None:
 
 def _refuse(url: str) -> Document:
     raise Offline(
-        f"offline: the list at {urls.redacted(url)} is not cached",
+        f"offline: the list at {urls.redact(url)} is not cached",
         "run once without --offline (or set `offline` to false)",
     )
 
@@ -200,7 +200,7 @@ def _is_transient(error: NetworkError) -> bool:
 
 def _document(response: Response) -> Document:
     stored = {name: response.headers[name] for name in _STORED_HEADERS if name in response.headers}
-    return Document(response.body, urls.redacted(response.url), stored)
+    return Document(response.body, urls.redact(response.url), stored)
 
 
 def _conditions(stored: Document | None) -> dict[str, str]:
@@ -223,7 +223,7 @@ def _key(url: str, headers: Mapping[str, str]) -> str:
 def _serialize(document: Document, url: str) -> bytes:
     """Write one file, so that no crash can part a body from its validators: a line of JSON, then the body."""
     head = {
-        "asked": urls.redacted(url),
+        "asked": urls.redact(url),
         "url": document.url,
         "headers": dict(document.headers),
         "sha256": hashlib.sha256(document.body).hexdigest(),

@@ -159,7 +159,7 @@ class Manifest:
 
         As for `layout`, the archive exists even if the manifest lists none for the platform.
         """
-        fields, _ = self._merged(version, platform)
+        fields, _ = self._merge_fields(version, platform)
         result = layers.table(fields, "signature")
         if not result:
             return None
@@ -174,7 +174,7 @@ class Manifest:
 
         Without a `url` it is the template's. With one, the archive exists even if the manifest lists none.
         """
-        fields, published = self._merged(version, platform)
+        fields, published = self._merge_fields(version, platform)
         if not published and url is None:
             return None
         values = self._values(fields, version, tag, platform)
@@ -218,10 +218,10 @@ class Manifest:
         return version.removeprefix(self.vendor)
 
     def _fields(self, version: str, platform: Platform) -> Fields | None:
-        fields, published = self._merged(version, platform)
+        fields, published = self._merge_fields(version, platform)
         return fields if published else None
 
-    def _merged(self, version: str, platform: Platform) -> tuple[Fields, bool]:
+    def _merge_fields(self, version: str, platform: Platform) -> tuple[Fields, bool]:
         """Return the merged fields that apply, and whether the platform is supported."""
         applying = [override for override in self.overrides if self._is_applicable(override, version)]
         base = layers.merge_layers([self.fields, *(override.fields for override in applying)])

@@ -56,7 +56,7 @@ class Registry:
             self._read[tool] = self._find(tool)
         return self._read[tool]
 
-    def checked(self, tool: str) -> Manifest:
+    def check(self, tool: str) -> Manifest:
         """Return a tool's manifest; raise ManifestError with every issue of one that is not built in."""
         if tool not in self._checked:
             self._checked[tool] = self._check(tool)
@@ -129,7 +129,7 @@ class Registry:
         suggestion = f"did you mean {' or '.join(suggestions)}? Otherwise " if suggestions else ""
         return UnknownTool(
             f"unknown tool {tool!r}",
-            f"{suggestion}add a manifest with `envmgr plugin add {_quoted(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "
+            f"{suggestion}add a manifest with `envmgr plugin add {_quote(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "
             f"[DOWNLOAD_URL_TEMPLATE]`, or use a package: {placeholders()}",
         )
 
@@ -194,5 +194,5 @@ def _names_in(directory: str) -> Iterator[str]:
                 continue
 
 
-def _quoted(tool: str) -> str:
+def _quote(tool: str) -> str:
     return tool if is_name(tool) else "NAME"

@@ -159,7 +159,7 @@ def _check_same(job: InstallJob, existing: Installed) -> None:
     if not is_same:
         raise DigestMismatch(
             f"{job} is already installed from {existing.url} (sha256:{existing.sha256}), but "
-            f"{urls.redacted(job.artifact.url)}{f' ({digest})' if digest else ''} was requested",
+            f"{urls.redact(job.artifact.url)}{f' ({digest})' if digest else ''} was requested",
             f"run `envmgr install {job.tool}@{job.version} --force` to replace it",
         )
 
@@ -242,7 +242,7 @@ class _Installation:
             *(entry for entries_of_link in layout.links.values() for entry in entries_of_link),
         ]
         try:
-            with fsync.background_sync(staged), formats.opened(download.path, layout.format) as opened:
+            with fsync.background_sync(staged), formats.open_archive(download.path, layout.format) as opened:
                 entries = self._with_progress(opened)
                 tree = extract.unpack(
                     entries,

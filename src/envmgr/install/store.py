@@ -59,7 +59,7 @@ def get(paths: Paths, tool: str, version: str) -> Installed | None:
     """Return an installation, or None if it is missing or incomplete."""
     directory = paths.install(tool, version)
     receipt = receipts.read(directory)
-    return _installed(directory, receipt) if receipt else None
+    return _describe_installed(directory, receipt) if receipt else None
 
 
 def all_installed(paths: Paths) -> Iterator[Installed]:
@@ -71,7 +71,7 @@ def all_installed(paths: Paths) -> Iterator[Installed]:
                 yield installed
 
 
-def _installed(directory: str, receipt: Receipt) -> Installed:
+def _describe_installed(directory: str, receipt: Receipt) -> Installed:
     home = _inside(directory, receipt.home)
     return Installed(
         tool=receipt.tool,

@@ -142,12 +142,12 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
     def __enter__(self) -> BinaryIO:
         """Open the target, or a temporary file next to it."""
         try:
-            self._file = self._opened()
+            self._file = self._open_parent()
         except OSError as error:
             raise self._storage_error(error) from error
         return self._file
 
-    def _opened(self) -> BinaryIO:
+    def _open_parent(self) -> BinaryIO:
         try:
             self._mode = os.stat(self.path).st_mode
         except FileNotFoundError:

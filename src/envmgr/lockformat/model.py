@@ -56,7 +56,7 @@ class Lockfile:
         """Return the locked version of a request key."""
         return self.resolved.get(request)
 
-    def locked(self, tool: str, version: str) -> Locked | None:
+    def find(self, tool: str, version: str) -> Locked | None:
         """Return the locked archives of a tool version."""
         return self.tools.get(tool, {}).get(version)
 

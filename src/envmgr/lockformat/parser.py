@@ -61,10 +61,10 @@ def _check_resolved(resolved: Mapping[str, str], tools: Mapping[str, Mapping[str
 
 
 def _versions(value: object, path: JsonPath) -> Mapping[str, Locked]:
-    return _members(value, path, is_folder_name, _locked)
+    return _members(value, path, is_folder_name, _parse_locked)
 
 
-def _locked(value: object, path: JsonPath) -> Locked:
+def _parse_locked(value: object, path: JsonPath) -> Locked:
     table = _table(value, path)
     _check_fields(table, ("plugin", "artifacts"), path, required=("plugin", "artifacts"))
     plugin = _manifest_digest(table["plugin"], (*path, "plugin"))

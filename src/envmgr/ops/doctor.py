@@ -76,7 +76,7 @@ def _fix_staging(context: Context) -> Iterator[Finding]:
 
 def _fix_installs(context: Context) -> Iterator[Finding]:
     """Reinstall damaged installations from their archives; remove those without a receipt."""
-    for tool, version, _ in _damaged(context):
+    for tool, version, _ in _find_damaged(context):
         installed = store.get(context.paths, tool, version)
         if installed is None:
             context.progress.step(f"{tool} {version}", "removing")
@@ -84,10 +84,10 @@ def _fix_installs(context: Context) -> Iterator[Finding]:
             context.progress.done(f"{tool} {version}", "removed")
             yield Finding("installs", OK, f"removed {tool} {version} (no receipt)", fixed=True)
         else:
-            yield _reinstalled(context, installed)
+            yield _reinstall(context, installed)
 
 
-def _reinstalled(context: Context, installed: Installed) -> Finding:
+def _reinstall(context: Context, installed: Installed) -> Finding:
     name = f"{installed.tool} {installed.version}"
     artifact = Artifact(installed.url, Digest("sha256", installed.sha256), installed.size)
     pin = Pin(
@@ -216,7 +216,7 @@ def _check_staging(context: Context) -> Iterator[Finding]:
 
 
 def _check_installs(context: Context) -> Iterator[Finding]:
-    broken = _damaged(context)
+    broken = _find_damaged(context)
     for tool, version, difference in broken:
         yield Finding(
             "installs",
@@ -229,7 +229,7 @@ def _check_installs(context: Context) -> Iterator[Finding]:
         yield Finding("installs", OK, f"{_count(count, 'installed version')} intact")
 
 
-def _damaged(context: Context) -> list[tuple[str, str, str]]:
+def _find_damaged(context: Context) -> list[tuple[str, str, str]]:
     """Return each damaged installation with the first differences between its receipt and its tree."""
     results = []
     for tool, version in _directories(context):
@@ -279,7 +279,7 @@ def _check_plugins(context: Context) -> Iterator[Finding]:
     names, failed = context.registry.names(), 0
     for name in names:
         try:
-            context.registry.checked(name)
+            context.registry.check(name)
         except EnvmgrError as error:
             failed += 1
             yield Finding("plugins", ERROR, error.message, error.hint)

@@ -78,7 +78,7 @@ def run(context: Context, steps: Sequence[Step], options: Options) -> InstallRes
         reshim.reshim(context)  # also after a run that was killed between installing and this
     locks = [] if options.locked else _record(context, steps, outcomes)
     if failures:
-        raise _combined(failures, outcomes)
+        raise _combine_failures(failures, outcomes)
     return _result(outcomes.values(), locks)
 
 
@@ -86,7 +86,7 @@ def install_versions(context: Context, pins: Iterable[Pin]) -> InstallResult:
     """Install versions; the caller updates lock and shims."""
     outcomes, failures = _run_steps(context, [Step(pin) for pin in pins], Options())
     if failures:
-        raise _combined(failures, outcomes)
+        raise _combine_failures(failures, outcomes)
     return _result(outcomes.values())
 
 
@@ -247,7 +247,7 @@ def with_recorded_digest(pin: Pin, outcome: Outcome, platform: str) -> Pin:
     return replace(pin, locked=replace(pin.locked, artifacts=lockfile.with_shared_digests(artifacts)))
 
 
-def _combined(failures: Failures, outcomes: Outcomes) -> EnvmgrError:
+def _combine_failures(failures: Failures, outcomes: Outcomes) -> EnvmgrError:
     if len(failures) == 1:
         return next(iter(failures.values()))
     lines = [f"failed to install {len(failures)} tools"]
@@ -259,10 +259,10 @@ def _combined(failures: Failures, outcomes: Outcomes) -> EnvmgrError:
 
 def preview(context: Context, steps: Sequence[Step], options: Options) -> InstallResult:
     """Return what `run` would do, without doing it."""
-    return _result(_expected(context, step.pin, options) for step in _distinct(steps))
+    return _result(_plan_outcome(context, step.pin, options) for step in _distinct(steps))
 
 
-def _expected(context: Context, pin: Pin, options: Options) -> Outcome:
+def _plan_outcome(context: Context, pin: Pin, options: Options) -> Outcome:
     job = install_plan.job_of(context, pin)
     already = store.get(context.paths, pin.tool, pin.version) is not None and not options.force
     digest = job.artifact.digest

@@ -40,7 +40,7 @@ class Remote:
     rows: tuple[RemoteRow, ...]
 
 
-def installed(context: Context, tool: str | None = None) -> tuple[Row, ...]:
+def list_installed(context: Context, tool: str | None = None) -> tuple[Row, ...]:
     """Return the installed versions of one tool or all, oldest first within a tool."""
     tools = [_name(context, tool)] if tool else sorted(store.tools(context.paths))
     chosen = {

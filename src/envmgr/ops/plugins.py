@@ -39,7 +39,7 @@ def scope(context: Context, manifest: Manifest) -> str:
 
 def show(context: Context, name: str) -> Manifest:
     """Return one manifest."""
-    return context.registry.checked(name)
+    return context.registry.check(name)
 
 
 def text_of(manifest: Manifest) -> str:
@@ -175,7 +175,7 @@ def remove(context: Context, name: str, directory: str) -> str:
     """Remove a manifest that was added to a directory and return its path."""
     path = _path(directory, name)
     if not os.path.isfile(path):
-        manifest = context.registry.checked(name)
+        manifest = context.registry.check(name)
         raise UnknownTool(
             f"{name} is not in {directory} (it comes from {manifest.origin})",
             "run `envmgr plugin list` to see the origin of each",

@@ -58,24 +58,24 @@ def use(
     All or nothing is written: the file and its lock are unchanged if one tool cannot be resolved, installed or locked.
     """
     path = context.paths.global_file if everywhere else project_path(context)
-    changes = _requested(context, items, pin=pin)
+    changes = _read_requests(context, items, pin=pin)
     _check_file(context, path, {change.tool for change in changes})
-    resolved = [_resolved(context, path, change) for change in changes]
+    resolved = [_resolve_change(context, path, change) for change in changes]
     for change in resolved:
         if change.pin:
             lock_manifests.require_fitting(context, lockfile_io.path_beside(path), change.pin)
     others = _pin(context, path, _other_requests(context, path, changes))
     result = install.install_versions(context, [change.pin for change in resolved if change.pin])
-    written = [_pinned(change) if pin else change for change in resolved]
+    written = [_pin_version(change) if pin else change for change in resolved]
     try:
-        _write(context, path, written, [*_recorded(context, written, result), *others])
+        _write(context, path, written, [*_record_pins(context, written, result), *others])
     finally:
         if result.installed or reshim.stale(context):
             reshim.reshim(context)
     return UseResult(tuple((change.tool, change.spec) for change in written), path, result)
 
 
-def _requested(context: Context, items: Sequence[ToolSpec], *, pin: bool) -> list[_Change]:
+def _read_requests(context: Context, items: Sequence[ToolSpec], *, pin: bool) -> list[_Change]:
     """Return the requests by canonical name; raise UsageError for a tool that is named twice."""
     changes: dict[str, _Change] = {}
     for item in items:
@@ -90,7 +90,7 @@ def _requested(context: Context, items: Sequence[ToolSpec], *, pin: bool) -> lis
     return list(changes.values())
 
 
-def _pinned(change: _Change) -> _Change:
+def _pin_version(change: _Change) -> _Change:
     """Return the request for the exact version of a resolved one."""
     if change.pin is None:
         return change
@@ -127,7 +127,7 @@ def _entries(context: Context, path: str) -> list[Request]:
     return [entry for file in context.project.files if file.path == path for entry in file.entries]
 
 
-def _resolved(context: Context, path: str, change: _Change) -> _Change:
+def _resolve_change(context: Context, path: str, change: _Change) -> _Change:
     """Return a request with its resolved version, without one if nothing is installed for it."""
     if versions.classify(change.spec)[0] not in _INSTALLABLE_KINDS:
         return change
@@ -183,7 +183,7 @@ def _other_requests(context: Context, path: str, changes: Sequence[_Change]) -> 
     return lock_update.lockable(entry for entry in _entries(context, path) if entry.tool not in tools)
 
 
-def _recorded(context: Context, changes: Sequence[_Change], result: InstallResult) -> list[Pin]:
+def _record_pins(context: Context, changes: Sequence[_Change], result: InstallResult) -> list[Pin]:
     """Return the resolved versions with the digests of their downloads."""
     outcomes = {
         (outcome.tool, outcome.version): outcome for outcome in (*result.installed, *result.already_installed)

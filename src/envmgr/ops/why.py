@@ -66,7 +66,7 @@ def _explain(context: Context, name: str, request: Request) -> Why:
     evaluation = _evaluate(context, name, request.spec) if chosen.kind == "version" else _Evaluation()
     return Why(
         tool=name,
-        considered=tuple(_considered(context, name, request)),
+        considered=tuple(_list_considered(context, name, request)),
         active=chosen,
         lock=path if path and context.locks.lock(path) else None,
         locked=chosen.version if chosen.locked else None,
@@ -78,7 +78,7 @@ def _explain(context: Context, name: str, request: Request) -> Why:
     )
 
 
-def _considered(context: Context, tool: str, request: Request) -> Sequence[VersionSource]:
+def _list_considered(context: Context, tool: str, request: Request) -> Sequence[VersionSource]:
     variable = override_variable(tool)
     override = context.environment.override(tool)
     rows = [VersionSource(f"${variable}", override, request.origin.kind == "environment")]

@@ -103,7 +103,7 @@ def parse(text: str, path: str, *, is_global: bool = False) -> Dotfile:
         except _LineError as bad:
             issues.append(f"{path}:{number}:{bad.column + 1}: {bad}")
     if issues:
-        raise DotfileError(_shortened(issues), _HINT)
+        raise DotfileError(_shorten_issues(issues), _HINT)
     return Dotfile(path, tuple(entries.values()), is_global)
 
 
@@ -116,9 +116,9 @@ def with_request(text: str, tool: str, spec: str, path: str = NAME) -> str:
     bom = _BOM if text.startswith(_BOM) else ""
     lines = text.removeprefix(_BOM).split("\n")
     if existing and existing.origin.line:
-        lines[existing.origin.line - 1] = _changed(lines[existing.origin.line - 1], spec)
+        lines[existing.origin.line - 1] = _change_version(lines[existing.origin.line - 1], spec)
     else:
-        lines = _appended(lines, f"{tool}{_equals(lines)}{spec}")
+        lines = _append_line(lines, f"{tool}{_equals(lines)}{spec}")
     changed = bom + "\n".join(lines)
     _check_edit(changed, tool, spec, path)
     return changed
@@ -213,7 +213,7 @@ def _specs(statement: _ParsedLine) -> tuple[str, ...]:
         raise _LineError(statement.value_at + offset, f"{statement.tool}: {error}") from None
 
 
-def _shortened(issues: list[str]) -> list[str]:
+def _shorten_issues(issues: list[str]) -> list[str]:
     more = len(issues) - MAX_ISSUES
     return [*issues[:MAX_ISSUES], f"and {more} more errors"] if more > 0 else issues
 
@@ -222,7 +222,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _MAX_QUOTE_LENGTH else f"{text[:_MAX_QUOTE_LENGTH]}…"
 
 
-def _changed(line: str, spec: str) -> str:
+def _change_version(line: str, spec: str) -> str:
     """Return a line with another version; its comment keeps its column if possible."""
     statement = _statement(_body(line))
     suffix = line[statement.end :]
@@ -243,7 +243,7 @@ def _equals(lines: list[str]) -> str:
     return "="
 
 
-def _appended(lines: list[str], line: str) -> list[str]:
+def _append_line(lines: list[str], line: str) -> list[str]:
     """Add a line at the end, ended as the first is; the last of the lines is what follows the last feed."""
     end = "\r" if lines[0].endswith("\r") else ""
     if lines[-1] == "":

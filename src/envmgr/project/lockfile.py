@@ -27,7 +27,7 @@ def with_release(lock: Lockfile, request: str, version: str, tool: str, locked: 
         problem = url_problem(artifact.url)
         if problem:
             raise LockfileError(f"cannot lock {tool} {version}: URL {problem}", _URL_HINT)
-    existing = lock.locked(tool, version)
+    existing = lock.find(tool, version)
     merged = _merge(existing or Locked(locked.plugin, {}), locked, f"{tool} {version}")
     tools = {**lock.tools, tool: {**lock.tools.get(tool, {}), version: merged}}
     seed = {name: preferred for name, preferred in lock.seed.items() if name != tool}
@@ -58,7 +58,7 @@ def record_digest(
     A digest that is already recorded is only compared, so that a lock does not depend on what was installed where.
     Raise DigestMismatch if it differs, LockfileError if the lock has no such archive.
     """
-    locked = lock.locked(tool, version)
+    locked = lock.find(tool, version)
     existing = locked.artifacts.get(platform) if locked else None
     if locked is None or existing is None:
         raise LockfileError(f"{tool} {version} for {platform} is not in the lock", "run `envmgr lock`")

@@ -36,7 +36,7 @@ def require_name(context: Context, tool: str) -> str:
     if name is not None and name in packages_named(tool, requested):
         return name
     try:
-        return context.registry.checked(tool).name
+        return context.registry.check(tool).name
     except UnknownTool:
         return _package_in_use(context, tool)
 
@@ -67,7 +67,7 @@ def name_among(context: Context, tool: str, names: Collection[str]) -> str | Non
 def canonical_name(context: Context, tool: str) -> str:
     """Return the canonical name of a tool, or the name itself if its manifest cannot be read."""
     try:
-        return context.registry.checked(tool).name
+        return context.registry.check(tool).name
     except CatalogError:
         return tool
 

@@ -103,14 +103,14 @@ def _check_url(context: Context, tool: str, version: str, url: str) -> None:
     other = lock_consistency.other_version_of_url(context, tool, version, context.platform, url)
     if other:
         raise InvalidRequest(
-            f"{urls.redacted(url)} is the archive of {tool} {other}, not {version}",
+            f"{urls.redact(url)} is the archive of {tool} {other}, not {version}",
             f"run `envmgr install {tool} {other}`",
         )
 
 
 def _locked_artifact(lock: Lockfile, tool: str, version: str, platform: str, url: str) -> Artifact | None:
     """Return the locked archive with a URL."""
-    locked = lock.locked(tool, version)
+    locked = lock.find(tool, version)
     artifact = locked.artifacts.get(platform) if locked else None
     return artifact if artifact and artifact.url == url else None
 
@@ -177,7 +177,7 @@ def _gaps(context: Context, lock: Lockfile, tool: str, spec: str) -> Iterator[tu
     """Yield what a lock lacks for a request, and the remedy."""
     platform = context.platform.key
     version = lock.version_of(key(tool, spec))
-    locked = lock.locked(tool, version) if version else None
+    locked = lock.find(tool, version) if version else None
     if version is None or locked is None:
         yield f"does not lock {tool}={spec}", "run `envmgr lock` and commit the file"
     elif platform not in locked.artifacts:

@@ -28,7 +28,7 @@ def command_names(context: Context, tool: str) -> frozenset[str]:
     """
     own_names = {tool, tool.rpartition(":")[2].rpartition("/")[2]}
     try:
-        return frozenset({*own_names, *context.registry.checked(tool).aliases})
+        return frozenset({*own_names, *context.registry.check(tool).aliases})
     except EnvmgrError:
         return frozenset(own_names)
 

@@ -30,7 +30,7 @@ def require_known(context: Context, requests: Iterable[Request]) -> None:
 def _issues(context: Context, request: Request) -> list[tuple[str, str]]:
     try:
         if _is_release_request(request):
-            context.registry.checked(request.tool)
+            context.registry.check(request.tool)
     except UnknownTool as error:
         message, hint = lock_manifests.missing_manifest(context, request) or (error.message, error.hint or "")
         return [(f"{request.origin.exactly}: {message}", hint)]

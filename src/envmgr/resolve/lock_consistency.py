@@ -25,7 +25,7 @@ def find_inconsistencies(
     """Yield the locked versions that do not match their request, and the URLs of other versions."""
     for tool, spec in requests:
         version = lock.version_of(key(tool, spec))
-        locked = lock.locked(tool, version) if version else None
+        locked = lock.find(tool, version) if version else None
         if version is None or locked is None:
             continue
         if not is_satisfied(context, tool, spec, version):

@@ -85,7 +85,7 @@ def pin(
     def resolve_one(item: tuple[str, str]) -> Pin:
         tool, spec = item
         version = _locked_version(context, lock, tool, spec) if tool not in refresh else None
-        locked = lock.locked(tool, version) if version else None
+        locked = lock.find(tool, version) if version else None
         others = lock_consistency.other_versions(context, tool, version, locked) if version and locked else {}
         if version and locked and not others and is_good(locked):
             return Pin(tool, spec, version, locked)
@@ -103,7 +103,7 @@ def pin(
 
     def resolve_with_notice(tool: str, spec: str, version: str | None, locked: Locked | None) -> Pin:
         result = _resolve_upstream(context, tool, spec, version, platforms, locked)
-        _note_missing_digests(context, result, lock.locked(tool, result.version))
+        _note_missing_digests(context, result, lock.find(tool, result.version))
         return result
 
     return map_parallel(resolve_one, requests, WORKERS)
@@ -292,9 +292,7 @@ def differences(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:
 def _has_matching_request(lock: Lockfile, tool: str, spec: str) -> bool:
     version = lock.version_of(key(tool, spec))
     return (
-        lock.locked(tool, version) is not None
-        if version
-        else _preferred_version(lock, tool, spec) is not None
+        lock.find(tool, version) is not None if version else _preferred_version(lock, tool, spec) is not None
     )
 
 

@@ -35,7 +35,9 @@ def check(context: Context, steps: Sequence[Step], *, force: bool) -> None:
     unmet = []
     for step in steps:
         if force or store.get(context.paths, step.pin.tool, step.pin.version) is None:
-            missing = [name for name in _required(context, step) if not _is_there(context, name, running)]
+            missing = [
+                name for name in _required_tools(context, step) if not _is_there(context, name, running)
+            ]
             unmet += [(step, name) for name in missing]
     for step, name in unmet:
         if _is_package(context, step) and not _is_on_path(context, name):
@@ -50,7 +52,7 @@ def check(context: Context, steps: Sequence[Step], *, force: bool) -> None:
         raise InstallError("\n".join(dict.fromkeys(lines)), "; ".join(hints))
 
 
-def _required(context: Context, step: Step) -> Iterator[str]:
+def _required_tools(context: Context, step: Step) -> Iterator[str]:
     """Yield the tools a version requires here; errors are left to its installation."""
     artifact = step.pin.locked.artifacts.get(context.platform.key)
     try:

@@ -30,13 +30,13 @@ def runtime_providers(
     Tools that are not installed are omitted: the system may provide them.
     """
     providers: dict[str, ActiveVersion] = {}
-    waiting = [name for active_version in dependents for name in _required(active_version)]
+    waiting = [name for active_version in dependents for name in _required_tools(active_version)]
     while waiting:
         tool = waiting.pop(0)
         provider = None if tool in providers else _provider(context, tool, active_versions)
         if provider:
             providers[tool] = provider
-            waiting += _required(provider)
+            waiting += _required_tools(provider)
     return tuple(providers.values())
 
 
@@ -45,7 +45,7 @@ def check(context: Context, program: Program, active_versions: Sequence[ActiveVe
     interpreter = _interpreter(program.path)
     if not interpreter or store.find_program(path.split(os.pathsep), interpreter):
         return
-    for tool in _required(program.active):
+    for tool in _required_tools(program.active):
         missing = next(
             (
                 active_version
@@ -63,7 +63,7 @@ def check(context: Context, program: Program, active_versions: Sequence[ActiveVe
             )
 
 
-def _required(active_version: ActiveVersion) -> tuple[str, ...]:
+def _required_tools(active_version: ActiveVersion) -> tuple[str, ...]:
     return active_version.installed.requires if active_version.installed else ()
 
 

@@ -42,7 +42,7 @@ def find_system_programs(context: Context) -> tuple[SystemPrograms, ...]:
     for active_version in active_versions:
         if active_version.kind in _REQUESTED_KINDS:
             tools.setdefault(active_version.tool, active_version)
-    shims = _shimmed(context)
+    shims = _list_shimmed(context)
     return tuple(
         SystemPrograms(active_version, programs, frozenset(programs) & shims)
         for active_version in tools.values()
@@ -54,7 +54,7 @@ def describe_fallthrough(context: Context, tool: str) -> str:
     """Return which program of the system runs for a tool that is not requested, as the end of a message."""
     names = command_names(context, tool)
     commands = _installed_commands(context, tool) or names
-    may_run = commands if context.settings.fallthrough else commands - _shimmed(context)
+    may_run = commands if context.settings.fallthrough else commands - _list_shimmed(context)
     programs = (
         f"{command} is {path}"
         for command in sorted(may_run, key=lambda command: (command not in names, command))
@@ -64,7 +64,7 @@ def describe_fallthrough(context: Context, tool: str) -> str:
     return f"; the system's {program}" if program else ""
 
 
-def _shimmed(context: Context) -> frozenset[str]:
+def _list_shimmed(context: Context) -> frozenset[str]:
     directory = context.paths.shims
     names = os.listdir(directory) if os.path.isdir(directory) else []
     return frozenset(name for name in names if is_shim(os.path.join(directory, name)))

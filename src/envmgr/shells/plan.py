@@ -170,7 +170,7 @@ def _conditions(plan: Plan, stamps: Mapping[str, str]) -> Iterator[str]:
             yield f'[ "${{{name}-}}" = {quoting.posix(value)} ]'
     for path in plan.inputs:
         yield (
-            _unchanged(quoting.posix(path), stamps[path])
+            _unchanged_test(quoting.posix(path), stamps[path])
             if path in stamps
             else f"[ ! -f {quoting.posix(path)} ]"
         )
@@ -179,7 +179,7 @@ def _conditions(plan: Plan, stamps: Mapping[str, str]) -> Iterator[str]:
     yield f"[ -x {quoting.posix(plan.program)} ]"
 
 
-def _unchanged(path: str, stamp: str) -> str:
+def _unchanged_test(path: str, stamp: str) -> str:
     """Return the test of a file: older than the plan, and with the time of its stamp."""
     older = f'[ -f {path} ] && [ "$__envmgr_plan" -nt {path} ]'
     if not stamp:

@@ -175,7 +175,7 @@ class _Interleaved:
         self._number = 0
         self.now = transaction.now
         self.emit = transaction.emit
-        self.shared = transaction.shared
+        self.share = transaction.share
 
     def __getattr__(self, name):
         def run(*args, **values):

@@ -70,7 +70,7 @@ def test_without_a_project_no_project_manifests_are_searched(tmp_path):
 )
 def test_tools_are_resolved_by_their_aliases(alias, name, paths):
     assert paths[0].get(alias).name == name
-    assert paths[0].checked(alias).builtin
+    assert paths[0].check(alias).builtin
 
 
 def test_each_manifest_is_read_once(paths):
@@ -105,7 +105,7 @@ def test_an_invalid_tool_name_is_unknown(name, paths):
     ],
 )
 def test_packages_have_a_generated_manifest(tool, source, paths):
-    manifest = paths[0].checked(tool)
+    manifest = paths[0].check(tool)
     assert (manifest.name, manifest.source, manifest.builtin) == (tool, source, False)
     assert paths[0].scope(manifest) == "package"
     assert registry.text_of(manifest) is None
@@ -137,7 +137,7 @@ def test_an_invalid_manifest_is_reported_with_all_issues_when_requested(paths):
     tools, write = paths
     write("project", "mine", platforms=[], nonsense=1)
     with pytest.raises(ManifestError) as caught:
-        tools.checked("mine")
+        tools.check("mine")
     assert [issue.partition(":")[0] for issue in caught.value.issues] == ["$", "$.platforms"]
 
 

@@ -19,7 +19,7 @@ FAILURES = {"alpha 1.0.0": EnvmgrError("no network", "check it"), "beta 2.0.0": 
     ids=["none installed", "others installed"],
 )
 def test_the_hint_says_whether_other_tools_were_installed(outcomes, hint):
-    error = install._combined(FAILURES, outcomes)
+    error = install._combine_failures(FAILURES, outcomes)
     assert error.hint == hint
     assert error.message.splitlines() == [
         "failed to install 2 tools",

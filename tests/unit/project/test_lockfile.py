@@ -97,8 +97,8 @@ def test_other_algorithms_and_signatures_are_formatted_with_their_names():
 def test_a_lock_resolves_requests_versions_and_platforms():
     lock = lock_of(locked(linux_x64=artifact(), macos_arm64=artifact()))
     assert (lock.version_of("x@1"), lock.version_of("x@2")) == ("1.0.0", None)
-    assert lock.locked("x", "1.0.0") == lock.tools["x"]["1.0.0"]
-    assert lock.locked("x", "2") is lock.locked("y", "1") is None
+    assert lock.find("x", "1.0.0") == lock.tools["x"]["1.0.0"]
+    assert lock.find("x", "2") is lock.find("y", "1") is None
     assert lock.platforms == ("linux-x64", "macos-arm64")
 
 

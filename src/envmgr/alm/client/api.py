@@ -89,7 +89,7 @@ class Api:
         """Yield a list's items, page by page."""
         for page in self.pages(path, query):
             if not isinstance(page, list):
-                raise AlmError(f"unexpected response from {urls.redacted(self.url + path)}: expected a list")
+                raise AlmError(f"unexpected response from {urls.redact(self.url + path)}: expected a list")
             yield from page
 
     def follow(self, path: str, after: int | None = None, query: Query | None = None) -> Iterator[Document]:

@@ -57,7 +57,7 @@ def check_version(response: Response) -> None:
     host = urls.host(response.url)
     if not (text.isascii() and text.isdigit()):
         raise UnsupportedServer(
-            f"{urls.redacted(response.url)} is not a supported ALM server "
+            f"{urls.redact(response.url)} is not a supported ALM server "
             f"({_status_text(response.status)}, no API version header)",
             "check the URL, or update the server",
         )
@@ -70,7 +70,7 @@ def check_version(response: Response) -> None:
 def to_error(response: Response) -> AlmError:
     """Return the error for an error response."""
     problem = read(response)
-    return _ERRORS_BY_STATUS.get(problem.status, _unexpected)(problem)
+    return _ERRORS_BY_STATUS.get(problem.status, _unexpected_problem_error)(problem)
 
 
 def read(response: Response) -> ProblemDetails:
@@ -116,7 +116,7 @@ def _not_signed_in(problem: ProblemDetails) -> AlmError:
     return NotSignedIn(f"authentication failed at {problem.host}: {problem.detail}", "run `envmgr alm login`")
 
 
-def _forbidden(problem: ProblemDetails) -> AlmError:
+def _forbidden_error(problem: ProblemDetails) -> AlmError:
     if problem.kind == "self-approval-forbidden":
         return SelfApprovalForbidden(
             f"permission denied by {problem.host}: {problem.detail}",
@@ -204,7 +204,7 @@ def _minutes(seconds: int) -> str:
     return f"{-(-seconds // 60)} minutes" if seconds > 60 else ""  # noqa: PLR2004 - a minute
 
 
-def _unexpected(problem: ProblemDetails) -> AlmError:
+def _unexpected_problem_error(problem: ProblemDetails) -> AlmError:
     suffix = f"; request ID {problem.request_id} in its log" if problem.request_id else ""
     return AlmError(
         f"{problem.host} returned {_status_text(problem.status)}: {problem.detail}",
@@ -215,7 +215,7 @@ def _unexpected(problem: ProblemDetails) -> AlmError:
 _ERRORS_BY_STATUS: dict[int, Callable[[ProblemDetails], AlmError]] = {
     400: _invalid,
     401: _not_signed_in,
-    403: _forbidden,
+    403: _forbidden_error,
     404: _not_found,
     409: _conflict,
     412: _modified_concurrently,

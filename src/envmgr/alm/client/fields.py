@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def require_object(document: object) -> Document:
     """Return a document that must be a JSON object."""
     if not isinstance(document, dict):
-        raise _unexpected(f"expected an object, got {_kind(document)}")
+        raise _unexpected_field_error(f"expected an object, got {_kind(document)}")
     return document
 
 
@@ -23,7 +23,7 @@ def get_str(source: Document, name: str) -> str:
     """Return a field that must be a string."""
     value = source.get(name)
     if not isinstance(value, str):
-        raise _unexpected(f"field `{name}` is {_kind(value)}")
+        raise _unexpected_field_error(f"field `{name}` is {_kind(value)}")
     return value
 
 
@@ -31,7 +31,7 @@ def get_name(source: Document, field: str) -> str:
     """Return a field that must be a printable string on one line."""
     value = get_str(source, field)
     if not value.isprintable():
-        raise _unexpected(f"field `{field}` contains invalid characters")
+        raise _unexpected_field_error(f"field `{field}` contains invalid characters")
     return value
 
 
@@ -44,7 +44,7 @@ def get_int(source: Document, name: str) -> int:
     """Return a field that must be an integer."""
     value = source.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _unexpected(f"field `{name}` is {_kind(value)}")
+        raise _unexpected_field_error(f"field `{name}` is {_kind(value)}")
     return value
 
 
@@ -62,7 +62,7 @@ def get_object(source: Document, name: str) -> Document:
     """Return a field that must be an object."""
     value = source.get(name)
     if not isinstance(value, dict):
-        raise _unexpected(f"field `{name}` is {_kind(value)}")
+        raise _unexpected_field_error(f"field `{name}` is {_kind(value)}")
     return value
 
 
@@ -75,7 +75,7 @@ def get_objects(source: Document, name: str) -> tuple[Document, ...]:
     """Return a field that must be an array of objects."""
     value = source.get(name)
     if not isinstance(value, list | tuple) or not all(isinstance(item, dict) for item in value):
-        raise _unexpected(f"field `{name}` is {_kind(value)}")
+        raise _unexpected_field_error(f"field `{name}` is {_kind(value)}")
     return tuple(value)
 
 
@@ -83,7 +83,7 @@ def get_strs(source: Document, name: str) -> tuple[str, ...]:
     """Return a field that must be an array of strings."""
     value = source.get(name)
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise _unexpected(f"field `{name}` is {_kind(value)}")
+        raise _unexpected_field_error(f"field `{name}` is {_kind(value)}")
     return tuple(value)
 
 
@@ -94,7 +94,7 @@ def _kind(value: object) -> str:
     return "missing" if value is None else _KINDS.get(type(value), "something else")
 
 
-def _unexpected(reason: str) -> AlmError:
+def _unexpected_field_error(reason: str) -> AlmError:
     return AlmError(
         f"unexpected server response: {reason}",
         "check that `alm_url` points to an ALM server and that client and server versions match",

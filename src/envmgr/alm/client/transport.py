@@ -71,13 +71,13 @@ class Transport:
         if isinstance(error, HttpError | InsecureUrl | Offline):
             return error
         default_hint = (
-            f"is the server running? start one with `envmgr alm serve`; {urls.redacted(self.url)} comes from "
+            f"is the server running? start one with `envmgr alm serve`; {urls.redact(self.url)} comes from "
             "--url, ENVMGR_ALM_URL or setting `alm_url`"
         )
         is_special = error.hint and not error.passing and error.hint != network_errors.ONLINE_HINT
         hint = error.hint if is_special else default_hint
         return AlmUnreachable(
-            f"cannot reach the ALM server at {urls.redacted(self.url)}: {error.message}", hint
+            f"cannot reach the ALM server at {urls.redact(self.url)}: {error.message}", hint
         )
 
 
@@ -128,7 +128,7 @@ def _document(response: Response) -> object:
         document: object = json.loads(response.body)
     except (ValueError, RecursionError):
         raise AlmError(
-            f"invalid JSON from {urls.redacted(response.url)}",
+            f"invalid JSON from {urls.redact(response.url)}",
             "check the URL: a proxy may have intercepted the request",
         ) from None
     return document

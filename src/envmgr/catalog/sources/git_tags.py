@@ -69,7 +69,7 @@ def _release(manifest: Manifest, tag: str) -> Release | None:
 def _references(url: str, context: Context) -> str:
     git = shutil.which("git", path=context.environment.get("PATH"))
     if git is None:
-        return "\n".join(_advertised(url, context))
+        return "\n".join(_read_advertised_tags(url, context))
     return _cached_or_fetched(git, url, context)
 
 
@@ -80,7 +80,7 @@ def _cached_or_fetched(git: str, url: str, context: Context) -> str:
         stored = read_text(path)
         if stored is None:
             raise Offline(
-                f"offline: tags of {urls.redacted(url)} are not cached",
+                f"offline: tags of {urls.redact(url)} are not cached",
                 "run once without --offline (or set `offline` to false)",
             )
         return stored
@@ -115,14 +115,14 @@ def _variables(url: str, context: Context) -> dict[str, str]:
 
 
 def _failure(url: str, reason: str | None) -> NetworkError:
-    displayed = urls.redacted(url)
+    displayed = urls.redact(url)
     message = (reason or "git failed").replace(url, displayed)
     return NetworkError(
         f"cannot list the tags of {displayed}: {message}", f"check that `git ls-remote {displayed}` works"
     )
 
 
-def _advertised(url: str, context: Context) -> Iterator[str]:
+def _read_advertised_tags(url: str, context: Context) -> Iterator[str]:
     if not url.startswith(("https://", "http://")):
         raise SourceError(f"git is required to list tags of {url}", "install git, then retry")
     body = context.lists.get(f"{url.rstrip('/')}/info/refs?service=git-upload-pack", limit=LIMIT)

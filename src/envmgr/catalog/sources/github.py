@@ -50,14 +50,14 @@ def artifact(manifest: Manifest, release: Release, platform: Platform, context: 
     url = manifest.download_url(release.version, release.tag, platform)
     assets = _assets(release)
     if url:
-        return _described(
+        return _describe_asset(
             url, next((item for item in assets.values() if item["browser_download_url"] == url), {})
         )
     asset = assets.get(_asset_name(manifest, release, platform, assets) or "")
     if asset is None:
         return None
-    result = _described(asset["browser_download_url"], asset)
-    return result if result.digest else _summed(result, asset["name"], assets, context)
+    result = _describe_asset(asset["browser_download_url"], asset)
+    return result if result.digest else _add_checksum(result, asset["name"], assets, context)
 
 
 def repository(manifest: Manifest) -> str:
@@ -99,7 +99,7 @@ def _entries(manifest: Manifest, context: Context) -> Iterator[Json]:
         if url is None:
             return
         page = _ask(url, api, repository(manifest), context)
-        yield from _checked(page.body, url)
+        yield from _check_releases(page.body, url)
         url = _next_page(page.headers.get("link", ""), url)
 
 
@@ -128,7 +128,7 @@ def _next_page(link: str, url: str) -> str | None:
     return following if urlsplit(following)[:2] == urlsplit(url)[:2] else None
 
 
-def _checked(body: bytes, url: str) -> list[Json]:
+def _check_releases(body: bytes, url: str) -> list[Json]:
     try:
         entries = document_decoder.json_of(body.decode("utf-8-sig"))
         if isinstance(entries, list) and all(isinstance(entry["tag_name"], str) for entry in entries):
@@ -150,7 +150,7 @@ def _assets(release: Release) -> dict[str, Json]:
     }
 
 
-def _described(url: str, asset: Mapping[str, Any]) -> Artifact:
+def _describe_asset(url: str, asset: Mapping[str, Any]) -> Artifact:
     size = asset.get("size")
     return Artifact(url, _digest(asset), size if isinstance(size, int) else None)
 
@@ -163,7 +163,7 @@ def _digest(asset: Mapping[str, Any]) -> Digest | None:
         return None
 
 
-def _summed(artifact: Artifact, name: str, assets: Mapping[str, Json], context: Context) -> Artifact:
+def _add_checksum(artifact: Artifact, name: str, assets: Mapping[str, Json], context: Context) -> Artifact:
     """Return an artifact with the digest from the release's checksum file, if any."""
     for sums, kind in _sums_of(name, assets):
         checksum = {

@@ -207,10 +207,10 @@ def _ask(name: str, context: Context) -> Json:
         if error.status in _GONE:
             raise UnknownPackage(f"package {name} not found in the npm registry") from None
         raise
-    return _checked(body, url)
+    return _check_package(body, url)
 
 
-def _checked(body: bytes, url: str) -> Json:
+def _check_package(body: bytes, url: str) -> Json:
     try:
         page = cast("Json", document_decoder.json_of(body.decode("utf-8-sig")))
         if all(isinstance(version["dist"]["tarball"], str) for version in page["versions"].values()):

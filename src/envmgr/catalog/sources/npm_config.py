@@ -56,7 +56,7 @@ class NpmConfig:
             return {"Authorization": f"Bearer {token}"}
         if pair:
             return {"Authorization": f"Basic {pair}"}
-        return credentials.basic(user, _decoded(password)) if user and password else {}
+        return credentials.basic(user, _decode_password(password)) if user and password else {}
 
 
 def load(environment: Environment, package: str, installs: str, ask: Ask = npm_query.query_npm) -> NpmConfig:
@@ -70,11 +70,11 @@ def load(environment: Environment, package: str, installs: str, ask: Ask = npm_q
         values = _values(environment, options.get("globalconfig", ""))
         registry = options.get(key) or options.get("registry")
     if not registry:
-        raise _unknown(package)
+        raise _unknown_registry_error(package)
     return NpmConfig(registry.rstrip("/"), values, _cafile(environment, options.get("globalconfig", "")))
 
 
-def _unknown(package: str) -> ConfigError:
+def _unknown_registry_error(package: str) -> ConfigError:
     return ConfigError(
         f"no npm registry is configured for {package}, and npm is not installed",
         "install Node.js first (`envmgr install nodejs`), or put `registry=URL` into ~/.npmrc",
@@ -83,14 +83,14 @@ def _unknown(package: str) -> ConfigError:
 
 def _cafile(environment: Environment, global_file: str) -> str:
     """Read trusted certificates from the user's own settings, never from a cloned project."""
-    return _merged(environment, [global_file, _user_file(environment)]).get("cafile", "")
+    return _merge_files(environment, [global_file, _user_file(environment)]).get("cafile", "")
 
 
 def _values(environment: Environment, global_file: str) -> dict[str, str]:
-    return _merged(environment, [global_file, _user_file(environment), _project_file(environment)])
+    return _merge_files(environment, [global_file, _user_file(environment), _project_file(environment)])
 
 
-def _merged(environment: Environment, files: list[str]) -> dict[str, str]:
+def _merge_files(environment: Environment, files: list[str]) -> dict[str, str]:
     merged: dict[str, str] = {}
     for path in dict.fromkeys(filter(None, files)):
         merged.update(read(path, environment.variables))
@@ -150,10 +150,10 @@ def read(path: str, variables: Mapping[str, str]) -> dict[str, str]:
         raise ConfigError(f"cannot read npm's configuration: {path}") from None
     lines = (line.strip() for line in text.lstrip("\ufeff").splitlines())
     pairs = (line.partition("=") for line in lines if line and line[0] not in "#;[")
-    return {_unquoted(key.strip()): _expanded(_unquoted(value.strip()), variables) for key, _, value in pairs}
+    return {_unquote(key.strip()): _expand(_unquote(value.strip()), variables) for key, _, value in pairs}
 
 
-def _unquoted(text: str) -> str:
+def _unquote(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         try:
             return str(json.loads(text)) if text[0] == '"' else text[1:-1]
@@ -162,7 +162,7 @@ def _unquoted(text: str) -> str:
     return re.split(r"(?<!\\)\s*[;#]", text, maxsplit=1)[0].replace("\\;", ";").replace("\\#", "#")
 
 
-def _expanded(text: str, variables: Mapping[str, str]) -> str:
+def _expand(text: str, variables: Mapping[str, str]) -> str:
     """Expand variables: an unknown one stays as written, or is empty when written `${NAME?}`."""
 
     def value(match: re.Match[str]) -> str:
@@ -172,7 +172,7 @@ def _expanded(text: str, variables: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def _decoded(password: str) -> str:
+def _decode_password(password: str) -> str:
     try:
         return b64decode(password).decode()
     except ValueError:

@@ -36,7 +36,7 @@ def _candidates(environment: Environment, installs: str) -> Iterator[str]:
     on_path = shutil.which("npm", path=_path_without_shims(environment, installs))
     if on_path:
         yield on_path
-    yield from _installed(installs)
+    yield from _find_installed_npm(installs)
 
 
 def _path_without_shims(environment: Environment, installs: str) -> str:
@@ -46,7 +46,7 @@ def _path_without_shims(environment: Environment, installs: str) -> str:
     return os.pathsep.join(folder for folder in folders if os.path.normpath(folder or ".") != shims)
 
 
-def _installed(installs: str) -> Iterator[str]:
+def _find_installed_npm(installs: str) -> Iterator[str]:
     """Find npm in installed tools, the newest installation first."""
     trees = [tree for tool in _entries(installs) for tree in _entries(tool)]
     for tree in sorted(trees, key=os.path.getmtime, reverse=True):

@@ -61,7 +61,7 @@ def _values(environment: Environment, pip_info: PipInfo) -> dict[str, str]:
     for section in _SECTIONS:
         for file in files:
             merged.update(file.get(section, {}))
-    merged.update(_filled(_variables(environment)))
+    merged.update(_drop_empty(_variables(environment)))
     return merged
 
 
@@ -82,14 +82,14 @@ def _sections(path: str) -> dict[str, dict[str, str]]:
         raise ConfigError(
             f"cannot read pip's configuration: {path}: {error}", "run `pip config debug` to list the files"
         ) from None
-    return {section: _filled(parser.items(section)) for section in parser.sections()}
+    return {section: _drop_empty(parser.items(section)) for section in parser.sections()}
 
 
 def _variables(environment: Environment) -> Iterator[tuple[str, str]]:
     return ((name[4:], value) for name, value in environment.variables.items() if name.startswith("PIP_"))
 
 
-def _filled(pairs: list[tuple[str, str]] | Iterator[tuple[str, str]]) -> dict[str, str]:
+def _drop_empty(pairs: list[tuple[str, str]] | Iterator[tuple[str, str]]) -> dict[str, str]:
     return {_normal(name): value for name, value in pairs if value and value.strip()}
 
 

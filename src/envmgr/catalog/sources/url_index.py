@@ -40,7 +40,7 @@ def listing(manifest: Manifest, context: Context) -> Listing:
         raise SourceError(
             f"cannot parse the releases of {manifest.name} from {url}: {error}", _HINT
         ) from None
-    result = _ordered(manifest, _merge_duplicates(releases), aliases)
+    result = _order_listing(manifest, _merge_duplicates(releases), aliases)
     if not result.releases:
         raise SourceError(f"no version of {manifest.name} found at {url}", _HINT)
     return result
@@ -76,11 +76,11 @@ def _documents(manifest: Manifest, context: Context) -> Iterator[object]:
     while page and page not in seen and len(seen) < MAX_PAGES:
         seen.add(page)
         document = context.lists.document(page, limit=document_decoder.LIMITS[kind])
-        yield _decoded(document.body, kind, manifest)
+        yield _decode_body(document.body, kind, manifest)
         page = _next_page(document.headers, page) if manifest.versions.get("pages") == "link" else None
 
 
-def _decoded(body: bytes, kind: str, manifest: Manifest) -> object:
+def _decode_body(body: bytes, kind: str, manifest: Manifest) -> object:
     pattern = manifest.versions.get("pattern")
     if kind == "text" and pattern:
         return [match[0] for match in re.finditer(str(pattern), body.decode("utf-8", "replace"))]
@@ -201,7 +201,7 @@ def _merge_duplicates(releases: list[Release]) -> list[Release]:
     ]
 
 
-def _ordered(manifest: Manifest, releases: list[Release], aliases: dict[str, str]) -> Listing:
+def _order_listing(manifest: Manifest, releases: list[Release], aliases: dict[str, str]) -> Listing:
     if manifest.versions.get("order") == "given":
         return make(reversed(releases), aliases, in_order=True)
     return make(releases, aliases)

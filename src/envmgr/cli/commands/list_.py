@@ -26,7 +26,7 @@ MAX_RELEASES = 40
 def run(options: Options, tool: str | None) -> int:
     """Print installed versions, and for active ones their source."""
     context = open_context(options)
-    rows = list_tools.installed(context, tool)
+    rows = list_tools.list_installed(context, tool)
     cwd = context.environment.cwd
     return print_result(
         options,

@@ -61,7 +61,7 @@ def _lines(result: Why, cwd: str, style: Style, width: int) -> Iterable[str]:
     yield from (f"    {line}" for line in table.render(rows, width - 4, style, flexible=2))
     for label, text in (
         ("lock", _lock(result, cwd)),
-        ("installed", _installed(result)),
+        ("installed", _installed_line(result)),
         *_remote_facts(result),
     ):
         yield f"  {label:<{_LABEL_WIDTH}}{fill(text, width, 2 + _LABEL_WIDTH, 2 + _LABEL_WIDTH)}"
@@ -77,7 +77,7 @@ def _resolution_text(result: Why, style: Style) -> str:
     )
 
 
-def _installed(result: Why) -> str:
+def _installed_line(result: Why) -> str:
     return ", ".join(result.installed) or "none"
 
 

@@ -15,7 +15,7 @@ def size(count: float) -> str:
     """Format a number of bytes in a suitable unit."""
     if count < KIBI:
         return f"{count:.0f} B"
-    amount, unit = _scaled(count)
+    amount, unit = _scale(count)
     return f"{amount:.1f} {unit}"
 
 
@@ -23,11 +23,11 @@ def part(count: float, total: float) -> str:
     """Format bytes done of a total, both in the total's unit."""
     if total < KIBI:
         return f"{count:.0f}/{total:.0f} B"
-    amount, unit = _scaled(total)
+    amount, unit = _scale(total)
     return f"{count * amount / total:.1f}/{amount:.1f} {unit}"
 
 
-def _scaled(count: float) -> tuple[float, str]:
+def _scale(count: float) -> tuple[float, str]:
     amount = count / KIBI
     for unit in _UNITS[:-1]:
         if amount < KIBI - 0.05:  # 1023.96 would be printed as 1024.0

@@ -45,7 +45,7 @@ def _has_room(row: Sequence[Cell], widths: Sequence[int]) -> bool:
 
 
 def _beside(row: Sequence[Cell], widths: Sequence[int], start: int, width: int, style: Style) -> str:
-    cells = [_padded(cell, size, style) for cell, size in zip(row[:-1], widths, strict=False)]
+    cells = [_pad(cell, size, style) for cell, size in zip(row[:-1], widths, strict=False)]
     kind, text = row[-1]
     return "".join([*cells, _paint(kind, fill(text, width, start, start), style)]).rstrip()
 
@@ -58,7 +58,7 @@ def _below(row: Sequence[Cell], widths: Sequence[int], width: int, style: Style)
         if line and used + length > width:
             yield line.rstrip()
             line, used = " " * _INDENT, _INDENT
-        line += _padded(cell, size, style)
+        line += _pad(cell, size, style)
         used += length + COLUMN_GAP
     yield line.rstrip()
     kind, text = row[-1]
@@ -66,7 +66,7 @@ def _below(row: Sequence[Cell], widths: Sequence[int], width: int, style: Style)
         yield " " * _INDENT + _paint(kind, fill(text, width, _INDENT, _INDENT), style)
 
 
-def _padded(cell: Cell, width: int, style: Style) -> str:
+def _pad(cell: Cell, width: int, style: Style) -> str:
     kind, text = cell
     return _paint(kind, text, style) + " " * (max(width - display_width(text), 0) + COLUMN_GAP)
 

@@ -43,7 +43,7 @@ def inflate(kind: str, read: Callable[[], bytes]) -> Iterator[bytes]:
         raise DamagedError("empty")
     while data:
         member = make()
-        yield from _translated(kind, _member(member, data, read))
+        yield from _translate_errors(kind, _member(member, data, read))
         data = _next_member(kind, _after_padding(member.unused_data, read), read)
 
 
@@ -60,12 +60,12 @@ def _next_member(kind: str, data: bytes, read: Callable[[], bytes]) -> bytes:
 
 def inflate_deflated(read: Callable[[], bytes]) -> Iterator[bytes]:
     """Yield the content of a raw deflate stream, as in zip archives."""
-    return _translated("gz", _member(_deflate(), b"", read))
+    return _translate_errors("gz", _member(_deflate(), b"", read))
 
 
 def inflate_lzma(read: Callable[[], bytes], size: int) -> Iterator[bytes]:
     """Yield the content of an LZMA member of a zip archive, which may lack an end marker: `size` bytes."""
-    return _translated("xz", _lzma_member(read, size))
+    return _translate_errors("xz", _lzma_member(read, size))
 
 
 def _lzma_member(read: Callable[[], bytes], size: int) -> Iterator[bytes]:
@@ -99,7 +99,7 @@ def _lzma(header: bytes) -> Any:
     return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options])
 
 
-def _translated(kind: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _translate_errors(kind: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
     try:
         yield from pieces
     except (OSError, ValueError, EOFError, *_errors(kind)) as error:

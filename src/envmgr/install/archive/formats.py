@@ -30,7 +30,7 @@ class Archive:
 
 
 @contextlib.contextmanager
-def opened(path: str, kind: str) -> Iterator[Archive]:
+def open_archive(path: str, kind: str) -> Iterator[Archive]:
     """Open an archive; `kind` is a `Layout.format`.
 
     A format of a single program (gz, xz, zst, bz2, raw) yields one entry, PROGRAM. Reading raises BadArchive if the

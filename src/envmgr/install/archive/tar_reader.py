@@ -152,17 +152,17 @@ def _content(
     """Return a file's content; reads the map of a sparse file where it precedes the data."""
     if header[156:157] == b"S":
         segments = tar_sparse.read_gnu_map(header, lambda: _block(stream), _number)
-        return _expanded(stream, segments, _number(header[483:495]), size, count_hole)
+        return _expand_holes(stream, segments, _number(header[483:495]), size, count_hole)
     if not any(name.startswith(tar_sparse.PREFIX) for name in extended):
         return stream.parts(size) if size else ()
     real_size = tar_sparse.real_size(extended)
     if tar_sparse.has_map_in_data(extended):
-        return _mapped(stream, real_size, size, count_hole)
+        return _read_mapped(stream, real_size, size, count_hole)
     segments = tar_sparse.parse_map(extended.get(tar_sparse.MAP, ""))
-    return _expanded(stream, segments, real_size, size, count_hole)
+    return _expand_holes(stream, segments, real_size, size, count_hole)
 
 
-def _mapped(
+def _read_mapped(
     stream: Stream, real_size: int, size: int, count_hole: Callable[[int], None]
 ) -> Iterator[memoryview]:
     """Yield the content of a sparse file whose data begins with its map."""
@@ -174,10 +174,10 @@ def _mapped(
         return _block(stream)
 
     segments = tar_sparse.read_map(take_block)
-    yield from _expanded(stream, segments, real_size, end - stream.position, count_hole)
+    yield from _expand_holes(stream, segments, real_size, end - stream.position, count_hole)
 
 
-def _expanded(
+def _expand_holes(
     stream: Stream,
     segments: list[tar_sparse.Segment],
     real_size: int,

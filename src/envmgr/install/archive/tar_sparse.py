@@ -41,7 +41,7 @@ def has_map_in_data(extended: Mapping[str, str]) -> bool:
 
 def parse_map(text: str) -> list[Segment]:
     """Parse the MAP of PAX 0.1."""
-    return _paired([_integer(number) for number in text.split(",")] if text else [])
+    return _pair_numbers([_integer(number) for number in text.split(",")] if text else [])
 
 
 def read_map(take_block: Callable[[], bytes]) -> list[Segment]:
@@ -53,7 +53,7 @@ def read_map(take_block: Callable[[], bytes]) -> list[Segment]:
         numbers += [_integer(line.decode("latin-1")) for line in lines[: _missing(numbers)]]
         if len(data) > BLOCK or (numbers and numbers[0] > MAX_SEGMENTS):
             raise BadArchive("invalid map of a sparse file")
-    return _paired(numbers[1:])
+    return _pair_numbers(numbers[1:])
 
 
 def _missing(numbers: list[int]) -> int | None:
@@ -110,7 +110,7 @@ def _zeros(count: int) -> Iterator[memoryview]:
         count -= len(_ZEROS)
 
 
-def _paired(numbers: list[int]) -> list[Segment]:
+def _pair_numbers(numbers: list[int]) -> list[Segment]:
     if len(numbers) % 2:
         raise BadArchive("invalid map of a sparse file")
     return list(zip(numbers[::2], numbers[1::2], strict=True))

@@ -103,18 +103,20 @@ def _content(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
         raise BadArchive(
             f"{info.filename!r}: unsupported compression method {info.compress_type} ({name})", _OTHER_ARCHIVE
         )
-    stored = _stored(file, info)
+    stored = _read_stored(file, info)
     with _translating():
-        yield from _checked(_METHODS[info.compress_type](lambda: next(stored, b""), info.file_size), info)
+        yield from _check_content(
+            _METHODS[info.compress_type](lambda: next(stored, b""), info.file_size), info
+        )
 
 
-def _copied(read: Callable[[], bytes], _: int) -> Iterator[bytes]:
+def _copy_stored(read: Callable[[], bytes], _: int) -> Iterator[bytes]:
     while piece := read():
         yield piece
 
 
 _METHODS: dict[int, Callable[[Callable[[], bytes], int], Iterator[bytes]]] = {
-    zipfile.ZIP_STORED: _copied,
+    zipfile.ZIP_STORED: _copy_stored,
     zipfile.ZIP_DEFLATED: lambda read, _: decompress.inflate_deflated(read),
     zipfile.ZIP_BZIP2: lambda read, _: decompress.inflate("bz2", read),
     zipfile.ZIP_LZMA: decompress.inflate_lzma,
@@ -124,7 +126,7 @@ _METHODS: dict[int, Callable[[Callable[[], bytes], int], Iterator[bytes]]] = {
 """Compression methods by their number in APPNOTE.TXT, 4.4.5."""
 
 
-def _stored(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
+def _read_stored(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
     file.seek(info.header_offset)
     signature, name, extra = _LOCAL.unpack(file.read(_LOCAL.size))
     if signature != b"PK\3\4":
@@ -136,7 +138,7 @@ def _stored(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
         yield data
 
 
-def _checked(pieces: Iterator[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
+def _check_content(pieces: Iterator[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
     crc = size = 0
     for piece in pieces:
         crc = zlib.crc32(piece, crc)

@@ -141,7 +141,7 @@ def _usable(job: _DownloadJob) -> int:
     """Return the number of bytes to resume from."""
     origin = job.partial.origin()
     is_resumable = (
-        origin is not None and origin.url == urls.redacted(job.location.url) and bool(origin.validator)
+        origin is not None and origin.url == urls.redact(job.location.url) and bool(origin.validator)
     )
     return job.partial.size if is_resumable else 0
 
@@ -156,7 +156,7 @@ def _attempt(job: _DownloadJob, start: int) -> Mapping[str, str] | None:
             return _from_start(job, response, is_new=origin is None)
         if not origin:
             raise HttpError(
-                f"unexpected status {response.status} from {urls.host(response.url)} for {urls.redacted(response.url)}",
+                f"unexpected status {response.status} from {urls.host(response.url)} for {urls.redact(response.url)}",
                 status=response.status,
             )
         if response.status == _PARTIAL_CONTENT and _is_continuation(response, start, origin):
@@ -191,7 +191,7 @@ def _from_start(job: _DownloadJob, response: Stream, *, is_new: bool) -> Mapping
     if is_wrong:
         raise _size_mismatch_error(job, f"size is {length} bytes, expected {expected}")
     validators = response.headers.get("etag", ""), response.headers.get("last-modified", "")
-    job.partial.begin(Origin(urls.redacted(job.location.url), length, *validators))
+    job.partial.begin(Origin(urls.redact(job.location.url), length, *validators))
     return _receive(job, response, 0, length)
 
 
@@ -209,7 +209,7 @@ def _receive(job: _DownloadJob, response: Stream, start: int, length: int | None
         job.partial.discard()
         raise _size_mismatch_error(job, f"size exceeds the expected {expected} bytes")
     raise IncompleteDownload(
-        f"{urls.redacted(job.location.url)}: connection closed after {count} of {expected} bytes",
+        f"{urls.redact(job.location.url)}: connection closed after {count} of {expected} bytes",
         "retry; downloads resume",
         passing=True,
     )
@@ -266,7 +266,7 @@ def _mismatch(job: _DownloadJob, digests: Mapping[str, str]) -> DigestMismatch |
     if expected_digest is None or _is_page(content):
         return _html_instead_error(job)
     return DigestMismatch(
-        f"digest mismatch for {urls.redacted(job.location.url)}\n"
+        f"digest mismatch for {urls.redact(job.location.url)}\n"
         f"  expected {expected_digest}\n"
         f"  got      {expected_digest.algorithm}:{digests[expected_digest.algorithm]}",
         "nothing was installed: the file was changed upstream or in transit; "
@@ -277,7 +277,7 @@ def _mismatch(job: _DownloadJob, digests: Mapping[str, str]) -> DigestMismatch |
 def _size_mismatch_error(job: _DownloadJob, detail: str) -> DigestMismatch:
     """Return the error of a wrong size, which is permanent."""
     return DigestMismatch(
-        f"{urls.redacted(job.location.url)}: {detail}",
+        f"{urls.redact(job.location.url)}: {detail}",
         "nothing was installed: the file was replaced upstream or in transit; "
         "compare it with the published digest",
     )
@@ -285,7 +285,7 @@ def _size_mismatch_error(job: _DownloadJob, detail: str) -> DigestMismatch:
 
 def _html_instead_error(job: _DownloadJob) -> HttpError:
     return HttpError(
-        f"{urls.redacted(job.location.url)} returned an HTML page instead of an archive",
+        f"{urls.redact(job.location.url)} returned an HTML page instead of an archive",
         "a proxy or a captive portal may have intercepted the request: open any site in a browser, then retry",
         status=_OK,
     )

@@ -67,8 +67,8 @@ def _fetch(signature: Signature, download: Download, http: Http) -> bytes:
         if error.status not in _ABSENT:
             raise
         raise SignatureError(
-            f"{signature.kind} signature for {urls.redacted(download.url)} not found: "
-            f"{urls.redacted(signature.url)}",
+            f"{signature.kind} signature for {urls.redact(download.url)} not found: "
+            f"{urls.redact(signature.url)}",
             "nothing was installed: the manifest requires a signature; "
             "check that upstream or the mirror publishes it",
         ) from None
@@ -76,8 +76,8 @@ def _fetch(signature: Signature, download: Download, http: Http) -> bytes:
 
 def _verification_error(signature: Signature, download: Download, problem: str) -> SignatureError:
     return SignatureError(
-        f"signature verification failed for {urls.redacted(download.url)}: {problem}\n"
-        f"  signature {urls.redacted(signature.url)}\n"
+        f"signature verification failed for {urls.redact(download.url)}: {problem}\n"
+        f"  signature {urls.redact(signature.url)}\n"
         f"  expected  {signature.kind} by {' or '.join(signature.keys)}",
         "nothing was installed: the archive or its signature was changed upstream or in transit; "
         "compare them with what upstream publishes",

@@ -158,7 +158,7 @@ class Http:
         self, url: str, headers: Mapping[str, str], limit: int, timeout: float | None = None
     ) -> Response:
         headers = {"accept-encoding": "gzip", **headers}
-        with self._opened(url, headers, timeout, decoded=True) as stream:
+        with self._open(url, headers, timeout, decoded=True) as stream:
             if stream.status == _UNSATISFIABLE:
                 raise self._status_error(stream.url, stream.status, stream.headers, headers)
             return Response(stream.status, stream.url, stream.headers, read_limited(stream, limit))
@@ -166,13 +166,13 @@ class Http:
     @contextlib.contextmanager
     def stream(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
         """Open a response (2xx, 304 or 416) in one attempt; raise NetworkError for other statuses."""
-        with self._opened(
+        with self._open(
             url, {**_lower_names(headers), "accept-encoding": "identity"}, decoded=False
         ) as stream:
             yield stream
 
     @contextlib.contextmanager
-    def _opened(
+    def _open(
         self, url: str, headers: Mapping[str, str], timeout: float | None = None, *, decoded: bool
     ) -> Iterator[Stream]:
         """Open a response or a file, following redirects."""
@@ -182,7 +182,7 @@ class Http:
             allowed_headers = self._with_credentials(address, allowed_headers)
             response, attempt = self._send(address, allowed_headers, seconds=timeout)
             with contextlib.closing(response):
-                target = self._redirected(response, visited)
+                target = self._redirect_target(response, visited)
                 if target is None:
                     yield self._answer(response, attempt, allowed_headers, decoded=decoded)
                     return
@@ -260,7 +260,7 @@ class Http:
                 raise _redirect_refused_error(address, urljoin(address, location))
             blocks = response.iter_bytes
             chunks = (
-                (lambda: _translated(blocks(), attempt))
+                (lambda: _translate_errors(blocks(), attempt))
                 if endless
                 else lambda: self._guard_stall(blocks(), attempt)
             )
@@ -278,7 +278,7 @@ class Http:
         """Return the URL; raise NetworkError if requests to it are not allowed."""
         if self._settings.offline:
             raise Offline(
-                f"offline: cannot fetch {urls.redacted(address)}",
+                f"offline: cannot fetch {urls.redact(address)}",
                 "run once without --offline (or set `offline` to false)",
             )
         scheme = urls.split(address).scheme
@@ -286,12 +286,12 @@ class Http:
             raise NetworkError(f"expected a server URL, got a file: {address}")
         if scheme == "http" and not (self._settings.allow_http or urls.is_loopback(address)):
             raise InsecureUrl(
-                f"insecure URL (plain http): {urls.redacted(address)}",
+                f"insecure URL (plain http): {urls.redact(address)}",
                 "use https, or allow it with `envmgr config set allow_http true`",
             )
         return address
 
-    def _redirected(self, response: httpx.Response, visited: list[str]) -> str | None:
+    def _redirect_target(self, response: httpx.Response, visited: list[str]) -> str | None:
         """Return the redirect target, or None; raise NetworkError for a loop or a downgrade."""
         location: str = response.headers.get("location", "")
         if response.status_code not in _REDIRECTING or not location:
@@ -304,7 +304,7 @@ class Http:
             raise NetworkError(f"more than {REDIRECTS} redirects: {_trail(visited)}", _REDIRECT_HINT)
         if mirrored == target and self._is_downgrade(visited[-1], target):
             raise InsecureUrl(
-                f"insecure redirect from {urls.redacted(visited[-1])} to {urls.redacted(target)}",
+                f"insecure redirect from {urls.redact(visited[-1])} to {urls.redact(target)}",
                 "use an https source or mirror",
             )
         return target
@@ -438,21 +438,21 @@ def _translating(attempt: network_errors.RequestAttempt) -> Iterator[None]:
         raise network_errors.to_network_error(error, attempt) from error
 
 
-def _translated(blocks: Iterator[bytes], attempt: network_errors.RequestAttempt) -> Iterator[bytes]:
+def _translate_errors(blocks: Iterator[bytes], attempt: network_errors.RequestAttempt) -> Iterator[bytes]:
     with _translating(attempt):
         yield from blocks
 
 
 def _redirect_refused_error(address: str, target: str) -> NetworkError:
     return NetworkError(
-        f"refusing to follow the redirect from {urls.redacted(address)} to {urls.redacted(target)} for this request",
-        f"use {urls.redacted(target)} directly if it is the right server",
+        f"refusing to follow the redirect from {urls.redact(address)} to {urls.redact(target)} for this request",
+        f"use {urls.redact(target)} directly if it is the right server",
     )
 
 
 def _response_line(method: str, attempt: network_errors.RequestAttempt, status: int, seconds: float) -> str:
     via = f" by {attempt.peer}" if attempt.proxy else ""
-    return f"{method} {urls.redacted(attempt.url)}{via}: {status} after {seconds * 1000:.0f} ms"
+    return f"{method} {urls.redact(attempt.url)}{via}: {status} after {seconds * 1000:.0f} ms"
 
 
 def _headers_of(response: httpx.Response) -> dict[str, str]:
@@ -469,4 +469,4 @@ def _forwardable(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _trail(visited: list[str]) -> str:
-    return " → ".join(urls.redacted(url) for url in visited)
+    return " → ".join(urls.redact(url) for url in visited)

@@ -50,7 +50,7 @@ class RequestAttempt:
 def to_network_error(error: Exception, attempt: RequestAttempt) -> NetworkError:
     """Return the NetworkError for an exception, by its most specific known class."""
     names = [kind.__name__ for kind in type(error).__mro__]
-    return next((ERROR_MAP[name] for name in names if name in ERROR_MAP), _unknown)(error, attempt)
+    return next((ERROR_MAP[name] for name in names if name in ERROR_MAP), _unknown_error)(error, attempt)
 
 
 def _unreachable(error: Exception, attempt: RequestAttempt) -> NetworkError:
@@ -169,17 +169,17 @@ def _truncated_response(_: Exception, attempt: RequestAttempt) -> NetworkError:
     return IncompleteDownload(f"truncated response from {_redacted_url(attempt)}", _AGAIN_HINT)
 
 
-def _unknown(error: Exception, attempt: RequestAttempt) -> NetworkError:
+def _unknown_error(error: Exception, attempt: RequestAttempt) -> NetworkError:
     return NetworkError(f"request to {_redacted_url(attempt)} failed: {str(error) or type(error).__name__}")
 
 
 def _redacted_url(attempt: RequestAttempt) -> str:
-    return urls.redacted(attempt.url)
+    return urls.redact(attempt.url)
 
 
 ERROR_MAP: dict[str, Callable[[Exception, RequestAttempt], NetworkError]] = {
-    "HTTPError": _unknown,
-    "RequestError": _unknown,
+    "HTTPError": _unknown_error,
+    "RequestError": _unknown_error,
     "TransportError": _unreachable,
     "TimeoutException": _stall_error,
     "ConnectTimeout": _connect_timeout,
@@ -197,10 +197,10 @@ ERROR_MAP: dict[str, Callable[[Exception, RequestAttempt], NetworkError]] = {
     "ProxyError": _proxy,
     "UnsupportedProtocol": _invalid_url,
     "DecodingError": _decoding_error,
-    "TooManyRedirects": _unknown,
-    "HTTPStatusError": _unknown,
+    "TooManyRedirects": _unknown_error,
+    "HTTPStatusError": _unknown_error,
     "InvalidURL": _invalid_url,
-    "CookieConflict": _unknown,
+    "CookieConflict": _unknown_error,
     "StreamError": _truncated_response,
     "StreamConsumed": _truncated_response,
     "StreamClosed": _truncated_response,

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 def proxy_for(url: str, environment: Environment) -> str | None:
     """Return the proxy's URL, or None for a direct connection; loopback is always direct."""
     parts = urls.split(url)
-    name, proxy = _configured(parts.scheme, environment)
+    name, proxy = _find_configured(parts.scheme, environment)
     if not proxy or urls.is_loopback(url) or _is_exempt(parts.hostname or "", parts.port, environment):
         return None
     address = proxy if "://" in proxy else f"http://{proxy}"
     if address.partition("://")[0].lower() not in {"http", "https"}:
-        raise ConfigError(f"invalid proxy URL in {name}: {urls.redacted(address)}", "use http://HOST:PORT")
+        raise ConfigError(f"invalid proxy URL in {name}: {urls.redact(address)}", "use http://HOST:PORT")
     return address
 
 
-def _configured(scheme: str, environment: Environment) -> tuple[str, str]:
+def _find_configured(scheme: str, environment: Environment) -> tuple[str, str]:
     for name in (f"{scheme}_proxy", "all_proxy"):
         for variable in (name, name.upper()):
             if environment.get(variable):

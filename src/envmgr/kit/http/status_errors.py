@@ -32,8 +32,8 @@ def error_for_status(
 
 def _message(url: str, status: int) -> str:
     if status in {NOT_FOUND, GONE}:
-        return f"{urls.redacted(url)} not found ({status})"
-    return f"{urls.host(url)} returned {_status_text(status)} for {urls.redacted(url)}"
+        return f"{urls.redact(url)} not found ({status})"
+    return f"{urls.host(url)} returned {_status_text(status)} for {urls.redact(url)}"
 
 
 def _hint(url: str, status: int, authorized: bool) -> str | None:

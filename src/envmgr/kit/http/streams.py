@@ -66,7 +66,7 @@ def read_limited(stream: Stream, limit: int) -> bytes:
             blocks.append(block)
     if size > limit:
         raise HttpError(
-            f"response from {urls.redacted(stream.url)} exceeds {limit / 2**20:g} MiB",
+            f"response from {urls.redact(stream.url)} exceeds {limit / 2**20:g} MiB",
             "check the URL: a proxy may have intercepted the request",
             status=stream.status,
         )

@@ -22,13 +22,13 @@ def split(url: str) -> SplitResult:
         _ = parts.port  # reading it is what checks it
         url.encode()  # bytes of a command line that are not UTF-8 are lone surrogates
     except ValueError:
-        raise NetworkError(f"invalid URL: {redacted(url)}") from None
+        raise NetworkError(f"invalid URL: {redact(url)}") from None
     if parts.scheme not in {"https", "http", "file"} or (parts.scheme != "file" and not parts.hostname):
-        raise NetworkError(f"unsupported URL scheme: {redacted(url)}")
+        raise NetworkError(f"unsupported URL scheme: {redact(url)}")
     return parts
 
 
-def redacted(url: str) -> str:
+def redact(url: str) -> str:
     """Return a URL for display: without user, password, query secrets and fragment."""
     try:
         parts = urlsplit(url)
@@ -59,7 +59,7 @@ def normalize_server_url(text: str) -> str:
         word = f"{'http' if is_loopback(f'http://{word}') else 'https'}://{word}"
     parts = split(word)
     if parts.scheme == "file" or parts.query or parts.fragment or "@" in parts.netloc:
-        raise NetworkError(f"invalid server URL: {redacted(word)}")
+        raise NetworkError(f"invalid server URL: {redact(word)}")
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = "" if parts.port in {None, _PORTS[parts.scheme]} else f":{parts.port}"
     return f"{parts.scheme}://{name}{port}{parts.path.rstrip('/')}"

@@ -51,7 +51,7 @@ class Affected:
     without_lock: tuple[Use, ...]
 
 
-def affected(api: Api, tool: str, version_range: str, environment: str | None) -> Affected:
+def find_affected(api: Api, tool: str, version_range: str, environment: str | None) -> Affected:
     """Return the deployed versions that a version range of a tool affects."""
     if environment is not None:
         resolve.require_environment(api, environment)

@@ -44,7 +44,7 @@ def server_url(context: Context, url: str | None) -> str:
         return urls.normalize_server_url(configured)
     except NetworkError:
         raise ConfigError(
-            f"invalid server URL: {urls.redacted(configured)}", "use a URL like https://alm.example.com"
+            f"invalid server URL: {urls.redact(configured)}", "use a URL like https://alm.example.com"
         ) from None
 
 

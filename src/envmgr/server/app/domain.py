@@ -23,7 +23,7 @@ def name_taken(name: str) -> AlreadyExists:
     return AlreadyExists(f"app {name!r} already exists", name=name)
 
 
-def merged(app: App, change: AppPatch) -> AppPut:
+def apply_patch(app: App, change: AppPatch) -> AppPut:
     """Return the complete state of an app after a patch."""
     return AppPut(
         name=app.name if change.name is UNSET else change.name,

@@ -77,7 +77,7 @@ class AppService:
 
         def update(transaction: Transaction) -> App:
             app = _get(transaction, context, ref)
-            return _put(transaction, context, ref, domain.merged(app, change))
+            return _put(transaction, context, ref, domain.apply_patch(app, change))
 
         return await self._database.write(with_authorization(context, update))
 

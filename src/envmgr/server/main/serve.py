@@ -201,7 +201,7 @@ async def _run(
 
     running = await start()
 
-    def started() -> None:
+    def announce_start() -> None:
         print_line(banner(running))
         if not _is_loopback(settings.host):
             log.warning(
@@ -210,7 +210,7 @@ async def _run(
                 hint="put a TLS-terminating proxy in front",
             )
 
-    def stopping() -> None:
+    def announce_shutdown() -> None:
         print_line("Shutting down: finishing in-flight requests. Press Ctrl-C again to stop immediately.")
         running.begin_shutdown()
 
@@ -219,7 +219,7 @@ async def _run(
         log.warning("connection_limit_lowered", connections=connections, hint="raise `ulimit -n`")
     limits = server.ConnectionLimits(settings.keep_alive, connections)
     uvicorn_server = server.create_server(
-        running.application, limits, started, stopping, running.shutdown_notice_seconds
+        running.application, limits, announce_start, announce_shutdown, running.shutdown_notice_seconds
     )
     stop.attach(uvicorn_server)
     # Start-up objects live as long as the process: exclude them from garbage collection.

@@ -43,7 +43,7 @@ def zip_of(path, *members):
 
 
 def unpack(path, kind, to, *, system="linux", strip=0, bin_paths=(), rename=None):
-    with formats.opened(str(path), kind) as opened:
+    with formats.open_archive(str(path), kind) as opened:
         tree = extract.unpack(opened.entries, str(to), system, strip, bin_paths)
     tree.rename(rename or {})
     tree.finish()

@@ -368,7 +368,7 @@ def test_affected_versions_are_collected_from_all_pages():
         {"matches": [use("api", "18.0.0")], "unknown": [], "without_lock": [use("old")]},
     )
     api = FakeApiClient({"GET /tools/npm%3A%40scope%2Fname/usage": pages, "GET /environments/prod": {}})
-    result = affected.affected(api, "npm:@scope/name", "<21", "prod")
+    result = affected.find_affected(api, "npm:@scope/name", "<21", "prod")
     assert [item.app for item in result.matches] == ["api", "web"]
     assert [item.app for item in result.unknown] == ["odd"]
     assert [item.app for item in result.without_lock] == ["old"]
@@ -382,7 +382,7 @@ def test_no_match_differs_from_an_unused_tool(count):
         counts = {"matches": count if query["range"] == "*" else 0}
         return {"counts": counts, "matches": [], "unknown": [], "without_lock": []}
 
-    result = affected.affected(FakeApiClient({"GET /tools/nodejs/usage": usage}), "nodejs", "<1", None)
+    result = affected.find_affected(FakeApiClient({"GET /tools/nodejs/usage": usage}), "nodejs", "<1", None)
     assert result.is_used == bool(count)
 
 
@@ -408,7 +408,7 @@ def test_only_tools_of_deployed_versions_are_suggested(tool, used_tools, similar
 def test_usage_in_a_missing_environment_is_an_error():
     api = FakeApiClient({"GET /environments": [{"name": "prod"}]})
     with pytest.raises(AlmNotFound, match="environment 'prd' not found"):
-        affected.affected(api, "nodejs", "<1", "prd")
+        affected.find_affected(api, "nodejs", "<1", "prd")
 
 
 def test_the_matrix_can_be_limited_to_one_app():

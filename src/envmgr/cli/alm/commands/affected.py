@@ -11,7 +11,7 @@ from envmgr.cli.alm.output.text import escape_line
 from envmgr.cli.console import print_result
 from envmgr.kit.errors import AlmInvalidRequest, AlmNotFound, CatalogError, InvalidRequest, UsageError
 from envmgr.kit.suggest import closest
-from envmgr.ops.alm.affected import affected, suggest_used_tools
+from envmgr.ops.alm.affected import find_affected, suggest_used_tools
 from envmgr.ops.alm.connection import connect
 from envmgr.resolve.tool_specs import from_two_args, parse
 
@@ -40,7 +40,7 @@ def run(options: Options, args: Sequence[str], environment: str | None, *, exit_
     with alm_context(options) as context:
         tool = _canonical_name(context, tool)
         api = connect(context, options.alm_url, options.alm_token)
-        result = _affected(api, tool, version_range, environment)
+        result = _find_affected(api, tool, version_range, environment)
         similar = _similar_tools(context, tool)
         suggestions = () if result.is_used else suggest_used_tools(api, tool, similar)
     if exit_code and not result.is_used and (suggestions or similar):
@@ -70,9 +70,9 @@ def _parse_args(args: Sequence[str]) -> tuple[str, str]:
     return requested.tool, requested.spec
 
 
-def _affected(api: Api, tool: str, version_range: str, environment: str | None) -> Affected:
+def _find_affected(api: Api, tool: str, version_range: str, environment: str | None) -> Affected:
     try:
-        return affected(api, tool, version_range, environment)
+        return find_affected(api, tool, version_range, environment)
     except AlmInvalidRequest as error:
         error.hint = RANGE_HINT
         raise
@@ -81,7 +81,7 @@ def _affected(api: Api, tool: str, version_range: str, environment: str | None) 
 def _canonical_name(context: Context, tool: str) -> str:
     """Return a tool's canonical name, as in locks; an unknown name is returned unchanged."""
     try:
-        return context.registry.checked(tool).name
+        return context.registry.check(tool).name
     except CatalogError:
         return tool
 

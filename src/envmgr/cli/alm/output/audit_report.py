@@ -50,7 +50,7 @@ def report_lines(report: Report, style: Style, width: int) -> Iterator[str]:
             (("red", finding.kind), ("bold", str(finding.seq or "")), ("", escape_line(finding.detail)))
             for finding in report.findings
         ]
-        yield from (f"  {line}" for line in _wrapped(rows, width - 2, style))
+        yield from (f"  {line}" for line in _wrap_findings(rows, width - 2, style))
         if report.omitted:
             yield f"  and {report.omitted} more"
     for gap in report.recorded_gaps:
@@ -62,7 +62,7 @@ def report_lines(report: Report, style: Style, width: int) -> Iterator[str]:
         ("head", report.head),
         ("checkpoints", _checkpoints(report)),
         ("key", report.key or ""),
-        ("saved", _saved(report)),
+        ("saved", _saved_line(report)),
     ]
     yield from key_values(values, style, width)
 
@@ -72,7 +72,7 @@ def format_count(entries: int) -> str:
     return f"{entries} {'entry' if entries == 1 else 'entries'}"
 
 
-def _wrapped(
+def _wrap_findings(
     rows: Sequence[tuple[table.Cell, table.Cell, table.Cell]], width: int, style: Style
 ) -> Iterator[str]:
     """Yield findings as aligned lines, wrapped to the terminal."""
@@ -90,7 +90,7 @@ def _checkpoints(report: Report) -> str:
     return f"{report.checkpoints} in the log, latest valid at entry {report.verified_up_to}"
 
 
-def _saved(report: Report) -> str:
+def _saved_line(report: Report) -> str:
     if report.saved_checkpoints:
         suffix = " verified" if report.is_intact else ""
         return f"{count_of(report.saved_checkpoints, 'saved checkpoint')}{suffix}"

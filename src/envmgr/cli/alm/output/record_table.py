@@ -39,7 +39,7 @@ class RecordTable:
         self._widest = [max(pair) for pair in zip(self._widest or current, current, strict=True)]
         widths = self._fit([*self._widest]) if truncates else self._widest
         if truncates and _total(widths) > self._width:
-            return [line for row in rows for line in self._stacked(row)]
+            return [line for row in rows for line in self._stack_cells(row)]
         return [self._line(row, widths, truncates=truncates) for row in all_rows]
 
     def _fit(self, widths: list[int]) -> list[int]:
@@ -60,7 +60,7 @@ class RecordTable:
                 )
         return "".join(parts).rstrip()
 
-    def _stacked(self, row: Row) -> Iterator[str]:
+    def _stack_cells(self, row: Row) -> Iterator[str]:
         """Yield lines with as many complete cells as fit; further lines are indented."""
         line, used = "", 0
         for kind, text in row:

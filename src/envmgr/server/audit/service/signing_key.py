@@ -23,7 +23,7 @@ def private_key(path: str) -> bytes:
     except StorageError as error:
         raise SigningKeyError(error.message, "check its ownership, or restore it from a backup") from error
     if text is not None:
-        return _decoded(text, path)
+        return _decode(text, path)
     key = ed25519.generate()
     write_atomic(path, b64encode(key) + b"\n", 0o600)
     return key
@@ -58,7 +58,7 @@ def _parse(text: bytes) -> bytes | None:
     return key if len(key) == ed25519.PRIVATE_LENGTH else None
 
 
-def _decoded(text: bytes, path: str) -> bytes:
+def _decode(text: bytes, path: str) -> bytes:
     key = _parse(text)
     if key is None:
         raise SigningKeyError(

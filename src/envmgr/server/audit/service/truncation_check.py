@@ -43,7 +43,7 @@ class TruncationCheck:
     async def inspect(self) -> LogCondition:
         """Return the statistics of the log, read once, and what it had once and lacks now."""
         # In this order: the log had recorded what was consumed before it is read, and only grows in between.
-        consumed = await self._consumed()
+        consumed = await self._consumed_sequences()
         stats = await self._audit.stats()
         behind = any(number > stats.recorded.get(service, 0) for service, number in consumed.items())
         dead_lettered = await self._dead_lettered() if behind else {}
@@ -77,7 +77,7 @@ class TruncationCheck:
             ]
         )
 
-    async def _consumed(self) -> dict[str, int]:
+    async def _consumed_sequences(self) -> dict[str, int]:
         """Return by service what the log had of its events, except for services that cannot be asked."""
         numbers = await asyncio.gather(*(source.consumed_sequence(CONSUMER) for source in self._sources))
         return {

@@ -94,7 +94,7 @@ async def accept_gap(services: Services, backend: DatabaseBackend, service: str,
         # First: after the delivery, the offset covers these events, and no later call misses them.
         await _record_unavailable(services, unavailable, actor)
     delivered = sum([await _redeliver(module, backlog) for backlog in backlogs])
-    latest, received = await module.outbox.latest_sequence(), await _received(services, module)
+    latest, received = await module.outbox.latest_sequence(), await _received_sequence(services, module)
     repeated, renumbered = await _contradictions(services, module, latest)
     if received <= latest and not repeated and not renumbered:
         if not delivered and not unavailable:
@@ -146,7 +146,7 @@ def _gap_event(gap: EventRange, actor: str) -> DomainEvent:
     )
 
 
-async def _received(services: Services, module: ServiceModule) -> int:
+async def _received_sequence(services: Services, module: ServiceModule) -> int:
     """Return the highest sequence that a consumer or the broker has; raise ServiceUnavailable."""
     offsets = await services.consumer_lag.offsets(module.name)
     await services.bus.start()

@@ -112,7 +112,7 @@ def _range_problem(tag_range: str) -> str:
     return ""
 
 
-def merged(environment: Environment, change: EnvironmentPatch) -> EnvironmentPut:
+def apply_patch(environment: Environment, change: EnvironmentPatch) -> EnvironmentPut:
     """Return the complete state of an environment after a patch."""
     return EnvironmentPut(
         tier=environment.tier if change.tier is UNSET else change.tier,

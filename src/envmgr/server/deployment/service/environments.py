@@ -67,7 +67,7 @@ def change(
 ) -> Environment:
     """Update an environment."""
     old = get(transaction, name)
-    return _change(transaction, context, old, environment_rules.merged(old, patch))
+    return _change(transaction, context, old, environment_rules.apply_patch(old, patch))
 
 
 def rename_app_in_rules(

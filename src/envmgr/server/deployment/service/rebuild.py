@@ -26,8 +26,8 @@ def rebuild_matrix(transaction: Transaction, after: int) -> Batch:
     apps = placement_rebuild.next_apps(transaction, after, APPS_PER_STEP)
     if not apps:
         return Batch(None, 0)
-    stored = placement_rebuild.stored(transaction, after, apps[-1])
-    computed = placement_rebuild.computed(transaction, after, apps[-1])
+    stored = placement_rebuild.read_stored(transaction, after, apps[-1])
+    computed = placement_rebuild.compute(transaction, after, apps[-1])
     different = [row for key, row in computed.items() if stored.get(key) != row]
     placement_rebuild.write(transaction, different)
     unfounded = stored.keys() - computed.keys()
@@ -41,7 +41,7 @@ def republish_placements(transaction: Transaction, after: int) -> Batch:
     sequence = numbered_sequence(transaction)
     apps = placement_rebuild.next_apps(transaction, after, APPS_PER_STEP)
     last = apps[-1] if len(apps) == APPS_PER_STEP else None
-    rows = placement_rebuild.computed(transaction, after, MAX_SAFE_INTEGER if last is None else last)
+    rows = placement_rebuild.compute(transaction, after, MAX_SAFE_INTEGER if last is None else last)
     data = PlacementsRepublished(
         after_app_id=after,
         last_app_id=last,

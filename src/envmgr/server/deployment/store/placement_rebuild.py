@@ -92,12 +92,12 @@ def next_apps(reader: Reader, after: int, limit: int) -> list[int]:
     return [int(row[0]) for row in reader.all(_NEXT_APPS, after=after, limit=limit)]
 
 
-def stored(reader: Reader, after: int, last: int) -> dict[Key, Row]:
+def read_stored(reader: Reader, after: int, last: int) -> dict[Key, Row]:
     """Return the placements of a range of apps, the first excluded."""
     return {(row[0], row[1]): row for row in reader.all(_PLACEMENTS, after=after, last=last)}
 
 
-def computed(reader: Reader, after: int, last: int) -> dict[Key, Row]:
+def compute(reader: Reader, after: int, last: int) -> dict[Key, Row]:
     """Return the placements that deployments and their history give for a range of apps."""
     deleted = {row[0] for row in reader.all(_DELETED_APPS, after=after, last=last)}
     current = {(row[0], row[1]): row for row in reader.all(_CURRENT, after=after, last=last)}

@@ -123,17 +123,17 @@ class Authenticator:
 
     async def _resolve_principal(self, token: str, now: float) -> tuple[Principal, float]:
         if len(token) > MAX_TOKEN_LENGTH:
-            raise _unauthenticated("invalid credential")
+            raise _unauthenticated_error("invalid credential")
         if token.startswith(f"{identity_model.KEY}_"):
             return await self._database.read_inline(
                 lambda reader: self._from_api_key(reader, token, int(now * 1000))
             )
         if token.startswith(f"{identity_model.REFRESH}_"):
-            raise _unauthenticated("refresh tokens are only valid at POST /auth/refresh")
+            raise _unauthenticated_error("refresh tokens are only valid at POST /auth/refresh")
         try:
             claims = self._keyring.verify(token)
         except InvalidToken as error:
-            raise _unauthenticated(str(error)) from None
+            raise _unauthenticated_error(str(error)) from None
         find = _from_binding if claims.sid.startswith(BINDING_PREFIX) else _from_session
         principal = await self._database.read_inline(lambda reader: find(reader, claims, int(now * 1000)))
         return principal, float(claims.exp)
@@ -142,7 +142,7 @@ class Authenticator:
         key_id = identity_model.parse_token_id(token, identity_model.KEY)
         key = api_keys.find_active(reader, key_id, now)
         if not hmac.compare_digest(key.hash if key else "", identity_model.hash_token(token)) or key is None:
-            raise _unauthenticated("unknown, revoked or expired API key")
+            raise _unauthenticated_error("unknown, revoked or expired API key")
         self._last_used[key_id] = now
         return key_principal(key_id, key), float("inf") if key.expires_at is None else key.expires_at / 1000
 
@@ -150,7 +150,7 @@ class Authenticator:
 def _from_session(reader: Reader, claims: Claims, now: int) -> Principal:
     session = sessions.find_active(reader, as_id(claims.sid), now) if is_id(claims.sid) else None
     if session is None or claims.sub != f"user:{session.username}":
-        raise _unauthenticated("session expired; sign in again")
+        raise _unauthenticated_error("session expired; sign in again")
     return session_principal(session)
 
 
@@ -158,9 +158,9 @@ def _from_binding(reader: Reader, claims: Claims, _now: int) -> Principal:
     number = claims.sid.removeprefix(BINDING_PREFIX)
     binding = oidc_bindings.get(reader, as_id(number)) if is_id(number) else None
     if binding is None or not claims.sub.startswith(f"oidc:{binding.id}/"):
-        raise _unauthenticated("the OIDC binding was removed")
+        raise _unauthenticated_error("the OIDC binding was removed")
     return binding_principal(binding, claims.sub, (claims.scope or "").split())
 
 
-def _unauthenticated(detail: str) -> Unauthenticated:
+def _unauthenticated_error(detail: str) -> Unauthenticated:
     return Unauthenticated(detail, error="invalid_token")

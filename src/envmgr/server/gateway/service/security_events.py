@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.contracts.events.identity import AccessDenied
 from envmgr.server.gateway.domain import identity_model
 from envmgr.server.kit.common.events import DomainEvent
-from envmgr.server.kit.security.redaction import redacted
+from envmgr.server.kit.security.redaction import redact
 
 if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Database
@@ -31,10 +31,10 @@ class SecurityEventLog:
         actor = info.actor or identity_model.ANONYMOUS
         data = AccessDenied(
             method=info.method[:_MAX_FIELD_CHARS],
-            path=redacted(_escape_unprintable(info.path[:_MAX_FIELD_CHARS])),
+            path=redact(_escape_unprintable(info.path[:_MAX_FIELD_CHARS])),
             status=status,
             problem=info.problem,
-            reason=redacted(_escape_unprintable(info.reason[:_MAX_FIELD_CHARS])),
+            reason=redact(_escape_unprintable(info.reason[:_MAX_FIELD_CHARS])),
             address=info.client,
             request_id=info.request_id,
         )

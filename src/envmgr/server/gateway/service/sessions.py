@@ -68,7 +68,7 @@ class SessionService:
         account = self._account_key(login.username)
         try:
             async with self._dependencies.login_throttle.attempt(account, client.network):
-                verified = await self._verified(client, account, login.username, login.password)
+                verified = await self._verify_user(client, account, login.username, login.password)
         except TooManyRequests:
             await self._record_throttled(client, account)
             raise
@@ -169,7 +169,7 @@ class SessionService:
         identity_model.require_good_password(username, change.new, "/new")
         account = self._account_key(username)
         async with self._dependencies.login_throttle.attempt(account, client.network):
-            proof = await self._verified(client, account, username, change.current)
+            proof = await self._verify_user(client, account, username, change.current)
         user = proof.user
         hashed = await self._dependencies.passwords.hash(change.new)
 
@@ -190,7 +190,7 @@ class SessionService:
 
         return await self._dependencies.authenticator.write_and_invalidate(set_password)
 
-    async def _verified(
+    async def _verify_user(
         self, client: ClientInfo, account: str, username: str, password: str
     ) -> _VerifiedUser:
         """Return the user if the password is right, else record the failure; raise InvalidCredentials."""

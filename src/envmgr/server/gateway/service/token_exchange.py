@@ -19,7 +19,7 @@ from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.ids import uuid7
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.security import oidc
-from envmgr.server.kit.security.redaction import redacted
+from envmgr.server.kit.security.redaction import redact
 from envmgr.server.kit.security.tokens import Claims, InvalidToken
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class ExchangeService:
 
     async def _exchange(self, client: ClientInfo, request: TokenExchangeRequest) -> TokenExchangeResponse:
         _require_kinds(request, self._keyring.audience)
-        token = await self._verified(request.subject_token)
+        token = await self._verify(request.subject_token)
         binding, scopes = self._select_binding(await self._candidates(token), request)
         claims = self._claims(token, binding, scopes)
         try:
@@ -85,15 +85,15 @@ class ExchangeService:
 
         def mark_exchanged(transaction: Transaction) -> None:
             if oidc_bindings.get(transaction, binding.id) != binding:
-                raise _refused("the OIDC binding was removed")
+                raise _refused_error("the OIDC binding was removed")
             if not oidc_bindings.mark_exchanged(transaction, token.token_id, token.expires * 1000):
-                raise _refused("token already exchanged")
+                raise _refused_error("token already exchanged")
             transaction.emit(_exchanged_event(claims, binding, token, client, scopes))
 
         await self._database.write(mark_exchanged)
         return TokenExchangeResponse(access_token=access, expires_in=binding.lifetime, scope=" ".join(scopes))
 
-    async def _verified(self, token: str) -> oidc.VerifiedToken:
+    async def _verify(self, token: str) -> oidc.VerifiedToken:
         try:
             issuer = oidc.issuer_of(token)
             bindings = await self._database.read_inline(
@@ -101,10 +101,10 @@ class ExchangeService:
             )
             # Keys are fetched only from issuers that an admin has bound.
             if not bindings:
-                raise _refused("no binding for this issuer")
+                raise _refused_error("no binding for this issuer")
             return await oidc.verify(token, self._issuers)
         except InvalidToken as error:
-            raise _refused(str(error)) from None
+            raise _refused_error(str(error)) from None
 
     async def _candidates(self, token: oidc.VerifiedToken) -> Sequence[Binding]:
         issuer = str(token.claims["iss"])
@@ -117,12 +117,12 @@ class ExchangeService:
     ) -> tuple[Binding, Sequence[str]]:
         """Return the matching binding with the most claims that grants the requested scopes, and the scopes."""
         if not candidates:
-            raise _refused("no binding matches the token's claims")
+            raise _refused_error("no binding matches the token's claims")
         requested = [] if request.scope is UNSET else request.scope.split()
         for binding in sorted(candidates, key=lambda binding: (-len(binding.claims), binding.id)):
             if set(requested) <= set(binding.scopes):
                 return binding, sorted(set(requested)) or binding.scopes
-        raise _refused("no matching binding grants all requested scopes", "invalid_scope")
+        raise _refused_error("no matching binding grants all requested scopes", "invalid_scope")
 
     def _claims(self, token: oidc.VerifiedToken, binding: Binding, scopes: Sequence[str]) -> Claims:
         now = now_ms() // 1000
@@ -153,7 +153,7 @@ class ExchangeService:
             status=refused.status,
             problem=refused.slug,
             reason=refused.detail,
-            issuer=redacted(issuer[:_MAX_FIELD_CHARS]),
+            issuer=redact(issuer[:_MAX_FIELD_CHARS]),
             address=client.address,
         )
         event = DomainEvent(
@@ -167,16 +167,16 @@ class ExchangeService:
 
 def _require_kinds(request: TokenExchangeRequest, audience: str) -> None:
     if request.grant_type != GRANT_TYPE:
-        raise _refused(f"grant_type must be {GRANT_TYPE}", "unsupported_grant_type")
+        raise _refused_error(f"grant_type must be {GRANT_TYPE}", "unsupported_grant_type")
     if request.subject_token_type not in _SUBJECT_TOKEN_TYPES:
-        raise _refused(f"subject_token_type must be one of {', '.join(sorted(_SUBJECT_TOKEN_TYPES))}")
+        raise _refused_error(f"subject_token_type must be one of {', '.join(sorted(_SUBJECT_TOKEN_TYPES))}")
     if (
         request.requested_token_type is not UNSET
         and request.requested_token_type not in _REQUESTED_TOKEN_TYPES
     ):
-        raise _refused("requested_token_type must be access_token")
+        raise _refused_error("requested_token_type must be access_token")
     if request.audience is not UNSET and request.audience != audience:
-        raise _refused(f"audience must be {audience}", "invalid_target")
+        raise _refused_error(f"audience must be {audience}", "invalid_target")
 
 
 def _is_binding_of_token(binding: Binding, token: oidc.VerifiedToken) -> bool:
@@ -208,7 +208,7 @@ def _escape_run(text: str) -> str:
     return f"~{hashlib.sha256(text.encode()).hexdigest()[: _MAX_RUN_CHARS - 1]}"
 
 
-def _refused(detail: str, error: str = "invalid_request") -> TokenRefused:
+def _refused_error(detail: str, error: str = "invalid_request") -> TokenRefused:
     return TokenRefused(detail, error=error)
 
 
@@ -223,7 +223,7 @@ def _exchanged_event(
     data = TokenExchanged(
         binding_id=binding.id,
         issuer=binding.issuer,
-        claims={name: redacted(value[:_MAX_FIELD_CHARS]) for name, value in update.items()},
+        claims={name: redact(value[:_MAX_FIELD_CHARS]) for name, value in update.items()},
         scopes=tuple(scopes),
         app_ids=binding.app_ids,
         expires_in=binding.lifetime,

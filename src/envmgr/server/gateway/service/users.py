@@ -160,7 +160,7 @@ def _change(
     identity_model.require_role_at_least(context.principal, role)
     new = msgspec.structs.replace(old, role=role, active=active)
     if new == old and hashed is None and not change.revoke_keys:
-        return _changed(old, None)
+        return _describe_change(old, None)
     _require_remaining_admin(transaction, old, new)
     if hashed is not None:
         users.set_password(transaction, old.id, hashed)
@@ -170,10 +170,10 @@ def _change(
         keys = key_revocation.revoke_keys(transaction, context, old.id)
     elif hashed is not None:
         keys = key_revocation.count_keys(transaction, old.id)
-    return _changed(_write(transaction, context, old, new), keys)
+    return _describe_change(_write(transaction, context, old, new), keys)
 
 
-def _changed(user: User, keys: KeyCounts | None) -> ChangedUser:
+def _describe_change(user: User, keys: KeyCounts | None) -> ChangedUser:
     counts = {} if keys is None else msgspec.structs.asdict(keys)
     return ChangedUser(**msgspec.structs.asdict(user), **counts)
 

@@ -200,7 +200,7 @@ def _require_embedded(environment: Environment) -> None:
     """Raise SettingsError for settings that this server would silently ignore."""
     for name in SERVICE_VARIABLES:
         if environment.get(name):
-            raise _unsupported(name, "calls no other process")
+            raise _unsupported_error(name, "calls no other process")
 
 
 def _database_url(url: str, name: str = "DB_URL") -> str:
@@ -218,10 +218,10 @@ def _require_no_addresses(environment: Environment, services: Iterable[str]) -> 
     for service in services:
         name = f"{service.upper()}_URL"
         if environment.get(name):
-            raise _unsupported(name, "runs all services in one process")
+            raise _unsupported_error(name, "runs all services in one process")
 
 
-def _unsupported(name: str, reason: str) -> SettingsError:
+def _unsupported_error(name: str, reason: str) -> SettingsError:
     return SettingsError(f"{name} is not supported: this server {reason}", f"unset {name}")
 
 

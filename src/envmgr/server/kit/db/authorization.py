@@ -23,7 +23,7 @@ def with_authorization(
 
     def unit(transaction: Transaction) -> T:
         if context.current_permissions is not None:
-            transaction.shared(context.current_permissions).require(context.principal)
+            transaction.share(context.current_permissions).require(context.principal)
         return work(transaction)
 
     return unit

@@ -63,8 +63,8 @@ def partitioning_statements(table: str, column: str) -> tuple[str, ...]:
         f'CREATE TABLE {table} (LIKE {table}_past INCLUDING DEFAULTS) PARTITION BY RANGE ("{column}")',
         f"CREATE TABLE {table}_default (LIKE {table}_past INCLUDING DEFAULTS INCLUDING INDEXES)",
         f"DROP TRIGGER {table}_append_only ON {table}_past",
-        _closed(f"{table}_past"),
-        _closed(f"{table}_default"),
+        _close_partition(f"{table}_past"),
+        _close_partition(f"{table}_default"),
         f"ALTER TABLE {table} ATTACH PARTITION {table}_default DEFAULT",
         _attach_past(table, column),
         (
@@ -81,7 +81,7 @@ def partitioning_statements(table: str, column: str) -> tuple[str, ...]:
     )
 
 
-def _closed(partition: str) -> str:
+def _close_partition(partition: str) -> str:
     """Return what refuses each statement on a partition; those on the table do not fire its trigger."""
     return (
         f"CREATE TRIGGER closed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {partition}"

@@ -70,7 +70,7 @@ class Statement:
         """Whether it only reads."""
         self._compiled: dict[Dialect, CompiledStatement] = {}
 
-    def compiled(self, dialect: Dialect) -> CompiledStatement:
+    def compile(self, dialect: Dialect) -> CompiledStatement:
         """Return the text for a dialect, the expression's own values, and the order of the parameters."""
         compiled = self._compiled.get(dialect)
         if compiled is None:
@@ -106,7 +106,7 @@ class Transaction(Reader, Protocol):
     now: int
     """When the transaction began, in milliseconds."""
 
-    def shared(self, create: Callable[[], T]) -> T:
+    def share(self, create: Callable[[], T]) -> T:
         """Return the value of `create`, called once for all units that are committed together."""
         ...
 

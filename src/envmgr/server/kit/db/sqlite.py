@@ -64,13 +64,13 @@ class SqliteReader:
 
     def one(self, statement: Statement, **values: object) -> Row | None:
         """Return the first row, or None."""
-        text, constants, _ = statement.compiled(DIALECT)
+        text, constants, _ = statement.compile(DIALECT)
         row: Row | None = self.connection.execute(text, {**constants, **values}).fetchone()
         return row
 
     def all(self, statement: Statement, **values: object) -> list[Row]:
         """Return every row."""
-        text, constants, _ = statement.compiled(DIALECT)
+        text, constants, _ = statement.compile(DIALECT)
         return self.connection.execute(text, {**constants, **values}).fetchall()
 
 
@@ -86,7 +86,7 @@ class SqliteTransaction(SqliteReader):
         self.events: list[DomainEvent] = []
         self._before = connection.total_changes
 
-    def shared(self, create: Callable[[], T]) -> T:
+    def share(self, create: Callable[[], T]) -> T:
         """Return the value of `create`, called once for all units of the group."""
         if create not in self._shared:
             self._shared[create] = create()
@@ -100,7 +100,7 @@ class SqliteTransaction(SqliteReader):
 
     def one(self, statement: Statement, **values: object) -> Row | None:
         """Return the first row, or None; the statement may also change rows and return them."""
-        text, constants, _ = statement.compiled(DIALECT)
+        text, constants, _ = statement.compile(DIALECT)
         try:
             # A statement that changes rows is complete only after its last row.
             rows = self.connection.execute(text, {**constants, **values}).fetchall()
@@ -125,7 +125,7 @@ class SqliteTransaction(SqliteReader):
         self.events.append(event)
 
     def _execute(self, statement: Statement, values: Mapping[str, object]) -> sqlite3.Cursor:
-        text, constants, _ = statement.compiled(DIALECT)
+        text, constants, _ = statement.compile(DIALECT)
         try:
             return self.connection.execute(text, {**constants, **values})
         except sqlite3.IntegrityError as error:

@@ -49,7 +49,7 @@ class SqliteFile:
             if not tables:
                 return None
             if "alembic_version" not in tables:
-                raise _damaged(self.path, "contains foreign tables")
+                raise _damaged_error(self.path, "contains foreign tables")
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
 
@@ -95,7 +95,7 @@ class SqliteFile:
         with _translate_errors(self.path), closing(sqlite3.connect(self.path)) as connection:
             (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if result != "ok":
-            raise _damaged(self.path, result.splitlines()[-1])
+            raise _damaged_error(self.path, result.splitlines()[-1])
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def _translate_errors(path: str) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         if code_of(error) in CORRUPT:
-            raise _damaged(path, str(error)) from error
+            raise _damaged_error(path, str(error)) from error
         if code_of(error) not in TRANSIENT:
             raise
         raise UnusableDatabase(
@@ -114,7 +114,7 @@ def _translate_errors(path: str) -> Iterator[None]:
         ) from error
 
 
-def _damaged(path: str, reason: str) -> UnusableDatabase:
+def _damaged_error(path: str, reason: str) -> UnusableDatabase:
     return UnusableDatabase(
         f"{path} is corrupt or not an envmgr-alm database: {reason}",
         "restore it from a backup, or pass another --data-dir",

@@ -130,7 +130,7 @@ class PeerChannel:
         seconds = remaining_seconds(math.inf)
         self.breaker.acquire()
         try:
-            with self._traced(descriptor, context) as traceparent:
+            with self._trace(descriptor, context) as traceparent:
                 response = await method(
                     request,
                     timeout=seconds,
@@ -174,7 +174,7 @@ class PeerChannel:
         return metadata
 
     @contextmanager
-    def _traced(self, descriptor: MethodDescriptor, context: RequestContext | None) -> Iterator[str]:
+    def _trace(self, descriptor: MethodDescriptor, context: RequestContext | None) -> Iterator[str]:
         """Yield the trace context to send."""
         traceparent = context.traceparent if context else ""
         if self._tracing is None:

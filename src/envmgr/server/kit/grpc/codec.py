@@ -189,7 +189,7 @@ def _conversion(kind: inspect.Type, field: FieldDescriptor) -> Convert:
         isinstance(kind, inspect.VarTupleType | inspect.FrozenSetType | inspect.DictType)
         and field.message_type
     ):
-        return _wrapped(kind, field.message_type)
+        return _wrap(kind, field.message_type)
     if field.is_repeated:
         raise TypeError(f"{field.full_name} is repeated, but the struct's field is not")
     return _item_conversion(kind, field)
@@ -201,7 +201,7 @@ def _item_conversion(kind: inspect.Type, field: FieldDescriptor) -> Convert:
         codec = Codec(kind.cls, message_factory.GetMessageClass(field.message_type))
         return codec.encode, codec._decode  # noqa: SLF001 - of the same class; errors get their pointer further up
     if isinstance(kind, inspect.DictType | inspect.VarTupleType) and field.message_type:
-        return _wrapped(kind, field.message_type)
+        return _wrap(kind, field.message_type)
     if isinstance(kind, inspect.LiteralType) and field.enum_type:
         return _of_enum(kind, field.enum_type)
     if isinstance(kind, inspect.LiteralType):
@@ -215,10 +215,10 @@ def _of_list(kind: inspect.VarTupleType | inspect.FrozenSetType, item: Convert) 
     encode, decode = item
     collect: Callable[..., Any] = tuple if isinstance(kind, inspect.VarTupleType) else frozenset
 
-    def decoded(values: Any) -> Any:
+    def decode_items(values: Any) -> Any:
         return collect(_at(index, decode, value) for index, value in enumerate(values))
 
-    return (lambda values: [encode(value) for value in values]), decoded
+    return (lambda values: [encode(value) for value in values]), decode_items
 
 
 def _at(index: int, decode: Callable[[Any], Any], value: Any) -> Any:
@@ -236,7 +236,7 @@ def _of_map(kind: inspect.DictType, field: FieldDescriptor) -> Convert:
     return dict, dict
 
 
-def _wrapped(kind: inspect.Type, wrapper: Descriptor) -> Convert:
+def _wrap(kind: inspect.Type, wrapper: Descriptor) -> Convert:
     """Return the conversion of a list or a map to a message that has it as its only field."""
     if list(wrapper.fields_by_name) != [_WRAPPED]:
         raise TypeError(f"{wrapper.full_name} must have the field {_WRAPPED!r} only")

@@ -164,7 +164,7 @@ class CallInterceptor(aio.ServerInterceptor):
     ) -> Any:
         record = _Record(method, _metadata_of(context))
         try:
-            with self._traced(record):
+            with self._trace(record):
                 return await self._run(record, behavior, request, context)
         except Problem as error:
             problem = error
@@ -208,7 +208,7 @@ class CallInterceptor(aio.ServerInterceptor):
         self._observer.record_rpc(record.method.removeprefix("/"), grpc.StatusCode.OK.name, record.seconds)
         return response
 
-    def _traced(self, record: _Record) -> AbstractContextManager[None]:
+    def _trace(self, record: _Record) -> AbstractContextManager[None]:
         if self._tracing is None:
             return nullcontext()
         return self._tracing.server_call(record.method.removeprefix("/"), record.metadata)

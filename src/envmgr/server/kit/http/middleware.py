@@ -32,7 +32,7 @@ from envmgr.server.kit.http.cors import CorsPolicy
 from envmgr.server.kit.http.errors import PROBLEM_JSON
 from envmgr.server.kit.http.rate_limit import RateLimiter
 from envmgr.server.kit.http.request_policy import RequestPolicy
-from envmgr.server.kit.security.redaction import redacted
+from envmgr.server.kit.security.redaction import redact
 from envmgr.server.kit.telemetry import trace_context
 from envmgr.server.kit.telemetry.request_info import PROBE_PATHS, RequestInfo
 
@@ -202,7 +202,7 @@ class _RequestCycle:
         self.path: str = scope["path"]
         self.info = RequestInfo(
             method=scope["method"],
-            path=redacted(self.path),
+            path=redact(self.path),
             client=client,
             request_id=trace_context.request_id(request_headers.get(b"x-request-id")),
             traceparent=trace_context.traceparent(request_headers.get(b"traceparent")),

@@ -14,7 +14,7 @@ from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import BadRequest, Forbidden, InvalidFields
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_HEADERS, SCOPE_REAUTHENTICATE
 from envmgr.server.kit.http.canonical_input import require_canonical_integers, require_canonical_path
-from envmgr.server.kit.security.redaction import redacted
+from envmgr.server.kit.security.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
@@ -50,11 +50,11 @@ async def idempotent_context(request: HttpRequest) -> RequestContext:
         raise BadRequest(
             "invalid Idempotency-Key: 1 to 255 printable ASCII characters, quoted or without spaces"
         )
-    if redacted(header.decode("latin-1")) != header.decode("latin-1"):
+    if redact(header.decode("latin-1")) != header.decode("latin-1"):
         raise BadRequest("Idempotency-Key contains a credential: use a random value")
     target = f"{request.method} {request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
     content = f"{target}\n".encode() + await request.body()
-    key = Idempotency(match[1] or match[2], hashlib.sha256(content).hexdigest(), redacted(target)[:200])
+    key = Idempotency(match[1] or match[2], hashlib.sha256(content).hexdigest(), redact(target)[:200])
     return msgspec.structs.replace(context, idempotency=key)
 
 

@@ -211,7 +211,9 @@ def _complete_responses(described: Json, method: str, operation: Json) -> None:
     for status, response in list(responses.items()):
         if int(status) >= _FIRST_PROBLEM and list(response.get("content", ())) == [PROBLEM_JSON]:
             response["headers"] = _headers("ApiVersion", "RequestId", *_OWN_HEADERS.get(status, ()))
-            responses[status] = {"$ref": f"#/components/responses/{_shared(shared, status, response)}"}
+            responses[status] = {
+                "$ref": f"#/components/responses/{_share_response(shared, status, response)}"
+            }
         elif int(status) < _FIRST_PROBLEM:
             response["description"] = words.STATUS_DESCRIPTIONS.get(
                 response["description"], response["description"]
@@ -230,7 +232,7 @@ def _complete_responses(described: Json, method: str, operation: Json) -> None:
     }
 
 
-def _shared(shared: Json, status: str, response: Json) -> str:
+def _share_response(shared: Json, status: str, response: Json) -> str:
     """Register a response as a shared component, and return its name."""
     for number in count(1):
         name = f"Problem{status}" + (f"-{number}" if number > 1 else "")

@@ -105,7 +105,7 @@ def _parameters(document: Json, parameters: Iterable[Json]) -> str:
         _row(
             item["name"], item["in"], item["schema"], item.get("description", ""), item.get("required", False)
         )
-        for item in (_resolved(document, parameter) for parameter in parameters)
+        for item in (_resolve(document, parameter) for parameter in parameters)
     ]
     return _table("Parameters", rows)
 
@@ -116,13 +116,13 @@ def _body(document: Json, body: Json | None) -> str:
     kinds = {kind: _kind(content["schema"]) for kind, content in body["content"].items()}
     parts = " or ".join(f"{displayed} <small>{escape(kind)}</small>" for kind, displayed in kinds.items())
     schema = next(iter(body["content"].values()))["schema"]
-    return f"<h4>Body</h4><p>{parts}</p>" + _table("", list(_fields(_resolved(document, schema))))
+    return f"<h4>Body</h4><p>{parts}</p>" + _table("", list(_fields(_resolve(document, schema))))
 
 
 def _responses(document: Json, responses: Json) -> str:
     rows = []
     for status, response in responses.items():
-        result = _resolved(document, response)
+        result = _resolve(document, response)
         kinds = [
             _kind(content["schema"]) for content in result.get("content", {}).values() if "schema" in content
         ]
@@ -200,7 +200,7 @@ def _bounds(schema: Json) -> str:
     return f" <small>{'; '.join(parts)}</small>" if parts else ""
 
 
-def _resolved(document: Json, value: Json) -> Json:
+def _resolve(document: Json, value: Json) -> Json:
     if "$ref" not in value:
         return value
     result: Json = document

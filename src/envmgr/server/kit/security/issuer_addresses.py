@@ -34,7 +34,9 @@ def is_loopback(address: Address) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-def permitted(scheme: str, addresses: Sequence[Address], issuer: Sequence[Address]) -> Sequence[Address]:
+def select_permitted(
+    scheme: str, addresses: Sequence[Address], issuer: Sequence[Address]
+) -> Sequence[Address]:
     """Return the addresses that keys may be fetched from.
 
     Internal ones require an issuer that has only internal ones; http requires loopback.

@@ -110,12 +110,12 @@ class JwksCache:
                 raise
 
     async def _fetch(self, issuer: str) -> Mapping[str, Jwk]:
-        own_addresses = await _resolved(issuer)
+        own_addresses = await _resolve(issuer)
         url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
         discovery = await self._json(url, own_addresses, own_addresses, _Discovery)
         if discovery.issuer != issuer:
             raise _unavailable(issuer, f"issuer mismatch: metadata has {discovery.issuer[:100]!r}")
-        addresses = await _resolved(discovery.jwks_uri)
+        addresses = await _resolve(discovery.jwks_uri)
         keys = (await self._json(discovery.jwks_uri, addresses, own_addresses, _Jwks)).keys
         return {str(key["kid"]): key for key in keys if "kid" in key and key.get("use", "sig") == "sig"}
 
@@ -124,7 +124,7 @@ class JwksCache:
     ) -> T:
         """Fetch a document from those of its host's addresses that are permitted."""
         httpx = _import_httpx(url)
-        permitted = issuer_addresses.permitted(httpx.URL(url).scheme, addresses, issuer)
+        permitted = issuer_addresses.select_permitted(httpx.URL(url).scheme, addresses, issuer)
         if not permitted:
             raise _unavailable(url, "its host is on a loopback or private address, and the issuer is not")
         try:
@@ -183,7 +183,7 @@ def _tls_context(httpx: ModuleType, host: str) -> ssl.SSLContext:
     return context
 
 
-async def _resolved(url: str) -> Sequence[Address]:
+async def _resolve(url: str) -> Sequence[Address]:
     """Return the addresses of a secure URL's host; raise IssuerUnavailable if it has none."""
     if not is_secure_url(url):
         raise _unavailable(url, "https required (http only on localhost)")
@@ -225,4 +225,4 @@ def is_secure_url(url: str) -> bool:
 
 
 def _unavailable(url: str, reason: str) -> IssuerUnavailable:
-    return IssuerUnavailable(f"cannot fetch keys from {urls.redacted(url)}: {reason}", retry_after=10)
+    return IssuerUnavailable(f"cannot fetch keys from {urls.redact(url)}: {reason}", retry_after=10)

@@ -16,7 +16,7 @@ _WHOLE_CREDENTIAL = re.compile(rb"ev[mr]_\d+_[\w-]{16}|\beyJ[\w-]{8,}\.[\w-]{8,}
 """One that is complete enough to be used; a digest or an example rarely looks like it."""
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """Return a text with credentials replaced."""
     return _CREDENTIAL.sub("…", text) if _has_beginning(text) else text
 

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from envmgr.kit.environment import is_terminal
-from envmgr.server.kit.security.redaction import redacted
+from envmgr.server.kit.security.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -90,7 +90,7 @@ class _StdlibHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         write = self._log.error if record.levelno >= logging.ERROR else self._log.warning
         extra = {"exc_info": record.exc_info} if record.exc_info else {}
-        write(redacted(record.getMessage()), library=record.name, **extra)
+        write(redact(record.getMessage()), library=record.name, **extra)
 
 
 def _as_json(_logger: object, _name: str, event: MutableMapping[str, Any]) -> bytes:

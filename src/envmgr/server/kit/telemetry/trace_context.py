@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from envmgr.server.kit.common.ids import uuid7
-from envmgr.server.kit.security.redaction import redacted
+from envmgr.server.kit.security.redaction import redact
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -16,7 +16,7 @@ def request_id(header: bytes | None) -> str:
     if header is None or not _REQUEST_ID.fullmatch(header):
         return uuid7()
     text = header.decode()
-    return text if redacted(text) == text else uuid7()
+    return text if redact(text) == text else uuid7()
 
 
 def traceparent(header: bytes | None) -> str:

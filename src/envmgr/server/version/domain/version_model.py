@@ -133,7 +133,7 @@ def normalize_artifacts(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
     return tuple(sorted(set(artifacts), key=lambda item: (item.name, item.type, item.digest, item.url)))
 
 
-def merged(version: Version, change: VersionPatch) -> VersionMetadata:
+def apply_patch(version: Version, change: VersionPatch) -> VersionMetadata:
     """Return the complete metadata of a version after a patch."""
     return VersionMetadata(
         changelog=version.changelog if change.changelog is UNSET else change.changelog,

@@ -258,7 +258,7 @@ def _change(
     existing = _get(transaction, context, version_id)
     require_match(context, etag_of(existing))
     return _update_metadata(
-        transaction, context, existing, version_model.merged(existing, change), existing.artifacts
+        transaction, context, existing, version_model.apply_patch(existing, change), existing.artifacts
     )
 
 

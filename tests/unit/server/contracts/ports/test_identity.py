@@ -163,7 +163,7 @@ def test_a_unit_of_work_checks_the_present_permissions(run):
 
         async def check(checked):
             await gate.database.write(
-                lambda transaction: transaction.shared(identity.authenticator.current_permissions).require(
+                lambda transaction: transaction.share(identity.authenticator.current_permissions).require(
                     checked
                 )
             )

@@ -71,19 +71,19 @@ class Watching:
         self.emit = getattr(inner, "emit", None)
 
     def one(self, statement, **values):
-        self.texts.append(statement.compiled(DIALECT)[0])
+        self.texts.append(statement.compile(DIALECT)[0])
         return self._inner.one(statement, **values)
 
     def all(self, statement, **values):
-        self.texts.append(statement.compiled(DIALECT)[0])
+        self.texts.append(statement.compile(DIALECT)[0])
         return self._inner.all(statement, **values)
 
     def insert(self, statement, **values):
-        self.texts.append(statement.compiled(DIALECT)[0])
+        self.texts.append(statement.compile(DIALECT)[0])
         return self._inner.insert(statement, **values)
 
     def execute(self, statement, **values):
-        self.texts.append(statement.compiled(DIALECT)[0])
+        self.texts.append(statement.compile(DIALECT)[0])
         return self._inner.execute(statement, **values)
 
 

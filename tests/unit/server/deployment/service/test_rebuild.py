@@ -46,7 +46,7 @@ ADD_UNFOUNDED = Statement(
 
 
 def everything(reader):
-    return placement_rebuild.stored(reader, 0, 2**40)
+    return placement_rebuild.read_stored(reader, 0, 2**40)
 
 
 async def rebuilt(world, kind=MATRIX_KIND, step=rebuild.rebuild_matrix):
@@ -86,7 +86,7 @@ def test_the_placements_of_any_history_are_computed_as_requests_kept_them(tmp_pa
         if seed % 2:
             await world.deliver(world.app_event("AppDeleted", 2, "blog"))
         before = await world.database.read(everything)
-        computed = await world.database.read(lambda reader: placement_rebuild.computed(reader, 0, 2**40))
+        computed = await world.database.read(lambda reader: placement_rebuild.compute(reader, 0, 2**40))
         assert computed == before != {}
         assert (await rebuilt(world)).payload["changes"] == 0
 

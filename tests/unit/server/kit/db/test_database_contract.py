@@ -348,7 +348,7 @@ def test_a_shared_value_is_of_one_commit(tmp_path, runner):
             return next(values)
 
         def read_twice(transaction):
-            return transaction.shared(create), transaction.shared(create)
+            return transaction.share(create), transaction.share(create)
 
         first = await database.write(read_twice)
         second = await database.write(read_twice)
@@ -369,8 +369,8 @@ def test_a_shared_value_that_cannot_be_created_is_tried_again(tmp_path, runner):
 
         def unit(transaction):
             with pytest.raises(ServiceUnavailable):
-                transaction.shared(create)
-            return transaction.shared(create)
+                transaction.share(create)
+            return transaction.share(create)
 
         assert await database.write(unit) == "value"
 

@@ -41,7 +41,7 @@ def test_every_statement_of_the_server_compiles(dialect):
     for name, statement in statements():
         count += 1
         try:
-            statement.compiled(DIALECTS[dialect])
+            statement.compile(DIALECTS[dialect])
         except Exception as error:  # noqa: BLE001 - all failures are listed, not the first one
             failures.append(f"{name}: {error}")
     assert failures == []
@@ -49,7 +49,7 @@ def test_every_statement_of_the_server_compiles(dialect):
 
 
 def text(expression, dialect):
-    return re.sub(r"\s+", " ", Statement(expression).compiled(DIALECTS[dialect])[0])
+    return re.sub(r"\s+", " ", Statement(expression).compile(DIALECTS[dialect])[0])
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_a_construct_is_compiled_for_each_dialect(expression, sqlite, postgresql
 
 def test_a_statement_is_compiled_once_per_dialect():
     statement = Statement(insert(WORD).values(text=bindparam("text"), count=1))
-    assert statement.compiled(SQLITE) is statement.compiled(SQLITE)
-    assert statement.compiled(SQLITE)[1] == {"count": 1}
-    assert statement.compiled(POSTGRESQL)[0] != statement.compiled(SQLITE)[0]
+    assert statement.compile(SQLITE) is statement.compile(SQLITE)
+    assert statement.compile(SQLITE)[1] == {"count": 1}
+    assert statement.compile(POSTGRESQL)[0] != statement.compile(SQLITE)[0]
 
 
 def test_only_the_database_layer_names_a_dialect():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.server.kit.security.redaction import has_credential, redacted
+from envmgr.server.kit.security.redaction import has_credential, redact
 from envmgr.server.kit.telemetry import trace_context
 
 SECRET = "0123456789abcdefABCDEF0123456789abcd"
@@ -25,8 +25,8 @@ CREDENTIALS = (
 
 @pytest.mark.parametrize("credential", CREDENTIALS)
 def test_a_credential_is_replaced_in_a_path(credential):
-    assert redacted(f"/apps/{credential}/versions") == "/apps/…/versions"
-    assert redacted(credential) == "…"
+    assert redact(f"/apps/{credential}/versions") == "/apps/…/versions"
+    assert redact(credential) == "…"
 
 
 @pytest.mark.parametrize("credential", CREDENTIALS)
@@ -51,7 +51,7 @@ def test_a_request_id_with_a_credential_is_replaced(credential):
     ],
 )
 def test_a_text_without_a_credential_is_unchanged(text):
-    assert redacted(text) == text
+    assert redact(text) == text
 
 
 def test_bodies_are_refused_for_credentials_of_the_server_only():

@@ -183,7 +183,7 @@ def test_usage_is_read_from_indexes_without_sorting(tmp_path, shape):
     asyncio.run(sqlite_database(tmp_path, version_module).close())
     with closing(sqlite3.connect(tmp_path / "version.db")) as connection:
         for statement in statements:
-            text, fixed, _ = statement(shape).compiled(DIALECT)
+            text, fixed, _ = statement(shape).compile(DIALECT)
             plan = connection.execute(f"EXPLAIN QUERY PLAN {text}", {**dict.fromkeys(names, 1), **fixed})
             steps = [step for *_, step in plan]
             assert not [step for step in steps if "SCAN" in step], steps

@@ -83,7 +83,7 @@ class PostgresTransaction(PostgresReader):
         self.has_violation = False
         self._shared: dict[object, Any] = {}
 
-    def shared(self, create: Callable[[], T]) -> T:
+    def share(self, create: Callable[[], T]) -> T:
         """Return the value of `create`, called once: every unit is committed by itself."""
         if create not in self._shared:
             self._shared[create] = create()
@@ -341,7 +341,7 @@ class _Violation(Exception):
 
 def _call(statement: Statement, values: Mapping[str, object]) -> tuple[Any, ...]:
     """Return the text of a statement, and its arguments in their order."""
-    text, constants, order = statement.compiled(DIALECT)
+    text, constants, order = statement.compile(DIALECT)
     return text, *(values[name] if name in values else constants[name] for name in order)
 
 

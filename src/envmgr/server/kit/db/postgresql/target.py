@@ -71,11 +71,11 @@ class PostgresTarget:
         async def has_any(connection: Connection) -> bool:
             return bool((await connection.fetchrow(_HAS_EVENTS))[0])
 
-        return self._run(self._connected(has_any))
+        return self._run(self._with_connection(has_any))
 
     def grant(self, role: str) -> None:
         """Grant a role all but changes of the schema and of append-only tables; raise UnusableDatabase."""
-        self._run(self._connected(lambda connection: _grant(connection, role)))
+        self._run(self._with_connection(lambda connection: _grant(connection, role)))
 
     def run_exclusively(self, work: Callable[[MigrationConnection], None]) -> None:
         """Run and commit under the lock of migrations, in a new database if need be; raise UnusableDatabase."""
@@ -83,11 +83,11 @@ class PostgresTarget:
 
     def skip_ids(self, minimum: int, count: int) -> None:
         """Move the next ID of each table at least `count` after the last one and after `minimum`."""
-        self._run(self._connected(lambda connection: _skip_ids(connection, minimum, count)))
+        self._run(self._with_connection(lambda connection: _skip_ids(connection, minimum, count)))
 
     async def _revision_or_absent(self) -> str | None:
         try:
-            return await self._connected(self._revision)
+            return await self._with_connection(self._revision)
         except Exception as error:
             if driver.code_of(error) != _NO_DATABASE:
                 raise
@@ -95,12 +95,12 @@ class PostgresTarget:
 
     async def _create_and_run(self, work: Callable[[MigrationConnection], None]) -> None:
         try:
-            await self._connected(lambda connection: self._run_locked(connection, work))
+            await self._with_connection(lambda connection: self._run_locked(connection, work))
         except Exception as error:
             if driver.code_of(error) != _NO_DATABASE:
                 raise
             await self._create()
-            await self._connected(lambda connection: self._run_locked(connection, work))
+            await self._with_connection(lambda connection: self._run_locked(connection, work))
 
     async def _create(self) -> None:
         parts = urlsplit(self._url)
@@ -157,7 +157,7 @@ class PostgresTarget:
         with self._translate_errors():
             return asyncio.run(work)
 
-    async def _connected(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _with_connection(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         connection = await driver.connect(self._url, _APPLICATION, command_timeout=None)
         try:
             return await work(connection)
