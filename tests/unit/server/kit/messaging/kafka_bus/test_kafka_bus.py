@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -10,6 +11,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import CommitFailedError, KafkaError
+from aiokafka.protocol.group import LeaveGroupRequest
 from msgspec.structs import replace
 
 from envmgr.server.app import module
@@ -18,6 +21,7 @@ from envmgr.server.kit.messaging.bus import Delivery, NullObserver, Subscription
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.inbox import filter_unprocessed
+from envmgr.server.kit.messaging.kafka_bus import bus as bus_module
 from envmgr.server.kit.messaging.kafka_bus import clients, guard, publisher, topics
 from envmgr.server.kit.messaging.kafka_bus.clients import MAX_EVENT_BYTES
 from envmgr.server.kit.messaging.outbox import Outbox
@@ -468,3 +472,103 @@ def test_a_publisher_whose_acknowledgement_does_not_come_publishes_again_without
 
     asyncio.run(scenario())
     assert listener.numbers == [1, 2]
+
+
+class HangingMember:
+    """A process of a group, in a thread: while it hangs, its whole loop does, and sends no heartbeat."""
+
+    def __init__(self, prefix, record):
+        self.is_hanging, self.gate = threading.Event(), threading.Event()
+        self._is_over = threading.Event()
+        self._broker = shared_kafka_broker()
+        self._prefix, self._record = prefix, record
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.gate.set()
+        self._is_over.set()
+        self._thread.join()
+
+    async def _run(self):
+        listener = self._record.listener("one")
+        handle = listener.handle
+
+        async def hang(events):
+            if any(event.sequence == 2 for event in events) and not self.gate.is_set():
+                self.is_hanging.set()
+                self.gate.wait()
+            await handle(events)
+
+        listener.handle = hang
+        async with running(self._prefix, subscription(listener), broker=self._broker, owner="one"):
+            while not self._is_over.is_set():  # noqa: ASYNC110 - the thread of the test sets no event of this loop
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def members(monkeypatch):
+    """Record the clients that join a group, by the process that they belong to, and the commits of each."""
+    members = Members()
+    create, commit = bus_module.create_group_member, AIOKafkaConsumer.commit
+
+    def create_recorded(options, group, owner):
+        members.clients[owner] = create(options, group, owner)
+        return members.clients[owner]
+
+    async def commit_recorded(client, offsets):
+        try:
+            await commit(client, offsets)
+        except KafkaError as error:
+            members.refused.append((client, type(error)))
+            raise
+
+    monkeypatch.setattr(bus_module, "create_group_member", create_recorded)
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", commit_recorded)
+    yield members
+    # The test's arguments outlive it, and clients are collected with it.
+    members.clients.clear()
+    members.refused.clear()
+
+
+class Members:
+    """The clients of a group's members, and the errors of their commits."""
+
+    def __init__(self):
+        self.clients = {}
+        self.refused = []
+
+
+async def expire(group, client):
+    """Remove a member from its group, as other brokers do that get no heartbeat in time."""
+    async with started(AIOKafkaAdminClient(bootstrap_servers=address())) as admin:
+        node = await admin.find_coordinator(group)
+        request = LeaveGroupRequest(group, client._coordinator.member_id)
+        response = await admin._send_request(request, node)
+    assert response.error_code == 0
+
+
+@pytest.mark.slow
+def test_a_member_that_hung_commits_nothing_over_its_successor(prefix, members):
+    record = GroupRecord()
+
+    async def scenario(hanging):
+        async with running(prefix) as bus:
+            await publish(bus, envelope(1), envelope(2))
+            await wait_until(hanging.is_hanging.is_set, SECONDS)
+            former = members.clients["one"]
+            async with running(prefix, subscription(record.listener("two")), owner="two"):
+                await expire(f"{prefix}.listener", former)
+                await publish(bus, envelope(3))
+                await wait_until(lambda: record.numbers["app"] == [1, 2, 3], SECONDS)
+                hanging.gate.set()
+                await wait_until(lambda: members.refused, SECONDS)
+                await publish(bus, envelope(4))
+                await wait_until(lambda: record.numbers["app"] == [1, 2, 3, 4], SECONDS)
+        assert members.refused[0] == (former, CommitFailedError)
+
+    with HangingMember(prefix, record) as hanging:
+        asyncio.run(scenario(hanging))
