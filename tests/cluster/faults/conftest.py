@@ -7,7 +7,7 @@ import pytest
 from support.server.loaded_cluster import LoadedCluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def started_cluster(tmp_path_factory):
     cluster = LoadedCluster(tmp_path_factory.mktemp("loaded"), replicas=2)
     try:

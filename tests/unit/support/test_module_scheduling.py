@@ -17,12 +17,27 @@ COLLECTION = [
     *(f"tests/cluster/test_b.py::test_{number}" for number in range(4)),
     *(f"tests/cluster/test_c.py::test_{number}" for number in range(2)),
     *(f"tests/unit/test_d.py::test_{number}" for number in range(3)),
+    *(f"tests/cluster/faults/test_{name}.py::test_0" for name in "efg"),
 ]
 
 
 @pytest.mark.parametrize(
     ("size", "extended_size"),
-    [(0, 0), (1, 1), (2, 2), (3, 3), (4, 7), (6, 7), (7, 7), (8, 9), (9, 9), (10, 10), (12, 12), (20, 20)],
+    [
+        (0, 0),
+        (1, 1),
+        (2, 2),
+        (3, 3),
+        (4, 7),
+        (6, 7),
+        (7, 7),
+        (8, 9),
+        (9, 9),
+        (10, 10),
+        (12, 12),
+        (13, 15),
+        (20, 20),
+    ],
 )
 def test_a_chunk_ends_where_load_ends_it_or_after_a_module_that_is_not_divided(size, extended_size):
     assert extended_chunk_size(COLLECTION, range(len(COLLECTION)), size) == extended_size

@@ -1,0 +1,1 @@
+"""Faults of a cluster under load; a package, so that its cluster ends with the last of its tests."""
