@@ -113,6 +113,14 @@ class Daemon:
         self._running.kill()
         self._running.wait()
 
+    def pause(self) -> None:
+        """Pause the server, as a host that hangs does: connections stay open, and nothing answers."""
+        self._running.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Resume the server where it was paused."""
+        self._running.send_signal(signal.SIGCONT)
+
     def stop(self) -> int:
         """Terminate the server and return its exit code."""
         self._running.send_signal(signal.SIGTERM)
@@ -189,6 +197,13 @@ class Daemon:
             connection,
         ):
             return connection.execute(statement).fetchall()
+
+    def metric(self, name: str) -> float:
+        """Return the value of a metric with its labels: `name{label="value"}`."""
+        with self.wire() as wire:
+            lines = wire.ask("GET", "/metrics").body.decode().splitlines()
+        (value,) = [line.rpartition(" ")[2] for line in lines if line.startswith(f"{name} ")]
+        return float(value)
 
     def settle(self, token: str) -> None:
         """Wait until the audit has stopped growing, when all events have arrived."""

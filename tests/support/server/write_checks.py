@@ -44,11 +44,15 @@ def check_everything(crew, wire):
 
 
 def check_chain(audits):
-    """Check that neither the chain nor the numbers of any source have gaps."""
+    """Check that chain and sources have no gap, and that the events of each source are in order."""
     verifier = Verifier()
     findings = [finding for entry in audits for finding in verifier.add(entry)]
     assert [*findings, *verifier.finish()] == []
     assert [entry["seq"] for entry in audits] == list(range(1, len(audits) + 1))
+    sequences = {}
+    for entry in audits:
+        sequences.setdefault(entry["source_service"], []).append(entry["source_sequence"])
+    assert {source: numbers for source, numbers in sequences.items() if numbers != sorted(numbers)} == {}
 
 
 def check_confirmed_writes_are_there(crew, rows, wire):

@@ -75,6 +75,14 @@ class BrokerProcess:
         """End it in a way that loses nothing it acknowledged."""
         self._end(self._end_signal)
 
+    def pause(self):
+        """Pause it, as a host that hangs does: connections stay open, and nothing answers."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        """Resume it where it was paused."""
+        self._process.send_signal(signal.SIGCONT)
+
     def back_up(self):
         """Copy the store; the broker must have ended."""
         shutil.copytree(store_in(self._directory), self._backup)
