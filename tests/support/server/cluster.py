@@ -47,10 +47,11 @@ class Cluster:
     ) -> None:
         self._root = root
         self.database_prefix = postgres_server_url(root)
+        self.bus_prefix = f"t{secrets.token_hex(6)}"
         self._grpc_ports = {service: [free_port() for _ in range(replicas)] for service in SERVICE_NAMES}
         self._shared = {
             "BUS_URL": bus_url,
-            "ALM_BUS_PREFIX": f"t{secrets.token_hex(6)}",
+            "ALM_BUS_PREFIX": self.bus_prefix,
             "JWT_SECRET": secrets.token_urlsafe(48),
             **{
                 f"{service.upper()}_URL": ",".join(f"grpc://127.0.0.1:{port}" for port in ports)
@@ -109,8 +110,15 @@ class Cluster:
 
     def execute(self, service: str, statement: str) -> list[tuple[object, ...]]:
         """Run a statement in a service's database; return its rows."""
-        prefix = self.database_prefix.rpartition("/")[2]
-        return postgres_databases().run(statement, f"{prefix}_{service}")
+        return postgres_databases().run(statement, self.database(service))
+
+    def database(self, service: str) -> str:
+        """Return the name of a service's database."""
+        return f"{self.database_prefix.rpartition('/')[2]}_{service}"
+
+    def grpc_port(self, service: str) -> int:
+        """Return the port at which the others call the first process of a service."""
+        return self._grpc_ports[service][0]
 
 
 class ClusterDaemon(Daemon):
