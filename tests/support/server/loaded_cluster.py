@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+import nats
+
+from envmgr.server.kit.messaging.nats_bus.names import Names
 from support import waiting
 from support.http.raw_client import ConnectionClosed
 from support.server.cluster import Cluster
@@ -16,11 +20,12 @@ from support.services.nats_server import create_nats_server
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from support.server.cluster import ServiceDaemon
 
+T = TypeVar("T")
 CLIENTS = 6
 WRITES_BETWEEN_FAULTS = 30
 PROGRESS_TIMEOUT_SECONDS = 120
@@ -74,6 +79,18 @@ class LoadedCluster:
         self.settle()
         with self.cluster.gateway.wire(self.login(), timeout=60) as wire:
             return check_everything(crew, wire)
+
+    def ask_broker(self, call: Callable[..., Awaitable[T]], *arguments: object) -> T:
+        """Return the result of a call with the broker, the names that the cluster has there, and arguments."""
+
+        async def ask() -> T:
+            client = await nats.connect(self.broker.url)
+            try:
+                return await call(client.jetstream(), Names(self.cluster.bus_prefix), *arguments)
+            finally:
+                await client.close()
+
+        return asyncio.run(ask())
 
     def audit_entries(self) -> list[dict[str, object]]:
         """Return the audit log."""

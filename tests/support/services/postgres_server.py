@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache, partial
 
 import asyncpg
@@ -178,6 +179,17 @@ class PostgresDatabases:
     def run(self, statement, database="postgres"):
         """Run a statement as the superuser; return its rows."""
         return asyncio.run(self._run(statement, database))
+
+    @contextmanager
+    def transaction(self, statement, database):
+        """Run a statement, and keep its transaction open with its locks; roll it back at the end."""
+        with asyncio.Runner() as runner:
+            connection = runner.run(asyncpg.connect(self.server.url(database)))
+            try:
+                runner.run(connection.execute(f"BEGIN; {statement}"))
+                yield
+            finally:
+                runner.run(connection.close())
 
     async def _run(self, statement, database):
         connection = await asyncpg.connect(self.server.url(database))
