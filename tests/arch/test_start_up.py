@@ -96,7 +96,16 @@ def imported_by(arguments, tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--version"], ["current"], ["list"], ["which", "node"], ["where", "nodejs"], ["current", "--json"]],
+    [
+        ["--version"],
+        ["current"],
+        ["list"],
+        ["which", "node"],
+        ["where", "nodejs"],
+        ["current", "--json"],
+        ["--help"],
+        ["alm", "--help"],
+    ],
     ids=" ".join,
 )
 def test_a_fast_command_imports_nothing_heavy(arguments, tmp_path):
@@ -164,6 +173,20 @@ HTTP_AND_SERVER_LIBRARIES = {
 }
 
 
-@pytest.mark.parametrize("arguments", [["alm", "--help"], ["alm", "push", "--help"]], ids=" ".join)
-def test_the_help_of_the_alm_client_imports_no_http_or_server_library(arguments, tmp_path):
-    assert imported_by(arguments, tmp_path) & HTTP_AND_SERVER_LIBRARIES == set()
+@pytest.mark.parametrize(
+    ("arguments", "declarations"),
+    [
+        (["alm", "push", "--help"], {"alm.declarations", "alm.declarations.push"}),
+        (
+            ["plugin", "lint", "--help"],
+            {"declarations", "declarations.plugin", "declarations.params"},
+        ),
+    ],
+    ids=["alm push", "plugin lint"],
+)
+def test_the_help_of_a_command_imports_its_own_declaration_and_no_body(arguments, declarations, tmp_path):
+    modules = imported_by(arguments, tmp_path)
+    assert modules & HTTP_AND_SERVER_LIBRARIES == set()
+    names = {name.removeprefix("envmgr.cli.") for name in modules}
+    assert {name for name in names if "declarations" in name.split(".")} == declarations
+    assert {name for name in names if "commands" in name.split(".")} == set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from envmgr.kit.environment import is_terminal
-from envmgr.resolve.context import Context, current
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from envmgr.cli.output.style import Style
     from envmgr.kit.progress import Progress
     from envmgr.ops.confirmation import Confirm
+    from envmgr.resolve.context import Context
 
     Document = Mapping[str, object]
     Lines = Iterable[str]
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 def open_context(options: Options, progress: Progress | None = None) -> Context:
     """Return the context for the global options."""
+    from envmgr.resolve.context import current
+
     flags = {"offline": True} if options.offline else {}
     if not options.verbose:
         return current(cwd=options.cwd, flags=flags, progress=progress)

@@ -74,10 +74,20 @@ def _run(command_line: list[str]) -> int:
         return candidates.print_candidates(command_line, incomplete[1:])
     options, args = split(command_line)
     command = fast_path.lookup(args)
-    if command is None or args[0] in fast_path.LONG_RUNNING:
+    if command is None:
+        return _run_without_fast_path(options, args)
+    if args[0] in fast_path.LONG_RUNNING:
         _stop_on_signals()
-    if command is not None:
-        return command(options, args[1:])
+    return command(options, args[1:])
+
+
+def _run_without_fast_path(options: Options, args: list[str]) -> int:
+    from envmgr.cli import help_page
+
+    print_page = help_page.lookup(options, args)
+    if print_page is not None:
+        return print_page(options)
+    _stop_on_signals()
     from envmgr.cli import app
 
     return app.run(options, args)

@@ -72,25 +72,7 @@ def test_every_help_has_an_example(path, monkeypatch, capsys):
     assert "Example: " in help_of(path, 80, monkeypatch, capsys)
 
 
-def test_without_a_command_the_first_steps_and_all_commands_are_printed(capsys):
-    assert app.run(Options(), []) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    assert out.startswith("First steps:\n  envmgr use ")
-    assert all(f"\n  {name} " in out for name in app.tree().commands)
-
-
-def test_the_first_steps_are_commands():
-    for line in app.FIRST_STEPS.splitlines()[1:]:
-        assert line.split()[1] in app.tree().commands
-
-
-def test_the_first_steps_are_a_document_for_programs(capsys):
-    assert app.run(Options(json=True), []) == 0
-    assert '"schema": "envmgr/help/1"' in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("path", [(), ("use",), ("alm", "keys"), ("alm", "keys", "create")], ids=" ".join)
+@pytest.mark.parametrize("path", [("use",), ("alm", "keys", "create")], ids=" ".join)
 def test_help_as_a_command_prints_the_help_of_a_command(path, monkeypatch, capsys):
     expected = help_of(path, 80, monkeypatch, capsys)
     assert app.run(Options(), ["help", *path]) == 0

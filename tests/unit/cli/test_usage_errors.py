@@ -69,14 +69,6 @@ def test_an_invalid_choice_is_explained_in_plain_words():
     assert caught.value.message.endswith("'rolled_back'")
 
 
-@pytest.mark.parametrize("args", [["plugin"], ["config"], ["cache"], ["alm"]], ids=" ".join)
-def test_a_group_without_a_command_helps_on_stderr(args, capsys):
-    assert app.run(Options(), args) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "Commands:" in err
-
-
 def test_a_group_without_a_command_is_an_error_for_programs():
     with pytest.raises(UsageError, match="missing subcommand"):
         app.run(Options(json=True), ["plugin"])

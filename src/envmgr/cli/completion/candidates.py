@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from envmgr.cli import app
+from envmgr.cli.command_table import find_group
 from envmgr.cli.completion.completers import FILES
 from envmgr.cli.usage_errors import commands_of
 from envmgr.kit.errors import EnvmgrError
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     Parameter = TyperArgument | TyperOption
 
-_MAX_HELP_LENGTH = 60
 _GLOBAL_OPTIONS = {
     "--json": "Print one JSON document",
     "--quiet": "Print errors only",
@@ -58,12 +58,9 @@ def candidates(args: Sequence[str], incomplete: str) -> Mapping[str, str]:
     if incomplete.startswith("-"):
         alm_options = _ALM_OPTIONS if path[:1] == ["alm"] else {}
         return _matching(incomplete, {**_options(command), **alm_options, **_GLOBAL_OPTIONS})
-    commands = commands_of(command)
-    if commands:
-        return _matching(
-            incomplete,
-            {name: sub.get_short_help_str(_MAX_HELP_LENGTH) for name, sub in commands.items()},
-        )
+    group = find_group(path)
+    if group:
+        return _matching(incomplete, {name: entry.summary for name, entry in group.commands.items()})
     argument = _argument_at(command, len(command_args))
     return {} if argument is None else _values(command, argument, command_args, incomplete)
 

@@ -6,9 +6,7 @@ import typer
 
 from envmgr.cli.options import options_of
 
-app = typer.Typer(
-    help="Manage the download cache.", epilog="Example: envmgr cache clear", no_args_is_help=True
-)
+app = typer.Typer()
 
 
 @app.command("dir", epilog="Example: envmgr cache dir")

@@ -9,9 +9,7 @@ import typer
 from envmgr.cli.completion import completers
 from envmgr.cli.options import options_of
 
-app = typer.Typer(
-    help="Manage settings.", epilog="Example: envmgr config set minimum_release_age 7d", no_args_is_help=True
-)
+app = typer.Typer()
 
 Setting = Annotated[
     str, typer.Argument(metavar="NAME", help="A setting.", autocompletion=completers.complete_setting)

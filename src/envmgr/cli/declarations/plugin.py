@@ -10,11 +10,7 @@ from envmgr.cli.completion import completers
 from envmgr.cli.declarations.params import Tool
 from envmgr.cli.options import options_of
 
-app = typer.Typer(
-    help="Manage tool manifests.",
-    epilog="Example: envmgr plugin add nodejs ./nodejs.json",
-    no_args_is_help=True,
-)
+app = typer.Typer()
 
 
 @app.command(epilog="Example: envmgr plugin add nodejs ./nodejs.json")

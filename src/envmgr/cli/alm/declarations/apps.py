@@ -9,7 +9,7 @@ import typer
 from envmgr.cli.alm.declarations.params import App, Limit
 from envmgr.cli.options import options_of
 
-app = typer.Typer(help="Manage apps.", epilog="Example: envmgr alm apps list", no_args_is_help=True)
+app = typer.Typer()
 
 
 @app.command("list", epilog="Example: envmgr alm apps list")

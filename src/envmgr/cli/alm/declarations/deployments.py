@@ -17,9 +17,7 @@ from envmgr.cli.alm.declarations.params import (
 from envmgr.cli.declarations.number_checks import check_minimum
 from envmgr.cli.options import options_of
 
-app = typer.Typer(
-    help="Manage deployments.", epilog="Example: envmgr alm deployments list --app shop", no_args_is_help=True
-)
+app = typer.Typer()
 
 Deployment = Annotated[
     int, typer.Argument(metavar="ID", callback=check_minimum(1), help="A deployment's ID.")

@@ -11,11 +11,7 @@ from envmgr.cli.completion import completers
 from envmgr.cli.declarations.number_checks import check_minimum
 from envmgr.cli.options import options_of
 
-app = typer.Typer(
-    help="Manage API keys for CI.",
-    epilog="Example: envmgr alm keys create CI --app shop",
-    no_args_is_help=True,
-)
+app = typer.Typer()
 
 
 @app.command("list", epilog="Example: envmgr alm keys list")

@@ -10,9 +10,7 @@ from envmgr.cli.alm.declarations.params import AppFilter, Limit, Version
 from envmgr.cli.completion import completers
 from envmgr.cli.options import options_of
 
-app = typer.Typer(
-    help="Manage versions.", epilog="Example: envmgr alm versions show shop@1.4.0", no_args_is_help=True
-)
+app = typer.Typer()
 
 
 @app.command("list", epilog="Example: envmgr alm versions list --app shop")
