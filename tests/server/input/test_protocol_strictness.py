@@ -99,6 +99,71 @@ def test_an_app_has_one_path(daemon, wire, path):
     check_refused(daemon, wire.ask("GET", path.format(id=app["id"])), {404})
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/apps%2F{id}",
+        "/apps%2f{id}",
+        "/%2Fapps/{id}",
+        "/apps/%2F{id}",
+        "/apps/{id}%2F",
+        "/apps/{id}%2Fversions",
+        "/apps/{id}%2Fversions/v1",
+        "/apps%2F{id}/versions/a%2Fb",
+        "/apps/{id}%2Fversions%2Fa%2Fb",
+        "/apps/{id}/versions%2Fv1",
+        "/environments%2Fprod",
+        "/users%2Fadmin",
+        "/auth%2Fkeys",
+        "/audit%2Fevents",
+        "/tools%2Fnodejs/usage?range=1",
+        "/tools/nodejs%2Fusage?range=1",
+        "/tools/nodejs/usage%2F?range=1",
+        "/tools/%2Fnodejs/usage?range=1",
+        "/tools/npm:%40scope%2F%2Fname/usage?range=1",
+        "/healthz%2F",
+        "/docs%2F",
+    ],
+)
+def test_an_encoded_slash_is_no_separator(daemon, wire, path):
+    app = wire.ask("POST", "/apps", {"name": unique_name()}).json
+    for tag in ("v1", "a/b"):
+        assert wire.ask("PUT", f"/apps/{app['id']}/versions/{tag}", {}).status == 201
+    wire.ask("PUT", "/environments/prod", {})
+    check_refused(daemon, wire.ask("GET", path.format(id=app["id"])), {404})
+
+
+def test_an_encoded_slash_is_no_separator_of_options(daemon, wire):
+    check_refused(daemon, wire.ask("OPTIONS", "/apps%2F1"), {404})
+    assert wire.ask("OPTIONS", "/apps/1/versions/a%2Fb").status == 204
+
+
+@pytest.mark.parametrize(
+    "segment",
+    ["%2e", "%2e%2e", "%5C{id}", "{id}%00", "%c0%af{id}", "{id};v=1", "{id}%3Bv=1", "{id}%23", "%zz"],
+)
+def test_an_app_has_no_other_segment(daemon, wire, segment):
+    app = wire.ask("POST", "/apps", {"name": unique_name()}).json
+    check_refused(daemon, wire.ask("GET", f"/apps/{segment.format(id=app['id'])}"), {404})
+
+
+@pytest.mark.parametrize("tool", ["npm:%40scope%2Fname", "npm:@scope/name", "%6Epm:@scope/name"])
+def test_a_tool_takes_slashes(wire, tool):
+    reply = wire.ask("GET", f"/tools/{tool}/usage?range=1")
+    assert (reply.status, reply.json["tool"]) == (200, "npm:@scope/name")
+    assert wire.ask("OPTIONS", f"/tools/{tool}/usage").status == 204
+
+
+def test_a_tool_with_slashes_has_a_limit(daemon, wire):
+    reply = wire.ask("GET", f"/tools/a/{'b' * 200}/usage?range=1")
+    check_refused(daemon, reply, {400})
+    assert reply.json["errors"][0]["pointer"] == "path:tool"
+
+
+def test_a_fragment_is_refused(daemon, admin):
+    check_refused(daemon, send_raw(daemon, raw(admin, "GET /apps#1 HTTP/1.1")), {400})
+
+
 @pytest.mark.parametrize("reference", ["+{id}", "0{id}", "{id}.0", "{id}e0", "%20{id}"])
 def test_a_version_has_one_id(daemon, wire, reference):
     app = wire.ask("POST", "/apps", {"name": unique_name()}).json

@@ -19,18 +19,30 @@ if TYPE_CHECKING:
 _OMITTED = frozenset({"", "null"})
 """Values with rules of their own (see `requests`)."""
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+_ENCODED_SLASH = re.compile(b"%2f", re.IGNORECASE)
+OPT_SLASHES_FROM = "slashes_from"
+"""Option of a route that validates its path itself: the number of its segments before a value with slashes."""
 
 
 def require_canonical_path(request: HttpRequest) -> None:
-    """Raise NotFound for empty segments (`/apps/1//`, `/apps/1/`) and non-canonical IDs (`/versions/+1`)."""
+    """Raise NotFound for a second spelling of a path: `/apps/1//`, `/apps%2F1`, `/versions/+1`."""
     scope = request.scope
-    raw = scope["raw_path"]  # the framework has dropped empty segments from `path` already
+    raw = scope["raw_path"]  # the framework has decoded `path`, and dropped its empty segments, already
+    fixed_segments = request.route_handler.opt.get(OPT_SLASHES_FROM)
     has_empty_segment = b"//" in raw or (raw.endswith(b"/") and raw != b"/")
-    if has_empty_segment and not request.route_handler.opt.get("validates_path"):
+    if has_empty_segment and fixed_segments is None:
+        raise NotFound("not found")
+    if b"%" in raw and _has_encoded_separator(raw, fixed_segments):
         raise NotFound("not found")
     for value in request.path_params.values():
         if isinstance(value, int) and str(value) not in scope["path"].split("/"):
             raise NotFound("not found")
+
+
+def _has_encoded_separator(raw: bytes, fixed_segments: int | None) -> bool:
+    """Return whether a segment that takes no slash has an encoded one: proxies route it as one segment."""
+    segments = raw.split(b"/")[1:]
+    return any(_ENCODED_SLASH.search(segment) for segment in segments[:fixed_segments])
 
 
 def require_canonical_integers(request: HttpRequest) -> None:

@@ -153,10 +153,12 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Append to the URL, within its limit."""
+        """Append to the URL, within its limit; refuse a fragment (RFC 9112, section 3.2)."""
         self._url_bytes += len(url)
         if self._url_bytes > MAX_URL_BYTES:
             self._abort_parsing(_too_long())
+        if b"#" in url:
+            self._abort_parsing(BadRequest("URL has a fragment: encode `#` as %23"))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:

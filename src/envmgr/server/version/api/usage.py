@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, get_args
+from urllib.parse import unquote
 
 from litestar import Response, get
 from litestar.params import Parameter
@@ -13,7 +15,8 @@ from envmgr.server.contracts.fields import EnvironmentName
 from envmgr.server.contracts.ports.versions import ToolQuery
 from envmgr.server.contracts.resources import Usage
 from envmgr.server.kit.common.pages import PageRequest
-from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.common.problems import InvalidFields, NotFound
+from envmgr.server.kit.http.canonical_input import OPT_SLASHES_FROM
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.json_response import JsonResponse
 from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit
@@ -33,11 +36,12 @@ EnvironmentFilter = Annotated[
         description="Filter by environment.",
     ),
 ]
+MAX_TOOL_LENGTH = 200
 ToolName = Annotated[
     str,
     Parameter(
         min_length=1,
-        max_length=200,
+        max_length=MAX_TOOL_LENGTH,
         schema_extra={"examples": ["nodejs"]},
         description="Tool name as in lock files: `nodejs`, or with `/` as `%2F`: `npm:@scope%2Fname`.",
     ),
@@ -54,7 +58,11 @@ Range = Annotated[
         ),
     ),
 ]
-_READ_OPTIONS: dict[str, Any] = {"tags": ["versions"], "opt": {"scope": "versions:read"}}
+_READ_OPTIONS: dict[str, Any] = {
+    "tags": ["versions"],
+    "opt": {"scope": "versions:read", OPT_SLASHES_FROM: 1},
+}
+_PATH = re.compile("/tools/([^/]+(?:/[^/]+)*)/usage")
 
 
 def routes(versions: Versions, deployments: Deployments) -> list[Any]:
@@ -89,6 +97,7 @@ def routes(versions: Versions, deployments: Deployments) -> list[Any]:
         cursor: Cursor = None,
     ) -> Response[Usage]:
         require_known_params(request, "range", "environment", "limit", "cursor")
+        require_exact(request)
         return await usage_response(request, tool, range, environment, PageRequest(limit, cursor))
 
     @get(
@@ -105,14 +114,25 @@ def routes(versions: Versions, deployments: Deployments) -> list[Any]:
     ) -> Response[Usage]:
         # HTTP servers decode %2F in paths: this route serves tools with a slash in their name.
         require_known_params(request, "range", "environment", "limit", "cursor")
-        tool = _tool(request.scope["path"])
+        tool = _extract_tool(request)
         return await usage_response(request, tool, range, environment, PageRequest(limit, cursor))
 
     return [usage, usage_of_path]
 
 
-def _tool(path: str) -> str:
-    tool = path.removeprefix("/tools/").removesuffix("/usage")
-    if len(tool) + len("/tools//usage") != len(path):
-        raise NotFound(f"not found: {path}")
-    return tool
+def require_exact(request: HttpRequest) -> None:
+    """Raise NotFound for leading, trailing or doubled slashes, which the framework drops."""
+    _extract_tool(request)
+
+
+def _extract_tool(request: HttpRequest) -> str:
+    """Return the tool in a path as sent; raise NotFound, InvalidFields."""
+    raw = request.scope["raw_path"].decode("latin-1")
+    match = _PATH.fullmatch(unquote(raw))
+    if match is None or not raw.endswith("/usage"):
+        raise NotFound("not found")
+    if len(match[1]) > MAX_TOOL_LENGTH:
+        raise InvalidFields(
+            "invalid fields", errors=[("path:tool", f"must have at most {MAX_TOOL_LENGTH} characters")]
+        )
+    return match[1]

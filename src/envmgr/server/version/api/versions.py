@@ -14,6 +14,7 @@ from envmgr.server.contracts.fields import MAX_SAFE_INTEGER, Commit, Digest, Id,
 from envmgr.server.contracts.requests import AppVersionCreate, VersionCreate, VersionPatch, VersionPut
 from envmgr.server.contracts.resources import LockFile, Version
 from envmgr.server.kit.common.preconditions import etag_of
+from envmgr.server.kit.http.canonical_input import OPT_SLASHES_FROM
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
 from envmgr.server.kit.http.request_policy import RequestPolicy
@@ -56,10 +57,13 @@ Sort = Annotated[str | None, sort_param("id", "tag", "created_at", "updated_at")
 _TAGS = ["versions"]
 _READ_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:read"}}
 _WRITE_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:write"}}
-_TAG_READ_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:read", "validates_path": True}}
+_TAG_READ_OPTIONS: dict[str, Any] = {
+    "tags": _TAGS,
+    "opt": {"scope": "versions:read", OPT_SLASHES_FROM: 3},
+}
 _TAG_WRITE_OPTIONS: dict[str, Any] = {
     "tags": _TAGS,
-    "opt": {"scope": "versions:write", "validates_path": True},
+    "opt": {"scope": "versions:write", OPT_SLASHES_FROM: 3},
 }
 _BODY_ERRORS = (404, 409, 413, 415, 422)
 _CREATED = {201: ResponseSpec(Version, generate_examples=False, description="Created.")}
