@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 
-from envmgr.install import store
-from envmgr.kit.environment import override_variable
 from envmgr.kit.errors import CannotRun, CommandNotFound, WorkingDirectoryMissing
 from envmgr.ops.confirmation import decline_all
-from envmgr.project import lockfile_io
 from envmgr.project.request import Origin, Request
-from envmgr.resolve import active, executable, tool_specs, unavailable
+from envmgr.resolve import active, executable, tool_environment, tool_specs, unavailable
 from envmgr.shells import execution, plan
 
 TYPE_CHECKING = False
@@ -38,9 +35,14 @@ def run(
     active_versions = (*chosen, *project)
     _check_available(chosen if tools else active_versions)
     _enter(context)
-    active_versions = (*active_versions, *_providers(context, active_versions, active_versions))
+    active_versions = (
+        *active_versions,
+        *tool_environment.runtime_providers(context, active_versions, active_versions),
+    )
     variables = _variables(context, active_versions)
-    variables["PATH"] = execution.prepend_path(_bin_dirs(active_versions), variables.get("PATH", ""))
+    variables["PATH"] = execution.prepend_path(
+        tool_environment.bin_dirs(active_versions), variables.get("PATH", "")
+    )
     path = executable.on_path(variables["PATH"], command_line[0])
     if path is None:
         raise unavailable.unavailable_error(context, command_line[0], active_versions)
@@ -89,10 +91,10 @@ def run_shim(context: Context, command: str, arguments: Sequence[str], confirm: 
     draft = plan.start(context.paths)
     try:
         active_versions, program = _find(context, command, confirm)
-        providers = _providers(context, (program.active,), active_versions)
+        providers = tool_environment.runtime_providers(context, (program.active,), active_versions)
         variables = _variables(context, (*active_versions, *providers))
         path = execution.with_shims(context.paths.shims, variables.get("PATH", ""))
-        variables["PATH"] = execution.ensure_path_prefix(_bin_dirs(providers), path)
+        variables["PATH"] = execution.ensure_path_prefix(tool_environment.bin_dirs(providers), path)
         _check_interpreter(context, program, active_versions, variables["PATH"])
         if draft:
             _write_plan(context, draft, command, active_versions, program, providers)
@@ -110,19 +112,6 @@ def _check_directory(context: Context) -> None:
         raise CannotRun(error.message, error.hint) from None
 
 
-def _providers(
-    context: Context, dependents: Sequence[ActiveVersion], active_versions: Sequence[ActiveVersion]
-) -> tuple[ActiveVersion, ...]:
-    """Return the tools that the dependents run on and the project does not request."""
-    if not any(
-        active_version.installed and active_version.installed.requires for active_version in dependents
-    ):
-        return ()
-    from envmgr.resolve import runtime_deps
-
-    return runtime_deps.runtime_providers(context, dependents, active_versions)
-
-
 def _check_interpreter(
     context: Context, program: Program, active_versions: Sequence[ActiveVersion], path: str
 ) -> None:
@@ -130,10 +119,6 @@ def _check_interpreter(
         from envmgr.resolve import runtime_deps
 
         runtime_deps.check(context, program, active_versions, path)
-
-
-def _bin_dirs(active_versions: Sequence[ActiveVersion]) -> tuple[str, ...]:
-    return tuple(directory for active_version in active_versions for directory in active_version.bin_dirs)
 
 
 def _find(context: Context, command: str, confirm: Confirm) -> tuple[tuple[ActiveVersion, ...], Program]:
@@ -214,17 +199,11 @@ def _can_install(context: Context, missing: Sequence[ActiveVersion], confirm: Co
     return policy == "always" or (policy == "ask" and confirm(f"{names} not installed. Install it now?"))
 
 
-def _exports(active_versions: Sequence[ActiveVersion]) -> dict[str, str]:
-    """Return the variables of the active tools; the first tool that sets one wins."""
-    variables: dict[str, str] = {}
-    for active_version in active_versions:
-        for name, value in (active_version.installed.env if active_version.installed else {}).items():
-            variables.setdefault(name, value)
-    return variables
-
-
 def _variables(context: Context, active_versions: Sequence[ActiveVersion]) -> dict[str, str]:
-    return {**execution.restore_environment(context.environment.variables), **_exports(active_versions)}
+    return {
+        **execution.restore_environment(context.environment.variables),
+        **tool_environment.exports(active_versions),
+    }
 
 
 def _write_plan(
@@ -237,7 +216,7 @@ def _write_plan(
 ) -> None:
     """Write the plan of a command, unless a variable applied, which is valid for this run only."""
     variables = _deciding_variables(context, active_versions, program)
-    if any(value for name, value in variables.items() if name.endswith("_VERSION")):
+    if tool_environment.is_overridden(variables):
         return
     directories = [
         active_version.installed.path
@@ -250,11 +229,11 @@ def _write_plan(
     ]
     result = plan.Plan(
         program.path,
-        _exports((*active_versions, *provided)),
+        tool_environment.exports((*active_versions, *provided)),
         _inputs(context, program),
         variables,
         tuple(directories),
-        _bin_dirs(provided),
+        tool_environment.bin_dirs(provided),
     )
     plan.commit(context.paths, draft, context.project.directory, command, result)
 
@@ -263,39 +242,19 @@ def _deciding_variables(
     context: Context, active_versions: Sequence[ActiveVersion], program: Program
 ) -> dict[str, str]:
     """Return the variables that decided, or would have if they had been set."""
-    names = {
-        override_variable(tool)
-        for tool in (
-            *store.tools(context.paths),
-            *(active_version.tool for active_version in active_versions),
-        )
-    }
-    names |= {"ENVMGR_CEILING", *(["ENVMGR_FALLTHROUGH"] if _is_fallthrough(program) else [])}
-    if program.active.kind == "system":
-        names.add("PATH")
-    if (
-        any(active_version.kind == "path" for active_version in active_versions)
-        or context.paths.data != context.paths.settings
-    ):
-        names |= {"HOME", "XDG_CONFIG_HOME"}
-    return {name: context.environment.variables.get(name, "") for name in sorted(names)}
+    names = tool_environment.deciding_variables(context, active_versions)
+    names |= {"ENVMGR_FALLTHROUGH"} if _is_fallthrough(program) else set()
+    names |= {"PATH"} if program.active.kind == "system" else set()
+    return tool_environment.values_of(context, names)
 
 
 def _inputs(context: Context, program: Program) -> tuple[str, ...]:
     """Return the files that a resolution depends on: the dotfiles up to the root, and their locks."""
-    inside = context.project.directory
-    dotfiles = [path for path in context.project.searched_paths if inside and _is_at_or_above(path, inside)]
-    files = []
-    for path in (*dotfiles, context.paths.global_file):
-        files += [path, lockfile_io.path_beside(path)] if os.path.isfile(path) else [path]
+    project = context.project
+    files = tool_environment.project_files(context, project.directory, project.searched_paths)
     settings = [context.paths.config_file] if _is_fallthrough(program) else []
     return tuple(dict.fromkeys((*files, *settings, *program.skipped_paths)))
 
 
 def _is_fallthrough(program: Program) -> bool:
     return program.active.tool == executable.FALLTHROUGH_TOOL
-
-
-def _is_at_or_above(dotfile: str, directory: str) -> bool:
-    parent = os.path.dirname(dotfile)
-    return parent == directory or directory.startswith(parent.rstrip("/") + "/")

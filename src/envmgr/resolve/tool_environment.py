@@ -1,0 +1,96 @@
+"""PATH and variables that the tools of a directory add, and the inputs that they depend on."""
+
+from __future__ import annotations
+
+import os
+
+from envmgr.install import store
+from envmgr.kit.environment import override_variable
+from envmgr.kit.frozen import frozen
+from envmgr.project import lockfile_io
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from envmgr.resolve.active import ActiveVersion
+    from envmgr.resolve.context import Context
+
+
+@frozen
+class ToolEnvironment:
+    """Directories to prepend to PATH, and variables to export."""
+
+    path: tuple[str, ...]
+    exports: Mapping[str, str]
+
+
+def tool_environment(context: Context, active_versions: Sequence[ActiveVersion]) -> ToolEnvironment:
+    """Return the environment of active tools, and of the tools that these run on."""
+    all_versions = (*active_versions, *runtime_providers(context, active_versions, active_versions))
+    return ToolEnvironment(tuple(dict.fromkeys(bin_dirs(all_versions))), exports(all_versions))
+
+
+def runtime_providers(
+    context: Context, dependents: Sequence[ActiveVersion], active_versions: Sequence[ActiveVersion]
+) -> tuple[ActiveVersion, ...]:
+    """Return the tools that the dependents run on and the project does not request."""
+    if not any(
+        active_version.installed and active_version.installed.requires for active_version in dependents
+    ):
+        return ()
+    from envmgr.resolve import runtime_deps
+
+    return runtime_deps.runtime_providers(context, dependents, active_versions)
+
+
+def bin_dirs(active_versions: Iterable[ActiveVersion]) -> tuple[str, ...]:
+    """Return the program directories of active tools, in order."""
+    return tuple(directory for active_version in active_versions for directory in active_version.bin_dirs)
+
+
+def exports(active_versions: Iterable[ActiveVersion]) -> dict[str, str]:
+    """Return the variables of active tools; the first tool that sets one wins."""
+    variables: dict[str, str] = {}
+    for active_version in active_versions:
+        for name, value in (active_version.installed.env if active_version.installed else {}).items():
+            variables.setdefault(name, value)
+    return variables
+
+
+def deciding_variables(context: Context, active_versions: Sequence[ActiveVersion]) -> set[str]:
+    """Return the names of the variables that decided which versions are active, or would have if set."""
+    tools = (*store.tools(context.paths), *(active_version.tool for active_version in active_versions))
+    names = {"ENVMGR_CEILING", *(override_variable(tool) for tool in tools)}
+    has_external = any(active_version.kind == "path" for active_version in active_versions)
+    if has_external or context.paths.data != context.paths.settings:
+        names |= {"HOME", "XDG_CONFIG_HOME"}
+    return names
+
+
+def values_of(context: Context, names: Iterable[str]) -> dict[str, str]:
+    """Return the values of variables, empty for unset ones."""
+    return {name: context.environment.variables.get(name, "") for name in sorted(names)}
+
+
+def is_overridden(variables: Mapping[str, str]) -> bool:
+    """Return whether a variable that sets a tool's version applied."""
+    return any(value for name, value in variables.items() if name.endswith("_VERSION"))
+
+
+def project_files(context: Context, directory: str | None, searched_paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the files that a resolution depends on, present or absent.
+
+    They are the dotfiles from the project's `directory` up to the root, the global file, and the locks beside them.
+    Callers search for dotfiles below that directory themselves.
+    """
+    above = [path for path in searched_paths if directory and _is_at_or_above(path, directory)]
+    files: list[str] = []
+    for path in dict.fromkeys((*above, context.paths.global_file)):
+        files += [path, lockfile_io.path_beside(path)] if os.path.isfile(path) else [path]
+    return tuple(files)
+
+
+def _is_at_or_above(dotfile: str, directory: str) -> bool:
+    parent = os.path.dirname(dotfile)
+    return parent == directory or directory.startswith(parent.rstrip("/") + "/")
