@@ -105,6 +105,7 @@ def imported_by(arguments, tmp_path):
         ["current", "--json"],
         ["--help"],
         ["alm", "--help"],
+        ["hook", "bash"],
     ],
     ids=" ".join,
 )

@@ -62,8 +62,8 @@ def _group(module: str, help_text: str, example: str, summaries: Mapping[str, st
     return GroupEntry(module.rpartition(".")[2], help_text, example, commands)
 
 
-_MODULE_NAMES = {"list": "list_", "exec": "exec_"}
-"""Modules that are not named as their command, which is a word of Python."""
+_MODULE_NAMES = {"list": "list_", "exec": "exec_", "activate": "activation", "deactivate": "activation"}
+"""Modules that are not named as their command: a word of Python, or two commands in one module."""
 
 _PACKAGE = "envmgr.cli.declarations"
 _ALM_PACKAGE = "envmgr.cli.alm.declarations"
@@ -166,6 +166,8 @@ Global options (before or after the command): --json (one JSON document on stdou
                     "where": "Print the directory a tool is installed in.",
                     "why": "Explain how a tool's version was resolved.",
                     "exec": "Run a command with the project's, or the named, tools.",
+                    "activate": "Print code that makes a shell follow the directory.",
+                    "deactivate": "Restore the environment of an activated shell.",
                     "lock": "Write .envmgr.lock for all platforms, install nothing.",
                     "uninstall": "Remove installed versions.",
                     "reshim": "Rewrite all shims, atomically.",

@@ -108,6 +108,18 @@ def _exec(options: Options, args: Sequence[str]) -> int:
     return exec_.run(options, args)
 
 
+def _activate(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.commands import activation
+
+    return activation.run(options, args[0])
+
+
+def _hook(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.commands import activation
+
+    return activation.run_hook(options, args[0])
+
+
 _FAST_COMMANDS: dict[str, tuple[int, int, Command]] = {
     "--version": (0, 9, _version),
     "version": (0, 0, _version),
@@ -117,6 +129,8 @@ _FAST_COMMANDS: dict[str, tuple[int, int, Command]] = {
     "which": (1, 1, _which),
     "where": (1, 2, _where),
     "list": (0, 1, _list),
+    "activate": (1, 1, _activate),
+    "hook": (1, 1, _hook),
     "install": (0, VARIADIC, _install),
     "use": (1, VARIADIC, _use),
 }

@@ -106,7 +106,7 @@ def find(environment: Environment, paths: Paths) -> Project:
 
     Raise DotfileError for a file with bad lines, StorageError for one that cannot be read; both name it.
     """
-    candidates = [os.path.join(directory, dotfile.NAME) for directory in _directories(environment)]
+    candidates = search_paths(environment)
     dotfiles = [(path, text) for path in candidates if (text := _text(path)) is not None]
     files = [dotfile.parse(text, path) for path, text in dotfiles]
     text = _text(paths.global_file)
@@ -118,6 +118,11 @@ def find(environment: Environment, paths: Paths) -> Project:
         searched_paths=(*candidates, paths.global_file),
         overrides=_overrides(environment.variables),
     )
+
+
+def search_paths(environment: Environment) -> list[str]:
+    """Return the paths of all possible dotfiles, nearest first, without the global file."""
+    return [os.path.join(directory, dotfile.NAME) for directory in _directories(environment)]
 
 
 def _directories(environment: Environment) -> Iterator[str]:

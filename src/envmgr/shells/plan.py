@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from envmgr.kit.paths import Paths
 
-_RESERVED_VARIABLES = frozenset(
+RESERVED_VARIABLES = frozenset(
     {"BASHOPTS", "EUID", "IFS", "LINENO", "OPTIND", "PATH", "PPID", "PWD", "SHELLOPTS", "UID", "_"}
 )
 _TRASH = ".plans-"
@@ -81,9 +81,17 @@ def start(paths: Paths) -> Draft | None:
 
 def commit(paths: Paths, draft: Draft, directory: str | None, command: str, plan: Plan) -> bool:
     """Write a plan; return whether it was possible."""
-    target = path_of(paths, directory, command)
     try:
-        text = render(plan, _mtimes(paths, plan.inputs, draft.started_at_ns))
+        text = render(plan, stamp_inputs(paths, plan.inputs, draft.started_at_ns))
+    except (OSError, ValueError):
+        discard(draft)
+        return False
+    return try_publish(draft, path_of(paths, directory, command), text)
+
+
+def try_publish(draft: Draft, target: str, text: str) -> bool:
+    """Write a plan's text to its path; return whether it was possible."""
+    try:
         with open(draft.path, "r+b") as file:
             file.write(os.fsencode(text))
         os.utime(draft.path, ns=(draft.started_at_ns, draft.started_at_ns))
@@ -147,7 +155,7 @@ def render(plan: Plan, stamps: Mapping[str, str]) -> str:
     for name in (*plan.exports, *plan.variables):
         if not quoting.is_name(name):
             raise ValueError(f"invalid shell variable {name!r}")
-    if not _RESERVED_VARIABLES.isdisjoint(plan.exports):
+    if not RESERVED_VARIABLES.isdisjoint(plan.exports):
         raise ValueError("a variable that shells set themselves")
     exports = "".join(f"export {name}={quoting.posix(value)}\n" for name, value in plan.exports.items())
     conditions = " &&\n".join(_conditions(plan, stamps))
@@ -188,8 +196,11 @@ def _unchanged_test(path: str, stamp: str) -> str:
     return f"{older} && ! [ {path} -nt {same} ] && ! [ {path} -ot {same} ]"
 
 
-def _mtimes(paths: Paths, inputs: tuple[str, ...], started_at: int) -> dict[str, str]:
-    """Return a stamp for each existing input; raise ValueError if one may have changed since `started_at`."""
+def stamp_inputs(paths: Paths, inputs: tuple[str, ...], started_at: int) -> dict[str, str]:
+    """Return a stamp for each existing input; raise ValueError if one may have changed since `started_at`.
+
+    A stamp is the path of a file with the input's time; empty if none could be created.
+    """
     stamps = {}
     for path in inputs:
         try:

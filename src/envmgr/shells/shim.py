@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SHELL = "/bin/sh"
 _BASH_PATHS = ("/bin/bash", "/usr/bin/bash")
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from envmgr.cli.main import main; sys.exit(main())"
+START = "import sys; sys.path.append(sys.argv.pop(1)); from envmgr.cli.main import main; sys.exit(main())"
 
 
 @frozen
@@ -84,7 +84,7 @@ def _render(
         text = text.replace(f"#!{_SHELL}\n", f"#!{context.shell}\n", 1)
     pieces = re.split(r"@([A-Z]+)@", text)
     values = {name.upper(): getattr(context, name) for name in ("home", "plans", "shims", "python", "site")}
-    values["START"] = _START
+    values["START"] = START
     rendered = {}
     for command in commands:
         values["COMMAND"] = command

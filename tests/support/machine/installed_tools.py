@@ -97,15 +97,20 @@ class Toolbox:
 
     def reshim(self) -> None:
         """Write the shims; each start of their Python is logged in `log`."""
-        wrapper, log = self.directory / "python", quoting.posix(str(self.log))
-        if not wrapper.exists():
-            program(wrapper, f'#!/bin/sh\necho slow >>{log}\nexec "{sys.executable}" "$@"\n')
+        wrapper = self.write_python()
         shim_context = replace(shim.shim_context(self.paths), python=str(wrapper))
         plan.invalidate_all(self.paths)
         shim.rewrite(
             self.paths.shims,
             shim.files(shim_context, reshim.required_commands(self.context()), windows=False),
         )
+
+    def write_python(self) -> Path:
+        """Write a Python whose starts are logged in `log`; return its path."""
+        wrapper, log = self.directory / "python", quoting.posix(str(self.log))
+        if not wrapper.exists():
+            program(wrapper, f'#!/bin/sh\necho slow >>{log}\nexec "{sys.executable}" "$@"\n')
+        return wrapper
 
     def shim(self, command: str) -> str:
         """Return the path of a shim."""

@@ -21,6 +21,13 @@ def complete_file(incomplete: str) -> list[tuple[str, str]]:
     return [(incomplete, FILES)]
 
 
+def complete_shell(ctx: typer.Context) -> list[str]:
+    """Return the shells that can be activated, for the first argument."""
+    from envmgr.shells.activation.activation_shell import SHELLS
+
+    return [] if ctx.args else [*SHELLS]
+
+
 def complete_available(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return tools; after TOOL@, or as second argument, also the versions in the cached release list."""
     context = _context()

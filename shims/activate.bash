@@ -1,0 +1,51 @@
+
+__envmgr_unexport() { export -n "$1"; }
+
+# Print the attributes of a variable, as zsh names them.
+__envmgr_attributes() {
+    local declaration
+    declaration=$(declare -p "$1" 2>/dev/null)
+    declaration=${declaration#* }
+    case ${declaration%% *} in *r*) printf readonly ;; esac
+    case ${declaration%% *} in *x*) printf export ;; esac
+}
+
+__envmgr_hook() {
+    __envmgr_status=$? # not after `local`, which `set -k` would leave without the value
+    if [ "$PWD:$PATH" != "$__envmgr_seen" ] || ! __envmgr_is_nearest || ! __envmgr_is_current; then
+        __envmgr_update
+    fi
+    return "$__envmgr_status"
+}
+
+__envmgr_deactivate() {
+    local __envmgr_index
+    case $(declare -p PROMPT_COMMAND 2>/dev/null) in
+    'declare -a'*)
+        for __envmgr_index in "${!PROMPT_COMMAND[@]}"; do
+            PROMPT_COMMAND[__envmgr_index]=${PROMPT_COMMAND[__envmgr_index]%$'\n__envmgr_hook && :'}
+            [[ ${PROMPT_COMMAND[__envmgr_index]} != '__envmgr_hook && :' ]] || unset "PROMPT_COMMAND[$__envmgr_index]"
+        done
+        ;;
+    *)
+        PROMPT_COMMAND=${PROMPT_COMMAND-}
+        PROMPT_COMMAND=${PROMPT_COMMAND/$'\n__envmgr_hook && :'/}
+        PROMPT_COMMAND=${PROMPT_COMMAND/#'__envmgr_hook && :'/}
+        PROMPT_COMMAND=${PROMPT_COMMAND#$'\n'}
+        ;;
+    esac
+    [[ ${PROMPT_COMMAND[*]-} ]] || unset PROMPT_COMMAND
+    unset __envmgr_status
+    __envmgr_restore
+}
+
+# `&& :` passes the exit code on to what follows, without the ERR trap or `set -e` seeing a failure. bash before 5.1
+# runs only the first element of an array.
+case $(declare -p PROMPT_COMMAND 2>/dev/null):${BASH_VERSION-} in
+'declare -a'*:[1-4].* | 'declare -a'*:5.0.*)
+    PROMPT_COMMAND[0]=${PROMPT_COMMAND[0]:+${PROMPT_COMMAND[0]}$'\n'}'__envmgr_hook && :'
+    ;;
+'declare -a'*) PROMPT_COMMAND+=('__envmgr_hook && :') ;;
+*) PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}'__envmgr_hook && :' ;;
+esac
+__envmgr_hook && :

@@ -1,0 +1,129 @@
+"""Activation of shells: the script for a start file, and the environment plan of a directory."""
+
+from __future__ import annotations
+
+import os
+
+from envmgr.kit.errors import EnvmgrError, UsageError, WorkingDirectoryMissing
+from envmgr.kit.frozen import frozen
+from envmgr.project import discovery
+from envmgr.resolve import active, tool_environment
+from envmgr.shells.activation import environment_plan
+from envmgr.shells.activation.activation_shell import SHELLS
+from envmgr.shells.activation.environment_plan import Checks, EnvironmentPlan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.kit.paths import Paths
+    from envmgr.resolve.active import ActiveVersion
+    from envmgr.resolve.context import Context
+    from envmgr.resolve.tool_environment import ToolEnvironment
+    from envmgr.shells.activation.activation_shell import ActivationShell
+    from envmgr.shells.activation.environment_plan import Recording
+
+_ALIASES = {"powershell": "pwsh", "nushell": "nu"}
+_MAX_NAMES = 5
+_NO_TOOLS = tool_environment.ToolEnvironment((), {})
+
+
+@frozen
+class _Resolution:
+    """The environment of a directory, the versions that it comes from, and what the user must know."""
+
+    environment: ToolEnvironment = _NO_TOOLS
+    active_versions: tuple[ActiveVersion, ...] = ()
+    note: str = ""
+
+
+def shell_named(name: str) -> ActivationShell:
+    """Return a shell by its name; raise UsageError for an unsupported one."""
+    create = SHELLS.get(_ALIASES.get(name, name))
+    if create is None:
+        raise UsageError(f"unsupported shell {name}", f"use one of {', '.join(SHELLS)}")
+    return create()
+
+
+def script(context: Context, shell: ActivationShell) -> str:
+    """Return the code that activates a shell."""
+    from envmgr.shells.activation.script import render_script, values_of
+
+    return render_script(shell, values_of(context.paths))
+
+
+def plan_directory(context: Context, shell: ActivationShell) -> str:
+    """Return the environment plan of the directory as code, and write it for other shells.
+
+    Problems of the project become the plan's note. Raise WorkingDirectoryMissing if the directory was removed.
+    """
+    recording = environment_plan.start(context.paths)
+    resolution = _resolve(context)
+    planned = _make_plan(context, recording, resolution)
+    text = shell.render(planned)
+    environment_plan.finish(context.paths, recording, shell.plan_name, planned, text)
+    return text
+
+
+def _resolve(context: Context) -> _Resolution:
+    try:
+        active_versions = active.resolve(context)
+        environment = tool_environment.tool_environment(context, active_versions)
+    except WorkingDirectoryMissing:
+        raise
+    except EnvmgrError as error:
+        return _Resolution(note=_note(error.message, error.hint))
+    missing = [item for item in active_versions if not item.is_available]
+    return _Resolution(environment, active_versions, _missing_note(missing) if missing else "")
+
+
+def _missing_note(missing: Sequence[ActiveVersion]) -> str:
+    """Return the message for requested tools that are missing."""
+    from envmgr.resolve import unavailable
+
+    first = unavailable.not_installed_error(missing[0])
+    if len(missing) == 1:
+        return _note(first.message, first.hint)
+    names = [f"{item.tool} {item.version or item.spec}" for item in missing]
+    more = len(names) - _MAX_NAMES
+    listing = ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return _note(f"requested but not installed: {listing}", "run `envmgr install`")
+
+
+def _note(message: str, hint: str | None) -> str:
+    return f"envmgr: {message}" + (f"\nhint: {hint}" if hint else "")
+
+
+def _make_plan(context: Context, recording: Recording, resolution: _Resolution) -> EnvironmentPlan:
+    searched_paths = discovery.search_paths(context.environment)
+    project = next((os.path.dirname(path) for path in searched_paths if os.path.isfile(path)), None)
+    exports = resolution.environment.exports
+    return EnvironmentPlan(
+        project or "",
+        resolution.environment.path,
+        {name: value for name, value in exports.items() if environment_plan.can_export(name)},
+        resolution.note,
+        _checks(
+            context, recording, resolution, tool_environment.project_files(context, project, searched_paths)
+        ),
+    )
+
+
+def _checks(
+    context: Context, recording: Recording, resolution: _Resolution, files: tuple[str, ...]
+) -> Checks:
+    inputs, is_settled = environment_plan.record_inputs(context.paths, recording, files)
+    names = tool_environment.deciding_variables(context, resolution.active_versions)
+    return Checks(
+        inputs,
+        tool_environment.values_of(context, names),
+        {item.directory: item.is_available for item in resolution.active_versions if item.kind == "path"},
+        _home(context.paths),
+        recording.mark,
+        is_settled,
+    )
+
+
+def _home(paths: Paths) -> str:
+    """Return the ENVMGR_HOME of these directories, empty if they have no common root."""
+    return paths.data if paths.data == paths.settings else ""

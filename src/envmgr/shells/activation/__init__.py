@@ -1,0 +1,1 @@
+"""Activation: shells whose PATH and variables follow the directory."""

@@ -1,0 +1,70 @@
+"""Fixtures of the tests of activation: installed tools, and sessions of real shells at a terminal."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envmgr.ops import activation
+from support.machine.installed_tools import Toolbox
+from support.machine.shell_session import DIALECTS, ShellSession, write_script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test with a `shell` in every shell, unless it names its shells."""
+    marks = metafunc.definition.iter_markers("parametrize")
+    if "shell" in metafunc.fixturenames and not any("shell" in mark.args[0] for mark in marks):
+        metafunc.parametrize("shell", DIALECTS)
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Toolbox:
+    """Return two versions of a tool with a variable, requested by `project` and `other`."""
+    box = Toolbox(tmp_path / "a machine's root $x")
+    for version in ("18.2.0", "20.1.0"):
+        box.install("nodejs", version, ["node"], env={"NODE_HOME": "{home}"})
+    box.request("nodejs=20\n")
+    box.request("nodejs=18\n", box.directory / "other")
+    return box
+
+
+@pytest.fixture
+def start(box: Toolbox, shell: str) -> Iterator[Callable[..., ShellSession]]:
+    """Return a function that starts an activated shell in the directory above the projects."""
+    dialect = DIALECTS[shell]
+    if not shutil.which(dialect.words[0]):
+        pytest.skip(f"{shell} is not installed")
+    sessions = []
+
+    def start_session(
+        *lines: str, before: tuple[str, ...] = (), warm: bool = True, **variables: str
+    ) -> ShellSession:
+        if warm:
+            write_plans(box, shell, **variables)
+        session = ShellSession(dialect, box.directory, {**environment(box), **variables})
+        sessions.append(session)
+        session.start(*before, dialect.source(write_script(box, shell)), *lines)
+        box.slow_runs()
+        return session
+
+    yield start_session
+    for session in sessions:
+        session.close()
+
+
+def environment(box: Toolbox) -> dict[str, str]:
+    """Return the variables of a session, without the shims."""
+    return {**box.variables, "PATH": "/usr/bin:/bin", "TERM": "dumb", "LANG": "C.UTF-8"}
+
+
+def write_plans(box: Toolbox, shell: str, **variables: str) -> None:
+    """Write the plans of the projects, and of the directory above them, as shells would."""
+    for directory in (box.directory, box.project, box.directory / "other"):
+        context = box.context(directory, **variables)
+        activation.plan_directory(context, activation.shell_named(shell))
