@@ -24,8 +24,8 @@ BATCH_WINDOW_SECONDS = 0.02
 """Seconds that events are waited for after the first one, so that consumers get them in batches."""
 POLL_INTERVAL_SECONDS = 1.0
 """Seconds between polls of the outbox: another process may have written to it."""
-BACKOFF = Backoff(initial_seconds=0.1, max_seconds=15.0)
-"""Between failed deliveries."""
+BACKOFF = Backoff(initial_seconds=0.1, max_seconds=5.0)
+"""Between failed deliveries: the bus connects again at such an interval, and the role of the relay lasts longer."""
 
 
 class Relay:
@@ -90,7 +90,6 @@ class Relay:
 
     async def _relay_pending(self) -> None:
         try:
-            await self._leadership.wait()
             while await self._relay_batch():
                 pass
         except Exception as error:  # noqa: BLE001 - any error: the events remain in the outbox, and the relay retries
@@ -111,6 +110,7 @@ class Relay:
 
     async def _relay_batch(self) -> bool:
         """Publish one batch; return whether there may be more."""
+        await self._leadership.wait()
         if self._generation != self._bus.generation:
             await self._compare_with_bus()
         events = await self._outbox.pending(BATCH_SIZE)

@@ -15,6 +15,7 @@ from envmgr.server.kit.common.problems import Conflict, ServiceUnavailable
 from envmgr.server.kit.db.postgresql import database as runner
 from envmgr.server.kit.db.postgresql import driver, pool
 from envmgr.server.kit.db.postgresql.database import PostgresDatabase
+from envmgr.server.kit.db.postgresql.leadership import PostgresLeadership
 from envmgr.server.kit.db.sql import Statement, UniqueViolation
 from envmgr.server.kit.messaging.event_numbering import append_unnumbered, number_events
 from envmgr.server.kit.messaging.outbox import Outbox, latest_sequence
@@ -382,6 +383,22 @@ def test_a_leader_with_an_ended_session_is_not_the_leader(tmp_path):
             with suppress(ServiceUnavailable, TimeoutError):  # the first call may find the session lost
                 await asyncio.wait_for(database.leadership().wait(), 1.5)
             assert not database.leadership().is_leader
+
+    run_with_database(tmp_path, work)
+
+
+def test_a_leader_that_hangs_is_succeeded(tmp_path):
+    """Its connection stays open, and neither its process nor its system closes it."""
+
+    async def work(database):
+        url = await asyncio.to_thread(postgres_url, tmp_path, module)
+        hanging = PostgresLeadership(url, "app", lambda: None, idle_seconds=1)
+        await hanging.wait()
+        assert not await database.leadership().try_acquire()
+        await asyncio.wait_for(database.leadership().wait(), 20)
+        assert not hanging.is_leader
+        assert not await hanging.try_acquire()
+        await hanging.release()
 
     run_with_database(tmp_path, work)
 

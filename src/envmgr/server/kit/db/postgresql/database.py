@@ -22,7 +22,7 @@ from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.db.constructs import ROWS, encode_rows
 from envmgr.server.kit.db.postgresql import driver
 from envmgr.server.kit.db.postgresql.failures import RETRY_AFTER_SECONDS, translate_errors
-from envmgr.server.kit.db.postgresql.leadership import CHANNEL, PostgresLeadership
+from envmgr.server.kit.db.postgresql.leadership import CHANNEL, RELAY_IDLE_SECONDS, PostgresLeadership
 from envmgr.server.kit.db.postgresql.pool import ConnectionPool
 from envmgr.server.kit.db.sql import UniqueViolation
 
@@ -146,7 +146,9 @@ class PostgresDatabase:
         # Units read in other databases, and in their own: connections are not awaited of a pool that is in use for it.
         self._writers = ConnectionPool(url, f"envmgr-alm {source}", MAX_WRITERS)
         self._readers = ConnectionPool(url, f"envmgr-alm {source}", MAX_READERS)
-        self._leadership = PostgresLeadership(url, source, self._call_listeners)
+        self._leadership = PostgresLeadership(
+            url, source, self._call_listeners, idle_seconds=RELAY_IDLE_SECONDS
+        )
         self._notification: asyncio.TimerHandle | None = None
         self._units: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -1,7 +1,8 @@
 """Leadership by a session advisory lock: the process that holds it relays the events of a database.
 
-The lock has a connection of its own and ends with it: where the holder is killed, a waiting process takes over. The
-same connection listens for the events of other processes. A leader that was cut off may publish once more beside its
+The lock has a connection of its own and ends with it: where the holder is killed, a waiting process takes over. Where
+it hangs or is cut off, its connection stays; the server ends it once the holder has not used it for a while. The same
+connection listens for the events of other processes. A leader that was cut off may publish once more beside its
 successor: both publish in order, and consumers ignore what they have.
 """
 
@@ -23,13 +24,24 @@ RELAY_LOCK, SERVER_LOCK = 0x616C6D02, 0x616C6D03
 CHANNEL = "alm_events"
 LOCK_POLL_SECONDS = 1.0
 """Seconds between attempts of a process that waits."""
+RELAY_IDLE_SECONDS = 15
+"""Seconds without a call after which the relay's lock ends; its holder calls each second, later only after failures."""
 
 
 class PostgresLeadership:
     """The role for one database (implements `sql.Leadership`)."""
 
-    def __init__(self, url: str, source: str, on_events: Callable[[], None], key: int = RELAY_LOCK) -> None:
+    def __init__(
+        self,
+        url: str,
+        source: str,
+        on_events: Callable[[], None],
+        key: int = RELAY_LOCK,
+        idle_seconds: float = 0,
+    ) -> None:
+        """Create the role; with `idle_seconds`, it ends when its holder has not called for so long."""
         self._key = key
+        self._settings = {"idle_session_timeout": f"{idle_seconds * 1000:.0f}ms"}
         self._url = url
         self._source = source
         self._on_events = on_events
@@ -79,7 +91,9 @@ class PostgresLeadership:
         """Return the connection, replaced if it was lost."""
         if self._connection is None or self._connection.is_closed():
             self._has_lock = False
-            self._connection = await driver.connect(self._url, f"envmgr-alm {self._source} relay")
+            self._connection = await driver.connect(
+                self._url, f"envmgr-alm {self._source} relay", settings=self._settings
+            )
             await self._connection.add_listener(CHANNEL, self._on_notification)
         return self._connection
 
