@@ -10,12 +10,13 @@ MAX_METADATA_BYTES = 256 * 2**10
 """Metadata hold a problem with a pointer to each invalid field."""
 MAX_CONNECTION_AGE_SECONDS, CONNECTION_GRACE_SECONDS = 300, 30
 """Connections are renewed, for new replicas to get their share of calls, and for leaks to stay bounded."""
-KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 30, 10
+KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 10, 5
+"""Interval of pings, the shortest that gRPC allows, and the time for an answer; a replica that hangs gives none."""
 MIN_RECONNECT_SECONDS, MAX_RECONNECT_SECONDS = 0.2, 1
 """Short, as a replica that has restarted must be connected before the next one ends."""
 RESOLUTION_INTERVAL_SECONDS = 1
 """Interval between look-ups of a peer's addresses, which happen when a connection is lost."""
-_MIN_PING_SECONDS = 15
+_MIN_PING_SECONDS = 5
 """Shorter than the clients' interval, as a server closes connections with more pings."""
 
 _ADDRESS_LISTS = ("ipv4:", "ipv6:")
