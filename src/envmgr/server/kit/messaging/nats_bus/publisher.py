@@ -1,7 +1,8 @@
 """Publishing of one source's events, in order.
 
 Each message states the last sequence that it expects in the stream. A stream that another process wrote to, or that was
-replaced by an older or an empty one, refuses it.
+replaced by an older or an empty one, refuses it. A message that states none is of another client: it is not taken for
+the newest event.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from envmgr.server.kit.messaging.nats_bus.names import Names
 
 ACKNOWLEDGEMENT_TIMEOUT_SECONDS = 10.0
+MAX_FOREIGN_MESSAGES = 1000
+"""Messages of other clients at the end of a stream that are searched for the newest event."""
 _CONTENT_TYPE_HEADER = "content-type"
 
 
@@ -96,15 +99,23 @@ class Publisher:
         return message
 
     async def _read_tail(self) -> _Tail:
+        """Search backwards for the last message of a publisher."""
         state = (await self._jetstream.stream_info(self._stream)).state
+        first = max(state.first_seq, state.last_seq - MAX_FOREIGN_MESSAGES, 1)
+        for number in range(state.last_seq, first - 1, -1):
+            if position := await self._read_position(number):
+                return _Tail(state.last_seq, position)
+        return _Tail(state.last_seq, Position())
+
+    async def _read_position(self, number: int) -> Position | None:
+        """Return the position of the event in a message; None if it is deleted, or not of a publisher."""
         try:
-            message = (
-                await self._jetstream.get_msg(self._stream, seq=state.last_seq) if state.messages else None
-            )
-            event = decode(message.data or b"") if message else None
+            message = await self._jetstream.get_msg(self._stream, seq=number)
+            event = decode(message.data or b"")
         except (NotFoundError, InvalidEvent):
-            event = None
-        return _Tail(state.last_seq, Position(event.sequence, event.id) if event else Position())
+            return None
+        expected = (message.headers or {}).get(Header.EXPECTED_LAST_SEQUENCE)
+        return Position(event.sequence, event.id) if expected == str(number - 1) else None
 
 
 def _headers(event: EventEnvelope, expected: int) -> dict[str, str]:

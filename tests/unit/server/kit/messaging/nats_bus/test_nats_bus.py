@@ -11,7 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from envmgr.server.kit.common.problems import ServiceUnavailable
-from envmgr.server.kit.messaging.bus import Delivery, NullObserver, Subscription
+from envmgr.server.kit.messaging.bus import Delivery, NullObserver, Position, Subscription
+from envmgr.server.kit.messaging.cloud_events import encode
 from support.services.event_recorders import Listener, envelope, wait_until
 from support.services.nats_bus import nats_bus
 from support.services.nats_server import NEEDS_NATS, shared_nats_server
@@ -131,6 +132,24 @@ def test_a_message_that_is_not_an_event_is_reported_and_skipped(prefix):
 
     asyncio.run(scenario())
     assert reported == [(f"{prefix}-app 2", "InvalidEvent")]
+
+
+@pytest.mark.parametrize("foreign", [b"{}", encode(envelope(1)), encode(envelope(9))])
+def test_messages_of_another_client_hide_no_event(prefix, foreign):
+    """The relay would publish again what follows the last message: a stream refuses it for two minutes."""
+
+    async def scenario():
+        async with running(prefix) as bus, jetstream() as js:
+            await bus.publish([envelope(1), envelope(2)])
+            for _ in range(3):
+                await js.publish(f"{prefix}.app.Tested", foreign)
+            last = (await js.stream_info(f"{prefix}-app")).state.last_seq
+            await js.delete_msg(f"{prefix}-app", last)
+            assert await bus.position("alm/app") == Position(2, "app-2")
+            await bus.publish([envelope(2), envelope(3)])
+            assert await bus.position("alm/app") == Position(3, "app-3")
+
+    asyncio.run(scenario())
 
 
 def test_an_event_that_a_purged_stream_remembers_is_not_taken_for_stored(prefix):
