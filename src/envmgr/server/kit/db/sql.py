@@ -133,8 +133,11 @@ class Transaction(Reader, Protocol):
 class Leadership(Protocol):
     """The role that one process at a time has for a database: it relays the events."""
 
-    async def wait(self) -> None:
-        """Return once this process has the role; to be called again before each use; raise ServiceUnavailable."""
+    async def try_acquire(self) -> bool:
+        """Return whether this process has the role, which is checked before each use.
+
+        Raise ServiceUnavailable.
+        """
         ...
 
     async def release(self) -> None:

@@ -24,6 +24,8 @@ BATCH_WINDOW_SECONDS = 0.02
 """Seconds that events are waited for after the first one, so that consumers get them in batches."""
 POLL_INTERVAL_SECONDS = 1.0
 """Seconds between polls of the outbox: another process may have written to it."""
+ROLE_POLL_INTERVAL_SECONDS = 1.0
+"""Seconds between attempts to relay in the place of another process."""
 BACKOFF = Backoff(initial_seconds=0.1, max_seconds=5.0)
 """Between failed deliveries: the bus connects again at such an interval, and the role of the relay lasts longer."""
 
@@ -110,7 +112,7 @@ class Relay:
 
     async def _relay_batch(self) -> bool:
         """Publish one batch; return whether there may be more."""
-        await self._leadership.wait()
+        await self._await_role()
         if self._generation != self._bus.generation:
             await self._compare_with_bus()
         events = await self._outbox.pending(BATCH_SIZE)
@@ -122,6 +124,12 @@ class Relay:
         await self._outbox.acknowledge(events[-1].sequence, consumed)
         self._consumed = consumed
         return len(events) == BATCH_SIZE
+
+    async def _await_role(self) -> None:
+        """Return once this process is the one that relays; while another one does, it has no failures."""
+        while not await self._leadership.try_acquire():
+            self._failures = 0
+            await asyncio.sleep(ROLE_POLL_INTERVAL_SECONDS)
 
     async def _compare_with_bus(self) -> None:
         """Publish again what the bus acknowledged and lost, except what every consumer has consumed."""

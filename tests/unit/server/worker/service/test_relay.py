@@ -159,6 +159,35 @@ def test_an_unavailable_consumer_is_retried_and_misses_nothing(tmp_path, monkeyp
     run(work)
 
 
+class RoleOfAnother:
+    """The role of relaying, which another process has; the first look for it fails."""
+
+    def __init__(self):
+        self.looks = 0
+
+    async def try_acquire(self):
+        self.looks += 1
+        if self.looks == 1:
+            raise ServiceUnavailable("the database ended the session")
+        return False
+
+    async def release(self):
+        """Do nothing."""
+
+
+def test_a_process_that_leaves_relaying_to_another_one_has_no_failures(tmp_path, monkeypatch):
+    monkeypatch.setattr(relay_file, "BACKOFF", Backoff(0.01, 15.0))
+    role = RoleOfAnother()
+
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            monkeypatch.setattr(database, "leadership", lambda: role)
+            async with relaying(database, bus_with()) as relay:
+                await wait_until(lambda: role.looks > 1 and not relay.failures)
+
+    run(work)
+
+
 def test_a_failing_event_is_dead_lettered_and_the_others_are_relayed(tmp_path):
     def fails(events):
         if any(event.data["number"] == 2 for event in events):

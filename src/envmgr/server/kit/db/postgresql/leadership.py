@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 RELAY_LOCK, SERVER_LOCK = 0x616C6D02, 0x616C6D03
 """Keys of advisory locks: of the relay, and of a server that is to be the only one."""
 CHANNEL = "alm_events"
-LOCK_POLL_SECONDS = 1.0
-"""Seconds between attempts of a process that waits."""
 RELAY_IDLE_SECONDS = 15
 """Seconds without a call after which the relay's lock ends; its holder calls each second, later only after failures."""
 
@@ -53,12 +51,6 @@ class PostgresLeadership:
     def is_leader(self) -> bool:
         """Return whether this process had the role when it last used the connection."""
         return self._has_lock and self._connection is not None and not self._connection.is_closed()
-
-    async def wait(self) -> None:
-        """Return once this process has the role; raise ServiceUnavailable."""
-        with translate_errors(self._source):
-            while not await self._try_lock():  # noqa: ASYNC110 - the lock is of the server, which has no event for it
-                await asyncio.sleep(LOCK_POLL_SECONDS)
 
     async def try_acquire(self) -> bool:
         """Return whether this process has the role now; raise ServiceUnavailable."""
