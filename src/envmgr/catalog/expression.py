@@ -30,6 +30,8 @@ def find(expression: str, data: object, values: Mapping[str, str] | None = None)
 
 def problem(expression: str) -> str | None:
     """Return why an expression does not compile, or None."""
+    if _FIELD.fullmatch(expression):
+        return None
     try:
         _engine().compile(_fill(expression, dict.fromkeys(template.PLACEHOLDERS, "x")))
     except ValueError as error:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from envmgr.catalog import lint_values as values
-from envmgr.catalog import manifest_fields, manifest_reader, signing, template, url_hints
+from envmgr.catalog import manifest_fields, manifest_reader, schema_acceptance, signing, template, url_hints
 from envmgr.catalog.manifest_fields import table
 from envmgr.catalog.sources.kinds import KINDS
 from envmgr.kit import data_files
@@ -93,6 +93,8 @@ def schema() -> Mapping[str, object]:
 
 def _check_schema(data: Mapping[str, object]) -> Iterator[str]:
     """Check against the schema."""
+    if schema_acceptance.is_accepted(data, schema()):
+        return
     from jsonschema import Draft202012Validator
 
     for error in sorted(Draft202012Validator(schema()).iter_errors(data), key=lambda error: error.json_path):
