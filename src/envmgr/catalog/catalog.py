@@ -14,8 +14,10 @@ from envmgr.kit.errors import CatalogError, NetworkError
 from envmgr.kit.frozen import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from envmgr.catalog.layout import Layout
-    from envmgr.catalog.list_cache import Fallback
+    from envmgr.catalog.list_cache import Fallback, ListUse
     from envmgr.catalog.manifest import Manifest
     from envmgr.catalog.registry import Registry
     from envmgr.catalog.release import Listing, Signature
@@ -130,6 +132,11 @@ class Catalog:
         return replace(self._context, lists=self._context.lists.cached_only())
 
     @property
+    def lists_in_use(self) -> ListUse:
+        """The cached lists that were read so far."""
+        return self._context.lists.use
+
+    @property
     def fallbacks(self) -> tuple[Fallback, ...]:
         """The uses of cached lists, where upstream could not be reached."""
         return self._context.lists.fallbacks
@@ -160,7 +167,7 @@ def _version_in_list(
 def open_catalog(
     *,
     registry: Registry,
-    http: Http,
+    open_http: Callable[[], Http],
     settings: Settings,
     environment: Environment,
     paths: Paths,
@@ -169,5 +176,5 @@ def open_catalog(
     """Return the catalog of a registry's tools."""
     from envmgr.catalog.list_cache import ListCache
 
-    lists = ListCache(paths, http, settings.offline, progress)
-    return Catalog(registry, Context(http, lists, settings, environment, paths))
+    lists = ListCache(paths, open_http, settings.offline, progress)
+    return Catalog(registry, Context(open_http, lists, settings, environment, paths))

@@ -1,10 +1,15 @@
-"""HTTP cache of upstream lists: conditional requests, and a fallback when upstream is unreachable."""
+"""HTTP cache of upstream lists: conditional requests, and a fallback when upstream is unreachable.
+
+A list is used without a request while upstream declares it fresh, unless the request has credentials. The time of a
+cached file is when upstream made or confirmed its list.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
+import math
 import os
 import threading
 import time
@@ -20,9 +25,9 @@ from envmgr.kit.errors import (
     StorageError,
     Unreachable,
 )
-from envmgr.kit.frozen import frozen
+from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.fs import write_atomic
-from envmgr.kit.http import urls
+from envmgr.kit.http import freshness, urls
 from envmgr.kit.progress import NullProgress
 
 if TYPE_CHECKING:
@@ -54,23 +59,78 @@ class Fallback:
 
 @frozen
 class Document:
-    """A cached list: `url` after redirects, and the stored `headers` (lower case)."""
+    """A cached list: `url` after redirects, and the stored `headers` (lower case).
+
+    It may be used for its lifetime after `confirmed_at`.
+    """
 
     body: bytes
     url: str
     headers: Mapping[str, str] = {}
+    lifetime_seconds: int = 0
+    confirmed_at: float = 0.0
+
+    @property
+    def fresh_until(self) -> float:
+        """Return the time until which the list may be used without a request."""
+        return self.confirmed_at + self.lifetime_seconds
+
+    @property
+    def is_fresh(self) -> bool:
+        """Return whether the list may be used without a request; a time in the future is of another clock."""
+        return self.confirmed_at <= time.time() < self.fresh_until
+
+
+class ListUse:
+    """The cached lists that a run has read, and the time until which upstream need not be asked for them."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._paths: set[str] = set()
+        self._fresh_until = math.inf
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The files of the lists."""
+        return frozenset(self._paths)
+
+    @property
+    def fresh_until(self) -> float:
+        """The earliest end of freshness: infinite without one, 0 if upstream must be asked each time."""
+        return self._fresh_until
+
+    def add(self, path: str) -> None:
+        """Add the file of a list, which need not exist."""
+        self._paths.add(path)
+
+    def limit(self, fresh_until: float) -> None:
+        """Add the end of freshness of a list."""
+        with self._guard:
+            self._fresh_until = min(self._fresh_until, fresh_until)
+
+    def forbid_reuse(self) -> None:
+        """Add data that may change without notice."""
+        self.limit(0.0)
 
 
 class ListCache:
     """Fetches each URL once a run from upstream, or from `cache/index` if upstream is unreachable.
 
-    A cached list is requested in one attempt, and an unreachable host once a run. The first use of cached data is
-    reported.
+    A fresh list is not requested, a cached one in one attempt, and an unreachable host once a run. The first use of
+    cached data is reported.
     """
 
-    def __init__(self, paths: Paths, http: Http, offline: bool, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        open_http: Callable[[], Http],
+        offline: bool,
+        progress: Progress | None = None,
+        use: ListUse | None = None,
+    ) -> None:
+        self.use = use or ListUse()
         self._paths = paths
-        self._http = http
+        self._open_http = open_http
         self._offline = offline
         self._progress = progress or NullProgress()
         self._seen: dict[str, object] = {}
@@ -81,7 +141,7 @@ class ListCache:
 
     def cached_only(self) -> ListCache:
         """Return the same cache without requests: lists that are not cached raise Offline."""
-        return ListCache(self._paths, self._http, offline=True, progress=self._progress)
+        return ListCache(self._paths, self._open_http, offline=True, progress=self._progress, use=self.use)
 
     @property
     def fallbacks(self) -> tuple[Fallback, ...]:
@@ -108,12 +168,18 @@ class ListCache:
 
     def _answer(self, url: str, headers: Mapping[str, str], key: str, limit: int) -> Document:
         if url.startswith("file:"):
-            return _document(self._http.get(url, headers, limit=limit))
+            self.use.forbid_reuse()
+            return _document(self._open_http().get(url, headers, limit=limit))
         path = os.path.join(self._paths.index, key)
+        self.use.add(path)
         stored = _read(path)
         if self._offline:
             return stored or _refuse(url)
-        return self._fetch(url, headers, stored, path, limit)
+        if stored is None or not stored.is_fresh or _has_credentials(url, headers):
+            self.use.forbid_reuse()  # the cached list of this request counts from the next run on
+            return self._fetch(url, headers, stored, path, limit)
+        self.use.limit(stored.fresh_until)
+        return stored
 
     def _fetch(
         self, url: str, headers: Mapping[str, str], stored: Document | None, path: str, limit: int
@@ -126,17 +192,27 @@ class ListCache:
             self._add_fallback(Fallback(error, _age_seconds(path)))
             return stored
         if response.status == _NOT_MODIFIED and stored is not None:
-            _mark_current(path)
-            return stored
+            return self._confirm(stored, response, url, path)
         return self._store(_document(response), url, path)
+
+    def _confirm(self, stored: Document, response: Response, url: str, path: str) -> Document:
+        """Record that upstream has confirmed a cached list, and for how long."""
+        confirmed = replace(stored, confirmed_at=_made_at(response))
+        if "cache-control" in response.headers:
+            confirmed = replace(confirmed, lifetime_seconds=freshness.lifetime_seconds(response.headers))
+        if confirmed.lifetime_seconds != stored.lifetime_seconds:
+            return self._store(confirmed, url, path)
+        _set_time(path, confirmed.confirmed_at)
+        return confirmed
 
     def _request(self, url: str, headers: Mapping[str, str], limit: int, *, is_cached: bool) -> Response:
         """Request a list; raise the error of an unreachable host again without a request."""
-        peer = self._http.peer(url)
+        http = self._open_http()
+        peer = http.peer(url)
         outage = self._outages.get(peer)
         if outage is not None:
             raise Unreachable(outage.message, outage.hint)
-        send = self._http.get_without_retries if is_cached else self._http.get
+        send = http.get_without_retries if is_cached else http.get
         try:
             return send(url, headers, limit=limit)
         except (Unreachable, ConnectTimedOut) as error:
@@ -153,6 +229,7 @@ class ListCache:
     def _store(self, document: Document, url: str, path: str) -> Document:
         try:
             write_atomic(path, _serialize(document, url), 0o600)
+            _set_time(path, document.confirmed_at)
         except StorageError as error:
             # The request has succeeded: a cache that cannot be written must not fail it.
             self._progress.message(f"{error.message}; the list of {urls.redact(url)} was not cached")
@@ -176,10 +253,20 @@ def _age_seconds(path: str) -> float:
         return 0.0
 
 
-def _mark_current(path: str) -> None:
-    """Record that upstream has confirmed a cached list; a read-only cache keeps its dates."""
+def _set_time(path: str, seconds: float) -> None:
+    """Set the time of a cached list; a read-only cache keeps its dates."""
     with contextlib.suppress(OSError):
-        os.utime(path)
+        os.utime(path, (seconds, seconds))
+
+
+def _made_at(response: Response) -> float:
+    """Return when upstream made or confirmed a response: caches on the way may have kept it since."""
+    return time.time() - freshness.age_seconds(response.headers)
+
+
+def _has_credentials(url: str, headers: Mapping[str, str]) -> bool:
+    """Return whether a request has credentials: upstream must say what they may read."""
+    return "authorization" in map(str.lower, headers) or urls.credentials(url) is not None
 
 
 def _refuse(url: str) -> Document:
@@ -200,7 +287,13 @@ def _is_transient(error: NetworkError) -> bool:
 
 def _document(response: Response) -> Document:
     stored = {name: response.headers[name] for name in _STORED_HEADERS if name in response.headers}
-    return Document(response.body, urls.redact(response.url), stored)
+    return Document(
+        response.body,
+        urls.redact(response.url),
+        stored,
+        freshness.lifetime_seconds(response.headers),
+        _made_at(response),
+    )
 
 
 def _conditions(stored: Document | None) -> dict[str, str]:
@@ -226,6 +319,7 @@ def _serialize(document: Document, url: str) -> bytes:
         "asked": urls.redact(url),
         "url": document.url,
         "headers": dict(document.headers),
+        "lifetime": document.lifetime_seconds,
         "sha256": hashlib.sha256(document.body).hexdigest(),
     }
     return json.dumps(head).encode() + b"\n" + document.body
@@ -236,8 +330,10 @@ def _read(path: str) -> Document | None:
     try:
         with open(path, "rb") as file:
             head, body = json.loads(file.readline()), file.read()
+            confirmed_at = os.fstat(file.fileno()).st_mtime
         if head["sha256"] != hashlib.sha256(body).hexdigest():
             return None
-        return Document(body, str(head["url"]), dict(head["headers"]))
+        lifetime = int(head.get("lifetime", 0))
+        return Document(body, str(head["url"]), dict(head["headers"]), lifetime, confirmed_at)
     except (OSError, ValueError, KeyError, TypeError):
         return None

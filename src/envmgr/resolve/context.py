@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from _thread import RLock  # importing threading costs start-up time
 
 from envmgr.kit import environment as environments
@@ -27,6 +28,7 @@ class Context:
     """One run's environment, directories, settings, project and connections.
 
     Without a platform it is for the one this process runs on. Each part is created once, also by several threads.
+    `started_at_ns` is the time before any of it is read.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Context:
         flags: Mapping[str, object] | None = None,
         progress: Progress | None = None,
     ) -> None:
+        self.started_at_ns = time.time_ns()
         self._guard = RLock()
         self.environment = environment
         self.paths = paths
@@ -128,7 +131,7 @@ class Context:
 
                 self._catalog = catalog.open_catalog(
                     registry=self.registry,
-                    http=self.http,
+                    open_http=lambda: self.http,
                     settings=self.settings,
                     environment=self.environment,
                     paths=self.paths,

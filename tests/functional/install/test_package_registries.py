@@ -46,7 +46,7 @@ class Machine:
     def catalog(self) -> Catalog:
         return open_catalog(
             registry=Registry(self.paths, [str(ROOT)]),
-            http=self.http,
+            open_http=lambda: self.http,
             settings=self.settings,
             environment=self.environment,
             paths=self.paths,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MODIFIED = "Mon, 01 Jan 2024 00:00:00 GMT"
 BLOCK = 1 << 16
+_HEADERS_OF_304 = frozenset({"Cache-Control", "Age"})
 
 
 class Body(Protocol):
@@ -220,7 +221,8 @@ class Exchange:
         if page.auth and headers.get("authorization") != _basic(page.auth):
             self.send(401, {"WWW-Authenticate": 'Basic realm="test"'}, Bytes(b"who are you?"))
         elif page.status == 200 and self._is_unchanged():
-            self.head(304, page.validators())
+            headers_of_304 = {name: value for name, value in page.headers.items() if name in _HEADERS_OF_304}
+            self.head(304, {**page.validators(), **headers_of_304})
         elif page.status == 200 and "range" in headers and self._can_resume():
             self._answer_part(*self._range())
         else:

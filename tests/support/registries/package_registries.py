@@ -63,7 +63,11 @@ class Machine:
         http = Http(all_settings, environment, progress or Notes())
         self._opened.append(http)
         return Context(
-            http, ListCache(paths, http, all_settings.offline, progress), all_settings, environment, paths
+            lambda: http,
+            ListCache(paths, lambda: http, all_settings.offline, progress),
+            all_settings,
+            environment,
+            paths,
         )
 
     def with_pip(self, first: str, *others: str, **settings: object) -> Context:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from envmgr.catalog.catalog import Catalog
-from envmgr.catalog.list_cache import Document
+from envmgr.catalog.list_cache import Document, ListUse
 from envmgr.catalog.registry import Registry
 from envmgr.catalog.sources.source_context import Context
 from envmgr.kit import data_files
@@ -36,6 +36,7 @@ class Recorded:
     def __init__(self, responses):
         self.responses = responses
         self.requests = []
+        self.use = ListUse()
 
     @classmethod
     def of(cls, tool):
@@ -61,7 +62,9 @@ def _read_recording(tool, file_name):
 
 def context(lists, root, **settings):
     """Return a context for sources, without PATH so that git is not available."""
-    return Context(None, lists, Settings(**settings), Environment({}, str(root)), single_root(str(root)))
+    return Context(
+        lambda: None, lists, Settings(**settings), Environment({}, str(root)), single_root(str(root))
+    )
 
 
 def catalog_of(tool, root):

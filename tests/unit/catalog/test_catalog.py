@@ -103,7 +103,7 @@ def test_a_catalog_is_created_from_the_context_of_a_command(tmp_path):
     paths = single_root(str(tmp_path))
     catalog = open_catalog(
         registry=Registry(paths, [str(tmp_path / "project")]),
-        http=None,
+        open_http=lambda: None,
         settings=Settings(offline=True),
         environment=Environment({}, str(tmp_path)),
         paths=paths,

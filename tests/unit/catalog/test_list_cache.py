@@ -57,6 +57,93 @@ def test_a_list_without_an_etag_is_revalidated_by_date(server: Server, machine: 
     assert "if-none-match" not in server.requests[1].headers
 
 
+def make_older(root: Path, seconds: float) -> None:
+    for path in cached_files(root):
+        os.utime(path, (path.stat().st_mtime - seconds,) * 2)
+
+
+def test_a_fresh_list_is_used_without_a_request(server: Server, machine: Machine, tmp_path: Path) -> None:
+    url = server.add("/list", "one", {"Cache-Control": "max-age=600"})
+    machine.run().lists.get(url)
+    server.change("/list", "two")
+    use = machine.run().lists
+    assert use.get(url) == b"one"
+    assert 500 < use.use.fresh_until - time.time() <= 600
+    assert len(server.requests) == 1
+    make_older(tmp_path, 600)
+    assert machine.run().lists.get(url) == b"two"
+    assert machine.run().lists.get(url) == b"two"
+    assert len(server.requests) == 2
+
+
+def test_a_confirmed_list_is_fresh_again(server: Server, machine: Machine, tmp_path: Path) -> None:
+    url = server.add("/list", "one", {"Cache-Control": "max-age=600"})
+    machine.run().lists.get(url)
+    for lifetime in (600, 60):
+        make_older(tmp_path, 600)
+        server.pages["/list"].headers = {"Cache-Control": f"max-age={lifetime}"}
+        requests = len(server.requests)
+        lists = [machine.run().lists for _ in range(2)]
+        assert [item.get(url) for item in lists] == [b"one", b"one"]
+        assert len(server.requests) == requests + 1
+        assert lifetime - 50 < lists[1].use.fresh_until - time.time() <= lifetime
+
+
+def test_the_age_in_caches_on_the_way_shortens_freshness(
+    server: Server, machine: Machine, tmp_path: Path
+) -> None:
+    url = server.add("/list", "one", {"Cache-Control": "max-age=600", "Age": "590"})
+    machine.run().lists.get(url)
+    lists = machine.run().lists
+    lists.get(url)
+    assert lists.use.fresh_until - time.time() <= 10
+    make_older(tmp_path, 10)
+    machine.run().lists.get(url)
+    assert len(server.requests) == 2
+
+
+def test_a_list_from_the_future_is_not_fresh(server: Server, machine: Machine, tmp_path: Path) -> None:
+    url = server.add("/list", "one", {"Cache-Control": "max-age=600"})
+    machine.run().lists.get(url)
+    make_older(tmp_path, -100)
+    machine.run().lists.get(url)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("headers", [{}, {"Cache-Control": "no-cache, max-age=600"}])
+def test_a_list_that_upstream_does_not_declare_fresh_is_revalidated(
+    server: Server, machine: Machine, headers: dict[str, str]
+) -> None:
+    url = server.add("/list", "one", headers)
+    for count in (1, 2, 3):
+        lists = machine.run().lists
+        assert lists.get(url) == b"one"
+        assert lists.use.fresh_until == 0
+        assert len(server.requests) == count
+
+
+def test_a_request_with_credentials_is_always_sent(server: Server, machine: Machine) -> None:
+    url = server.add("/list", "one", {"Cache-Control": "max-age=600"})
+    machine.run().lists.get(url)
+    machine.run().lists.get(url, {"Authorization": "Bearer token"})
+    machine.run().lists.get(url.replace("://", "://user:password@"))
+    assert len(server.requests) == 3
+
+
+def test_the_use_of_lists_has_all_files_and_the_earliest_end(server: Server, machine: Machine) -> None:
+    urls = [server.add(f"/{age}", "one", {"Cache-Control": f"max-age={age}"}) for age in (600, 60)]
+    for url in urls:
+        machine.run().lists.get(url)
+    lists = machine.run().lists
+    assert (lists.use.paths, lists.use.fresh_until) == (frozenset(), float("inf"))
+    lists.cached_only().get(urls[0])
+    assert (len(lists.use.paths), lists.use.fresh_until) == (1, float("inf"))
+    for url in urls:
+        lists.get(url)
+    assert len(lists.use.paths) == 2
+    assert lists.use.fresh_until - time.time() <= 60
+
+
 def test_offline_mode_returns_the_cached_list_without_a_request(server: Server, machine: Machine) -> None:
     url = server.add("/list", "one")
     machine.run().lists.get(url)

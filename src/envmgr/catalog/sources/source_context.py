@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from envmgr.catalog.list_cache import ListCache
     from envmgr.kit.config.settings import Settings
     from envmgr.kit.environment import Environment
@@ -16,10 +18,15 @@ if TYPE_CHECKING:
 
 @frozen
 class Context:
-    """The network, the cache of lists, and who is asking."""
+    """The network, opened on first use, the cache of lists, and who is asking."""
 
-    http: Http
+    open_http: Callable[[], Http]
     lists: ListCache
     settings: Settings
     environment: Environment
     paths: Paths
+
+    @property
+    def http(self) -> Http:
+        """Return the connections of this run."""
+        return self.open_http()
