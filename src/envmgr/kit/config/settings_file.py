@@ -37,10 +37,10 @@ def _text(path: str) -> str:
 
 
 def _parse(text: str, path: str) -> dict[str, object]:
-    import tomllib
-
     if not text:
         return {}
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

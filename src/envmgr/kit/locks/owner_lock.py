@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import secrets
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -48,7 +47,7 @@ class OwnerLock:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._token = secrets.token_hex(16)
+        self._token = os.urandom(16).hex()
         self._is_released = threading.Event()
         self._clock = _FileSystemClock(os.path.dirname(path))
 
@@ -162,7 +161,7 @@ class _FileSystemClock:
 
 def _file_system_time(directory: str) -> float:
     """Return the time of a file system's clock: that of a new file."""
-    path = os.path.join(directory, f".clock-{os.getpid()}-{secrets.token_hex(8)}")
+    path = os.path.join(directory, f".clock-{os.getpid()}-{os.urandom(8).hex()}")
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(descriptor, b"\n")
