@@ -41,13 +41,22 @@ def print_result(
     lines: Callable[[Style, int], Lines],
 ) -> int:
     """Print a result: one JSON document with `--json`, else lines in the terminal's style and width."""
-    if options.json:
-        print_json({"schema": f"envmgr/{command}/1", **document()})
-    else:
-        from envmgr.cli.output.style import STDOUT, style_of, width_of
-
-        sys.stdout.writelines(f"{line}\n" for line in lines(style_of(STDOUT), width_of(STDOUT)))
+    sys.stdout.write(format_result(options, command, document, lines))
     return 0
+
+
+def format_result(
+    options: Options,
+    command: str,
+    document: Callable[[], Document],
+    lines: Callable[[Style, int], Lines],
+) -> str:
+    """Return a result as `print_result` prints it."""
+    if options.json:
+        return format_json({"schema": f"envmgr/{command}/1", **document()})
+    from envmgr.cli.output.style import STDOUT, style_of, width_of
+
+    return "".join(f"{line}\n" for line in lines(style_of(STDOUT), width_of(STDOUT)))
 
 
 def print_outcome(
@@ -57,20 +66,36 @@ def print_outcome(
     lines: Callable[[Style, int], Lines],
 ) -> int:
     """Print the result of a change like `print_result`; with `--quiet`, print nothing."""
-    return 0 if options.quiet and not options.json else print_result(options, command, document, lines)
+    sys.stdout.write(format_outcome(options, command, document, lines))
+    return 0
+
+
+def format_outcome(
+    options: Options,
+    command: str,
+    document: Callable[[], Document],
+    lines: Callable[[Style, int], Lines],
+) -> str:
+    """Return the result of a change as `print_outcome` prints it."""
+    return "" if options.quiet and not options.json else format_result(options, command, document, lines)
 
 
 def print_json(document: Document) -> None:
-    """Print a JSON document in ASCII, so that the locale cannot affect it.
+    """Print a JSON document."""
+    sys.stdout.write(format_json(document))
 
-    Bytes of file names that are not UTF-8 are printed as U+FFFD: many parsers refuse lone surrogates.
+
+def format_json(document: Document) -> str:
+    """Return a JSON document in ASCII, so that the locale cannot affect it.
+
+    Bytes of file names that are not UTF-8 are written as U+FFFD: many parsers refuse lone surrogates.
     """
     import json
 
     text = json.dumps(document, indent=2)
     if "\\ud" in text:
         text = json.dumps(_with_valid_text(document), indent=2)
-    sys.stdout.write(text + "\n")
+    return text + "\n"
 
 
 def _with_valid_text(value: object) -> object:

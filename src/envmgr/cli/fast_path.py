@@ -1,6 +1,6 @@
 """Commands whose plain form runs without importing typer.
 
-A command line with an option, or with a number of arguments not listed here, is run by typer.
+A command line with an option, or with a number of arguments, that is not listed here is run by typer.
 """
 
 from __future__ import annotations
@@ -22,12 +22,37 @@ def lookup(args: Sequence[str]) -> Command | None:
         return None
     if args[0] == "exec" and _is_plain_exec(args[1:]):
         return _exec
+    option = next((arg for arg in args[1:] if arg.startswith("-")), "")
+    if option:
+        return _lookup_with_option(args, option)
     min_count, max_count, command = _FAST_COMMANDS.get(args[0], (1, 0, None))
-    has_options = any(arg.startswith("-") for arg in args[1:])
-    return command if min_count <= len(args) - 1 <= max_count and not has_options else None
+    return command if min_count <= len(args) - 1 <= max_count else None
 
 
-LONG_RUNNING = frozenset({"install", "use"})
+def _lookup_with_option(args: Sequence[str], option: str) -> Command | None:
+    """Return the command for a command line with this option alone, anywhere after the command's name."""
+    min_count, max_count, command = _FAST_COMMANDS_WITH_OPTION.get((args[0], option), (1, 0, None))
+    arguments = [arg for arg in args[1:] if arg != option]
+    is_plain = len(arguments) == len(args) - 2 and not any(arg.startswith("-") for arg in arguments)
+    if command is None or not is_plain or not min_count <= len(arguments) <= max_count:
+        return None
+    return lambda options, _args: command(options, arguments)
+
+
+RECORDED = frozenset({"install", "lock", "list", "plugin"})
+"""Commands whose result may be recorded."""
+
+
+def print_unchanged(options: Options) -> int | None:
+    """Print the result of a command whose inputs have not changed since; return None if none is recorded."""
+    if not options.arguments or options.arguments[0] not in RECORDED:
+        return None
+    from envmgr.cli.commands import unchanged
+
+    return unchanged.show(options)
+
+
+LONG_RUNNING = frozenset({"install", "use", "lock"})
 """Commands that handle SIGTERM: they run long enough to be interrupted."""
 
 VARIADIC = 1_000
@@ -46,6 +71,25 @@ def _install(options: Options, args: Sequence[str]) -> int:
     from envmgr.resolve import install_plan
 
     return install.run(options, args, install_plan.Options())
+
+
+def _install_locked(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.commands import install
+    from envmgr.resolve import install_plan
+
+    return install.run(options, args, install_plan.Options(locked=True))
+
+
+def _lock(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.commands import lock
+
+    return lock.run(options, args, ())
+
+
+def _lock_check(options: Options, _args: Sequence[str]) -> int:
+    from envmgr.cli.commands import lock
+
+    return lock.run_check(options)
 
 
 def _use(options: Options, args: Sequence[str]) -> int:
@@ -102,6 +146,14 @@ def _list(options: Options, args: Sequence[str]) -> int:
     return list_.run(options, args[0] if args else None)
 
 
+def _list_remote(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.commands import list_
+    from envmgr.resolve.tool_specs import from_two_args, parse
+
+    requested = parse(args[0]) if len(args) == 1 else from_two_args(args[0], args[1])
+    return list_.run_remote(options, requested.tool, requested.spec, limit=list_.MAX_RELEASES)
+
+
 def _exec(options: Options, args: Sequence[str]) -> int:
     from envmgr.cli.commands import exec_
 
@@ -133,4 +185,12 @@ _FAST_COMMANDS: dict[str, tuple[int, int, Command]] = {
     "hook": (1, 1, _hook),
     "install": (0, VARIADIC, _install),
     "use": (1, VARIADIC, _use),
+    "lock": (0, VARIADIC, _lock),
+}
+
+_FAST_COMMANDS_WITH_OPTION: dict[tuple[str, str], tuple[int, int, Command]] = {
+    ("install", "--locked"): (0, VARIADIC, _install_locked),
+    ("lock", "--check"): (0, 0, _lock_check),
+    ("list", "--remote"): (1, 2, _list_remote),
+    ("list", "-r"): (1, 2, _list_remote),
 }

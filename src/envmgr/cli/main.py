@@ -7,6 +7,7 @@ import sys
 
 from envmgr.cli.error_handler import Output, Terminated, run_guarded
 from envmgr.cli.options import Options, split
+from envmgr.kit.frozen import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ def _run(command_line: list[str]) -> int:
 
         return candidates.print_candidates(command_line, incomplete[1:])
     options, args = split(command_line)
+    options = replace(options, arguments=tuple(args))
+    code = fast_path.print_unchanged(options)
+    if code is not None:
+        return code
     command = fast_path.lookup(args)
     if command is None:
         return _run_without_fast_path(options, args)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 @frozen
 class Options:
-    """Global options of a command line."""
+    """Global options of a command line, and its other arguments."""
 
+    arguments: tuple[str, ...] = ()
     cwd: str | None = None
     json: bool = False
     quiet: bool = False

@@ -24,6 +24,23 @@ class Progress(Protocol):
         """Record a detail for verbose output: a request, a decision."""
 
 
+class CountedMessages:
+    """Progress that is passed on, and the number of its messages."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.count = 0
+        self.step = progress.step
+        self.advance = progress.advance
+        self.done = progress.done
+        self.debug = progress.debug
+        self._message = progress.message
+
+    def message(self, message: str) -> None:
+        """Count a message, and pass it on."""
+        self.count += 1
+        self._message(message)
+
+
 class NullProgress:
     """Progress that is discarded."""
 

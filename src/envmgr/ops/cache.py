@@ -8,6 +8,7 @@ import os
 from envmgr.install import store
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import remove_unused_tree
+from envmgr.resolve import result_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def clear(context: Context) -> Cache:
     """Remove all that is cached and return what it was."""
     before = show(context)
     context.progress.step("cache", f"removing {len(before.entries)} files")
-    for directory in (context.paths.downloads, context.paths.index):
+    for directory in (context.paths.downloads, context.paths.index, result_cache.directory_of(context.paths)):
         remove_unused_tree(directory)
     context.progress.done("cache", "removed")
     return before

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envmgr.kit.paths import Paths
 
 _SHELL = "/bin/sh"
-_BASH_PATHS = ("/bin/bash", "/usr/bin/bash")
+BASH_PATHS = ("/bin/bash", "/usr/bin/bash")
 START = "import sys; sys.path.append(sys.argv.pop(1)); from envmgr.cli.main import main; sys.exit(main())"
 
 
@@ -60,7 +60,7 @@ def shim_context(paths: Paths) -> ShimContext:
 
 def _interpreter() -> str:
     """Return the shell for shims: bash, which preserves all variables; `-p` ignores BASH_ENV."""
-    bash = next((path for path in _BASH_PATHS if os.access(path, os.X_OK)), None)
+    bash = next((path for path in BASH_PATHS if os.access(path, os.X_OK)), None)
     return f"{bash} -p" if bash else _SHELL
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
-from envmgr.cli.console import display_path, open_context, print_outcome, print_status
+from envmgr.cli.commands import unchanged
+from envmgr.cli.console import display_path, format_outcome, open_context, print_outcome, print_status
 from envmgr.cli.output import progress
 from envmgr.cli.output.units import size
 from envmgr.kit.errors import CatalogError, UsageError
+from envmgr.kit.progress import CountedMessages
 from envmgr.ops import install
 from envmgr.resolve import canonical_names, install_plan, tool_specs
 
@@ -25,12 +28,17 @@ if TYPE_CHECKING:
 def run(options: Options, args: Sequence[str], install_options: install_plan.Options) -> int:
     """Install the named tools, or all tools of the project."""
     with progress.show_progress(options) as display:
-        context = open_context(options, display)
+        messages = CountedMessages(display)
+        context = open_context(options, messages)
         result = _install(context, args, install_options)
     print_changes(options, context, result)
-    return print_outcome(
+    output = format_outcome(
         options, "install", lambda: result_json(result), lambda style, _: result_lines(result, style)
     )
+    sys.stdout.write(output)
+    if not (args or install_options.force or result.installed or result.locks or messages.count):
+        unchanged.record(options, context, output)
+    return 0
 
 
 def _install(context: Context, args: Sequence[str], install_options: install_plan.Options) -> InstallResult:

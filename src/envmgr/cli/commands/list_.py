@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from envmgr.cli.commands.current import source_json
-from envmgr.cli.console import display_path, open_context, print_result, print_status
+from envmgr.cli.console import display_path, format_result, open_context, print_result
 from envmgr.cli.output import table
 from envmgr.cli.output.style import STDOUT
 from envmgr.kit.environment import is_terminal
@@ -71,29 +73,41 @@ def _row(row: Row, cwd: str) -> tuple[table.Cell, ...]:
 
 def run_remote(options: Options, tool: str, spec: str | None, *, limit: int | None) -> int:
     """Print the versions that upstream lists, newest last; on a terminal, only the newest `limit` of them."""
+    from envmgr.cli.commands import unchanged
     from envmgr.cli.output import progress
+    from envmgr.kit.progress import CountedMessages
     from envmgr.resolve import canonical_names
 
     with progress.show_progress(options) as display:
-        context = open_context(options, display)
+        messages = CountedMessages(display)
+        context = open_context(options, messages)
         name = canonical_names.require_name(context, tool)
         display.step(name, "listing releases")
         remote = list_tools.remote(context, name, spec)
-    visible = _newest(options, remote.rows, limit)
-    return print_result(
+    visible = _newest(remote.rows, limit)
+    note = _limit_note(options, len(visible), len(remote.rows))
+    output = format_result(
         options,
         "list",
         lambda: {"tool": remote.tool, "versions": [_release_json(row) for row in remote.rows]},
         lambda style, width: _release_lines(visible, style, width),
     )
+    sys.stderr.write(note)
+    sys.stdout.write(output)
+    if not messages.count:
+        unchanged.record(options, context, output, note)
+    return 0
 
 
-def _newest(options: Options, rows: Sequence[RemoteRow], limit: int | None) -> Sequence[RemoteRow]:
-    """Return the rows to print: all, or on a terminal the newest ones, with a note on stderr."""
-    if limit is None or len(rows) <= limit or not is_terminal(STDOUT):
-        return rows
-    print_status(options, f"newest {limit} of {len(rows)} versions; `--all` shows all")
-    return rows[-limit:]
+def _newest(rows: Sequence[RemoteRow], limit: int | None) -> Sequence[RemoteRow]:
+    """Return the rows to print: all, or on a terminal the newest ones."""
+    return rows if limit is None or not is_terminal(STDOUT) else rows[-limit:]
+
+
+def _limit_note(options: Options, visible_count: int, count: int) -> str:
+    """Return the note on stderr if not all versions are printed."""
+    is_silent = visible_count == count or options.quiet or options.json
+    return "" if is_silent else f"newest {visible_count} of {count} versions; `--all` shows all\n"
 
 
 def _release_json(row: RemoteRow) -> dict[str, object]:

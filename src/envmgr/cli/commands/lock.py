@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-from envmgr.cli.console import display_path, open_context, print_outcome
+from envmgr.cli.commands import unchanged
+from envmgr.cli.console import display_path, format_outcome, open_context
 from envmgr.cli.output import progress
 from envmgr.cli.output.units import count_of
+from envmgr.kit.progress import CountedMessages
 from envmgr.ops import lock
 
 if TYPE_CHECKING:
@@ -24,20 +27,26 @@ def run(options: Options, tools: Sequence[str], platforms: Sequence[str]) -> int
     with progress.show_progress(options) as display:
         context = open_context(options, display)
         result = lock.lock(context, tools, platforms)
-    return _print(options, context, result, "wrote" if result.changed else "unchanged:")
+    sys.stdout.write(_format(options, context, result, "wrote" if result.changed else "unchanged:"))
+    return 0
 
 
 def run_check(options: Options) -> int:
     """Check that the lock is up to date."""
     with progress.show_progress(options) as display:
-        context = open_context(options, display)
+        messages = CountedMessages(display)
+        context = open_context(options, messages)
         result = lock.check(context)
-    return _print(options, context, result, "up to date:")
+    output = _format(options, context, result, "up to date:")
+    sys.stdout.write(output)
+    if not messages.count:
+        unchanged.record(options, context, output)
+    return 0
 
 
-def _print(options: Options, context: Context, result: LockResult, state: str) -> int:
+def _format(options: Options, context: Context, result: LockResult, state: str) -> str:
     path = display_path(result.path, context.environment.cwd)
-    return print_outcome(
+    return format_outcome(
         options,
         "lock",
         lambda: {

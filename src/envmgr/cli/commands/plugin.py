@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
+from envmgr.cli.commands import unchanged
 from envmgr.cli.console import (
     confirm_with,
     display_path,
+    format_result,
     open_context,
     print_outcome,
     print_result,
@@ -80,7 +83,7 @@ def run_list(options: Options) -> int:
     """Print all tools that have a manifest."""
     context = open_context(options)
     manifests = plugins.show_all(context)
-    return print_result(
+    output = format_result(
         options,
         "plugin-list",
         lambda: {"plugins": [_to_json(context, manifest) for manifest in manifests]},
@@ -88,6 +91,9 @@ def run_list(options: Options) -> int:
             [_row(context, manifest) for manifest in manifests], width, style
         ),
     )
+    sys.stdout.write(output)
+    unchanged.record(options, context, output)
+    return 0
 
 
 def _row(context: Context, manifest: Manifest) -> tuple[Cell, ...]:

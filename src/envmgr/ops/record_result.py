@@ -1,0 +1,115 @@
+"""Recording the result of a command that had nothing to do, for the next run to print it again."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING
+
+import envmgr
+from envmgr.install import store
+from envmgr.install.receipt import RECEIPT
+from envmgr.kit import data_files
+from envmgr.project.lockfile_io import path_beside
+from envmgr.resolve import result_cache
+from envmgr.resolve.result_cache import Result, Validity, directory_input, file_input
+from envmgr.shells import shim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from envmgr.resolve.context import Context
+
+
+def record_result(context: Context, key: Sequence[str], result: Result) -> bool:
+    """Record a result of a command; return whether that is possible.
+
+    It is not if upstream must be asked each time, or if the result depends on the time of day.
+    """
+    expires_at = context.catalog.lists_in_use.fresh_until
+    if not expires_at or context.settings.minimum_release_age:
+        return False
+    validity = Validity(context.started_at_ns, None if math.isinf(expires_at) else expires_at)
+    return result_cache.record(context.paths, key, result, inputs_of(context), validity)
+
+
+def inputs_of(context: Context) -> Iterator[str]:
+    """Yield the files and directories that the results of commands depend on."""
+    for _, inputs in INPUTS:
+        yield from inputs(context)
+
+
+def _project_files(context: Context) -> Iterator[str]:
+    for path in context.project.searched_paths:
+        yield file_input(path)
+        yield file_input(path_beside(path))
+
+
+def _settings(context: Context) -> Iterator[str]:
+    yield file_input(context.paths.config_file)
+
+
+def _manifests(context: Context) -> Iterator[str]:
+    for manifest_dir in context.registry.directories:
+        yield from _directory_with(manifest_dir.directory, _names_in(manifest_dir.directory))
+
+
+def _installations(context: Context) -> Iterator[str]:
+    """Yield the trees and receipts of all installations, and what is in their directories of programs."""
+    installs = context.paths.installs
+    yield directory_input(installs)
+    for tool in _paths_in(installs):
+        yield directory_input(tool)
+        for tree in _paths_in(tool):
+            yield from _directory_with(tree, [RECEIPT])
+    for installed in store.all_installed(context.paths):
+        for directory in installed.bin_dirs:
+            yield from _directory_with(directory, _names_in(directory))
+
+
+def _shims(context: Context) -> Iterator[str]:
+    yield from _directory_with(context.paths.shims, _names_in(context.paths.shims))
+    yield from map(file_input, shim.BASH_PATHS)
+
+
+def _unfinished_installations(context: Context) -> Iterator[str]:
+    yield directory_input(context.paths.staging)
+
+
+def _lists(context: Context) -> Iterator[str]:
+    yield from map(file_input, sorted(context.catalog.lists_in_use.paths))
+
+
+def _own_files(_context: Context) -> Iterator[str]:
+    yield file_input(envmgr.__file__)
+    templates = data_files.directory("shims")
+    yield from _directory_with(templates, _names_in(templates))
+
+
+INPUTS = (
+    ("dotfiles and locks, and the absence of others", _project_files),
+    ("settings", _settings),
+    ("manifests", _manifests),
+    ("installed tools", _installations),
+    ("shims", _shims),
+    ("unfinished installations", _unfinished_installations),
+    ("cached lists of releases", _lists),
+    ("files of envmgr", _own_files),
+)
+"""All files that the commands of `cli/commands/unchanged.py` read, by subject; a test compares it with what they do."""
+
+
+def _directory_with(directory: str, names: Iterable[str]) -> Iterator[str]:
+    yield directory_input(directory)
+    yield from (file_input(os.path.join(directory, name)) for name in names)
+
+
+def _names_in(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
+
+
+def _paths_in(directory: str) -> list[str]:
+    return [os.path.join(directory, name) for name in _names_in(directory)]

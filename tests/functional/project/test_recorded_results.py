@@ -1,0 +1,361 @@
+"""Commands with nothing to do print their recorded result, and notice every change of its inputs."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import os
+import shutil
+import sys
+import sysconfig
+from unittest import mock
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import envmgr
+from envmgr.kit import environment as environments
+from envmgr.ops import record_result
+from envmgr.resolve import result_cache
+from support.http.fault_server import Server
+from support.machine.own_process import OwnProcess
+from support.machine.sandbox import PLATFORMS, Sandbox
+
+COMMANDS = (
+    ("install",),
+    ("install", "--locked"),
+    ("lock", "--check"),
+    ("lock", "--check", "--offline"),
+    ("list", "--remote", "alpha"),
+    ("plugin", "list"),
+    ("install", "--json"),
+    ("install", "-q"),
+)
+
+
+def static_manifest(name, versions=("1.0.0", "1.1.0")):
+    """Return a manifest that lists its releases itself."""
+    archives = {platform: {"url": f"https://{name}.example/{platform}.tar.gz"} for platform in PLATFORMS}
+    return {
+        "name": name,
+        "source": {
+            "kind": "static",
+            "versions": [{"version": version, "artifacts": archives} for version in versions],
+        },
+        "format": "tar.gz",
+        "bin": [f"bin/{name}"],
+    }
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """Yield a machine with two installed tools, whose lists upstream declares fresh for a minute."""
+    with Server() as server:
+        sandbox = Sandbox(tmp_path_factory.mktemp("machine") / "root", server)
+        sandbox.publish("alpha")
+        sandbox.publish("beta", ("1.2.0",))
+        for page in server.pages.values():
+            page.headers = {**page.headers, "Cache-Control": "max-age=60"}
+        sandbox.write("alpha=^1.0", "beta=1.2.0")
+        (sandbox.project / "inner").mkdir()
+        sandbox.ok("install")
+        yield OwnProcess(sandbox)
+
+
+@pytest.fixture
+def fresh(machine):
+    """Return the machine in its first state."""
+    machine.reset()
+    return machine
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_recorded_result_is_what_the_command_prints(fresh, command):
+    recorded = fresh.run_until_recorded(*command)
+    assert recorded.printed == fresh.run_afresh(*command).printed
+    assert recorded.code == 0
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def receipt_of(box):
+    return box.home / "installs/alpha/1.1.0/.envmgr-receipt.json"
+
+
+EDITS = {
+    "a request changes": lambda box: box.write("alpha=1.0.0", "beta=1.2.0"),
+    "a request is removed": lambda box: box.write("alpha=^1.0"),
+    "the dotfile is removed": lambda box: (box.project / ".envmgr").unlink(),
+    "a dotfile appears above": lambda box: write(box.root / ".envmgr", "beta=1.0.0\n"),
+    "a global dotfile appears": lambda box: write(box.home / "global.envmgr", "gamma=1.0.0\n"),
+    "the lock changes": lambda box: write(box.project / ".envmgr.lock", "{}"),
+    "the lock is removed": lambda box: (box.project / ".envmgr.lock").unlink(),
+    "a setting appears": lambda box: write(box.home / "config.toml", 'lock_platforms = ["linux-x64"]\n'),
+    "a wrong setting appears": lambda box: write(box.home / "config.toml", "jobs = true\n"),
+    "a manifest changes": lambda box: box.add_manifest(static_manifest("alpha")),
+    "a manifest is damaged": lambda box: write(box.home / "plugins/beta.json", "{"),
+    "a manifest is removed": lambda box: (box.home / "plugins/beta.json").unlink(),
+    "a manifest of the project appears": lambda box: write(
+        box.project / ".envmgr.plugins/alpha.json", json.dumps(static_manifest("alpha", ("1.1.0",)))
+    ),
+    "a manifest appears above": lambda box: write(
+        box.root / ".envmgr.plugins/beta.json", json.dumps(static_manifest("beta", ("1.2.0",)))
+    ),
+    "an installation is removed": lambda box: shutil.rmtree(box.home / "installs/alpha/1.1.0"),
+    "all installations are removed": lambda box: shutil.rmtree(box.home / "installs"),
+    "a receipt is removed": lambda box: receipt_of(box).unlink(),
+    "a receipt is damaged": lambda box: receipt_of(box).write_text("{}"),
+    "a program is removed": lambda box: (box.home / "installs/alpha/1.1.0/bin/alpha").unlink(),
+    "a program is not executable": lambda box: (box.home / "installs/alpha/1.1.0/bin/alpha").chmod(0o644),
+    "a program appears": lambda box: shutil.copy(
+        box.home / "installs/alpha/1.1.0/bin/alpha", box.home / "installs/alpha/1.1.0/bin/alpha-2"
+    ),
+    "another version appears": lambda box: shutil.copytree(
+        box.home / "installs/alpha/1.1.0", box.home / "installs/alpha/1.0.0"
+    ),
+    "a shim is removed": lambda box: (box.shims / "alpha").unlink(),
+    "a shim is changed": lambda box: (box.shims / "alpha").write_text("#!/bin/sh\n# envmgr shim (old)\n"),
+    "a shim is not executable": lambda box: (box.shims / "beta").chmod(0o644),
+    "a stale shim appears": lambda box: write(box.shims / "old", "#!/bin/sh\n# envmgr shim (old)\n"),
+    "all shims are removed": lambda box: shutil.rmtree(box.shims),
+    "a leftover appears": lambda box: write(box.home / "staging/0-left/file", "x"),
+}
+EDITS_OF_LISTS = {
+    "the lists are removed": lambda box: shutil.rmtree(box.home / "cache/index"),
+    "the lists are damaged": lambda box: [
+        path.write_text("{}") for path in (box.home / "cache/index").iterdir()
+    ],
+}
+
+
+def state_of(box):
+    """Return the files of a machine and their content, but for what differs from run to run."""
+    return {
+        path.relative_to(box.root): (path.stat().st_mode, path.read_bytes())
+        for directory in (box.project, box.home / "shims", box.home / "staging", box.home / "installs")
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.name != ".envmgr-receipt.json" and path.suffix != ".lock"
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "edit"),
+    [
+        *(pytest.param(("install", "--locked"), edit, id=name) for name, edit in EDITS.items()),
+        *(
+            pytest.param(("lock", "--check", "--offline"), edit, id=name)
+            for name, edit in EDITS_OF_LISTS.items()
+        ),
+    ],
+)
+def test_a_change_is_noticed_as_without_a_recorded_result(fresh, command, edit):
+    results = []
+    for run in (fresh.run, fresh.run_afresh):
+        fresh.reset()
+        fresh.run_until_recorded(*command)
+        edit(fresh.sandbox)
+        results.append((run(*command), state_of(fresh.sandbox)))
+    (noticed, state), (expected, expected_state) = results
+    assert not noticed.is_recorded
+    assert noticed.code == expected.code
+    assert _without_seconds(noticed.out) == _without_seconds(expected.out)
+    assert sorted(noticed.err.splitlines()) == sorted(expected.err.splitlines())
+    assert state == expected_state
+
+
+def _without_seconds(text):
+    return [line.rpartition(" in ")[0] or line for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"ENVMGR_ALPHA_VERSION": "1.1.0"},
+        {"ENVMGR_LOCK_PLATFORMS": "linux-x64"},
+        {"ENVMGR_CEILING": "/"},
+        {"PATH": "/usr/bin"},
+        {"HOME": "/"},
+    ],
+    ids=lambda variables: next(iter(variables)),
+)
+def test_a_changed_variable_is_noticed(fresh, variables):
+    fresh.run_until_recorded("install")
+    assert not fresh.run("install", env=variables).is_recorded
+    assert fresh.run("install").is_recorded
+
+
+def test_another_directory_version_or_rendering_has_its_own_result(fresh):
+    fresh.run_until_recorded("install")
+    assert not fresh.run("install", cwd=str(fresh.sandbox.project / "inner")).is_recorded
+    assert fresh.run("-C", "inner", "install").is_recorded
+    assert not fresh.run("install", "--json").is_recorded
+    assert not fresh.run("install", "--offline").is_recorded
+    assert not fresh.run("install", env={"CLICOLOR_FORCE": "1"}).is_recorded
+    assert not fresh.run("install", "--verbose").is_recorded
+    with mock.patch.object(result_cache, "__version__", "0.0.0"):
+        assert not fresh.run("install").is_recorded
+    assert fresh.run("install").is_recorded
+
+
+def test_a_list_that_is_no_longer_fresh_is_noticed(fresh):
+    fresh.run_until_recorded("lock", "--check")
+    for path in (fresh.sandbox.home / "cache/index").iterdir():
+        os.utime(path, (path.stat().st_mtime - 120,) * 2)
+    request_count = len(fresh.sandbox.server.requests)
+    assert not fresh.run("lock", "--check").is_recorded
+    assert len(fresh.sandbox.server.requests) > request_count
+
+
+def test_a_result_with_a_message_is_not_recorded(fresh):
+    (fresh.sandbox.home / "plugins" / "alpha.json").write_text(
+        (fresh.sandbox.home / "plugins" / "alpha.json").read_text().replace('"checksum"', '"unknown"')
+    )
+    for _ in range(3):
+        assert not fresh.run("install").is_recorded
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    st.lists(st.sampled_from(sorted(EDITS)), min_size=1, max_size=3, unique=True),
+    st.sampled_from(COMMANDS[:4]),
+)
+def test_several_changes_are_noticed_as_without_a_recorded_result(machine, names, command):
+    """The machine with recorded results and that without must agree after every single change."""
+    outputs = []
+    for run in (machine.run, machine.run_afresh):
+        machine.reset()
+        machine.run_until_recorded(*command)
+        steps = []
+        for name in names:
+            try:
+                EDITS[name](machine.sandbox)
+            except OSError:  # an earlier change has removed its file
+                continue
+            result = run(*command)
+            steps.append((name, result.code, _without_seconds(result.out), sorted(result.err.splitlines())))
+        outputs.append((steps, state_of(machine.sandbox)))
+    assert outputs[0] == outputs[1]
+
+
+# -- the table of inputs is complete --------------------------------------------------------------------------
+
+OWN_DIRECTORIES = (
+    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+    os.path.dirname(envmgr.__file__),
+    sys.prefix,
+    sys.base_prefix,
+    "/dev",
+    "/proc",
+)
+
+
+class Trace:
+    """All paths that this process reads, or asks about, in a block."""
+
+    FUNCTIONS = ("stat", "lstat", "access", "listdir", "scandir", "open", "readlink")
+
+    def __init__(self):
+        self.paths = set()
+        self._patches = [
+            mock.patch.object(module, name, self._tracer(getattr(module, name)))
+            for module, names in ((os, self.FUNCTIONS), (builtins, ("open",)))
+            for name in names
+        ]
+
+    def _tracer(self, function):
+        def trace(path, *arguments, **keywords):
+            if isinstance(path, str | bytes | os.PathLike):
+                self.paths.add(os.path.join(os.getcwd(), os.fsdecode(path)))
+            return function(path, *arguments, **keywords)
+
+        return trace
+
+    def __enter__(self):
+        for patch in self._patches:
+            patch.start()
+        return self
+
+    def __exit__(self, *_):
+        for patch in self._patches:
+            patch.stop()
+
+
+@pytest.mark.parametrize("command", COMMANDS[:6], ids=" ".join)
+def test_the_table_has_all_files_that_a_command_reads(fresh, command):
+    fresh.run_until_recorded(*command)
+    inputs = set()
+
+    def record(_paths, _key, _result, names, _validity):
+        inputs.update(names)
+        trace.__exit__()
+        return True
+
+    with mock.patch.object(result_cache, "record", record), Trace() as trace:
+        fresh.run_afresh(*command)
+    assert inputs, "the command has not recorded its result"
+    read = {
+        path
+        for path in trace.paths
+        if not path.startswith(OWN_DIRECTORIES)
+        and not path.startswith(str(fresh.sandbox.home / "cache/results"))
+    }
+    assert {path for path in read if not is_covered(path, inputs)} == known_directories(fresh.sandbox) & read
+
+
+def is_covered(path, inputs):
+    """Return whether a change of a file is a change of an input: one appears with a name in its directory."""
+    exact = {result_cache.file_input(path), result_cache.directory_input(path)}
+    parent = result_cache.directory_input(os.path.dirname(path))
+    return bool(exact & inputs) or (parent in inputs and not os.path.lexists(path))
+
+
+def known_directories(box):
+    """Return directories that decide nothing: the working directory and the homes exist."""
+    return {str(box.project), str(box.home), str(box.user_home)}
+
+
+VARIABLES_OF_RENDERING = {"NO_COLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "TERM", "COLUMNS", "CI"}
+VARIABLES_OF_REQUESTS = {"GITHUB_TOKEN", "GH_TOKEN", "NETRC", "ENVMGR_GITHUB_TOKEN"}
+VARIABLES_OF_COMPLETION = {"_ENVMGR_COMPLETE"}
+
+
+class ReadVariables(dict):
+    """Variables that add the names that are read to a set."""
+
+    def __init__(self, variables, names):
+        super().__init__(variables)
+        self._names = names
+
+    def get(self, name, default=None):
+        self._names.add(name)
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("command", COMMANDS[:6], ids=" ".join)
+def test_the_key_has_all_variables_that_a_command_reads(fresh, command):
+    current, names = environments.current, set()
+
+    def observed(cwd=None):
+        environment = current(cwd)
+        return environments.Environment(ReadVariables(environment.variables, names), environment.directory)
+
+    with mock.patch.object(environments, "current", observed):
+        fresh.run_afresh(*command)
+    in_key = result_cache.VARIABLES | VARIABLES_OF_RENDERING | VARIABLES_OF_REQUESTS | VARIABLES_OF_COMPLETION
+    unknown = {name for name in names - in_key if not name.startswith(result_cache.VARIABLE_PREFIXES)}
+    assert "HOME" in names or "ENVMGR_HOME" in names
+    assert unknown == set()
+
+
+def test_every_row_of_the_table_has_an_input(fresh):
+    fresh.run_until_recorded("lock", "--check")
+    assert len({subject for subject, _ in record_result.INPUTS}) == len(record_result.INPUTS)

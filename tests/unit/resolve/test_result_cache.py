@@ -1,0 +1,237 @@
+"""Recorded results: they are used only while every input is as it was."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from envmgr.kit.environment import Environment
+from envmgr.kit.paths import single_root
+from envmgr.resolve import result_cache
+from envmgr.resolve.result_cache import Result, Validity, directory_input, file_input
+
+KEY = ("1.0", "/project", "install")
+RESULT = Result("alpha 1.0.0 is already installed\n", "a note\n")
+LONG_AGO_NS = 10**9
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return single_root(str(tmp_path / "home"))
+
+
+@pytest.fixture
+def input_file(tmp_path):
+    """Return a file that was changed before the command started."""
+    path = tmp_path / "input"
+    path.write_text("one")
+    return path
+
+
+def later(path):
+    """Return the time of a command that starts when a file has been unchanged for a while."""
+    return Validity(max(os.stat(path).st_mtime_ns, os.stat(path).st_ctime_ns) + 10**9)
+
+
+def record(paths, inputs, validity, key=KEY, result=RESULT):
+    return result_cache.record(paths, key, result, inputs, validity)
+
+
+def test_a_result_is_used_while_its_inputs_are_unchanged(paths, input_file, tmp_path):
+    inputs = [
+        file_input(str(input_file)),
+        directory_input(str(tmp_path)),
+        file_input(str(tmp_path / "absent")),
+    ]
+    (tmp_path / "home").mkdir()
+    assert record(paths, inputs, later(tmp_path))
+    assert result_cache.find(paths, KEY) == RESULT
+    assert result_cache.find(paths, (*KEY, "--locked")) is None
+
+
+def rewrite(path):
+    path.write_text("two")
+
+
+def restore_time(path):
+    status = os.stat(path)
+    path.write_text("two")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def replace_by_copy(path):
+    status = os.stat(path)
+    copy = path.with_name("copy")
+    copy.write_text("two")
+    os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+    copy.rename(path)
+
+
+def replace_by_directory(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        rewrite,
+        restore_time,
+        replace_by_copy,
+        replace_by_directory,
+        lambda path: path.unlink(),
+        lambda path: path.chmod(0o400),
+    ],
+    ids=["rewritten", "time restored", "copied over", "directory", "removed", "mode"],
+)
+def test_a_changed_file_ends_a_result(paths, input_file, edit):
+    assert record(paths, [file_input(str(input_file))], later(input_file))
+    edit(input_file)
+    assert result_cache.find(paths, KEY) is None
+
+
+def test_a_file_that_appears_ends_a_result(paths, tmp_path):
+    absent = tmp_path / "a" / "b"
+    assert record(paths, [file_input(str(absent))], Validity(LONG_AGO_NS))
+    assert result_cache.find(paths, KEY) == RESULT
+    absent.parent.mkdir()
+    assert result_cache.find(paths, KEY) == RESULT
+    absent.touch()
+    assert result_cache.find(paths, KEY) is None
+
+
+def test_a_name_that_appears_in_a_directory_ends_a_result(paths, tmp_path):
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    assert record(paths, [directory_input(str(directory))], later(directory))
+    (directory / "file").touch()
+    assert result_cache.find(paths, KEY) is None
+
+
+def test_a_directory_in_place_of_a_file_may_change(paths, tmp_path):
+    """`~/.envmgr` may be envmgr's own directory."""
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    assert record(paths, [file_input(str(directory))], Validity(LONG_AGO_NS))
+    (directory / "file").touch()
+    assert result_cache.find(paths, KEY) == RESULT
+
+
+def test_a_file_that_changes_during_the_command_prevents_recording(paths, input_file):
+    status = os.stat(input_file)
+    assert not record(paths, [file_input(str(input_file))], Validity(status.st_mtime_ns))
+    assert not record(paths, [file_input(str(input_file))], Validity(status.st_mtime_ns + 10**7))
+    assert result_cache.find(paths, KEY) is None
+
+
+def test_the_clock_of_a_file_system_may_count_whole_seconds():
+    start = 100 * 10**9
+    whole, fine = "98000000000 98000000000 3 1 1", "98000000000 98000000001 3 1 1"
+    assert result_cache._is_older(fine, start)
+    assert not result_cache._is_older(whole, start)
+    assert result_cache._is_older(whole, start + 1)
+
+
+def test_a_result_expires(paths, monkeypatch):
+    now = time.time()
+    assert record(paths, [], Validity(LONG_AGO_NS, now + 60))
+    assert result_cache.find(paths, KEY) == RESULT
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    assert result_cache.find(paths, KEY) is None
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    assert result_cache.find(paths, KEY) is None
+
+
+def only_file(paths):
+    (name,) = os.listdir(result_cache.directory_of(paths))
+    return os.path.join(result_cache.directory_of(paths), name)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda content: content[:-1].rpartition(b"\0")[0],
+        lambda content: bytes(len(content)),
+        lambda content: content[:40] + bytes(40) + content[80:],
+        lambda content: b"envmgr-result 2" + content[15:],
+        lambda _: b"\xff" * 100,
+        lambda content: content.replace(b"/project", b"/another"),
+    ],
+    ids=["empty", "cut off", "zeros", "some zeros", "newer format", "foreign", "another key"],
+)
+def test_a_damaged_file_is_ignored(paths, input_file, damage):
+    assert record(paths, [file_input(str(input_file))], later(input_file))
+    with open(only_file(paths), "r+b") as file:
+        content = file.read()
+        file.seek(0)
+        file.truncate()
+        file.write(damage(content))
+    assert result_cache.find(paths, KEY) is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 5])
+def test_a_file_with_an_incomplete_result_is_ignored(paths, count):
+    assert record(paths, [], Validity(LONG_AGO_NS))
+    fields = [result_cache.FORMAT, str(3 + len(KEY) + count), str(len(KEY)), *KEY, *[""] * count]
+    with open(only_file(paths), "wb") as file:
+        file.write("\0".join(fields).encode())
+    assert result_cache.find(paths, KEY) is None
+
+
+def test_a_file_is_for_its_owner_only(paths):
+    assert record(paths, [], Validity(LONG_AGO_NS))
+    assert os.stat(only_file(paths)).st_mode & 0o777 == 0o600
+
+
+def test_text_of_file_names_in_other_encodings_is_recorded(paths):
+    result = Result("caf\udce9 ü\n")
+    assert record(paths, [], Validity(LONG_AGO_NS), result=result)
+    assert result_cache.find(paths, KEY) == result
+
+
+@pytest.mark.parametrize("output", ["a\0b", "\ud800"])
+def test_text_that_cannot_be_stored_is_not_recorded(paths, output):
+    assert not record(paths, [], Validity(LONG_AGO_NS), result=Result(output))
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
+    (tmp_path / "home").touch()
+    assert not record(single_root(str(tmp_path / "home")), [], Validity(LONG_AGO_NS))
+
+
+def test_the_oldest_results_are_removed(paths, monkeypatch):
+    monkeypatch.setattr(result_cache, "MAX_RESULTS", 2)
+    for number, age in (("1", 30), ("2", 10), ("3", 20)):
+        assert record(paths, [], Validity(LONG_AGO_NS), (*KEY, number))
+        path = result_cache._path_of(paths, (*KEY, number))
+        if os.path.exists(path):
+            os.utime(path, (time.time() - age,) * 2)
+    assert record(paths, [], Validity(LONG_AGO_NS), (*KEY, "4"))
+    recorded = [number for number in "1234" if result_cache.find(paths, (*KEY, number))]
+    assert recorded == ["2", "4"]
+
+
+def key(variables, *words):
+    return result_cache.key_of(Environment(variables, "/project"), words)
+
+
+def test_a_key_has_the_variables_that_envmgr_reads():
+    base = key({"HOME": "/h"}, "install")
+    assert key({"HOME": "/h", "SHLVL": "2"}, "install") == base
+    for name in ("ENVMGR_NODEJS_VERSION", "ENVMGR_MIRRORS", "XDG_DATA_HOME", "PATH", "PIP_INDEX_URL"):
+        assert key({"HOME": "/h", name: "1"}, "install") != base
+    assert key({"HOME": "/h"}, "install", "--locked") != base
+
+
+def test_a_key_has_no_secrets():
+    variables = {
+        "ENVMGR_GITHUB_TOKEN": "secret-1",
+        "ENVMGR_ALM_TOKEN": "secret-2",
+        "PIP_EXTRA_INDEX_URL": "https://user:secret-3@a.example/s https://secret-4@b.example/x@y",
+    }
+    text = " ".join(key(variables))
+    assert "secret" not in text
+    assert "PIP_EXTRA_INDEX_URL=https://a.example/s https://b.example/x@y" in text
