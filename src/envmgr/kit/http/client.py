@@ -7,6 +7,7 @@ follow the rules here, and nothing else reads the environment.
 from __future__ import annotations
 
 import contextlib
+import ssl
 import sys
 import threading
 from base64 import b64encode
@@ -99,7 +100,7 @@ class Http:
         self._retired: list[httpx.HTTPTransport] = []
         self._clock = clock
         self._netrc = Netrc(settings, environment, progress.message)
-        self._transports: dict[str | None, httpx.HTTPTransport] = {}
+        self._transports: dict[tuple[str | None, bool], httpx.HTTPTransport] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -327,6 +328,7 @@ class Http:
         address, timeout = urls.without_credentials(url), seconds or self._settings.http_timeout
         method, body = (http_request.method, http_request.body) if http_request else ("GET", None)
         proxy = proxy_for(address, self._environment)
+        is_encrypted = _is_https(address) or _is_https(proxy)
         attempt = network_errors.RequestAttempt(address, timeout, proxy)
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
         with _translating(attempt):
@@ -334,7 +336,7 @@ class Http:
             request = httpx.Request(
                 method, address, headers=headers, content=body, extensions={"timeout": timeouts}
             )
-            response = self._transport(proxy).handle_request(request)
+            response = self._transport(proxy, is_encrypted=is_encrypted).handle_request(request)
             response.request = request
         seconds = self._clock.monotonic() - started
         self._progress.debug(_response_line(method, attempt, response.status_code, seconds))
@@ -349,24 +351,32 @@ class Http:
             return headers
         return {**headers, "authorization": f"Basic {b64encode(':'.join(login).encode()).decode()}"}
 
-    def _transport(self, proxy: str | None) -> httpx.HTTPTransport:
+    def _transport(self, proxy: str | None, *, is_encrypted: bool) -> httpx.HTTPTransport:
+        with self._lock:
+            key = (proxy, is_encrypted)
+            if key not in self._transports:
+                self._transports[key] = self._create_transport(proxy, is_encrypted=is_encrypted)
+            return self._transports[key]
+
+    def _create_transport(self, proxy: str | None, *, is_encrypted: bool) -> httpx.HTTPTransport:
         import httpx
 
+        trusting = self._tls_context() if is_encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return httpx.HTTPTransport(
+            verify=trusting,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            proxy=httpx.Proxy(proxy, ssl_context=trusting if _is_https(proxy) else None) if proxy else None,
+        )
+
+    def _tls_context(self) -> ssl.SSLContext:
+        """Return a context with all trusted authorities, which take 36 ms of processor time to load."""
         from envmgr.kit.http import tls
 
-        with self._lock:
-            if proxy not in self._transports:
-                trusting = tls.context(self._environment, self._settings.ca_bundle)
-                for authorities in self._authorities:
-                    tls.add_trusted_ca(trusting, authorities, self._environment)
-                to_proxy = trusting if proxy and proxy.lower().startswith("https:") else None
-                self._transports[proxy] = httpx.HTTPTransport(
-                    verify=trusting,
-                    trust_env=False,
-                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-                    proxy=httpx.Proxy(proxy, ssl_context=to_proxy) if proxy else None,
-                )
-            return self._transports[proxy]
+        trusting = tls.context(self._environment, self._settings.ca_bundle)
+        for authorities in self._authorities:
+            tls.add_trusted_ca(trusting, authorities, self._environment)
+        return trusting
 
     def _answer(
         self,
@@ -415,6 +425,10 @@ class Http:
                         raise network_errors.stall_error(attempt)
                     waited, received = 0.0, 0
                 yield block
+
+
+def _is_https(url: str | None) -> bool:
+    return url is not None and url.lower().startswith("https:")
 
 
 def interactive_timeout(timeout: float) -> float:

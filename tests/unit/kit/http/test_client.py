@@ -21,6 +21,7 @@ from envmgr.kit.errors import (
     RateLimited,
     StorageError,
 )
+from envmgr.kit.http import tls
 from envmgr.kit.http.client import Http
 from support.client_fakes import FakeClock, RecordingProgress
 from support.http import faults
@@ -326,6 +327,21 @@ class TestTls:
             client().get(tls_server.url)
         assert "ca_bundle" in caught.value.hint
         assert tls_server.requests == []
+
+    def test_authorities_are_loaded_only_for_encrypted_connections(
+        self, client, server, tls_server, authority, monkeypatch
+    ):
+        load, contexts = tls.context, []
+        monkeypatch.setattr(
+            tls, "context", lambda *arguments: contexts.append(load(*arguments)) or contexts[-1]
+        )
+        server.add("/a", b"abc")
+        tls_server.add("/a", b"abc")
+        with client(ca_bundle=authority.pem) as item:
+            assert [item.get(f"{server.url}/a").body for _ in range(2)] == [b"abc", b"abc"]
+            assert contexts == []
+            assert [item.get(f"{tls_server.url}/a").body for _ in range(2)] == [b"abc", b"abc"]
+            assert len(contexts) == 1
 
     def test_a_certificate_for_another_name_is_explained(self, client, tmp_path):
         other = Authority(tmp_path, "other.invalid")
