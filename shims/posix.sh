@@ -11,7 +11,7 @@ case ${BASH_VERSION-} in
     command eval 'shopt -u nocasematch failglob xpg_echo' 2>/dev/null
     ;;
 esac
-unset __envmgr_home __envmgr_dir __envmgr_plan __envmgr_run __envmgr_scan __envmgr_all __envmgr_lost __envmgr_name
+unset __envmgr_home __envmgr_dir __envmgr_plan __envmgr_run __envmgr_scan __envmgr_all __envmgr_lost __envmgr_name __envmgr_edit
 
 # Shells drop variables whose names they cannot use, and reset their own; `env` passes the original ones.
 # bash keeps most of them, and checks for the others itself; with another shell, `sed` searches each time.
@@ -52,9 +52,24 @@ if [ -r "/proc/$$/environ" ]; then
             __envmgr_name="$__envmgr_name|MACHTYPE|OSTYPE|VENDOR|CPUTYPE|TTY|ZSH_ARGZERO|signals"
             ;;
         esac
-        __envmgr_lost=$(LC_ALL=C command -p sed -Ezn -e '/=/!d' -e '/^[A-Za-z_][A-Za-z0-9_]*=/{' \
-            -e "/^($__envmgr_name)=/!d" -e '}' -e "s/'/'\\\\''/g" -e "s/^/ '/" -e "s/\$/'/p" \
-            "/proc/$$/environ" 2>/dev/null | command -p tr '\000' ' ')
+        __envmgr_edit="/=/!d
+            /^[A-Za-z_][A-Za-z0-9_]*=/{
+            /^($__envmgr_name)=/!d
+            }
+            s/'/'\\\\''/g
+            s/^/ '/
+            s/\$/'/p"
+        # The blank in front tells that this sed has -z, also where no variable is lost. BusyBox's has not: \377, which
+        # no text has, stands for newlines there.
+        __envmgr_lost=$(LC_ALL=C command -p sed -Ezn -e '1{x;p;x;}' -e "$__envmgr_edit" "/proc/$$/environ" 2>/dev/null |
+            command -p tr '\000' ' ')
+        case $__envmgr_lost in
+        ' '*) __envmgr_lost=${__envmgr_lost# } ;;
+        *)
+            __envmgr_lost=$(LC_ALL=C command -p tr '\000\n' '\n\377' <"/proc/$$/environ" 2>/dev/null |
+                LC_ALL=C command -p sed -En -e "$__envmgr_edit" 2>/dev/null | LC_ALL=C command -p tr '\n\377' ' \n')
+            ;;
+        esac
         for __envmgr_all in SHLVL OLDPWD LOGNAME A__z; do
             case "|$__envmgr_name|:$__envmgr_lost" in
             *"|$__envmgr_all|"*:*" '$__envmgr_all="*) ;;

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from support.machine import limited_mounts
 from support.machine.installed_tools import SHELLS, Toolbox, program
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -93,6 +94,28 @@ def test_the_environment_is_passed_unchanged_with_each_sh(box, shell, provided):
     for is_slow in (1, 0):
         assert environment_through(box, shell, provided) == expected
         assert box.slow_runs() == is_slow
+
+
+BUSYBOX_TOOLS = """
+for name in sed tr env; do
+    mount --bind "$(command -v busybox)" "$(readlink -f "$(command -pv "$name")")"
+done"""
+
+
+@limited_mounts.needs_mounts()
+@pytest.mark.skipif(not is_available("busybox"), reason="requires BusyBox")
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+def test_the_environment_is_passed_unchanged_where_sed_is_busybox(box, shell):
+    invalid_names = {name: value for name, value in INVALID_NAMES.items() if name.isascii()}
+    expected = {**box.variables, "PWD": str(box.project), **RESET_BY_SHELLS, **invalid_names}
+    environment = ["env", "-i", *(f"{name}={value}" for name, value in expected.items())]
+    busybox_system = limited_mounts.prefix(BUSYBOX_TOOLS)
+    box.run(box.shim("node"))
+    result = box.run(*busybox_system, *environment, *ALL_SHELLS[shell], box.shim("node"))
+    assert (result.returncode, result.stderr) == (0, "")
+    variables = dict(item.split("=", 1) for item in result.stdout.strip("\0").split("\0"))
+    variables.pop("_", None)
+    assert variables == expected
 
 
 @pytest.mark.parametrize("name", INVALID_NAMES)
