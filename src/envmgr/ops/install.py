@@ -74,8 +74,10 @@ def install_requests(context: Context, requests: Iterable[Request]) -> InstallRe
 def run(context: Context, steps: Sequence[Step], options: Options) -> InstallResult:
     """Install the versions of the steps, update their locks and the shims."""
     outcomes, failures = _run_steps(context, steps, options)
-    if any(not outcome.already_installed for outcome in outcomes.values()) or reshim.stale(context):
-        reshim.reshim(context)  # also after a run that was killed between installing and this
+    if any(not outcome.already_installed for outcome in outcomes.values()):
+        reshim.reshim(context)
+    else:
+        reshim.refresh(context)  # also after a run that was killed between installing and this
     locks = [] if options.locked else _record(context, steps, outcomes)
     if failures:
         raise _combine_failures(failures, outcomes)

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.install import store
+from envmgr.kit.errors import StorageError
 from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen
 from envmgr.shells import plan, shim
@@ -37,6 +38,18 @@ def stale(context: Context) -> tuple[str, ...]:
     """Return the shims that are missing or stale."""
     difference = shim.compare(context.paths.shims, _files(context, required_commands(context)))
     return tuple(sorted({*difference.missing, *difference.stale}))
+
+
+def refresh(context: Context) -> None:
+    """Rewrite the shims if some are missing or stale; those that another user owns stay as they are."""
+    if not stale(context):
+        return
+    try:
+        reshim(context)
+    except StorageError as error:  # of another user, who runs an envmgr of another path or version
+        missing = set(required_commands(context)) - shim.entries(context.paths.shims)
+        if missing:
+            context.progress.message(f"warning: no shim for {', '.join(sorted(missing))}: {error}")
 
 
 def required_commands(context: Context) -> tuple[str, ...]:

@@ -70,8 +70,10 @@ def use(
     try:
         _write(context, path, written, [*_record_pins(context, written, result), *others])
     finally:
-        if result.installed or reshim.stale(context):
+        if result.installed:
             reshim.reshim(context)
+        else:
+            reshim.refresh(context)
     return UseResult(tuple((change.tool, change.spec) for change in written), path, result)
 
 

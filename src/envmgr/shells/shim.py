@@ -101,7 +101,7 @@ def _encode_batch(text: str) -> bytes:
 
 def compare(directory: str, expected: Mapping[str, bytes]) -> Difference:
     """Return the difference between a directory and its expected shims."""
-    present = _entries(directory)
+    present = entries(directory)
     foreign = {name for name in expected if name in present and not is_shim(os.path.join(directory, name))}
     missing = [
         name for name in expected if name not in foreign and not _is_current(directory, name, expected[name])
@@ -125,7 +125,8 @@ def rewrite(directory: str, expected: Mapping[str, bytes]) -> Difference:
     return difference
 
 
-def _entries(directory: str) -> set[str]:
+def entries(directory: str) -> set[str]:
+    """Return the names of the files in the directory of shims."""
     try:
         return set(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):

@@ -43,6 +43,19 @@ def test_commands_without_writes_need_no_lock(run, words):
     assert result.code == 0, result.err
 
 
+@pytest.mark.parametrize("words", [["install", "--locked"], ["use", "alpha", "^1.0"]], ids=" ".join)
+def test_shims_that_another_envmgr_wrote_stay(run, two_tools, words):
+    shim = two_tools.shims / "alpha"
+    content = shim.read_text().replace("/envmgr/__init__.py", "/../envmgr/__init__.py")
+    shim.write_text(content)
+    (two_tools.shims / "beta").unlink()
+    result = run(*words)
+    assert result.code == 0, result.err
+    assert "already installed" in result.out
+    assert "warning: no shim for beta: cannot write" in result.err
+    assert shim.read_text() == content
+
+
 def test_a_project_is_changed_and_locked(run, two_tools):
     result = run("use", "alpha", "1.1.0")
     assert result.code == 0, result.err
