@@ -39,10 +39,10 @@ def partial_of(paths: Paths, url: str) -> Partial:
 def find(paths: Paths, artifact: Artifact, progress: Progress, task: str) -> str | None:
     """Return the SHA-256 of the cached file of an artifact, after verifying its content; else None.
 
-    An artifact without a digest matches the last download of its URL.
+    It is the last download of the artifact's URL: in an edited lock, the digest may be that of another version.
     """
     sha256 = _sha256_of(paths, artifact)
-    if sha256 is None:
+    if sha256 is None or not _is_expected(sha256, artifact.digest):
         return None
     path = path_of(paths, sha256)
     if not os.path.isfile(path):
@@ -56,10 +56,9 @@ def find(paths: Paths, artifact: Artifact, progress: Progress, task: str) -> str
 
 
 def record_digest(paths: Paths, artifact: Artifact, sha256: str) -> None:
-    """Record the digest that a URL returned, unless the artifact names it."""
-    if artifact.digest is None or artifact.digest.algorithm != _SHA256:
-        note = {"url": key_of(artifact.url), "sha256": sha256}
-        write_atomic(_index_entry(paths, artifact.url), json.dumps(note))
+    """Record the digest that a URL returned."""
+    note = {"url": key_of(artifact.url), "sha256": sha256}
+    write_atomic(_index_entry(paths, artifact.url), json.dumps(note))
 
 
 def remove(paths: Paths, artifact: Artifact, sha256: str) -> None:
@@ -73,9 +72,12 @@ def signature_of(paths: Paths, sha256: str) -> str:
     return os.path.join(paths.downloads, "signatures", sha256)
 
 
+def _is_expected(sha256: str, digest: Digest | None) -> bool:
+    """Return whether a file with this SHA-256 may have the digest; its content proves one of another algorithm."""
+    return digest is None or digest.algorithm != _SHA256 or digest.value == sha256
+
+
 def _sha256_of(paths: Paths, artifact: Artifact) -> str | None:
-    if artifact.digest is not None and artifact.digest.algorithm == _SHA256:
-        return artifact.digest.value
     try:
         note = json.loads(read_bytes(_index_entry(paths, artifact.url)) or b"null")
         return parse(note["sha256"]).value

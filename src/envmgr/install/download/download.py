@@ -89,8 +89,8 @@ def download(
         job = _DownloadJob(artifact, locate(artifact), http, partial, progress, task)
         with storage_errors(paths.downloads):
             sha256 = _download_verified(job)["sha256"]
-        partial.move_to(cache.path_of(paths, sha256))
         cache.record_digest(paths, artifact, sha256)
+        partial.move_to(cache.path_of(paths, sha256))
     return _download(artifact, paths, sha256, from_cache=False)
 
 

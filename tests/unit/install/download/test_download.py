@@ -121,13 +121,22 @@ def test_a_second_download_comes_from_the_cache(bench, server):
     assert bench.watcher.counted == len(BODY)
 
 
-def test_the_cache_is_used_offline_and_for_other_urls_of_the_same_content(bench, server, tmp_path):
-    bench.get(server.add("/f", BODY), sha())
+def test_the_cache_is_used_offline(bench, server, tmp_path):
+    url = server.add("/f", BODY)
+    bench.get(url, sha())
     offline = Bench(tmp_path / "root", offline=True)
     with offline.http:
-        assert offline.get("https://far.invalid/g", sha()).from_cache
+        assert offline.get(url, sha()).from_cache
         with pytest.raises(Offline, match=r"https://far\.invalid/h"):
             offline.get("https://far.invalid/h", sha(b"other"))
+
+
+def test_a_cached_file_of_another_url_is_not_taken_for_a_download(bench, server):
+    bench.get(server.add("/1.0/f", BODY), sha())
+    url = server.add("/2.0/f", BODY[::-1])
+    with pytest.raises(DigestMismatch, match=r"/2\.0/f"):
+        bench.get(url, sha())
+    assert bench.get(url, sha(BODY[::-1])).sha256 == sha(BODY[::-1]).value
 
 
 def test_a_damaged_cached_file_is_downloaded_again(bench, server):
