@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from envmgr.kit.progress import Progress
 
 LIMIT = 200 * 2**20
-_STORED_HEADERS = ("etag", "last-modified", "link", "content-type")
+_STORED_HEADERS = ("link", "content-type")
+_VALIDATORS = ("etag", "last-modified")
 _NOT_MODIFIED = 304
 _SERVER_ERROR = 500
 
@@ -286,14 +287,20 @@ def _is_transient(error: NetworkError) -> bool:
 
 
 def _document(response: Response) -> Document:
-    stored = {name: response.headers[name] for name in _STORED_HEADERS if name in response.headers}
+    is_complete = _is_complete(response)
+    names = (*_STORED_HEADERS, *(_VALIDATORS if is_complete else ()))
     return Document(
         response.body,
         urls.redact(response.url),
-        stored,
-        freshness.lifetime_seconds(response.headers),
+        {name: response.headers[name] for name in names if name in response.headers},
+        freshness.lifetime_seconds(response.headers) if is_complete else 0,
         _made_at(response),
     )
+
+
+def _is_complete(response: Response) -> bool:
+    """Return whether the body cannot have been cut: one that ends with its connection can, and must be sent again."""
+    return not {"content-length", "transfer-encoding"}.isdisjoint(response.headers)
 
 
 def _conditions(stored: Document | None) -> dict[str, str]:

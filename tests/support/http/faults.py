@@ -177,6 +177,17 @@ def chunked(times: int | None = None, cut: bool = False) -> Fault:
     return fault(act, times)
 
 
+def without_length(after: int | None = None, times: int | None = None) -> Fault:
+    """Send a body that ends with its connection, of which that many bytes arrive."""
+
+    def act(exchange: Exchange) -> None:
+        exchange.head(200, {**exchange.page.validators(), "Connection": "close"})
+        _write(exchange, 0, exchange.page.body.size if after is None else after)
+        exchange.hang_up()
+
+    return fault(act, times)
+
+
 def garbage(times: int | None = None) -> Fault:
     """Respond with bytes that are not HTTP."""
 

@@ -50,6 +50,21 @@ def test_a_changed_list_replaces_the_cached_one(server: Server, machine: Machine
     assert len(cached_files(tmp_path)) == 1
 
 
+def test_a_list_that_may_have_been_cut_is_requested_in_full_again(server: Server, machine: Machine) -> None:
+    url = server.add("/list", "complete", fault=faults.without_length(after=4, times=1))
+    assert machine.run().lists.get(url) == b"comp"
+    assert machine.run(offline=True).lists.get(url) == b"comp"
+    assert machine.run().lists.get(url) == b"complete"
+    assert not {"if-none-match", "if-modified-since"} & server.requests[1].headers.keys()
+
+
+def test_a_list_in_chunks_is_revalidated(server: Server, machine: Machine) -> None:
+    url = server.add("/list", "one", fault=faults.chunked(times=1))
+    machine.run().lists.get(url)
+    assert machine.run().lists.get(url) == b"one"
+    assert "if-none-match" in server.requests[1].headers
+
+
 def test_a_list_without_an_etag_is_revalidated_by_date(server: Server, machine: Machine) -> None:
     url = server.add("/list", "one", etag=None)
     machine.run().lists.get(url)
