@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ _SUM = re.compile(rf"\\?{_ALGORITHM}([0-9A-Fa-f]{{40,128}})[ \t]+\*?(\S.*?)\s*")
 _LABELED = re.compile(rf"\*?(\S.*?)\s*:\s+{_ALGORITHM}([0-9A-Fa-f]{{40,128}})\s*")
 _TAGGED = re.compile(r"[\w/-]+ ?\((.+)\) ?= ?([0-9A-Fa-f]{40,128})\s*")
 _ROW = re.compile(r"(?i:sha-?\d{1,3})[ \t]+([0-9A-Fa-f]{40,128})[ \t]+(\S.*?)\s*")
+_CERTUTIL = re.compile(r"(?:[0-9A-Fa-f]{2}[ \t]?){20,64}")
 _PROPERTY = re.compile(r"\s*(\w+)\s*:\s*(\S.*?)\s*")
 
 
@@ -53,7 +55,8 @@ def with_digest(artifact: Artifact, checksum: Mapping[str, str], lists: ListCach
 def _find_digest(text: str, url: str, checksum: Mapping[str, str], archive: str) -> Digest | None:
     algorithm = checksum.get("algorithm", "sha256")
     try:
-        value = parse(text, checksum.get("format", "sums"), archive, checksum.get("path", ""))
+        kind, path = checksum.get("format", "sums"), checksum.get("path", "")
+        value = parse(text, kind, archive, path, algorithm)
         return digest.parse(value, algorithm) if value else None
     except ValueError as error:
         raise SourceError(
@@ -62,7 +65,7 @@ def _find_digest(text: str, url: str, checksum: Mapping[str, str], archive: str)
         ) from None
 
 
-def parse(text: str, kind: str, archive: str, path: str = "") -> str | None:
+def parse(text: str, kind: str, archive: str, path: str = "", algorithm: str = "sha256") -> str | None:
     """Return the digest of the archive at a URL from a document; None if it lists only others.
 
     Raise ValueError for a document without digests.
@@ -70,21 +73,22 @@ def parse(text: str, kind: str, archive: str, path: str = "") -> str | None:
     if kind == "json":
         return _from_json(text, path)
     if kind == "bare":
-        return _parse_single(text, archive)
+        return _parse_single(text, archive, algorithm)
     # Upstreams that moved from PowerShell to coreutils or back kept the file's name, so accept both formats.
-    sums = list(_file_hashes(text)) or list(_parse_sums(text))
+    sums = list(_file_hashes(text)) or list(_certutil_hashes(text)) or list(_parse_sums(text))
     if not sums:
         raise ValueError(f"no digests found (starts with {text.strip()[:40]!r})")
-    return _select(archive, sums)
+    return _select(archive, sums, algorithm)
 
 
-def _select(archive: str, sums: list[tuple[str, str]]) -> str | None:
-    """Return the digest of an archive.
+def _select(archive: str, sums: list[tuple[str, str]], algorithm: str) -> str | None:
+    """Return the digest of an archive; of several algorithms, the requested one's.
 
     An entry with exactly its name wins, then one with a path that the URL ends in, then the base name.
     """
-    file = file_of(archive)
-    candidates = [(name, value) for name, value in sums if _base(name) == file]
+    file, length = file_of(archive), digest.LENGTHS.get(algorithm)
+    named = [(name, value) for name, value in sums if _base(name) == file]
+    candidates = [(name, value) for name, value in named if len(value) == length] or named
     for fits in (lambda name: name == file, lambda name: archive.endswith(f"/{name}"), lambda _: True):
         values = {value.lower() for name, value in candidates if fits(name)}
         if len(values) > 1:
@@ -98,11 +102,11 @@ def _base(name: str) -> str:
     return name.replace("\\", "/").rpartition("/")[2]
 
 
-def _parse_single(text: str, archive: str) -> str:
+def _parse_single(text: str, archive: str, algorithm: str) -> str:
     """Read a lone digest, which some upstreams follow with the file's name after all."""
-    sums = list(_parse_sums(text))
+    sums = list(_certutil_hashes(text)) or list(_parse_sums(text))
     if sums:
-        return sums[0][1] if len(sums) == 1 else _select(archive, sums) or ""
+        return sums[0][1] if len(sums) == 1 else _select(archive, sums, algorithm) or ""
     words = text.split()
     if not words:
         raise ValueError("empty file")
@@ -122,6 +126,14 @@ def _parse_sums(text: str) -> Iterator[tuple[str, str]]:
             yield match[2], match[1]
         elif match := _TAGGED.fullmatch(line) or _LABELED.fullmatch(line):
             yield match[1], match[2]
+
+
+def _certutil_hashes(text: str) -> Iterator[tuple[str, str]]:
+    """Read what `certutil -hashfile` of Windows prints: a title that ends in `NAME:`, then the digest."""
+    for title, line in itertools.pairwise(text.splitlines()):
+        words = title.split()
+        if words and words[-1].endswith(":") and _CERTUTIL.fullmatch(line.strip()):
+            yield words[-1].removesuffix(":"), "".join(line.split())
 
 
 def _file_hashes(text: str) -> Iterator[tuple[str, str]]:

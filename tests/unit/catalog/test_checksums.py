@@ -45,6 +45,8 @@ def raising(status):
         f"SHA-256={A} *tool.zip\n",
         f"tool.zip: {A}\nother.zip: {B}\n",
         f"tool.zip: sha256:{A}\n",
+        f"SHA512 (tool.zip) = {A}{B}\nSHA256 (tool.zip) = {A}\n",
+        f"{B[:40]}  tool.zip\n{A}  tool.zip\n{A}{B}  tool.zip\n",
     ],
 )
 def test_checksums_are_parsed_in_every_format(text):
@@ -94,6 +96,19 @@ def test_powershells_list_is_read_as_sums():
 def test_the_encoding_of_powershells_table_needs_no_mark(encoding):
     text = TABLE.replace("x y", "Übung 日本")
     assert verified(text.encode(encoding)).digest.value == A
+
+
+@pytest.mark.parametrize("kind", ["sums", "bare"])
+@pytest.mark.parametrize("digest", [A, " ".join(["aa"] * 32)], ids=["joined", "pairs"])
+@pytest.mark.parametrize("title", ["SHA256 hash of tool.zip:", "SHA256 hash of file tool.zip:"])
+def test_certutils_output_is_read(title, digest, kind):
+    text = f"{title}\r\n{digest}\r\nCertUtil: -hashfile command completed successfully.\r\n"
+    assert checksums.parse(text, kind, URL) == A
+
+
+def test_digests_of_the_requested_algorithm_are_taken():
+    text = f"SHA256 (tool.zip) = {A}\nSHA512 (tool.zip) = {B}{B}\n"
+    assert str(verified(text, algorithm="sha512").digest) == f"sha512:{B}{B}"
 
 
 def test_an_upstream_that_left_powershell_is_still_read():
