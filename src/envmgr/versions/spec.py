@@ -106,10 +106,10 @@ def _has_build(comparator: Comparator) -> bool:
 
 
 def _only(kind: str, names: Iterable[tuple[str, str]]) -> str:
-    """Return the only name in a set, or empty; each name comes with its operand."""
+    """Return the only name in a set, in its first spelling, or empty; each name comes with its operand."""
     first = ""
     for name, operand in names:
-        if first and name not in {"", first}:
+        if first and name.lower() not in {"", first.lower()}:
             raise SpecError(operand, f"two {kind} values, {first} and {name}")
         first = first or name
     return first

@@ -170,7 +170,9 @@ def test_selecting_among_plain_versions_imports_no_slow_modules():
     assert result.stdout.strip() == ""
 
 
-@pytest.mark.parametrize("spec", ["Temurin-17", "temurin-17", "TEMURIN", "Temurin-latest"])
+@pytest.mark.parametrize(
+    "spec", ["Temurin-17", "temurin-17", "TEMURIN", "Temurin-latest", ">=Temurin-17 <temurin-18"]
+)
 def test_vendors_are_matched_without_case(spec):
     assert select(("temurin-17.0.9+9", "zulu-17.0.9"), spec).winner == "temurin-17.0.9+9"
 
