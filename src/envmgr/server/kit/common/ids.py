@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 from envmgr.server.kit.common.clock import now_ms
@@ -9,6 +10,9 @@ from envmgr.server.kit.common.clock import now_ms
 _RANDOM_MASK, _VERSION_AND_VARIANT = 0x0FFF_3FFF_FFFF_FFFF_FFFF, 0x7000_8000_0000_0000_0000
 """Of the 80 bits after the time: those that are random, and the version and the variant (RFC 9562, section 5.7)."""
 _random = random.Random()  # noqa: S311 - see `uuid7`
+if hasattr(os, "register_at_fork"):
+    # A forked process would otherwise repeat the IDs of its siblings.
+    os.register_at_fork(after_in_child=_random.seed)
 MAX_ID_DIGITS = 16
 """Digits of the largest ID that every JSON parser can represent."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 
@@ -29,6 +30,19 @@ def test_an_id_contains_its_creation_time():
 
 def test_ids_are_unique():
     assert len({uuid7() for _ in range(MANY)}) == MANY
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_processes_create_other_ids(monkeypatch):
+    monkeypatch.setattr(ids, "now_ms", lambda: 0)
+    reader, writer = os.pipe()
+    if (pid := os.fork()) == 0:
+        os.write(writer, uuid7().encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    os.close(writer)
+    with open(reader) as file:
+        assert file.read() not in {"", uuid7()}
 
 
 def test_every_random_bit_varies(monkeypatch):
