@@ -69,12 +69,13 @@ test-lowest: $(READY)
 	$(MAKE) $(VENV)/lowest/.ready VENV=$(VENV)/lowest REQUIREMENTS=requirements/lowest.txt
 	$(VENV)/lowest/bin/python -m pytest -n $(WORKERS) $(DEPENDENCY_TESTS)
 
-# ... and with the newest that the index has today; a result that changes without a commit, so not part of .ci/run.
+# ... and with the newest that the index has today, which change without a commit: not part of .ci/run. It has time for
+# a new interpreter for each server.
 test-newest: $(READY)
 	$(PYTHON) -m venv --clear $(VENV)/newest
 	$(VENV)/newest/bin/python -m pip install -qq -r requirements/test.in --editable '.[server,otel,postgres,grpc,nats,kafka]'
 	$(VENV)/newest/bin/python -m pip check
-	$(VENV)/newest/bin/python -m pytest -n $(WORKERS) $(DEPENDENCY_TESTS)
+	ENVMGR_TEST_NEW_INTERPRETERS=1 $(VENV)/newest/bin/python -m pytest -n $(WORKERS) $(DEPENDENCY_TESTS)
 
 check: lint types contracts protos
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from support import waiting
 from support.requirements import needs_programs
+from support.server import server_commands
 from support.server.cluster import NEEDS_CLUSTER, Cluster
 from support.server.local_system import REQUIRED_PROGRAMS
 from support.server.server_process import ADMIN_PASSWORD
@@ -177,15 +177,9 @@ def test_a_stream_of_the_gateway_ends_with_the_audit_and_with_the_gateway(cluste
 
 
 def test_administrative_commands_use_one_services_database(cluster):
-    def run(service, *arguments, **options):
-        return subprocess.run(
-            [sys.executable, "-m", "envmgr.server", *arguments, "--service", service],
-            env={**os.environ, **cluster.environment(service)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            **options,
+    def run(service, *arguments, stdin=""):
+        return server_commands.run(
+            *arguments, "--service", service, environment=cluster.environment(service), stdin=stdin
         )
 
     assert "is up to date" in run("app", "migrate").stdout
@@ -193,7 +187,7 @@ def test_administrative_commands_use_one_services_database(cluster):
     assert "app:1" in run("app", "jobs", "list").stdout
     assert "audit:1" not in run("app", "jobs", "list").stdout
     for password in ("another good passphrase", ADMIN_PASSWORD):
-        reset = run("gateway", "admin", "reset-password", "--password-stdin", input=f"{password}\n")
+        reset = run("gateway", "admin", "reset-password", "--password-stdin", stdin=f"{password}\n")
         assert (reset.returncode, reset.stderr) == (0, "")
         assert cluster.gateway.login("admin", password)
 

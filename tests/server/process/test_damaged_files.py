@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.matrices import sample
+from support.server import server_commands
 from support.server.server_process import Daemon
 
 if TYPE_CHECKING:
@@ -75,14 +74,7 @@ def data(original: Path, tmp_path: Path) -> Path:
 
 def require_clear_error(data: Path, *names: str, **variables: str) -> None:
     """Start a server; check that it stops with one of the names and a hint."""
-    done = subprocess.run(
-        [sys.executable, "-m", "envmgr.server", "serve", "all", "--port", "0", "--data-dir", str(data)],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = server_commands.run("serve", "all", "--port", "0", "--data-dir", str(data), environment=variables)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "bug" not in done.stderr
     assert "Traceback" not in done.stderr

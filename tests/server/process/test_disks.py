@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.machine import limited_mounts as mounts
+from support.server.server_commands import launch_in_new_interpreter
 from support.server.server_process import Daemon
 
 if TYPE_CHECKING:
@@ -26,7 +28,9 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Daemon]]:
     daemons: list[Daemon] = []
 
     def create(mounting: str) -> Daemon:
-        daemons.append(Daemon(tmp_path, prefix=mounts.prefix(mounting)))
+        daemons.append(
+            Daemon(tmp_path, launch=partial(launch_in_new_interpreter, prefix=mounts.prefix(mounting)))
+        )
         return daemons[-1]
 
     yield create

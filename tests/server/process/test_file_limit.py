@@ -6,11 +6,13 @@ import os
 import resource
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.http.raw_client import HOST
+from support.server.server_commands import launch_in_new_interpreter
 from support.server.server_process import Daemon
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ def test_reads_without_a_file_descriptor_are_unavailable_and_recover(server):
 
 
 def test_idle_connections_leave_descriptors_for_the_databases(tmp_path):
-    daemon = Daemon(tmp_path, prefix=["sh", "-c", 'ulimit -n 200; exec "$0" "$@"'])
+    limited = ("sh", "-c", 'ulimit -n 200; exec "$0" "$@"')
+    daemon = Daemon(tmp_path, launch=partial(launch_in_new_interpreter, prefix=limited))
     idle: list[socket.socket] = []
     try:
         daemon.start()

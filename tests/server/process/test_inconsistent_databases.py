@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.matrices import sample
+from support.server import server_commands
 from support.server.server_process import Daemon
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -57,8 +57,7 @@ def data(copies: tuple[Path, Path], tmp_path: Path) -> Path:
 
 def server(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the server that exits by itself."""
-    command = [sys.executable, "-m", "envmgr.server", *arguments, "--data-dir", str(data)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return server_commands.run(*arguments, "--data-dir", str(data))
 
 
 def assert_refused(result: subprocess.CompletedProcess[str], name: str) -> None:

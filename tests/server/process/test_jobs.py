@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 
 import pytest
 
+from support.server import server_commands
 from support.server.server_process import Daemon
 
 INSERT = """
@@ -29,14 +27,7 @@ def daemon(tmp_path):
 
 
 def command(daemon, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "envmgr.server", "jobs", *arguments, "--data-dir", str(daemon.data)],
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return server_commands.run("jobs", *arguments, "--data-dir", str(daemon.data))
 
 
 def jobs(daemon, *arguments):

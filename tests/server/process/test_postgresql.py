@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.server import server_commands
 from support.server.server_process import ADMIN_PASSWORD, Daemon
 from support.services.postgres_server import (
     NEEDS_POSTGRESQL,
@@ -19,6 +18,7 @@ from support.services.postgres_server import (
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -58,13 +58,11 @@ def daemon(tmp_path: Path, url: str) -> Iterator[Daemon]:
 
 def run(directory: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the server."""
-    return subprocess.run(
-        [sys.executable, "-m", "envmgr.server", *arguments, "--data-dir", str(directory / "data")],
-        env={**os.environ, "DB_URL": url, "ALM_ADMIN_PASSWORD": ADMIN_PASSWORD, "PORT": "0"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    return server_commands.run(
+        *arguments,
+        "--data-dir",
+        str(directory / "data"),
+        environment={"DB_URL": url, "ALM_ADMIN_PASSWORD": ADMIN_PASSWORD, "PORT": "0"},
     )
 
 
@@ -93,9 +91,10 @@ def test_a_server_starts_only_on_migrated_databases(tmp_path, url):
 
 def test_replicas_that_migrate_at_once_all_succeed(tmp_path, url):
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "envmgr.server", "migrate", "--data-dir", str(tmp_path / str(number))],
-            env={**os.environ, "DB_URL": url},
+        server_commands.launch(
+            ["migrate", "--data-dir", str(tmp_path / str(number))],
+            {**os.environ, "DB_URL": url},
+            tmp_path / "log",
         )
         for number in range(3)
     ]

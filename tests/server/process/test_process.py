@@ -10,12 +10,13 @@ import sqlite3
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.http.raw_client import ConnectionClosed
 from support.ports import free_port
+from support.server import server_commands
 from support.server.server_process import ADMIN_PASSWORD, Daemon
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ IS_DAMAGED = "error: {}/gateway.db is corrupt.*\\nhint: .*backup.*\\n"
 def new_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     made: list[Daemon] = []
 
-    def make(*arguments: str, environment: Mapping[str, str] | None = None, port: int = 0) -> Daemon:
-        made.append(Daemon(tmp_path, *arguments, environment=environment, port=port))
+    def make(*arguments: str, **options: Any) -> Daemon:
+        made.append(Daemon(tmp_path, *arguments, **options))
         return made[-1]
 
     yield make
@@ -41,19 +42,13 @@ def new_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
 
 def command(*arguments: str, variables: Mapping[str, str] | None = None, stdin: str = ""):
     """Run one of the server's commands and wait for it."""
-    return subprocess.run(
-        [sys.executable, "-m", "envmgr.server", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, **(variables or {})},
-    )
+    return server_commands.run(*arguments, environment=variables, stdin=stdin)
 
 
 def test_only_the_first_start_prints_what_it_created_and_next_steps(new_daemon):
-    daemon = new_daemon(environment={"ALM_ADMIN_PASSWORD": ""}).start()
+    daemon = new_daemon(
+        environment={"ALM_ADMIN_PASSWORD": ""}, launch=server_commands.launch_in_new_interpreter
+    ).start()
     output = daemon.output
     assert f"http://127.0.0.1:{daemon.port}" in output
     assert f"envmgr alm login http://127.0.0.1:{daemon.port}" in output
@@ -203,7 +198,7 @@ def test_an_invalid_setting_stops_the_start_with_cause_and_hint(tmp_path, variab
     "arguments", [(), ("serve",), ("serve", "all", "--nonsense"), ("dead-letters", "retry")]
 )
 def test_an_invalid_command_line_exits_with_2_and_a_hint(arguments):
-    refused = command(*arguments)
+    refused = server_commands.run_in_new_interpreter(*arguments)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert re.fullmatch(r"error: .*\nhint: run `envmgr-alm.* --help` for usage\n", refused.stderr)
 
@@ -275,7 +270,7 @@ def test_stopping_logs_one_line(new_daemon):
 
 
 def test_sigterm_ends_streams_and_signs_the_audit(new_daemon):
-    daemon = new_daemon().start()
+    daemon = new_daemon(launch=server_commands.launch_in_new_interpreter).start()
     with daemon.wire(daemon.login()["access_token"]) as wire:
         request = f"GET /audit/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {wire.token}\r\n"
         wire.send(f"{request}Accept: text/event-stream\r\n\r\n".encode())
@@ -290,7 +285,7 @@ def test_sigterm_ends_streams_and_signs_the_audit(new_daemon):
 
 
 def test_a_second_ctrl_c_does_not_wait(new_daemon):
-    daemon = new_daemon().start()
+    daemon = new_daemon(launch=server_commands.launch_in_new_interpreter).start()
     with daemon.wire(daemon.login()["access_token"]) as wire:
         head = f"POST /apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {wire.token}\r\n"
         wire.send(f"{head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n".encode())

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from support.server import server_commands
+
 SECRET = "a-secret-of-more-than-32-bytes-for-tests"
 SETTINGS = {
     "DB_URL": "postgresql://alm@127.0.0.1:1/app",
@@ -20,14 +22,7 @@ SETTINGS = {
 
 def serve(service, *arguments, **variables):
     settings = {name: value for name, value in {**SETTINGS, **variables}.items() if value is not None}
-    return subprocess.run(
-        [sys.executable, "-m", "envmgr.server", "serve", service, *arguments],
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return server_commands.run("serve", service, *arguments, environment=settings)
 
 
 @pytest.mark.parametrize(
@@ -61,14 +56,8 @@ def test_a_setting_of_separate_services_is_refused_by_a_server_of_all():
 
 @pytest.mark.parametrize("command", [("migrate",), ("jobs", "list")])
 def test_a_command_on_one_service_refuses_the_databases_of_all(command, tmp_path):
-    result = subprocess.run(
-        [sys.executable, "-m", "envmgr.server", *command, "--service", "app"],
-        env={**os.environ, "ALM_DATA_DIR": str(tmp_path / "data"), "APP_DB_URL": SETTINGS["DB_URL"]},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    variables = {"ALM_DATA_DIR": str(tmp_path / "data"), "APP_DB_URL": SETTINGS["DB_URL"]}
+    result = server_commands.run(*command, "--service", "app", environment=variables)
     assert result.returncode == 1
     assert result.stderr.startswith("error: APP_DB_URL has no effect in the service app\nhint: set DB_URL")
     assert not (tmp_path / "data").exists()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from support.http.raw_client import HOST
 from support.ports import free_port
+from support.server import server_commands
 from support.server.server_process import ADMIN_PASSWORD, Daemon
 
 SECRET, OTHER = ("-".join([word] * 12) for word in ("secret", "other"))
@@ -99,16 +97,17 @@ def test_a_secret_is_rotated_without_ending_sessions(tmp_path):
     ids=lambda setting: next(iter(setting)),
 )
 def test_an_insecure_setting_stops_the_server(tmp_path, setting):
-    command = [sys.executable, "-m", "envmgr.server", "serve", "all", "--host", HOST]
-    command += ["--port", str(free_port()), "--data-dir", str(tmp_path / "data")]
-    result = subprocess.run(
-        command,
-        env={"PATH": "/usr/bin:/bin", **setting},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = [
+        "serve",
+        "all",
+        "--host",
+        HOST,
+        "--port",
+        str(free_port()),
+        "--data-dir",
+        str(tmp_path / "data"),
+    ]
+    result = server_commands.run(*command, environment=setting)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert "tooshort" not in result.stderr

