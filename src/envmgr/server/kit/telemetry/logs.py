@@ -10,10 +10,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import structlog
 
 from envmgr.kit.environment import is_terminal
+from envmgr.server.kit.common.absent_modules import absent_module
 from envmgr.server.kit.security.redaction import redact
+
+# For tracebacks in colour, which logs do not have, structlog imports rich: a tenth of the server's start.
+with absent_module("rich"):
+    import structlog
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
