@@ -64,9 +64,9 @@ def test_each_module_of_the_cluster_runs_in_one_process(tmp_path):
         [
             *(sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"),
             *("-c", CHECKOUT / "pyproject.toml", "--rootdir", tmp_path, "--confcutdir", tmp_path),
-            *("-p", "conftest", modules),
+            *("-p", "conftest", "-p", "pytest_timeout", "-p", "xdist.plugin", modules),
         ],
-        env={**os.environ, "PYTHONPATH": str(hooks.parent)},
+        env={**os.environ, "PYTHONPATH": str(hooks.parent), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         cwd=tmp_path,
         capture_output=True,
         text=True,
