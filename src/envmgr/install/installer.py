@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from envmgr.catalog import url_hints
 from envmgr.install import commands, executables, fsync, integrity, receipt, script, staging, store
-from envmgr.install.archive import extract, formats
+from envmgr.install.archive import formats
 from envmgr.install.archive.safety import normalize_path
 from envmgr.install.download import cache, signatures
+from envmgr.install.download.transfer import Transfer
 from envmgr.install.receipt import Receipt
+from envmgr.install.unpacker import Unpacker
 from envmgr.kit import file_locks
 from envmgr.kit.errors import BadArchive, DigestMismatch, UnsafeArchive, UntrustedScript
 from envmgr.kit.frozen import frozen
@@ -22,13 +24,13 @@ from envmgr.kit.http import urls
 from envmgr.kit.paths import file_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.release import Location, Signature
-    from envmgr.install.archive.entry import Entry
-    from envmgr.install.archive.formats import Archive
+    from envmgr.install.archive.extract import Tree
     from envmgr.install.download.download import Download
+    from envmgr.install.download.growing_file import GrowingFile
     from envmgr.install.store import Installed
     from envmgr.kit.http.client import Http
     from envmgr.kit.paths import Paths
@@ -85,8 +87,9 @@ class Fetch(Protocol):
         locate: Callable[[Artifact], Location],
         progress: Progress,
         task: str,
+        growing: GrowingFile | None = None,
     ) -> Download:
-        """Download and verify."""
+        """Download and verify; `growing` gets the file while it is written."""
 
 
 def install(  # noqa: PLR0913 - all passed by keyword
@@ -185,25 +188,36 @@ class _Installation:
     stop: threading.Event
 
     def run(self, http: Callable[[], Http], locate: Callable[[Artifact], Location], fetch: Fetch) -> Outcome:
-        """Download, verify, extract, build, write the receipt, and rename into place."""
+        """Download, verify and extract, build, write the receipt, and rename into place.
+
+        The archive may be extracted while it is downloaded; nothing more happens before it is verified.
+        """
         started = time.monotonic()
         connections = http()
-        download = fetch(
-            self.job.artifact,
-            http=connections,
-            paths=self.paths,
-            locate=locate,
-            progress=self.progress,
-            task=str(self.job),
+        transfer = Transfer(
+            lambda growing: fetch(
+                self.job.artifact,
+                http=connections,
+                paths=self.paths,
+                locate=locate,
+                progress=self.progress,
+                task=str(self.job),
+                growing=growing,
+            )
         )
-        self._check_stop()
-        if self.job.signature:
-            self._verify_signature(self.job.signature, download, connections)
+        unpacker = Unpacker(self.job, self.progress, self.stop)
+        if not unpacker.has_arriving_content(transfer):
+            transfer.result(self.stop)
         with staging.directory(self.paths) as staged, storage_errors(self.paths.data):
-            root = self._unpack(download, staged)
+            tree = unpacker.unpack_arriving(transfer, staged)
+            download = transfer.result(self.stop)
+            unpacker.check_stop()
+            if self.job.signature:
+                self._verify_signature(self.job.signature, download, connections)
+            root = self._complete_tree(unpacker, tree, download, staged)
             self._build(root, download, staged)
             self._finish(root, download)
-            self._check_stop()
+            unpacker.check_stop()
             path = self._publish(root, staged)
         self.progress.done(str(self.job), "installed")
         return Outcome(
@@ -230,45 +244,15 @@ class _Installation:
             report=lambda count: self.progress.advance(task, count),
         )
 
-    def _check_stop(self) -> None:
-        if self.stop.is_set():
-            raise KeyboardInterrupt
-
-    def _unpack(self, download: Download, staged: str) -> str:
-        """Extract the archive and return the tree's root."""
-        layout, system = self.job.layout, self.job.platform.os
-        manifest_paths = [
-            *layout.bin,
-            *(entry for entries_of_link in layout.links.values() for entry in entries_of_link),
-        ]
+    def _complete_tree(self, unpacker: Unpacker, tree: Tree | None, download: Download, staged: str) -> str:
+        """Return the root of the tree with its final names and links, extracted if it was not yet."""
         try:
-            with fsync.background_sync(staged), formats.open_archive(download.path, layout.format) as opened:
-                entries = self._with_progress(opened)
-                tree = extract.unpack(
-                    entries,
-                    _extended_path(os.path.join(staged, "tree")),
-                    system,
-                    layout.strip,
-                    manifest_paths,
-                )
-            tree.rename({**_program_path(self.job), **layout.rename})
+            tree = tree or unpacker.unpack(download.path, staged)
+            tree.rename({**_program_path(self.job), **self.job.layout.rename})
             tree.finish()
         except (BadArchive, UnsafeArchive) as error:
             raise self._with_archive_context(error, download) from error
         return tree.root
-
-    def _with_progress(self, opened: Archive) -> Iterator[Entry]:
-        """Yield entries, reporting how much of the archive was read."""
-        self.progress.step(str(self.job), "unpacking", opened.size)
-        reported = 0
-        for entry in opened.entries:
-            self._check_stop()
-            position = opened.position()
-            if position > reported:
-                self.progress.advance(str(self.job), position - reported)
-                reported = position
-            yield entry
-        self.progress.advance(str(self.job), opened.size - reported)
 
     def _with_archive_context(
         self, error: BadArchive | UnsafeArchive, download: Download
@@ -388,8 +372,3 @@ def _expose_archive(download: Download, directory: str) -> str:
     name = os.path.join(directory, file_name(download.url.partition("?")[0].rpartition("/")[2]) or "download")
     shutil.copyfile(download.path, name)
     return directory
-
-
-def _extended_path(path: str) -> str:
-    """Return an extended-length path on Windows."""
-    return "\\\\?\\" + os.path.abspath(path) if os.name == "nt" else path

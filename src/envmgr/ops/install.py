@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from envmgr.catalog.release import Location
     from envmgr.install.download.download import Download
+    from envmgr.install.download.growing_file import GrowingFile
     from envmgr.install.installer import Fetch
     from envmgr.kit.http.client import Http
     from envmgr.kit.paths import Paths
@@ -189,7 +190,7 @@ def _name(step: Step) -> str:
 def _install(
     context: Context, step: Step, options: Options, stop: threading.Event, building: set[str]
 ) -> Outcome:
-    """Install a version, adding its name to `building` once it is downloaded."""
+    """Install a version, adding its name to `building` before it creates files."""
     return installer.install(
         install_plan.job_of(context, step.pin),
         paths=context.paths,
@@ -205,7 +206,7 @@ def _install(
 
 
 def _tracked_fetch(building: set[str]) -> Fetch:
-    """Return the download function, which adds the task to `building` before it creates files."""
+    """Return the download function, which adds the task to `building` first: its files are unpacked meanwhile."""
     from envmgr.install.download.download import download
 
     def fetch(
@@ -216,10 +217,18 @@ def _tracked_fetch(building: set[str]) -> Fetch:
         locate: Callable[[Artifact], Location],
         progress: Progress,
         task: str,
+        growing: GrowingFile | None = None,
     ) -> Download:
-        downloaded = download(artifact, http=http, paths=paths, locate=locate, progress=progress, task=task)
         building.add(task)
-        return downloaded
+        return download(
+            artifact,
+            http=http,
+            paths=paths,
+            locate=locate,
+            progress=progress,
+            task=task,
+            growing=growing,
+        )
 
     return fetch
 

@@ -18,6 +18,8 @@ from support.machine.sandbox import ENVMGR
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 BALLAST = 8  # blocks of 64 KiB
 CUT = 300_000
+LARGE_BALLAST = 40
+LARGE_CUT = 2_000_000
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,37 @@ def test_an_interrupted_download_ends_at_once_and_resumes_later(slow_server, pag
     assert interrupted(slow_server, process, number, code, word) < AT_ONCE
     there = received(slow_server)
     page.faults.clear()
+    slow_server.recovers()
+    assert ranges(slow_server) == [None, f"bytes={there}-"]
+
+
+@pytest.fixture
+def large_page(slow_server):
+    """Publish an archive that is unpacked while it arrives, and stalls."""
+    slow_server.again(ballast=LARGE_BALLAST)
+    page = slow_server.sandbox.server.pages[slow_server.archive]
+    page.faults[:] = [faults.stalled(LARGE_CUT)]
+    return page
+
+
+def unpacks(steady):
+    """Return whether the program was unpacked."""
+    return any(any(path.rglob("bin/alpha")) for path in steady.sandbox.staged())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_process_that_unpacks_while_it_downloads_leaves_nothing_installed(slow_server, large_page, number):
+    process = slow_server.sandbox.start("install", env=PATIENT)
+    wait_until(lambda: unpacks(slow_server), process)
+    if number == signal.SIGINT:
+        assert interrupted(slow_server, process, number, -number, "interrupted") < AT_ONCE
+    else:
+        process.kill()
+        process.communicate(timeout=60)
+        assert slow_server.sandbox.incomplete() == []
+        assert not (slow_server.sandbox.home / "installs" / "alpha" / "1.0.0").exists()
+    large_page.faults.clear()
+    there = received(slow_server)
     slow_server.recovers()
     assert ranges(slow_server) == [None, f"bytes={there}-"]
 

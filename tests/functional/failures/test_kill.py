@@ -20,6 +20,9 @@ KILLER = Path(support.programs.__path__[0]) / "killer"
 BATCHES = 10
 POINTS_A_BATCH = 10
 MOMENTS = 8
+LARGE_BALLAST = 40
+LARGE_BATCHES = 2
+LARGE_STEP = 11
 
 
 def kill_variables(sandbox: Sandbox, operation: int, count: Path | None = None) -> dict[str, str]:
@@ -76,6 +79,24 @@ def test_a_kill_at_any_file_operation_leaves_a_consistent_state(two_tools, batch
         assert killed.code == -signal.SIGKILL or ended_first, (point, total, killed)
         check_whole(two_tools)
         check_next_run_succeeds(two_tools)
+
+
+@pytest.fixture
+def large_tool(two_tools: Sandbox) -> Sandbox:
+    """Return a machine whose first tool is unpacked while it arrives."""
+    two_tools.publish("alpha", ("1.1.0",), commands=("alpha", "alpha-helper"), ballast=LARGE_BALLAST)
+    return two_tools
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", range(LARGE_BATCHES))
+def test_a_kill_while_an_archive_arrives_leaves_a_consistent_state(large_tool, batch):
+    total = acts_of_a_run(large_tool)
+    for point in range(1 + batch, total, LARGE_STEP * LARGE_BATCHES):
+        fresh(large_tool)
+        large_tool.run("install", "--quiet", env=kill_variables(large_tool, point))
+        check_whole(large_tool)
+        check_next_run_succeeds(large_tool)
 
 
 @pytest.mark.slow

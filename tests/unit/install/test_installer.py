@@ -14,6 +14,7 @@ import pytest
 
 from envmgr.catalog.layout import Layout
 from envmgr.install import fsync, installer, store
+from envmgr.install.archive import extract
 from envmgr.install.download.download import Download
 from envmgr.kit.errors import BadArchive, ScriptError, StorageError, UnsafeArchive, UntrustedScript
 from envmgr.kit.paths import single_root
@@ -237,7 +238,7 @@ def test_a_full_disk_is_named_and_nothing_remains(install, paths, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(installer.extract.os, "write", full)
+    monkeypatch.setattr(extract.os, "write", full)
     with pytest.raises(StorageError, match="No space left") as caught:
         install(tar(TREE), LAYOUT)
     assert paths.data in caught.value.message

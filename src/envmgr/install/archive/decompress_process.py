@@ -6,36 +6,97 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
+from functools import partial
 from importlib.util import find_spec
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Self
 
 from envmgr.install.archive import decompress
 from envmgr.kit.environment import python
 from envmgr.kit.errors import BadArchive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Generator, Iterator
+    from io import FileIO
 
 SMALL = 2 << 20  # below this, starting a process takes longer than decompressing
 _PIPE = 1 << 20
 _PACKAGES = {"gz": "isal", "zst": "backports.zstd"}
 
 
-def decompress_file(file: IO[bytes], kind: str) -> Iterator[bytes]:
+def decompress_file(file: IO[bytes], kind: str) -> Generator[bytes]:
     """Yield the content of a compressed file (gz, xz, bz2 or zst); raise BadArchive if it is corrupt."""
-    if os.fstat(file.fileno()).st_size < SMALL or not (python() and os.path.isfile(decompress.__file__)):
-        return _in_process(file, kind)
+    read = partial(file.read, decompress.PIECE)
+    if os.fstat(file.fileno()).st_size < SMALL or not _has_program():
+        return _in_process(read, kind)
     return _in_subprocess(file, kind)
 
 
-def _in_process(file: IO[bytes], kind: str) -> Iterator[bytes]:
+def decompress_stream(read: Callable[[], bytes], kind: str) -> Generator[bytes]:
+    """Yield the content of a compressed stream, as `decompress_file` does; raise what `read` raises, too.
+
+    `read` may wait for bytes: it is called in another thread, which ends before the generator does.
+    """
+    return _in_fed_subprocess(read, kind) if _has_program() else _in_process(read, kind)
+
+
+def _has_program() -> bool:
+    return bool(python()) and os.path.isfile(decompress.__file__)
+
+
+def _in_process(read: Callable[[], bytes], kind: str) -> Generator[bytes]:
     try:
-        yield from decompress.inflate(kind, lambda: file.read(decompress.PIECE))
+        yield from decompress.inflate(kind, read)
     except decompress.DamagedError as error:
         raise BadArchive(f"invalid {kind} stream: {error}") from error
 
 
-def _in_subprocess(file: IO[bytes], kind: str) -> Iterator[bytes]:
+def _in_fed_subprocess(read: Callable[[], bytes], kind: str) -> Generator[bytes]:
+    with _Feeder(read) as feeder:
+        yield from _in_subprocess(feeder.source, kind)
+    if feeder.error:
+        raise feeder.error
+
+
+class _Feeder:
+    """Thread that writes a stream into a pipe, until the stream ends or the pipe has no reader."""
+
+    def __init__(self, read: Callable[[], bytes]) -> None:
+        self.error: Exception | None = None
+        self._read = read
+        source, sink = os.pipe()
+        _enlarge_pipe(sink, decompress.PIECE)
+        self.source, self._sink = open(source, "rb", buffering=0), open(sink, "wb", buffering=0)  # noqa: SIM115 - closed below
+        self._thread = threading.Thread(target=self._feed, name="envmgr-feeder", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start the thread."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the reading end and wait for the thread."""
+        self.source.close()
+        self._thread.join()
+
+    def _feed(self) -> None:
+        try:
+            with self._sink:
+                while block := self._read():
+                    _write_whole(self._sink, block)
+        except BrokenPipeError:  # the process ended; which its status explains
+            pass
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that reads the content
+            self.error = error
+
+
+def _write_whole(pipe: FileIO, block: bytes) -> None:
+    remainder = memoryview(block)
+    while remainder:
+        remainder = remainder[pipe.write(remainder) or 0 :]
+
+
+def _in_subprocess(file: IO[bytes], kind: str) -> Generator[bytes]:
     process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own file
         [python(), "-I", "-S", decompress.__file__, kind, *_directories(kind)],
         stdin=file,
@@ -52,7 +113,7 @@ def _in_subprocess(file: IO[bytes], kind: str) -> Iterator[bytes]:
 
 def _pieces(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
     output = process.stdout.fileno()  # type: ignore[union-attr] # it is a pipe
-    _enlarge_pipe(output)
+    _enlarge_pipe(output, _PIPE)
     while piece := os.read(output, _PIPE):
         yield piece
 
@@ -65,13 +126,13 @@ def _stderr_message(process: subprocess.Popen[bytes]) -> str:
     return f"the decompressing process exited with status {process.returncode} {last[0]}".strip()
 
 
-def _enlarge_pipe(pipe: int) -> None:
-    """Enlarge the pipe so that the decompressing process can run ahead."""
+def _enlarge_pipe(pipe: int, size: int) -> None:
+    """Enlarge a pipe so that its writer can run ahead."""
     if sys.platform == "linux":
         import fcntl
 
         with contextlib.suppress(OSError):
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, size)
 
 
 def _directories(kind: str) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import IO, TYPE_CHECKING
+from functools import partial
+from typing import IO, TYPE_CHECKING, Protocol
 
 from envmgr.install.archive import decompress, tar_reader, wheel_layout, zip_reader
-from envmgr.install.archive.decompress_process import decompress_file
+from envmgr.install.archive.decompress_process import decompress_file, decompress_stream
 from envmgr.install.archive.entry import FILE, Entry
 from envmgr.install.archive.safety import ExpansionGuard
 from envmgr.kit.errors import BadArchive
@@ -29,6 +30,18 @@ class Archive:
     position: Callable[[], int]
 
 
+class ArrivingContent(Protocol):
+    """An archive's content while it arrives."""
+
+    position: int
+
+    def read(self) -> bytes:
+        """Return the next bytes, waiting for them; empty at the end."""
+
+    def interrupt(self) -> None:
+        """End a reader that waits."""
+
+
 @contextlib.contextmanager
 def open_archive(path: str, kind: str) -> Iterator[Archive]:
     """Open an archive; `kind` is a `Layout.format`.
@@ -36,65 +49,98 @@ def open_archive(path: str, kind: str) -> Iterator[Archive]:
     A format of a single program (gz, xz, zst, bz2, raw) yields one entry, PROGRAM. Reading raises BadArchive if the
     data is corrupt, and UnsafeArchive for an implausible expansion.
     """
-    if kind not in _FORMATS:
-        raise BadArchive(f"unsupported archive format {kind!r}", f"use one of {', '.join(_FORMATS)}")
+    if not is_sequential(kind) and kind not in _ZIP_READERS:
+        formats = ", ".join((*_COMPRESSIONS, *_ZIP_READERS))
+        raise BadArchive(f"unsupported archive format {kind!r}", f"use one of {formats}")
     with storage_errors(path):
         file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below; its position is shared with a process
     with file:
         size = os.fstat(file.fileno()).st_size
-        entries = _FORMATS[kind](file, ExpansionGuard(size))
-        with contextlib.closing(entries):
+        with _entries_of_file(file, kind, ExpansionGuard(size)) as entries:
             yield Archive(entries, size, lambda: os.lseek(file.fileno(), 0, os.SEEK_CUR))
 
 
-def _tar(kind: str) -> Callable[[IO[bytes], ExpansionGuard], Generator[Entry]]:
-    return lambda file, meter: tar_reader.read(
-        meter.watch(decompress_file(file, kind)), is_sealed=True, count_hole=meter.add
-    )
+@contextlib.contextmanager
+def arriving(content: ArrivingContent, kind: str) -> Iterator[Iterator[Entry]]:
+    """Open an archive that arrives, and `is_sequential`: yields its entries; raises as `opened` does.
+
+    The limit on its expansion is that of an archive of the size that has arrived.
+    """
+    guard, compression = ExpansionGuard(0), _COMPRESSIONS[kind]
+    blocks = decompress_stream(content.read, compression) if compression else _blocks(content.read)
+    with contextlib.closing(blocks):
+        entries = _entries(kind, _with_growing_limit(blocks, content, guard), guard)
+        try:
+            with contextlib.closing(entries):
+                yield entries
+        finally:
+            content.interrupt()
 
 
-def _program(kind: str) -> Callable[[IO[bytes], ExpansionGuard], Generator[Entry]]:
-    return lambda file, meter: _one(meter.watch(decompress_file(file, kind)))
+def is_sequential(kind: str) -> bool:
+    """Return whether a format is read from its start on, so that it can be unpacked while it arrives."""
+    return kind in _COMPRESSIONS
 
 
-def _bare_tar(file: IO[bytes], meter: ExpansionGuard) -> Generator[Entry]:
-    return tar_reader.read(meter.watch(_plain(file)), is_sealed=False, count_hole=meter.add)
+def _with_growing_limit(
+    blocks: Iterator[bytes], content: ArrivingContent, guard: ExpansionGuard
+) -> Iterator[bytes]:
+    for block in blocks:
+        guard.set_archive_size(content.position)
+        yield block
 
 
-def _raw(file: IO[bytes], meter: ExpansionGuard) -> Generator[Entry]:
-    return _one(meter.watch(_plain(file)))
+@contextlib.contextmanager
+def _entries_of_file(file: IO[bytes], kind: str, guard: ExpansionGuard) -> Iterator[Iterator[Entry]]:
+    if kind in _ZIP_READERS:
+        with contextlib.closing(_ZIP_READERS[kind](file, guard)) as entries:
+            yield entries
+        return
+    compression, read = _COMPRESSIONS[kind], partial(file.read, decompress.PIECE)
+    blocks = decompress_file(file, compression) if compression else _blocks(read)
+    with contextlib.closing(blocks), contextlib.closing(_entries(kind, blocks, guard)) as entries:
+        yield entries
 
 
-def _zip(file: IO[bytes], meter: ExpansionGuard) -> Generator[Entry]:
+def _entries(kind: str, blocks: Iterator[bytes], guard: ExpansionGuard) -> Generator[Entry]:
+    content = guard.watch(blocks)
+    if kind.startswith("tar"):
+        return tar_reader.read(content, is_sealed=kind != "tar", count_hole=guard.add)
+    return _program(content)
+
+
+def _program(content: Iterator[bytes]) -> Generator[Entry]:
+    yield Entry(PROGRAM, FILE, 0o755, None, content=content)
+
+
+def _blocks(read: Callable[[], bytes]) -> Generator[bytes]:
+    while block := read():
+        yield block
+
+
+def _zip(file: IO[bytes], guard: ExpansionGuard) -> Generator[Entry]:
     for entry in zip_reader.read(file):
-        entry.content = meter.watch(entry.content)
+        entry.content = guard.watch(entry.content)
         yield entry
 
 
-def _wheel(file: IO[bytes], meter: ExpansionGuard) -> Generator[Entry]:
-    return wheel_layout.relocate_data_files(_zip(file, meter))
+def _wheel(file: IO[bytes], guard: ExpansionGuard) -> Generator[Entry]:
+    return wheel_layout.relocate_data_files(_zip(file, guard))
 
 
-def _one(pieces: Iterator[bytes]) -> Generator[Entry]:
-    yield Entry(PROGRAM, FILE, 0o755, None, content=pieces)
-
-
-def _plain(file: IO[bytes]) -> Iterator[bytes]:
-    while piece := file.read(decompress.PIECE):
-        yield piece
-
-
-_FORMATS = {
-    "tar.gz": _tar("gz"),
-    "tar.xz": _tar("xz"),
-    "tar.bz2": _tar("bz2"),
-    "tar.zst": _tar("zst"),
-    "tar": _bare_tar,
-    "zip": _zip,
-    "whl": _wheel,
-    "gz": _program("gz"),
-    "xz": _program("xz"),
-    "zst": _program("zst"),
-    "bz2": _program("bz2"),
-    "raw": _raw,
+_COMPRESSIONS = {
+    "tar.gz": "gz",
+    "tar.xz": "xz",
+    "tar.bz2": "bz2",
+    "tar.zst": "zst",
+    "tar": "",
+    "gz": "gz",
+    "xz": "xz",
+    "zst": "zst",
+    "bz2": "bz2",
+    "raw": "",
 }
+"""Compression of each format that is read from its start to its end; empty: none."""
+
+_ZIP_READERS = {"zip": _zip, "whl": _wheel}
+"""Readers of the formats whose directory is at the end."""

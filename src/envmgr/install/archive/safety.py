@@ -225,12 +225,16 @@ def _follow(path: str, links: Mapping[str, str]) -> None:
 
 
 class ExpansionGuard:
-    """Limit on the expansion of an archive of a known size."""
+    """Limit on the expansion of an archive, by the size that is known of it."""
 
     def __init__(self, archive_size: int) -> None:
-        self._limit = min(MAX_BYTES, max(FREE_BYTES, archive_size * MAX_RATIO))
-        self._size = archive_size
         self.count = 0
+        self.set_archive_size(archive_size)
+
+    def set_archive_size(self, size: int) -> None:
+        """Set the size of an archive, as far as it has arrived."""
+        self._limit = min(MAX_BYTES, max(FREE_BYTES, size * MAX_RATIO))
+        self._size = size
 
     def add(self, count: int) -> None:
         """Count bytes; raise UnsafeArchive beyond the limit for this archive's size."""

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from envmgr.install.download import cache
+from envmgr.install.download.growing_file import GrowingFile
 from envmgr.install.download.hashing_writer import HashingWriter
 from envmgr.install.download.partial import Origin, Partial
 from envmgr.kit.errors import DigestMismatch, HttpError, IncompleteDownload, NetworkError
@@ -55,6 +56,7 @@ class _DownloadJob:
     partial: Partial
     progress: Progress
     task: str
+    growing: GrowingFile
 
     @property
     def algorithms(self) -> frozenset[str]:
@@ -71,10 +73,12 @@ def download(
     locate: Callable[[Artifact], Location],
     progress: Progress,
     task: str,
+    growing: GrowingFile | None = None,
 ) -> Download:
     """Return an artifact's file from the cache, downloading it if it is missing.
 
-    Raises DigestMismatch, a NetworkError or a StorageError; an interrupted download resumes the next time.
+    `growing` gets the file of a download while it is written, before it is verified. Raises DigestMismatch, a
+    NetworkError or a StorageError; an interrupted download resumes the next time.
     """
     cached = _from_cache(artifact, paths, progress, task)
     if cached:
@@ -86,7 +90,9 @@ def download(
         if cached:
             return cached
         partial = cache.partial_of(paths, artifact.url)
-        job = _DownloadJob(artifact, locate(artifact), http, partial, progress, task)
+        job = _DownloadJob(
+            artifact, locate(artifact), http, partial, progress, task, growing or GrowingFile()
+        )
         with storage_errors(paths.downloads):
             sha256 = _download_verified(job)["sha256"]
         cache.record_digest(paths, artifact, sha256)
@@ -200,7 +206,7 @@ def _receive(job: _DownloadJob, response: Stream, start: int, length: int | None
     expected = job.artifact.size if length is None else length
     job.progress.step(job.task, "downloading", expected)
     job.progress.advance(job.task, start)
-    with HashingWriter(job.partial.path, start, job.algorithms) as sink:
+    with _writer(job, start, expected) as sink:
         count = _copy(job, response, sink, start, expected)
         digests = sink.finish()
     if expected is None or count == expected:
@@ -250,8 +256,13 @@ def _batches(blocks: Iterable[bytes]) -> Iterator[bytes]:
 def _hash_existing(job: _DownloadJob, size: int) -> Mapping[str, str]:
     """Hash a file that an earlier run completed."""
     job.progress.step(job.task, "verifying", size)
-    with HashingWriter(job.partial.path, size, job.algorithms) as sink:
+    with _writer(job, size, size) as sink:
         return sink.finish()
+
+
+def _writer(job: _DownloadJob, start: int, length: int | None) -> HashingWriter:
+    job.growing.begin(job.partial.path, length, start)
+    return HashingWriter(job.partial.path, start, job.algorithms, job.growing.extend)
 
 
 def _has_expected_digest(artifact: Artifact, digests: Mapping[str, str]) -> bool:

@@ -120,3 +120,25 @@ def test_a_crashed_process_is_a_bad_archive_with_its_error(monkeypatch, tmp_path
         pytest.raises(BadArchive, match="status 1 no memory"),
     ):
         list(decompress_process.decompress_file(file, "gz"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stream_is_decompressed_while_it_arrives(kind):
+    packed = compress(random.Random(1).randbytes(300_000), kind)
+    blocks = iter([packed[:100_000], packed[100_000:], b""])
+    pieces = decompress_process.decompress_stream(lambda: next(blocks), kind)
+    assert b"".join(pieces) == random.Random(1).randbytes(300_000)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_of_a_stream_is_raised(kind):
+    packed = [compress(random.Random(1).randbytes(300_000), kind)]
+
+    def read():
+        if packed:
+            return packed.pop()
+        raise LookupError("no more")
+
+    pieces = decompress_process.decompress_stream(read, kind)
+    with pytest.raises(LookupError, match="no more"):
+        list(pieces)
