@@ -1,4 +1,4 @@
-"""Decompression on another processor: a bare Python decompresses into a pipe while files are written."""
+"""Decompression on another processor: in a thread, or in a bare Python that writes to a pipe."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import IO, TYPE_CHECKING, Self
 
 from envmgr.install.archive import decompress
+from envmgr.install.archive.decompress_thread import decompress_in_thread
 from envmgr.kit.environment import python
 from envmgr.kit.errors import BadArchive
 
@@ -21,15 +22,20 @@ if TYPE_CHECKING:
 
 SMALL = 2 << 20  # below this, starting a process takes longer than decompressing
 _PIPE = 1 << 20
+_IN_THREADS = frozenset({"gz"})
+"""Compressions that need little memory: others have dictionaries, or blocks, of up to 64 MB and more."""
+
 _PACKAGES = {"gz": "isal", "zst": "backports.zstd"}
 
 
 def decompress_file(file: IO[bytes], kind: str) -> Generator[bytes]:
     """Yield the content of a compressed file (gz, xz, bz2 or zst); raise BadArchive if it is corrupt."""
     read = partial(file.read, decompress.PIECE)
-    if os.fstat(file.fileno()).st_size < SMALL or not _has_program():
+    if os.fstat(file.fileno()).st_size < SMALL:
         return _in_process(read, kind)
-    return _in_subprocess(file, kind)
+    if kind in _IN_THREADS:
+        return decompress_in_thread(read, kind)
+    return _in_subprocess(file, kind) if _has_program() else _in_process(read, kind)
 
 
 def decompress_stream(read: Callable[[], bytes], kind: str) -> Generator[bytes]:
@@ -37,6 +43,8 @@ def decompress_stream(read: Callable[[], bytes], kind: str) -> Generator[bytes]:
 
     `read` may wait for bytes: it is called in another thread, which ends before the generator does.
     """
+    if kind in _IN_THREADS:
+        return decompress_in_thread(read, kind)
     return _in_fed_subprocess(read, kind) if _has_program() else _in_process(read, kind)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -101,9 +102,9 @@ def test_the_process_ends_when_reading_stops_early(monkeypatch, tmp_path):
             started.append(self)
 
     monkeypatch.setattr(decompress_process.subprocess, "Popen", Recorded)
-    (tmp_path / "packed").write_bytes(compress(bytes(64 << 20), "gz"))
+    (tmp_path / "packed").write_bytes(compress(bytes(64 << 20), "zst"))
     with open(tmp_path / "packed", "rb", buffering=0) as file:
-        pieces = decompress_process.decompress_file(file, "gz")
+        pieces = decompress_process.decompress_file(file, "zst")
         next(pieces)
         pieces.close()
     assert [process.returncode is not None for process in started] == [True]
@@ -119,7 +120,22 @@ def test_a_crashed_process_is_a_bad_archive_with_its_error(monkeypatch, tmp_path
         open(tmp_path / "packed", "rb", buffering=0) as file,
         pytest.raises(BadArchive, match="status 1 no memory"),
     ):
-        list(decompress_process.decompress_file(file, "gz"))
+        list(decompress_process.decompress_file(file, "xz"))
+
+
+def test_the_thread_ends_when_reading_stops_early(monkeypatch, tmp_path):
+    monkeypatch.setattr(decompress_process, "SMALL", 0)
+    (tmp_path / "packed").write_bytes(compress(bytes(64 << 20), "gz"))
+    with open(tmp_path / "packed", "rb", buffering=0) as file:
+        pieces = decompress_process.decompress_file(file, "gz")
+        next(pieces)
+        assert "envmgr-decompress" in names_of_threads()
+        pieces.close()
+        assert "envmgr-decompress" not in names_of_threads()
+
+
+def names_of_threads():
+    return [thread.name for thread in threading.enumerate()]
 
 
 @pytest.mark.parametrize("kind", KINDS)
