@@ -157,7 +157,7 @@ def measure(archives: list[Archive], options: argparse.Namespace) -> dict[str, l
 def _ways(archives: list[Archive], base: str, scratch: str, mise: str | None) -> dict[str, Way]:
     """Return the commands to compare."""
     project = _publish(archives, base, scratch)
-    locked = _locked(project, scratch)
+    locked = _copy_locked(project, scratch)
     home = ("ENVMGR_HOME={}/home",)
     pipes = [f"curl -sS {base}/{item.file} | tar x{TAR_FLAGS[item.format]}f - & " for item in archives]
     unpacking = [f"tar xf {item.path} & " for item in archives]
@@ -196,7 +196,7 @@ def _manifest(archive: Archive, base: str) -> dict[str, object]:
     }
 
 
-def _locked(project: str, scratch: str) -> str:
+def _copy_locked(project: str, scratch: str) -> str:
     """Return a copy of the project with a lock."""
     locked = os.path.join(scratch, "locked")
     shutil.copytree(project, locked)

@@ -59,8 +59,8 @@ if [ -r "/proc/$$/environ" ]; then
             s/'/'\\\\''/g
             s/^/ '/
             s/\$/'/p"
-        # The blank in front tells that this sed has -z, also where no variable is lost. BusyBox's has not: \377, which
-        # no text has, stands for newlines there.
+        # A blank in front: this sed has -z, and no variable may be lost. BusyBox's has not: there, \377, which no
+        # text has, replaces newlines.
         __envmgr_lost=$(LC_ALL=C command -p sed -Ezn -e '1{x;p;x;}' -e "$__envmgr_edit" "/proc/$$/environ" 2>/dev/null |
             command -p tr '\000' ' ')
         case $__envmgr_lost in

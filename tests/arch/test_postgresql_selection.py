@@ -1,4 +1,4 @@
-"""What `make test-postgresql` leaves out are tests that have no database of the server."""
+"""`make test-postgresql` leaves out only tests without a database of the server."""
 
 from __future__ import annotations
 

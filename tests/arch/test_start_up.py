@@ -155,13 +155,17 @@ def test_a_lock_is_read_without_its_writer(tmp_path):
     assert below(modules, {"envmgr.catalog", "envmgr.lockformat.writer", "envmgr.kit.http"}) == set()
 
 
-@pytest.mark.parametrize(
-    "arguments", [["where", "node"], ["current", "zig"], ["list", "node"], ["plugin", "list"]], ids=" ".join
-)
+@pytest.mark.parametrize("arguments", [["where", "node"], ["current", "zig"], ["list", "node"]], ids=" ".join)
 def test_resolving_a_tool_name_imports_no_http_client(arguments, tmp_path):
     modules = imported_by(arguments, tmp_path)
     assert "envmgr.catalog.registry" in modules
     assert below(modules, {"envmgr.kit.http.client", "envmgr.catalog.catalog"}) == set()
+
+
+def test_listing_manifests_imports_no_http_client(tmp_path):
+    modules = imported_by(["plugin", "list"], tmp_path)
+    assert "envmgr.catalog.registry" in modules
+    assert below(modules, {"envmgr.kit.http.client"}) == set()
 
 
 STATIC_MANIFEST = """{

@@ -1,4 +1,4 @@
-"""Processes of Python programs, forked from one that has imported what they need (`programs/fork_server.py`).
+"""Processes of Python programs, forked by `programs/fork_server.py`.
 
 The imports take most of the processor time of a short run. A new interpreter runs programs whose environment configures
 the interpreter, and all where processes cannot be forked, or with ENVMGR_TEST_NEW_INTERPRETERS.
@@ -126,8 +126,8 @@ class ForkServer:
             if self._connection is None:
                 self._connection = self._launch()
             self._connection.send(request)
-            answer: int | None = self._connection.recv()
-            return answer
+            reply: int | None = self._connection.recv()
+            return reply
 
     def _launch(self) -> Connection:
         connection, other = Pipe()

@@ -87,8 +87,8 @@ def _select(archive: str, sums: list[tuple[str, str]], algorithm: str) -> str | 
     An entry with exactly its name wins, then one with a path that the URL ends in, then the base name.
     """
     file, length = file_of(archive), digest.LENGTHS.get(algorithm)
-    named = [(name, value) for name, value in sums if _base(name) == file]
-    candidates = [(name, value) for name, value in named if len(value) == length] or named
+    sums_of_file = [(name, value) for name, value in sums if _base(name) == file]
+    candidates = [(name, value) for name, value in sums_of_file if len(value) == length] or sums_of_file
     for fits in (lambda name: name == file, lambda name: archive.endswith(f"/{name}"), lambda _: True):
         values = {value.lower() for name, value in candidates if fits(name)}
         if len(values) > 1:

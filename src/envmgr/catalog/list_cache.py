@@ -299,7 +299,7 @@ def _document(response: Response) -> Document:
 
 
 def _is_complete(response: Response) -> bool:
-    """Return whether the body cannot have been cut: one that ends with its connection can, and must be sent again."""
+    """Return whether the body cannot have been cut, as one that ends with its connection can."""
     return not {"content-length", "transfer-encoding"}.isdisjoint(response.headers)
 
 

@@ -47,7 +47,7 @@ def print_unchanged(options: Options) -> int | None:
     """Print the result of a command whose inputs have not changed since; return None if none is recorded."""
     if not options.arguments or options.arguments[0] not in RECORDED:
         return None
-    from envmgr.cli.commands import unchanged
+    from envmgr.cli import unchanged
 
     return unchanged.show(options)
 

@@ -8,7 +8,7 @@ import os
 from envmgr.install import store
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import remove_unused_tree
-from envmgr.resolve import result_cache
+from envmgr.kit import result_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

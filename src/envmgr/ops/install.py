@@ -206,7 +206,7 @@ def _install(
 
 
 def _tracked_fetch(building: set[str]) -> Fetch:
-    """Return the download function, which adds the task to `building` first: its files are unpacked meanwhile."""
+    """Return the download function; it adds the task to `building`, as its files are unpacked meanwhile."""
     from envmgr.install.download.download import download
 
     def fetch(

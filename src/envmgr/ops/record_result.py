@@ -11,8 +11,8 @@ from envmgr.install import store
 from envmgr.install.receipt import RECEIPT
 from envmgr.kit import data_files
 from envmgr.project.lockfile_io import path_beside
-from envmgr.resolve import result_cache
-from envmgr.resolve.result_cache import Result, Validity, directory_input, file_input
+from envmgr.kit import result_cache
+from envmgr.kit.result_cache import Result, Validity, directory_input, file_input
 from envmgr.shells import shim
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ INPUTS = (
     ("cached lists of releases", _lists),
     ("files of envmgr", _own_files),
 )
-"""All files that the commands of `cli/commands/unchanged.py` read, by subject; a test compares it with what they do."""
+"""All files that the commands of `cli/unchanged.py` read, by subject; a test compares it with what they do."""
 
 
 def _directory_with(directory: str, names: Iterable[str]) -> Iterator[str]:

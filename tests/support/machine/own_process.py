@@ -13,7 +13,7 @@ from unittest import mock
 
 from envmgr.cli.main import main
 from envmgr.resolve import context as context_module
-from envmgr.resolve import result_cache
+from envmgr.kit import result_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,7 +16,7 @@ from typing import TypedDict
 
 
 class Program(TypedDict):
-    """A Python program, as the path of a script or the name of a module, and its process; streams are paths."""
+    """A Python program, a path or the name of a module, and its process; streams are paths."""
 
     name: str
     arguments: list[str]
@@ -50,7 +50,7 @@ def exit_code(process: int) -> int | None:
 
 
 def run(program: Program) -> None:
-    """Give this process what a new one would have been started with, and run the program."""
+    """Run the program in this process, with what a new one would have been started with."""
     os.chdir(program["directory"])
     os.environ.clear()
     os.environ.update(program["environment"])

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from envmgr.cli.commands import unchanged
+from envmgr.cli import unchanged
 from envmgr.cli.console import display_path, format_outcome, open_context, print_outcome, print_status
 from envmgr.cli.output import progress
 from envmgr.cli.output.units import size

@@ -73,7 +73,7 @@ def _row(row: Row, cwd: str) -> tuple[table.Cell, ...]:
 
 def run_remote(options: Options, tool: str, spec: str | None, *, limit: int | None) -> int:
     """Print the versions that upstream lists, newest last; on a terminal, only the newest `limit` of them."""
-    from envmgr.cli.commands import unchanged
+    from envmgr.cli import unchanged
     from envmgr.cli.output import progress
     from envmgr.kit.progress import CountedMessages
     from envmgr.resolve import canonical_names

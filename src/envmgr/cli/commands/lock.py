@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from envmgr.cli.commands import unchanged
+from envmgr.cli import unchanged
 from envmgr.cli.console import display_path, format_outcome, open_context
 from envmgr.cli.output import progress
 from envmgr.cli.output.units import count_of

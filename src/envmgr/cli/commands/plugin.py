@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from envmgr.cli.commands import unchanged
+from envmgr.cli import unchanged
 from envmgr.cli.console import (
     confirm_with,
     display_path,

@@ -73,7 +73,7 @@ def signature_of(paths: Paths, sha256: str) -> str:
 
 
 def _is_expected(sha256: str, digest: Digest | None) -> bool:
-    """Return whether a file with this SHA-256 may have the digest; its content proves one of another algorithm."""
+    """Return whether a file may have the digest; one of another algorithm is checked by its content."""
     return digest is None or digest.algorithm != _SHA256 or digest.value == sha256
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from envmgr.kit.environment import Environment
 from envmgr.kit.paths import single_root
-from envmgr.resolve import result_cache
-from envmgr.resolve.result_cache import Result, Validity, directory_input, file_input
+from envmgr.kit import result_cache
+from envmgr.kit.result_cache import Result, Validity, directory_input, file_input
 
 KEY = ("1.0", "/project", "install")
 RESULT = Result("alpha 1.0.0 is already installed\n", "a note\n")
