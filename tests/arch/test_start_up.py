@@ -10,6 +10,7 @@ import pytest
 
 from envmgr.install import receipt
 from envmgr.install.receipt import Receipt
+from envmgr.kit import platform
 from envmgr.kit.paths import single_root
 
 HEAVY = {
@@ -49,16 +50,16 @@ sys.stderr.write("\\n@modules " + " ".join(sys.modules) + "\\n")
 """
 
 
-def install_node(home):
+def install_node(home, tool="nodejs"):
     """Create an installation of Node.js 20.1.0 without the installer."""
-    directory = single_root(str(home)).install("nodejs", "20.1.0")
+    directory = single_root(str(home)).install(tool, "20.1.0")
     os.makedirs(os.path.join(directory, "bin"))
     with open(os.path.join(directory, "bin", "node"), "w") as file:
         os.chmod(file.name, 0o755)
     receipt.write(
         directory,
         Receipt(
-            tool="nodejs",
+            tool=tool,
             version="20.1.0",
             url="https://nodejs.org/dist/",
             sha256="0" * 64,
@@ -173,12 +174,12 @@ STATIC_MANIFEST = """{
   "source": {
     "kind": "static",
     "versions": [{"version": "20.1.0", "artifacts": {
-      "linux-x64": {"url": "https://demo.example/a.tar.gz", "sha256": "SUM"}
+      "PLATFORM": {"url": "https://demo.example/a.tar.gz", "sha256": "SUM"}
     }}]
   },
   "format": "tar.gz",
   "bin": ["bin/node"]
-}""".replace("SUM", "0" * 64)
+}""".replace("SUM", "0" * 64).replace("PLATFORM", platform.current().key)
 
 UNUSED_FOR_RECORDED_RESULTS = (
     "re",
@@ -198,15 +199,40 @@ UNUSED_FOR_RECORDED_RESULTS = (
 )
 
 
+def add_manifest(home):
+    """Add the manifest of a tool with one release."""
+    (home / "plugins").mkdir(parents=True)
+    (home / "plugins" / "demo.json").write_text(STATIC_MANIFEST)
+
+
+UNUSED_FOR_INSTALLED_TOOLS = {
+    "concurrent.futures",
+    "envmgr.install.archive",
+    "envmgr.install.download",
+    "envmgr.install.installer",
+    "envmgr.kit.http.client",
+    "jsonschema",
+    "ssl",
+    "typer",
+}
+
+
+def test_install_of_installed_tools_imports_no_installer(tmp_path):
+    add_manifest(tmp_path / "home")
+    install_node(tmp_path / "home", "demo")
+    imported_by(["lock"], tmp_path, "demo=20.1.0")
+    modules = imported_by(["install", "--locked"], tmp_path)
+    assert "envmgr.ops.install" in modules
+    assert below(modules, UNUSED_FOR_INSTALLED_TOOLS) == set()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["lock", "--check"], ["list", "--remote", "demo"], ["lock", "--check", "--json"]],
     ids=" ".join,
 )
 def test_a_recorded_result_is_printed_without_reading_anything_else(arguments, tmp_path):
-    manifest = tmp_path / "home/plugins/demo.json"
-    manifest.parent.mkdir(parents=True)
-    manifest.write_text(STATIC_MANIFEST)
+    add_manifest(tmp_path / "home")
     assert "envmgr.catalog" in imported_by(["lock"], tmp_path, "demo=20.1.0")
     modules = {"envmgr.catalog"}
     for _ in range(20):  # files must be a clock tick older than a run that records its result

@@ -6,9 +6,9 @@ import sys
 
 from envmgr.cli.output.style import STDOUT, style_of, width_of
 from envmgr.kit import environment as environments
+from envmgr.kit import result_cache
 from envmgr.kit.environment import is_terminal
 from envmgr.kit.paths import resolve_paths
-from envmgr.kit import result_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

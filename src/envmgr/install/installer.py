@@ -14,13 +14,13 @@ from envmgr.install.archive import formats
 from envmgr.install.archive.safety import normalize_path
 from envmgr.install.download import cache, signatures
 from envmgr.install.download.transfer import Transfer
+from envmgr.install.outcome import Outcome, outcome_of_existing
 from envmgr.install.receipt import Receipt
 from envmgr.install.unpacker import Unpacker
 from envmgr.kit import file_locks
-from envmgr.kit.errors import BadArchive, DigestMismatch, UnsafeArchive, UntrustedScript
+from envmgr.kit.errors import BadArchive, UnsafeArchive, UntrustedScript
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import make_dir, storage_errors
-from envmgr.kit.http import urls
 from envmgr.kit.paths import file_name
 
 if TYPE_CHECKING:
@@ -60,21 +60,6 @@ class InstallJob:
         return f"{self.tool} {self.version}"
 
 
-@frozen
-class Outcome:
-    """The installed version; `bytes` is the size of the download."""
-
-    tool: str
-    version: str
-    path: str
-    url: str
-    sha256: str
-    bytes: int
-    seconds: float
-    from_cache: bool
-    already_installed: bool
-
-
 class Fetch(Protocol):
     """A function that turns an artifact into a verified file, such as `download.download`."""
 
@@ -112,13 +97,13 @@ def install(  # noqa: PLR0913 - all passed by keyword
     """
     existing = None if force else store.get(paths, job.tool, job.version)
     if existing:
-        return _existing_outcome(job, existing, progress)
+        return _finish_existing(job, existing, progress)
     _check_trust(job, trusted)
     progress.step(str(job), "waiting")
     with file_locks.file_lock(paths, store.lock_name(job.tool, job.version)):
         existing = None if force else store.get(paths, job.tool, job.version)
         if existing:  # the previous holder of the lock installed it
-            return _existing_outcome(job, existing, progress)
+            return _finish_existing(job, existing, progress)
         _note_emulation(job, progress)
         installation = _Installation(job, paths, progress, jobs, stop or threading.Event())
         return installation.run(http, locate, fetch or _download())
@@ -136,35 +121,10 @@ def _download() -> Fetch:
     return download
 
 
-def _existing_outcome(job: InstallJob, existing: Installed, progress: Progress) -> Outcome:
-    _check_same(job, existing)
-    progress.done(f"{existing.tool} {existing.version}", "already installed")
-    return Outcome(
-        existing.tool,
-        existing.version,
-        existing.path,
-        existing.url,
-        existing.sha256,
-        existing.size,
-        seconds=0.0,
-        from_cache=True,
-        already_installed=True,
-    )
-
-
-def _check_same(job: InstallJob, existing: Installed) -> None:
-    """Raise DigestMismatch if the existing installation comes from another archive."""
-    digest = job.artifact.digest
-    if digest and digest.algorithm == "sha256":
-        is_same = digest.value == existing.sha256
-    else:
-        is_same = urls.lock_url(job.artifact.url) == existing.url
-    if not is_same:
-        raise DigestMismatch(
-            f"{job} is already installed from {existing.url} (sha256:{existing.sha256}), but "
-            f"{urls.redact(job.artifact.url)}{f' ({digest})' if digest else ''} was requested",
-            f"run `envmgr install {job.tool}@{job.version} --force` to replace it",
-        )
+def _finish_existing(job: InstallJob, existing: Installed, progress: Progress) -> Outcome:
+    outcome = outcome_of_existing(existing, job.artifact)
+    progress.done(str(job), "already installed")
+    return outcome
 
 
 def _check_trust(job: InstallJob, trusted: tuple[str, ...]) -> None:

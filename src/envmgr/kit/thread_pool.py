@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
     from concurrent.futures import Future
 
 POLL_INTERVAL_SECONDS = 0.1
@@ -15,12 +14,16 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def map_parallel(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> list[Result]:
+def map_parallel(work: Callable[[Item], Result], items: Collection[Item], workers: int) -> list[Result]:
     """Return the results of a function for each item, in order; raise the first exception.
 
     After an exception, also that of a signal handler, calls that run are left to themselves: they may wait for a
     server that is silent.
     """
+    if not items:
+        return []
+    from concurrent.futures import ThreadPoolExecutor
+
     pool = ThreadPoolExecutor(workers)
     try:
         return [await_result(future) for future in [pool.submit(work, item) for item in items]]
@@ -34,6 +37,8 @@ def await_result(future: Future[Result]) -> Result:
     A signal that arrives just before the main thread blocks is handled only when that thread runs again, so the wait
     is divided into short ones.
     """
+    from concurrent.futures import wait
+
     while not wait((future,), timeout=POLL_INTERVAL_SECONDS).done:
         pass
     return future.result()

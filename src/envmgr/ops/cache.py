@@ -6,9 +6,9 @@ import json
 import os
 
 from envmgr.install import store
+from envmgr.kit import result_cache
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import remove_unused_tree
-from envmgr.kit import result_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from envmgr.install import installer, store
-from envmgr.install.installer import Outcome
+from envmgr.install import store
+from envmgr.install.outcome import Outcome, outcome_of_existing
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import (
     EnvmgrError,
@@ -96,7 +95,16 @@ def install_versions(context: Context, pins: Iterable[Pin]) -> InstallResult:
 def _run_steps(context: Context, steps: Sequence[Step], options: Options) -> tuple[Outcomes, Failures]:
     requirements.check(context, steps, force=options.force)
     store.remove_stale(context.paths, context.progress)
-    outcomes, failures = _run_levels(context, _distinct(steps), options)
+    distinct = _distinct(steps)
+    outcomes, failures = _find_existing(context, distinct, options)
+    missing = [
+        step
+        for step in distinct
+        if (step.pin.tool, step.pin.version) not in outcomes and _name(step) not in failures
+    ]
+    if missing:
+        installed, install_failures = _run_levels(context, missing, options)
+        outcomes, failures = {**outcomes, **installed}, {**failures, **install_failures}
     command_clashes.note_shared_commands(
         context, [name for name, outcome in outcomes.items() if not outcome.already_installed]
     )
@@ -118,6 +126,24 @@ def _distinct(steps: Sequence[Step]) -> list[Step]:
 
 Outcomes = dict[tuple[str, str], Outcome]
 Failures = dict[str, EnvmgrError]
+
+
+def _find_existing(context: Context, steps: Sequence[Step], options: Options) -> tuple[Outcomes, Failures]:
+    """Return the versions that are installed, which needs neither the installer nor the layout of archives."""
+    outcomes: Outcomes = {}
+    failures: Failures = {}
+    for step in () if options.force else steps:
+        tool, version = step.pin.tool, step.pin.version
+        existing = store.get(context.paths, tool, version)
+        try:
+            if existing:
+                artifact, _ = install_plan.archive_of(context, step.pin)
+                outcomes[tool, version] = outcome_of_existing(existing, artifact)
+                context.progress.done(_name(step), "already installed")
+        except EnvmgrError as error:
+            context.progress.done(_name(step), "failed")
+            failures[_name(step)] = error
+    return outcomes, failures
 
 
 def _run_levels(context: Context, steps: Sequence[Step], options: Options) -> tuple[Outcomes, Failures]:
@@ -147,6 +173,8 @@ def _dependency_levels(context: Context, steps: Sequence[Step]) -> list[list[Ste
 
 
 def _run_level(context: Context, level: Sequence[Step], options: Options) -> list[Outcome | EnvmgrError]:
+    from concurrent.futures import ThreadPoolExecutor
+
     stop = threading.Event()
     building: set[str] = set()
 
@@ -191,6 +219,8 @@ def _install(
     context: Context, step: Step, options: Options, stop: threading.Event, building: set[str]
 ) -> Outcome:
     """Install a version, adding its name to `building` before it creates files."""
+    from envmgr.install import installer
+
     return installer.install(
         install_plan.job_of(context, step.pin),
         paths=context.paths,

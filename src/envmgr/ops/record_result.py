@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import envmgr
 from envmgr.install import store
 from envmgr.install.receipt import RECEIPT
-from envmgr.kit import data_files
-from envmgr.project.lockfile_io import path_beside
-from envmgr.kit import result_cache
+from envmgr.kit import data_files, result_cache
 from envmgr.kit.result_cache import Result, Validity, directory_input, file_input
+from envmgr.project.lockfile_io import path_beside
 from envmgr.shells import shim
 
 if TYPE_CHECKING:

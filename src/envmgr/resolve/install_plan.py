@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr import versions
-from envmgr.install.installer import InstallJob
 from envmgr.kit.errors import InvalidRequest, LockOutOfDate, ProjectError, UnsupportedPlatform, UsageError
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.http import urls
@@ -26,6 +25,8 @@ from envmgr.resolve.lock_update import Pin
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from envmgr.catalog.release import Signature
+    from envmgr.install.installer import InstallJob
     from envmgr.lockformat.model import Lockfile
     from envmgr.project.dotfile import Dotfile
     from envmgr.project.request import Request
@@ -197,22 +198,35 @@ def _gaps(context: Context, lock: Lockfile, tool: str, spec: str) -> Iterator[tu
 def job_of(context: Context, pin: Pin) -> InstallJob:
     """Return the install job of a pin.
 
+    Raises as `archive_of` does, and UnsupportedPlatform without a layout.
+    """
+    from envmgr.install.installer import InstallJob
+
+    artifact, signature = archive_of(context, pin)
+    layout = context.catalog.layout(pin.tool, pin.version, context.platform, artifact.url)
+    if layout is None:
+        raise _unsupported_error(context, pin)
+    plugin = context.catalog.manifest(pin.tool).digest
+    return InstallJob(pin.tool, pin.version, context.platform, artifact, layout, plugin, signature)
+
+
+def archive_of(context: Context, pin: Pin) -> tuple[Artifact, Signature | None]:
+    """Return the archive of a pin and the signature to verify.
+
     Raises UnsupportedPlatform without an archive, LockfileError if the manifest lacks the signature that the lock
     requires.
     """
-    platform = context.platform.key
-    artifact = pin.locked.artifacts.get(platform)
-    layout = context.catalog.layout(
-        pin.tool, pin.version, context.platform, artifact.url if artifact else None
+    artifact = pin.locked.artifacts.get(context.platform.key)
+    if artifact is None:
+        raise _unsupported_error(context, pin)
+    return artifact, lock_manifests.check_signature(context, pin.tool, pin.version, pin.locked)
+
+
+def _unsupported_error(context: Context, pin: Pin) -> UnsupportedPlatform:
+    return UnsupportedPlatform(
+        f"{pin.tool} {pin.version} is not available for {context.platform.key}",
+        f"available for {', '.join(sorted(pin.locked.artifacts))}",
     )
-    if artifact is None or layout is None:
-        raise UnsupportedPlatform(
-            f"{pin.tool} {pin.version} is not available for {platform}",
-            f"available for {', '.join(sorted(pin.locked.artifacts))}",
-        )
-    signature = lock_manifests.check_signature(context, pin.tool, pin.version, pin.locked)
-    plugin = context.catalog.manifest(pin.tool).digest
-    return InstallJob(pin.tool, pin.version, context.platform, artifact, layout, plugin, signature)
 
 
 def missing(context: Context) -> list[Request]:

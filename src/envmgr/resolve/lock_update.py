@@ -82,13 +82,22 @@ def pin(
     A locked version is reused unless its tool is in `refresh`; its archives are reused if `is_good` accepts them.
     """
 
-    def resolve_one(item: tuple[str, str]) -> Pin:
+    def find_reusable(item: tuple[str, str]) -> Pin | None:
+        version, locked, others = find_locked(item)
+        if version is None or locked is None or others or not is_good(locked):
+            return None
+        return Pin(*item, version, locked)
+
+    def find_locked(item: tuple[str, str]) -> tuple[str | None, Locked | None, Mapping[str, str]]:
         tool, spec = item
         version = _locked_version(context, lock, tool, spec) if tool not in refresh else None
         locked = lock.find(tool, version) if version else None
         others = lock_consistency.other_versions(context, tool, version, locked) if version and locked else {}
-        if version and locked and not others and is_good(locked):
-            return Pin(tool, spec, version, locked)
+        return version, locked, others
+
+    def resolve_one(item: tuple[str, str]) -> Pin:
+        tool, spec = item
+        version, locked, others = find_locked(item)
         locked = _without(locked, others) if locked else None
         preferred = version or _preferred_version(lock, tool, spec)
         try:
@@ -106,7 +115,10 @@ def pin(
         _note_missing_digests(context, result, lock.find(tool, result.version))
         return result
 
-    return map_parallel(resolve_one, requests, WORKERS)
+    reusable = {item: find_reusable(item) for item in requests}
+    remaining = [item for item in requests if reusable[item] is None]
+    resolved = dict(zip(remaining, map_parallel(resolve_one, remaining, WORKERS), strict=True))
+    return [reusable[item] or resolved[item] for item in requests]
 
 
 def _without(locked: Locked, platforms: Collection[str]) -> Locked | None:

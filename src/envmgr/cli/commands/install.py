@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from envmgr.cli.options import Options
     from envmgr.cli.output.style import Style
-    from envmgr.install.installer import Outcome
+    from envmgr.install.outcome import Outcome
     from envmgr.ops.install import InstallResult
     from envmgr.resolve.context import Context
 
