@@ -9,13 +9,15 @@ READY  := $(VENV)/.ready
 REQUIREMENTS ?= requirements/dev.txt
 # One more than the processors, as tests wait for the programs that they start.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# Two for each processor where the tests that take long run, too: they wait more than they compute.
+LONG_TEST_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 2)))
 
 # Packages that import no dependency, so that no version of one can change them; shims are shell scripts, and what
 # happens to files, databases and processes in a failure is decided by envmgr and the system.
 INDEPENDENT_PACKAGES := versions lockformat shells project
 INDEPENDENT_TESTS := functional/shims functional/project functional/failures unit/scripts unit/support \
   server/api/test_schemathesis.py server/process/test_damaged_files.py server/process/test_inconsistent_databases.py \
-  server/process/test_backup.py
+  server/process/test_backup.py server/process/test_disks.py server/process/test_file_limit.py
 DEPENDENCY_TESTS := tests/unit tests/functional tests/contract tests/server \
   $(INDEPENDENT_PACKAGES:%=--ignore=tests/unit/%) $(INDEPENDENT_TESTS:%=--ignore=tests/%) \
   -m "not slow and not registries" --hypothesis-profile=quick
@@ -37,7 +39,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Modules are compiled once, not in each of thousands of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-postgresql test-cluster test-lowest test-newest check unit lint types contracts coverage bench dist openapi proto protos requirements upgrade clean
+.PHONY: demo test test-all test-postgresql test-cluster test-lowest test-newest lowest check unit lint types contracts coverage bench dist openapi proto protos requirements upgrade clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/demo.sh
@@ -49,7 +51,7 @@ test: $(READY)
 # the whole API, the set-up itself against a local index, the coverage of the pure core, and the lowest versions of the
 # dependencies.
 test-all: $(READY) coverage
-	$(BIN)/python -m pytest -n $(WORKERS) $(OTHER_TESTS)
+	$(BIN)/python -m pytest -n $(LONG_TEST_WORKERS) $(OTHER_TESTS)
 	$(MAKE) test-postgresql
 	$(MAKE) test-cluster
 	$(MAKE) test-lowest
@@ -67,9 +69,11 @@ test-cluster: $(READY)
 	ENVMGR_TEST_CLUSTER=1 ENVMGR_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) $(CLUSTER_TESTS)
 
 # The client and the server with the lowest versions of their dependencies that pyproject.toml allows ...
-test-lowest: $(READY)
-	$(MAKE) $(VENV)/lowest/.ready VENV=$(VENV)/lowest REQUIREMENTS=requirements/lowest.txt
+test-lowest: lowest
 	$(VENV)/lowest/bin/python -m pytest -n $(WORKERS) $(DEPENDENCY_TESTS)
+
+lowest: $(READY)
+	$(MAKE) $(VENV)/lowest/.ready VENV=$(VENV)/lowest REQUIREMENTS=requirements/lowest.txt
 
 # ... and with the newest that the index has today, which change without a commit: not part of .ci/run. It has time for
 # a new interpreter for each server.
