@@ -39,6 +39,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ModuleSch
     return ModuleScheduling(config, log) if config.getoption("dist") == "load" else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests of clusters first: one that began last would be waited for."""
+    from support.module_scheduling import is_undivided, module_of
+
+    items.sort(key=lambda item: not is_undivided(module_of(item.nodeid)))
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch

@@ -9,42 +9,46 @@ from pathlib import Path
 
 import pytest
 
-from support.module_scheduling import extended_chunk_size
+from support.module_scheduling import MAX_CHUNK_TESTS as MAX
+from support.module_scheduling import MIN_CHUNK_TESTS as MIN
+from support.module_scheduling import chunk_size
 
 CHECKOUT = Path(__file__).parents[3]
-COLLECTION = [
-    *(f"tests/arch/test_a.py::test_{number}" for number in range(3)),
-    *(f"tests/cluster/test_b.py::test_{number}" for number in range(4)),
-    *(f"tests/cluster/test_c.py::test_{number}" for number in range(2)),
-    *(f"tests/unit/test_d.py::test_{number}" for number in range(3)),
-    *(f"tests/cluster/faults/test_{name}.py::test_0" for name in "efg"),
-]
+
+
+def collection(**modules: int) -> list[str]:
+    """Return the IDs of so many tests of each module."""
+    return [
+        f"tests/{module.replace('__', '/')}.py::test_{number}"
+        for module, length in modules.items()
+        for number in range(length)
+    ]
 
 
 @pytest.mark.parametrize(
-    ("size", "extended_size"),
+    ("modules", "size"),
     [
-        (0, 0),
-        (1, 1),
-        (2, 2),
-        (3, 3),
-        (4, 7),
-        (6, 7),
-        (7, 7),
-        (8, 9),
-        (9, 9),
-        (10, 10),
-        (12, 12),
-        (13, 15),
-        (20, 20),
+        ({"cluster__a": 4, "cluster__b": 2, "unit__c": 90}, 4),
+        ({"cluster__a": 90}, 90),
+        ({"cluster__a": 1, "unit__b": 90}, 1),
+        ({"unit__a": 5}, 5),
+        ({"unit__a": MIN, "unit__b": 5}, MIN),
+        ({"unit__a": 5, "unit__b": MIN, "unit__c": 5}, 5 + MIN),
+        ({"unit__a": MAX, "unit__b": 5}, MAX),
+        ({"unit__a": MAX}, MAX),
+        ({"unit__a": MAX + 1}, MAX),
+        ({"unit__a": 5, "unit__b": MAX}, MAX),
     ],
+    ids=str,
 )
-def test_a_chunk_ends_where_load_ends_it_or_after_a_module_that_is_not_divided(size, extended_size):
-    assert extended_chunk_size(COLLECTION, range(len(COLLECTION)), size) == extended_size
+def test_a_chunk_is_whole_modules_and_of_a_cluster_exactly_one(modules, size):
+    tests = collection(**modules)
+    assert chunk_size(tests, range(len(tests))) == size
 
 
 def test_tests_that_have_been_sent_do_not_count():
-    assert extended_chunk_size(COLLECTION, [0, 5, 6, 7, 9], 2) == 3
+    tests = collection(unit__a=3, cluster__b=4, unit__c=3)
+    assert chunk_size(tests, [5, 6, 7, 9]) == 2
 
 
 def test_each_module_of_the_cluster_runs_in_one_process(tmp_path):
