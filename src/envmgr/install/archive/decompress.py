@@ -3,13 +3,15 @@
 Run as `python -I -S decompress.py KIND [DIRECTORY…]` it reads standard input and writes standard output without
 importing envmgr: a bare Python holds an xz dictionary of 64 MB within the memory limit of an install, and a second
 processor decompresses while the first one writes files. DIRECTORY has the compiled modules, since such a process has no
-site-packages. Corrupt input ends it with status 3 and the reason on standard error.
+site-packages. Corrupt input ends it with status 3 and the reason on standard error. For the KIND `xz-blocks`, blocks of
+an xz stream are decompressed on two processors where they can be separated.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 DAMAGED = 3
+XZ_BLOCKS = "xz-blocks"
 _LZMA_HEADER_BYTES = 9  # version, length of the properties, properties
 _MEMBER_MAGIC = {"gz": b"\x1f\x8b", "bz2": b"BZh"}
 XZ_MEMORY = 1 << 29  # the memory limit of a dictionary; `xz -9` needs 65 MB
@@ -56,6 +59,17 @@ def _next_member(kind: str, data: bytes, read: Callable[[], bytes]) -> bytes:
             return b""
         data += more
     return data if data.startswith(magic) else b""
+
+
+def inflate_xz_blocks(read: Callable[[], bytes]) -> Iterator[bytes]:
+    """Yield the content of an xz stream, like `inflate`, on two processors if its blocks can be separated."""
+    xz_blocks = import_module("xz_blocks")  # beside this file, for a process that does not import envmgr
+    source = xz_blocks.Input(read)
+    has_blocks = xz_blocks.has_separable_blocks(source)
+    if has_blocks:
+        yield from _translated("xz", xz_blocks.inflate_streams(source))
+    if not has_blocks or source.peek(1):
+        yield from inflate("xz", source.read)
 
 
 def inflate_deflated(read: Callable[[], bytes]) -> Iterator[bytes]:
@@ -225,7 +239,7 @@ def main(kind: str, directories: list[str]) -> int:
     """Decompress standard input to standard output."""
     sys.path += directories
     try:
-        for piece in inflate(kind, lambda: os.read(0, PIECE)):
+        for piece in _content(kind, lambda: os.read(0, PIECE)):
             _write(piece)
     except DamagedError as error:
         os.write(2, str(error).encode(errors="replace"))
@@ -233,6 +247,10 @@ def main(kind: str, directories: list[str]) -> int:
     except BrokenPipeError:  # the reader closed the pipe early
         return 1
     return 0
+
+
+def _content(kind: str, read: Callable[[], bytes]) -> Iterator[bytes]:
+    return inflate_xz_blocks(read) if kind == XZ_BLOCKS else inflate(kind, read)
 
 
 def _write(piece: bytes) -> None:

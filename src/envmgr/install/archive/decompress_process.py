@@ -25,6 +25,9 @@ _PIPE = 1 << 20
 _IN_THREADS = frozenset({"gz"})
 """Compressions that need little memory: others have dictionaries, or blocks, of up to 64 MB and more."""
 
+_STREAM_KINDS = {"xz": decompress.XZ_BLOCKS}
+"""Kinds of the program that may fail for a valid stream: files are then decompressed by the plain kind."""
+
 _PACKAGES = {"gz": "isal", "zst": "backports.zstd"}
 
 
@@ -35,7 +38,7 @@ def decompress_file(file: IO[bytes], kind: str) -> Generator[bytes]:
         return _in_process(read, kind)
     if kind in _IN_THREADS:
         return decompress_in_thread(read, kind)
-    return _in_subprocess(file, kind) if _has_program() else _in_process(read, kind)
+    return _in_subprocess(file, kind, kind) if _has_program() else _in_process(read, kind)
 
 
 def decompress_stream(read: Callable[[], bytes], kind: str) -> Generator[bytes]:
@@ -61,7 +64,7 @@ def _in_process(read: Callable[[], bytes], kind: str) -> Generator[bytes]:
 
 def _in_fed_subprocess(read: Callable[[], bytes], kind: str) -> Generator[bytes]:
     with _Feeder(read) as feeder:
-        yield from _in_subprocess(feeder.source, kind)
+        yield from _in_subprocess(feeder.source, kind, _STREAM_KINDS.get(kind, kind))
     if feeder.error:
         raise feeder.error
 
@@ -104,9 +107,9 @@ def _write_whole(pipe: FileIO, block: bytes) -> None:
         remainder = remainder[pipe.write(remainder) or 0 :]
 
 
-def _in_subprocess(file: IO[bytes], kind: str) -> Generator[bytes]:
+def _in_subprocess(file: IO[bytes], kind: str, program_kind: str) -> Generator[bytes]:
     process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own file
-        [python(), "-I", "-S", decompress.__file__, kind, *_directories(kind)],
+        [python(), "-I", "-S", decompress.__file__, program_kind, *_directories(program_kind)],
         stdin=file,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -144,7 +147,9 @@ def _enlarge_pipe(pipe: int, size: int) -> None:
 
 
 def _directories(kind: str) -> list[str]:
-    """Return the directory of the package that a kind requires."""
+    """Return the directory of the module or package that a kind requires."""
+    if kind == decompress.XZ_BLOCKS:
+        return [os.path.dirname(decompress.__file__)]
     package = _PACKAGES.get(kind)
     try:
         spec = find_spec(package) if package else None
