@@ -121,6 +121,7 @@ UNUSED = (
     "envmgr.catalog",
     "envmgr.kit.config",
     "envmgr.kit.digest",
+    "envmgr.kit.errors",
     "envmgr.kit.http",
     "envmgr.kit.platform",
     "envmgr.lockformat.parser",

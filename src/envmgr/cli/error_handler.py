@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from envmgr.kit.errors import EnvmgrError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import TextIO
 
     from envmgr.cli.options import Options
+    from envmgr.kit.errors import EnvmgrError
 
+FAILURE_EXIT_CODE = 1
 INTERNAL_ERROR_EXIT_CODE = 3
 SIGINT = 2
 SIGNAL_EXIT_CODE_BASE = 128
@@ -80,18 +80,16 @@ def _exit_code(work: Callable[[], int], options: Options) -> int:
     try:
         return _flush(_run_to_exit_code(work, options))
     except OutputError as error:
-        return _print_output_error(error, EnvmgrError.exit_code)
+        return _print_output_error(error, FAILURE_EXIT_CODE)
 
 
 def _run_to_exit_code(work: Callable[[], int], options: Options) -> int:
     try:
         return work()
-    except EnvmgrError as error:
-        return _print_expected_error(error, options)
     except (BrokenPipeError, OutputError):
         raise
-    except Exception as error:  # noqa: BLE001 - any other error is a bug, logged with its traceback
-        return _print_internal_error(error, options)
+    except Exception as error:  # noqa: BLE001 - errors are printed here: this is the boundary
+        return _print_caught_error(error, options)
 
 
 def _flush(code: int) -> int:
@@ -99,7 +97,7 @@ def _flush(code: int) -> int:
     try:
         sys.stdout.flush()
     except OutputError as error:
-        return _print_output_error(error, code or EnvmgrError.exit_code)
+        return _print_output_error(error, code or FAILURE_EXIT_CODE)
     return code
 
 
@@ -107,6 +105,15 @@ def _print_output_error(error: OutputError, code: int) -> int:
     _drop_output()
     print_error(f"cannot write to stdout: {error}", None)
     return code
+
+
+def _print_caught_error(error: Exception, options: Options) -> int:
+    """Print an error that users can resolve, or log any other: that is a bug; return the exit code."""
+    from envmgr.kit.errors import EnvmgrError
+
+    if isinstance(error, EnvmgrError):
+        return _print_expected_error(error, options)
+    return _print_internal_error(error, options)
 
 
 def _print_expected_error(error: EnvmgrError, options: Options) -> int:

@@ -194,3 +194,5 @@ _FAST_COMMANDS_WITH_OPTION: dict[tuple[str, str], tuple[int, int, Command]] = {
     ("list", "--remote"): (1, 2, _list_remote),
     ("list", "-r"): (1, 2, _list_remote),
 }
+READ_ONLY = frozenset({_version, _current, _which, _where, _list})
+"""Commands that start no thread and write nothing but their output, so that the process may end at once."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 
 from envmgr.cli.command_table import find_group
-from envmgr.kit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ _HELP_OPTION = ("-h, --help", "Show this message and exit.")
 _MIN_WIDTH, _MAX_WIDTH, _MARGIN = 50, 80, 2
 _MIN_TEXT_WIDTH = 10
 _INDENT = "  "
+_USAGE_EXIT_CODE = 2
+"""That of `UsageError`, whose tree of errors help does not import."""
 
 
 def lookup(options: Options, args: Sequence[str]) -> Command | None:
@@ -73,7 +74,7 @@ def _print_text(options: Options, text: str) -> int:
 def _print_incomplete(path: Sequence[str]) -> int:
     """Print the help of a group called without a command to stderr; return the exit code."""
     sys.stderr.write(page(path, _terminal_width()))
-    return UsageError.exit_code
+    return _USAGE_EXIT_CODE
 
 
 def _terminal_width() -> int:

@@ -11,14 +11,19 @@ from envmgr.kit.frozen import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Runner = Callable[[Callable[[], int]], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run envmgr and return its exit code."""
+    """Run envmgr and return its exit code; without arguments, run the command line of the process."""
     command_line = list(sys.argv[1:] if arguments is None else arguments)
+    run_read_only = _run_and_exit if arguments is None else _run_and_return
     _prepare_streams()
-    return run_guarded(lambda: _run(command_line), Options(json=_should_print_json(command_line)))
+    return run_guarded(
+        lambda: _run(command_line, run_read_only), Options(json=_should_print_json(command_line))
+    )
 
 
 def _prepare_streams() -> None:
@@ -64,7 +69,28 @@ def _stop_on_signals() -> None:
             signal.signal(number, stop)
 
 
-def _run(command_line: list[str]) -> int:
+def _run_and_return(command: Callable[[], int]) -> int:
+    return command()
+
+
+def _run_and_exit(command: Callable[[], int]) -> int:
+    """Run a command and end the process at once: tearing Python down takes longer than most commands.
+
+    Return the exit code if something is registered to run at exit, such as the measurement of coverage.
+    """
+    import atexit
+    import gc
+
+    gc.disable()
+    code = command()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if getattr(atexit, "_ncallbacks", lambda: 1)():  # CPython only
+        return code
+    os._exit(code)
+
+
+def _run(command_line: list[str], run_read_only: Runner) -> int:
     from envmgr.cli import fast_path
     from envmgr.kit.environment import current
 
@@ -80,18 +106,20 @@ def _run(command_line: list[str]) -> int:
         return code
     command = fast_path.lookup(args)
     if command is None:
-        return _run_without_fast_path(options, args)
+        return _run_without_fast_path(options, args, run_read_only)
+    if command in fast_path.READ_ONLY:
+        return run_read_only(lambda: command(options, args[1:]))
     if args[0] in fast_path.LONG_RUNNING:
         _stop_on_signals()
     return command(options, args[1:])
 
 
-def _run_without_fast_path(options: Options, args: list[str]) -> int:
+def _run_without_fast_path(options: Options, args: list[str], run_read_only: Runner) -> int:
     from envmgr.cli import help_page
 
     print_page = help_page.lookup(options, args)
     if print_page is not None:
-        return print_page(options)
+        return run_read_only(lambda: print_page(options))
     _stop_on_signals()
     from envmgr.cli import app
 

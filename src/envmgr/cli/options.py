@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from envmgr.kit.errors import UsageError
 from envmgr.kit.frozen import frozen, replace
 
 TYPE_CHECKING = False
@@ -10,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import typer
+
+    from envmgr.kit.errors import UsageError
 
 
 @frozen
@@ -63,7 +64,7 @@ def split(arguments: Sequence[str]) -> tuple[Options, list[str]]:
         else:
             args.append(arg)
     if options.quiet and options.verbose:
-        raise UsageError("--quiet and --verbose are mutually exclusive", "pass one of them")
+        raise _usage_error("--quiet and --verbose are mutually exclusive", "pass one of them")
     return options, args
 
 
@@ -71,7 +72,14 @@ def _directory(option: str, path: str) -> str:
     import os
 
     if not path:
-        raise UsageError(f"{option} requires a directory", f"for example: envmgr {option} ../other current")
+        raise _usage_error(f"{option} requires a directory", f"for example: envmgr {option} ../other current")
     if not os.path.isdir(path):
-        raise UsageError(f"{option}: directory {path} not found", "pass an existing directory")
+        raise _usage_error(f"{option}: directory {path} not found", "pass an existing directory")
     return path
+
+
+def _usage_error(message: str, hint: str | None = None) -> UsageError:
+    """Create the error; its class is imported only here, as start-up does not need it."""
+    from envmgr.kit.errors import UsageError
+
+    return UsageError(message, hint)

@@ -2,7 +2,8 @@
 
 Importing `dataclasses` takes longer than starting Python (16 ms against 11 ms, measured), because it imports
 `inspect`, `ast` and `re`. `frozen` supports the same declarations (type checkers read it through PEP 681) for a few
-microseconds a class: `__init__` is compiled at the first construction.
+microseconds a class. `__init__` is compiled, which takes as long as some hundred constructions without, only for a
+class that has many instances.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ else:
     def dataclass_transform(**_: object) -> object:
         """Return the function unchanged: replaces the typing decorator, which only type checkers use."""
         return lambda decorator: decorator
+
+
+UNCOMPILED_INSTANCES = 16
+"""Instances of a class that are constructed before its `__init__` is compiled."""
 
 
 @dataclass_transform(frozen_default=True, eq_default=True)
@@ -83,13 +88,41 @@ def _lazy_init(cls: type, names: tuple[str, ...]) -> Callable[..., None]:
     optional = {name for name in names if hasattr(cls, name)}
     _require_order(cls, names, optional)
 
-    def init(*arguments: Any, **keywords: Any) -> None:
-        compiled = _compile_init(names, optional, hasattr(cls, "__post_init__"))
-        compiled.__qualname__ = f"{cls.__qualname__}.__init__"
-        setattr(cls, "__init__", compiled)  # noqa: B010 - type checkers refuse the plain assignment
-        compiled(*arguments, **keywords)
+    required, has_post_init = frozenset(names) - optional, hasattr(cls, "__post_init__")
+    uncompiled = iter(range(UNCOMPILED_INSTANCES))
+
+    def init(self: Any, /, *arguments: Any, **keywords: Any) -> None:
+        values = _bind(names, required, arguments, keywords)
+        if (
+            values is None or next(uncompiled, None) is None
+        ):  # Python then raises its own error for an invalid call
+            _replace_init(cls, names, optional)
+            self.__init__(*arguments, **keywords)
+            return
+        self.__dict__.update(values)
+        if has_post_init:
+            self.__post_init__()
 
     return init
+
+
+def _bind(
+    names: tuple[str, ...],
+    required: frozenset[str],
+    arguments: tuple[object, ...],
+    keywords: dict[str, object],
+) -> dict[str, object] | None:
+    """Return the fields that a call passes, or None if the call is invalid."""
+    values = dict(zip(names, arguments, strict=False))
+    values.update(keywords)
+    is_valid = len(values) == len(arguments) + len(keywords) and required <= values.keys() <= {*names}
+    return values if is_valid else None
+
+
+def _replace_init(cls: type, names: tuple[str, ...], optional: set[str]) -> None:
+    compiled = _compile_init(names, optional, hasattr(cls, "__post_init__"))
+    compiled.__qualname__ = f"{cls.__qualname__}.__init__"
+    setattr(cls, "__init__", compiled)  # noqa: B010 - type checkers refuse the plain assignment
 
 
 def _require_order(cls: type, names: tuple[str, ...], optional: set[str]) -> None:

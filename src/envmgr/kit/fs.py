@@ -7,7 +7,6 @@ import os
 import stat
 import sys
 
-from envmgr.kit.errors import EnvmgrError, StorageError
 from envmgr.kit.text_encoding import decode_text
 
 TYPE_CHECKING = False
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
     from typing import BinaryIO
+
+    from envmgr.kit.errors import StorageError
 
 _HINTS = {
     errno.ENOSPC: ("free some disk space (`envmgr cache clear` empties the download cache), then retry"),
@@ -43,7 +44,7 @@ _USER_FILE_HINTS = {
 
 def storage_error(error: OSError, path: str, hints: Mapping[int, str] = _HINTS) -> StorageError:
     """Return a StorageError for an OSError, with the path and a hint."""
-    return StorageError(f"cannot write {path}: {_reason(error)}", hints.get(error.errno or 0))
+    return _storage_error(f"cannot write {path}: {_reason(error)}", hints.get(error.errno or 0))
 
 
 def _reason(error: OSError) -> str:
@@ -63,7 +64,11 @@ class storage_errors:  # noqa: N801 - reads as the statement it is used as
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Translate OSErrors; other errors pass."""
-        if isinstance(error, OSError) and not isinstance(error, EnvmgrError):
+        if not isinstance(error, OSError):
+            return
+        from envmgr.kit.errors import EnvmgrError
+
+        if not isinstance(error, EnvmgrError):
             raise storage_error(error, self.path) from error
 
 
@@ -82,7 +87,7 @@ def read_bytes(path: str, limit: int = -1) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StorageError(f"cannot read {path}: {_reason(error)}") from error
+        raise _storage_error(f"cannot read {path}: {_reason(error)}") from error
 
 
 def read_text(path: str) -> str | None:
@@ -93,7 +98,7 @@ def read_text(path: str) -> str | None:
     try:
         return decode_text(content).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        raise StorageError(f"cannot read {path}: invalid UTF-8 at byte {error.start + 1}") from None
+        raise _storage_error(f"cannot read {path}: invalid UTF-8 at byte {error.start + 1}") from None
 
 
 def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:
@@ -314,3 +319,10 @@ def _collect(error: BaseException, errors: list[OSError]) -> None:
         errors.append(error)
     elif not isinstance(error, FileNotFoundError):
         raise error
+
+
+def _storage_error(message: str, hint: str | None = None) -> StorageError:
+    """Create the error; its class is imported only here, as start-up does not need it."""
+    from envmgr.kit.errors import StorageError
+
+    return StorageError(message, hint)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from envmgr.kit.errors import ConfigError
 from envmgr.kit.frozen import frozen
 
 TYPE_CHECKING = False
@@ -110,6 +109,8 @@ def resolve_paths(environment: Environment) -> Paths:
 
 def _absolute(root: str) -> str:
     if not os.path.isabs(root):
+        from envmgr.kit.errors import ConfigError
+
         raise ConfigError(
             f"ENVMGR_HOME must be an absolute path, got {root}",
             "set it to an absolute path, or to one that starts with ~/",

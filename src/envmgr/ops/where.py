@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from envmgr.install import store
-from envmgr.kit.errors import NotInstalled, NoVersionSet
 from envmgr.kit.frozen import frozen
 from envmgr.resolve import active
 
@@ -36,11 +35,14 @@ def _of_active(context: Context, tool: str) -> ToolLocation:
             if installed
             else f"run `envmgr use {tool} latest`"
         )
+        from envmgr.kit.errors import NoVersionSet
+
         raise NoVersionSet(f"no version of {tool} is set here", hint)
     if active_version.installed:
         return ToolLocation(tool, active_version.installed.version, active_version.installed.path)
     if active_version.kind == "path" and active_version.is_available:
         return ToolLocation(tool, active_version.spec, active_version.directory)
+    from envmgr.kit.errors import NotInstalled
     from envmgr.resolve.unavailable import not_installed_error
 
     raise not_installed_error(active_version, NotInstalled)
@@ -50,6 +52,8 @@ def _of_spec(context: Context, tool: str, spec: str) -> ToolLocation:
     version = active.best_installed(context, tool, spec)
     installed = store.get(context.paths, tool, version) if version else None
     if installed is None:
+        from envmgr.kit.errors import NotInstalled
+
         raise NotInstalled(
             f"no installed version of {tool} matches {spec}", f"run `envmgr install {tool}@{spec}`"
         )

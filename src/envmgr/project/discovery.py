@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 
 from envmgr.kit.environment import override_variable
-from envmgr.kit.errors import ProjectError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_bytes
 from envmgr.project import dotfile
@@ -98,6 +97,8 @@ class Project:
         try:
             return Request(tool, dotfile.parse_specs(text.strip()), Origin("environment", name))
         except ValueError as error:
+            from envmgr.kit.errors import ProjectError
+
             raise ProjectError(f"${name}: {error}", f"set it to a version of {tool}, or unset it") from None
 
 

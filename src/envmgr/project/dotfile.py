@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from envmgr import versions
-from envmgr.kit.errors import DotfileError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.text_encoding import UTF16_BOMS, decode_text
 from envmgr.lockformat.names import is_tool
 from envmgr.project.request import Origin, Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.kit.errors import DotfileError
 
 NAME = ".envmgr"
 LIMIT = 2**20
@@ -61,16 +66,16 @@ def decode(content: bytes, path: str) -> str:
     The text is UTF-8, or UTF-16 with a BOM.
     """
     if len(content) > LIMIT:
-        raise DotfileError([f"{path}: exceeds {LIMIT // 2**20} MB"], _HINT)
+        raise _dotfile_error([f"{path}: exceeds {LIMIT // 2**20} MB"], _HINT)
     if content.startswith(UTF16_BOMS):
         return _decode_utf16(content, path)
     if b"\0" in content:
-        raise DotfileError([f"{_position(content, content.index(0), path)}: NUL byte"], _HINT)
+        raise _dotfile_error([f"{_position(content, content.index(0), path)}: NUL byte"], _HINT)
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         issue = f"{_position(content, error.start, path)}: not UTF-8 (byte 0x{content[error.start]:02x})"
-        raise DotfileError([issue], "save the file as UTF-8") from None
+        raise _dotfile_error([issue], "save the file as UTF-8") from None
 
 
 def _decode_utf16(content: bytes, path: str) -> str:
@@ -78,7 +83,7 @@ def _decode_utf16(content: bytes, path: str) -> str:
         text = decode_text(content)
     except UnicodeDecodeError as error:
         issue = f"{path}: invalid UTF-16 at byte {error.start + 1}"
-        raise DotfileError([issue], "save the file as UTF-8") from None
+        raise _dotfile_error([issue], "save the file as UTF-8") from None
     return decode(text.encode(), path)
 
 
@@ -103,7 +108,7 @@ def parse(text: str, path: str, *, is_global: bool = False) -> Dotfile:
         except _LineError as bad:
             issues.append(f"{path}:{number}:{bad.column + 1}: {bad}")
     if issues:
-        raise DotfileError(_shorten_issues(issues), _HINT)
+        raise _dotfile_error(_shorten_issues(issues), _HINT)
     return Dotfile(path, tuple(entries.values()), is_global)
 
 
@@ -256,7 +261,14 @@ def _check_edit(changed: str, tool: str, spec: str, path: str) -> None:
     try:
         meant = parse_specs(spec)
     except ValueError as error:
-        raise DotfileError([f"{path}: {tool}: {error}"], _HINT) from None
+        raise _dotfile_error([f"{path}: {tool}: {error}"], _HINT) from None
     request = parse(changed, path).request(tool)
     if request is None or request.specs != meant:
-        raise DotfileError([f"{path}: invalid version {_short(spec)!r} for {_short(tool)}"], _HINT)
+        raise _dotfile_error([f"{path}: invalid version {_short(spec)!r} for {_short(tool)}"], _HINT)
+
+
+def _dotfile_error(issues: Sequence[str], hint: str | None = None) -> DotfileError:
+    """Create the error; its class is imported only here, as start-up does not need it."""
+    from envmgr.kit.errors import DotfileError
+
+    return DotfileError(issues, hint)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from envmgr.kit.errors import LockfileError
 from envmgr.kit.fs import read_bytes, write_in_place
 from envmgr.kit.text_encoding import decode_text
 from envmgr.lockformat.limits import MAX_BYTES, check_bytes, check_releases
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from envmgr.kit.errors import LockfileError
     from envmgr.lockformat.errors import LockFormatError
     from envmgr.lockformat.model import Lockfile
 
@@ -101,6 +101,8 @@ def _decode(content: bytes, path: str) -> str:
     except LockFormatError as error:
         raise _lockfile_error(error, path) from None
     except UnicodeDecodeError:
+        from envmgr.kit.errors import LockfileError
+
         raise LockfileError(f"{path}: not UTF-8 text", "restore it from version control") from None
 
 
@@ -128,6 +130,7 @@ def write(path: str, lock: Lockfile) -> bool:
 
 
 def _lockfile_error(error: LockFormatError, path: str) -> LockfileError:
+    from envmgr.kit.errors import LockfileError
     from envmgr.lockformat.errors import UnsupportedLockFormat
 
     hint = error.hint

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from envmgr.install import store
-from envmgr.kit.errors import CommandNotFound
 from envmgr.kit.frozen import frozen
 from envmgr.shells.shim_marker import is_shim
 
@@ -36,6 +35,8 @@ def locate(context: Context, command: str, active_versions: Sequence[ActiveVersi
         None,
     )
     if program and is_shim(program.path):
+        from envmgr.kit.errors import CommandNotFound
+
         raise CommandNotFound(
             f"{command} resolves to {program.path}, which is an envmgr shim",
             f"change {program.active.tool}={program.active.spec} in {program.active.request.origin}",

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from envmgr.kit.frozen import field_names, frozen, replace
+from envmgr.kit.frozen import UNCOMPILED_INSTANCES, field_names, frozen, replace
 
 
 @frozen
@@ -80,6 +80,36 @@ def test_invalid_arguments_are_rejected_with_the_class_name(arguments, keywords)
     for _ in range(2):  # the first call compiles the constructor
         with pytest.raises(TypeError, match=r"Point\.__init__"):
             Point(*arguments, **keywords)
+
+
+def test_values_are_alike_before_and_after_the_constructor_is_compiled():
+    @frozen
+    class Sized:
+        name: str
+        size: int = 7
+
+        def __post_init__(self) -> None:
+            if self.size < 0:
+                raise ValueError("negative")
+
+    values = [Sized("a", size=2) for _ in range(UNCOMPILED_INSTANCES + 2)]
+    assert {(value.name, value.size) for value in values} == {("a", 2)}
+    assert len(set(values)) == 1
+    assert Sized("a").size == 7
+    with pytest.raises(ValueError, match="negative"):
+        Sized("a", -1)
+
+
+def test_the_first_values_are_constructed_without_compiling():
+    @frozen
+    class Rare:
+        name: str
+
+    first = Rare.__init__
+    assert [Rare("a").name for _ in range(UNCOMPILED_INSTANCES)] == ["a"] * UNCOMPILED_INSTANCES
+    assert Rare.__init__ is first
+    Rare("a")
+    assert Rare.__init__ is not first
 
 
 def test_values_with_equal_fields_are_equal_and_hash_alike():
