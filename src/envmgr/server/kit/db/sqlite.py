@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -300,18 +301,19 @@ class SqliteDatabase:
         try:
             if self._run_as_group(group):
                 return
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - the thread must outlive any error: later units would wait forever
             self._fail_group(group, error)
             return
         for unit in group:
             try:
                 self._run_as_group([unit])
-            except sqlite3.Error as error:
+            except Exception as error:  # noqa: BLE001 - as above
                 self._fail_group([unit], error)
 
     def _run_as_group(self, group: list[_PendingWrite]) -> bool:
         """Run and commit a group; return False, with nothing changed, if its units must run one by one."""
         connection = self._write_connection
+        self._roll_back()
         connection.execute("BEGIN IMMEDIATE")
         now, events = now_ms(), []
         shared: dict[object, Any] = {}
@@ -342,15 +344,17 @@ class SqliteDatabase:
         self._roll_back()
         return len(group) == 1
 
-    def _fail_group(self, group: list[_PendingWrite], error: sqlite3.Error) -> None:
+    def _fail_group(self, group: list[_PendingWrite], error: Exception) -> None:
         self._roll_back()
         for unit in group:
-            unit.error = self._failure(error)
+            unit.error = self._failure(error) if isinstance(error, sqlite3.Error) else error
 
     def _roll_back(self) -> None:
+        """End the transaction in progress; if that fails, the next group tries it again."""
         # After some errors, SQLite has rolled back itself.
         if self._write_connection.in_transaction:
-            self._write_connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):
+                self._write_connection.execute("ROLLBACK")
 
     def _failure(self, error: sqlite3.Error) -> Exception:
         """Return the exception for an error of SQLite; bugs are unchanged."""

@@ -207,6 +207,78 @@ def test_a_database_locked_by_another_process_is_unavailable_and_recovers(tmp_pa
     run(work)
 
 
+class FailingConnection:
+    """A connection on which a statement fails once."""
+
+    def __init__(self, connection, statement, error):
+        self._connection = connection
+        self._statement = statement
+        self._errors = [error]
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+    def execute(self, text, *values):
+        if text == self._statement and self._errors:
+            raise self._errors.pop()
+        return self._connection.execute(text, *values)
+
+
+def io_error():
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    return error
+
+
+@pytest.mark.parametrize("error", [io_error(), MemoryError()], ids=["disk", "memory"])
+@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "COMMIT"])
+def test_units_succeed_after_a_failure_of_their_transaction(tmp_path, statement, error):
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            database._write_connection = FailingConnection(database._write_connection, statement, error)
+            expected = ServiceUnavailable if isinstance(error, sqlite3.Error) else MemoryError
+            with pytest.raises(expected):
+                await asyncio.wait_for(database.write(add("one")), 10)
+            await asyncio.wait_for(database.write(add("two")), 10)
+            assert await names(database) == ["two"]
+
+    run(work)
+
+
+def test_units_succeed_after_a_rollback_that_failed(tmp_path):
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            database._write_connection = FailingConnection(database._write_connection, "ROLLBACK", io_error())
+            with pytest.raises(LookupError):
+                await asyncio.wait_for(database.write(add_and_fail("one")), 10)
+            await asyncio.wait_for(database.write(add("two")), 10)
+            assert await names(database) == ["two"]
+            assert await emitted_events(database) == ["two"]
+
+    run(work)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL])
+@pytest.mark.parametrize(
+    "act",
+    [SqliteDatabase.read, SqliteDatabase.read_inline, SqliteDatabase.write],
+    ids=lambda act: act.__name__,
+)
+def test_an_error_in_passing_is_temporarily_unavailable(tmp_path, act, code):
+    def fail(_transaction):
+        error = sqlite3.OperationalError("in passing")
+        error.sqlite_errorcode = code
+        raise error
+
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            with pytest.raises(ServiceUnavailable) as caught:
+                await act(database, fail)
+            assert caught.value.headers["retry-after"] == "5"
+
+    run(work)
+
+
 @pytest.mark.parametrize("read", [SqliteDatabase.read, SqliteDatabase.read_inline])
 def test_a_read_of_a_locked_database_is_temporarily_unavailable(tmp_path, read):
     async def work():
