@@ -17,7 +17,8 @@ from sqlalchemy import MetaData, create_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from envmgr.server.bootstrap import registry
+from envmgr.server.bootstrap import databases, registry
+from envmgr.server.bootstrap.backend import SqliteBackend
 from envmgr.server.kit.db import migrations
 from envmgr.server.kit.db.migrations import NewerDatabase, UnusableDatabase
 from envmgr.server.kit.db.shared_tables import unnumbered_outbox
@@ -236,6 +237,23 @@ def test_a_database_that_cannot_be_opened_is_named_with_a_hint(tmp_path):
         UnusableDatabase, match=f"^cannot open database {re.escape(str(path))}: unable to open"
     ):
         upgrade(str(path), service.MIGRATIONS, service.HEAD)
+
+
+@pytest.mark.parametrize("other", registry.SERVICES, ids=lambda service: service.NAME)
+def test_the_database_of_another_service_is_refused_unchanged(tmp_path, other):
+    (tmp_path / "data").mkdir()
+    data = databases.data_directory(str(tmp_path / "data"))
+    for service in registry.SERVICES:
+        path = data.database(service.NAME)
+        upgrade(path, other.MIGRATIONS, other.HEAD)
+        before = dump(path)
+        target = SqliteBackend(data).target(service.NAME)
+        if service is other:
+            assert target.revision() == service.HEAD
+            continue
+        with pytest.raises(UnusableDatabase, match="is another service's: it has no table"):
+            migrations.upgrade(target, service.MIGRATIONS, service.HEAD)
+        assert dump(path) == before
 
 
 def test_damage_inside_a_database_is_detected_by_the_check(tmp_path):

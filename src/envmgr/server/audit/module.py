@@ -24,9 +24,21 @@ if TYPE_CHECKING:
 NAME = "audit"
 POLICY = RequestPolicy()
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
+OWN_TABLE = "entry"
+"""A table that only this service's database has, in each revision."""
 CHECKPOINT_CHECK_INTERVAL_SECONDS = 60.0
 """Seconds between checks whether a checkpoint is due."""
-__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "configured_key", "make", "module", "private_key"]
+__all__ = [
+    "HEAD",
+    "MIGRATIONS",
+    "NAME",
+    "OWN_TABLE",
+    "POLICY",
+    "configured_key",
+    "make",
+    "module",
+    "private_key",
+]
 
 
 def make(database: Database, key: bytes, destination: CheckpointDestination | None = None) -> AuditService:

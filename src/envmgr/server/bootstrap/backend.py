@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from envmgr.kit.errors import EnvmgrError
 from envmgr.server.bootstrap.data_directory_check import DataDirectoryCheck
 from envmgr.server.bootstrap.extras import require_extra, require_service_extra
-from envmgr.server.bootstrap.registry import SERVICES
+from envmgr.server.bootstrap.registry import SERVICES, module_of
 from envmgr.server.kit.config.data_dir import DataDirectoryError
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.db.sqlite_file import SqliteFile
@@ -91,7 +91,7 @@ class SqliteBackend:
 
     def target(self, service: str) -> SqliteFile:
         """Return a service's file."""
-        return SqliteFile(self._data.database(service))
+        return SqliteFile(self._data.database(service), module_of(service).OWN_TABLE)
 
     def open(self, service: str) -> SqliteDatabase:
         """Open a service's file."""

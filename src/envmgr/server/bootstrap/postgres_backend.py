@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+from envmgr.server.bootstrap.registry import module_of
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.db.migrations import UnusableDatabase
 from envmgr.server.kit.db.postgresql.database import PostgresDatabase
@@ -47,7 +48,7 @@ class PostgresBackend:
 
     def target(self, service: str) -> PostgresTarget:
         """Return a service's database as the target of migrations."""
-        return PostgresTarget(self._url_of(service))
+        return PostgresTarget(self._url_of(service), module_of(service).OWN_TABLE)
 
     def open(self, service: str) -> PostgresDatabase:
         """Return a service's database, whose connections are opened when needed."""

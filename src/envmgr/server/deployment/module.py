@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 NAME = "deployment"
 POLICY = RequestPolicy()
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
-__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
+OWN_TABLE = "deployment"
+"""A table that only this service's database has, in each revision."""
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "OWN_TABLE", "POLICY", "make", "module"]
 
 
 def make(database: Database, versions: Versions, apps: Apps) -> DeploymentService:

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 NAME = "gateway"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
+OWN_TABLE = "user"
+"""A table that only this service's database has, in each revision."""
 FLUSH_INTERVAL_SECONDS, CLEANUP_INTERVAL_SECONDS = 60.0, 3600.0
-__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "make_quota", "module"]
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "OWN_TABLE", "POLICY", "make", "make_quota", "module"]
 
 
 def make(database: Database, keyring: Keyring, apps: Apps, issuers: JwksCache | None = None) -> Gateway:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 POLICY = RequestPolicy()
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
-__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
+OWN_TABLE = "event_count"
+"""A table that only this service's database has, in each revision."""
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "OWN_TABLE", "POLICY", "make", "module"]
 
 
 def make(database: Database, bus: Bus, log: Log, metrics: Metrics) -> Worker:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT_SECONDS = 60
 """How long an upgrade waits for one of another process."""
 
+_RESTORE_HINT = "restore it from a backup, or pass another --data-dir"
 _ADD_SEQUENCES = """
 INSERT INTO sqlite_sequence (name, seq)
 SELECT name, 0 FROM sqlite_schema
@@ -29,10 +30,14 @@ WHERE schema.type = 'table' AND columns.name = 'rev'"""
 
 
 class SqliteFile:
-    """A database file that may not exist yet (implements `migrations.MigrationTarget`)."""
+    """A database file that may not exist yet (implements `migrations.MigrationTarget`).
 
-    def __init__(self, path: str) -> None:
+    `own_table`, if set, is a table that only the database of its service has.
+    """
+
+    def __init__(self, path: str, own_table: str = "") -> None:
         self.path = path
+        self._own_table = own_table
 
     @property
     def name(self) -> str:
@@ -50,6 +55,11 @@ class SqliteFile:
                 return None
             if "alembic_version" not in tables:
                 raise _damaged_error(self.path, "contains foreign tables")
+            if self._own_table and self._own_table not in tables:
+                raise UnusableDatabase(
+                    f"database {self.path} is another service's: it has no table {self._own_table}",
+                    _RESTORE_HINT,
+                )
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
 
@@ -117,5 +127,5 @@ def _translate_errors(path: str) -> Iterator[None]:
 def _damaged_error(path: str, reason: str) -> UnusableDatabase:
     return UnusableDatabase(
         f"{path} is corrupt or not an envmgr-alm database: {reason}",
-        "restore it from a backup, or pass another --data-dir",
+        _RESTORE_HINT,
     )

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import asyncpg
 import pytest
 
+from envmgr.server.app import module as app_module
 from envmgr.server.audit import module as audit_module
 from envmgr.server.bootstrap.registry import SERVICES
 from envmgr.server.deployment import module as deployment_module
@@ -69,6 +70,14 @@ def test_an_upgrade_creates_the_database_and_a_second_changes_nothing(service):
         migrations.upgrade(target, service.MIGRATIONS, service.HEAD)
         assert target.revision() == service.HEAD
     assert not target.has_events()
+
+
+def test_the_database_of_another_service_is_refused():
+    url = new_url()
+    upgrade(url, app_module)
+    assert PostgresTarget(url, app_module.OWN_TABLE).revision() == app_module.HEAD
+    with pytest.raises(UnusableDatabase, match="is another service's: it has no table entry"):
+        PostgresTarget(url, audit_module.OWN_TABLE).revision()
 
 
 def test_processes_that_upgrade_at_once_upgrade_once():

@@ -50,10 +50,14 @@ _REVISION = "SELECT version_num FROM alembic_version"
 
 
 class PostgresTarget:
-    """A database by its URL (implements `migrations.MigrationTarget`)."""
+    """A database by its URL (implements `migrations.MigrationTarget`).
 
-    def __init__(self, url: str) -> None:
+    `own_table`, if set, is a table that only the database of its service has.
+    """
+
+    def __init__(self, url: str, own_table: str = "") -> None:
         self._url = url
+        self._own_table = own_table
 
     @property
     def name(self) -> str:
@@ -123,6 +127,11 @@ class PostgresTarget:
         if "alembic_version" not in tables:
             raise UnusableDatabase(
                 f"database {self.name} contains foreign tables", "set DB_URL to an empty database"
+            )
+        if self._own_table and self._own_table not in tables:
+            raise UnusableDatabase(
+                f"database {self.name} is another service's: it has no table {self._own_table}",
+                "set DB_URL to the service's own database",
             )
         row = await connection.fetchrow(_REVISION)
         return str(row[0]) if row else None
