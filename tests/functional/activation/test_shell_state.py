@@ -16,6 +16,7 @@ from support.machine.shell_session import DIALECTS
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals of Unix")
 both = pytest.mark.parametrize("shell", ["bash", "zsh"])
 bash_only = pytest.mark.parametrize("shell", ["bash"])
+fish_only = pytest.mark.parametrize("shell", ["fish"])
 zsh_only = pytest.mark.parametrize("shell", ["zsh"])
 
 HOOKED = "__envmgr_hook && :"
@@ -170,6 +171,25 @@ def test_a_path_without_duplicates_is_restored(box, start):
     assert session.variable("PATH") == f"{bin_dir(box)}:/usr/bin:/bin"
     session.run("cd ..")
     assert session.variable("PATH") == path
+
+
+@fish_only
+def test_the_status_and_a_universal_variable_stay(start):
+    session = start(warm=False)
+    session.run("set -U NODE_HOME universal; cd project; false; set -g saved $status")
+    assert session.run("echo $saved; node") == "1\nnodejs 20.1.0 node"
+    session.run("cd ..")
+    assert session.run("echo $NODE_HOME; set -S NODE_HOME").startswith(
+        "universal\n$NODE_HOME: set in universal"
+    )
+
+
+@fish_only
+def test_the_environment_follows_within_a_line_of_fish(start):
+    assert start().run("cd project; and node; cd ../other; and node").splitlines() == [
+        "nodejs 20.1.0 node",
+        "nodejs 18.2.0 node",
+    ]
 
 
 @both

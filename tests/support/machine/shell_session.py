@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from envmgr.kit.frozen import replace
 from envmgr.ops import activation
 from envmgr.shells import quoting
+from envmgr.shells.activation import fish
 from envmgr.shells.activation.script import render_script, values_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from support.machine.installed_tools import Toolbox
 
 READY = "<ready>"
-"""The prompt of every session."""
+"""The prompt of shells without echo."""
+BEGIN = "<begin>"
+"""The line before the output of a command, in shells with echo."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Dialect:
     source: Callable[[Path], str]
     export: Callable[[str, str], str]
     prepend: Callable[[str], str]
+    begin: str = ""
+    """The command that prints BEGIN, in shells that echo what is typed; their prompt is numbered."""
 
 
 def _posix_source(path: Path) -> str:
@@ -68,8 +73,19 @@ DIALECTS = {
         _posix_export,
         _posix_prepend,
     ),
+    "fish": Dialect(
+        "fish",
+        ("fish", "--no-config", "--interactive"),
+        'function fish_prompt; set -g number (math 0$number + 1); echo "<ready $number>"; end',
+        lambda path: f"source {fish.quote(str(path))}",
+        lambda name, value: f"set -gx {name} {fish.quote(value)}",
+        lambda directory: f"set -gx PATH {fish.quote(directory)} $PATH",
+        "echo '<be''gin>'",
+    ),
 }
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[=>()][0-9A-B]?|[\r\x07]")
+_NO_LINE_FEED = re.compile("⏎ +⏎ ")
+"""fish's mark of output without a line feed, which follows all output here."""
 
 
 class ShellSession:
@@ -77,20 +93,15 @@ class ShellSession:
 
     def __init__(self, dialect: Dialect, cwd: Path, env: Mapping[str, str]) -> None:
         self.dialect = dialect
+        self._prompts = self._outer_prompts = 0
         self.name = dialect.name
         self._controller, terminal = os.openpty()
         attributes = termios.tcgetattr(terminal)
         attributes[3] &= ~termios.ECHO
         termios.tcsetattr(terminal, termios.TCSANOW, attributes)
-        self.process = subprocess.Popen(
-            dialect.words,
-            cwd=cwd,
-            env=env,
-            stdin=terminal,
-            stdout=terminal,
-            stderr=terminal,
-            start_new_session=True,
-        )
+        opening = 'exec <"$0" >"$0" 2>&1; exec "$@"'  # which makes it the controlling terminal of the session
+        words = ("sh", "-c", opening, os.ttyname(terminal), *dialect.words)
+        self.process = subprocess.Popen(words, cwd=cwd, env=env, stdin=terminal, start_new_session=True)
         os.close(terminal)
 
     def start(self, *lines: str) -> str:
@@ -100,7 +111,7 @@ class ShellSession:
 
     def run(self, line: str) -> str:
         """Run a command line; return what it and the next prompt print."""
-        self._send(line)
+        self._send(f"{self.dialect.begin}; {line}" if self.dialect.begin else line)
         return self._read()
 
     def variable(self, name: str) -> str | None:
@@ -110,22 +121,30 @@ class ShellSession:
 
     def enter_nested(self, script: Path) -> None:
         """Start an activated shell of the same kind inside this one."""
-        words = " ".join(quoting.posix(word) for word in self.dialect.words)
-        self._send(words)
+        self._outer_prompts, self._prompts = self._prompts, 0
+        self._send(" ".join(quoting.posix(word) for word in self.dialect.words))
         self.start(self.dialect.source(script))
+
+    def leave_nested(self) -> str:
+        """End the inner shell; return what it and the next prompt print."""
+        self._prompts = self._outer_prompts
+        return self.run("exit")
 
     def _send(self, line: str) -> None:
         os.write(self._controller, os.fsencode(line + "\n"))
 
     def _read(self, seconds: float = 30) -> str:
+        self._prompts += 1
+        ready = f"<ready {self._prompts}>" if self.dialect.begin else READY
         output, limit = b"", time.monotonic() + seconds
-        while READY.encode() not in output:
+        while ready.encode() not in output:
             left = limit - time.monotonic()
             assert left > 0, f"no prompt after {output!r}"
             if select.select([self._controller], [], [], left)[0]:
                 output += self._read_block(output)
-        text = output.decode(errors="surrogateescape")
-        return _ESCAPES.sub("", text[: text.rindex(READY)]).strip("\n")
+        text = _NO_LINE_FEED.sub("", _ESCAPES.sub("", output.decode(errors="surrogateescape")))
+        text = text[: text.rindex(ready)]
+        return text.rpartition(BEGIN)[2].strip("\n") if self.dialect.begin else text.strip("\n")
 
     def _read_block(self, output: bytes) -> bytes:
         try:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from envmgr.kit.frozen import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from envmgr.kit.environment import Environment
     from envmgr.shells.activation.environment_plan import EnvironmentPlan
 
 
 @frozen
 class ActivationShell:
-    """A shell: the templates of its script, and its syntax.
+    """A shell: the templates of its script, its syntax, and the line of its start file.
 
     Shells with the same `plan_name` share their plans.
     """
@@ -23,20 +27,63 @@ class ActivationShell:
     templates: tuple[str, ...]
     quote: Callable[[str], str]
     render: Callable[[EnvironmentPlan], str]
+    line: str
+    start_file: Callable[[Environment], str]
 
 
 def bash() -> ActivationShell:
     """Return bash."""
     from envmgr.shells.activation import posix
 
-    return ActivationShell("bash", "posix", ("activate.sh", "activate.bash"), posix.quote, posix.render)
+    return ActivationShell(
+        "bash",
+        "posix",
+        ("activate.sh", "activate.bash"),
+        posix.quote,
+        posix.render,
+        'eval "$(envmgr activate bash)"',
+        _bash_start_file,
+    )
 
 
 def zsh() -> ActivationShell:
     """Return zsh."""
     from envmgr.shells.activation import posix
 
-    return ActivationShell("zsh", "posix", ("activate.sh", "activate.zsh"), posix.quote, posix.render)
+    return ActivationShell(
+        "zsh",
+        "posix",
+        ("activate.sh", "activate.zsh"),
+        posix.quote,
+        posix.render,
+        'eval "$(envmgr activate zsh)"',
+        lambda environment: os.path.join(environment.get("ZDOTDIR", environment.home), ".zshrc"),
+    )
 
 
-SHELLS: dict[str, Callable[[], ActivationShell]] = {"bash": bash, "zsh": zsh}
+def fish() -> ActivationShell:
+    """Return fish."""
+    from envmgr.shells.activation import fish as module
+
+    return ActivationShell(
+        "fish",
+        "fish",
+        ("activate.fish",),
+        module.quote,
+        module.render,
+        "envmgr activate fish | source",
+        lambda environment: os.path.join(_config_home(environment), "fish", "config.fish"),
+    )
+
+
+def _bash_start_file(environment: Environment) -> str:
+    """Return the file that bash reads in new terminals: macOS starts login shells."""
+    name = ".bash_profile" if sys.platform == "darwin" else ".bashrc"
+    return os.path.join(environment.home, name)
+
+
+def _config_home(environment: Environment) -> str:
+    return environment.get("XDG_CONFIG_HOME", os.path.join(environment.home, ".config"))
+
+
+SHELLS: dict[str, Callable[[], ActivationShell]] = {"bash": bash, "zsh": zsh, "fish": fish}
