@@ -62,8 +62,14 @@ def _group(module: str, help_text: str, example: str, summaries: Mapping[str, st
     return GroupEntry(module.rpartition(".")[2], help_text, example, commands)
 
 
-_MODULE_NAMES = {"list": "list_", "exec": "exec_", "activate": "activation", "deactivate": "activation"}
-"""Modules that are not named as their command: a word of Python, or two commands in one module."""
+_MODULE_NAMES = {
+    "list": "list_",
+    "exec": "exec_",
+    "activate": "activation",
+    "deactivate": "activation",
+    "setup": "activation",
+}
+"""Modules that are not named as their command: a word of Python, or several commands in one module."""
 
 _PACKAGE = "envmgr.cli.declarations"
 _ALM_PACKAGE = "envmgr.cli.alm.declarations"
@@ -168,6 +174,7 @@ Global options (before or after the command): --json (one JSON document on stdou
                     "exec": "Run a command with the project's, or the named, tools.",
                     "activate": "Print code that makes a shell follow the directory.",
                     "deactivate": "Restore the environment of an activated shell.",
+                    "setup": "Add the line that activates a shell to its start file.",
                     "lock": "Write .envmgr.lock for all platforms, install nothing.",
                     "uninstall": "Remove installed versions.",
                     "reshim": "Rewrite all shims, atomically.",

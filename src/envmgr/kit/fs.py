@@ -234,6 +234,16 @@ def _write_synced(path: str, content: bytes, mode: int) -> None:
         os.fsync(file.fileno())
 
 
+def unlink_file(path: str) -> None:
+    """Delete a user's file; ignore a missing one."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise storage_error(error, path, _USER_FILE_HINTS) from error
+
+
 def _unlink_quietly(path: str) -> None:
     try:  # noqa: SIM105 - contextlib costs start-up time
         os.unlink(path)

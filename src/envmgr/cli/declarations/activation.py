@@ -1,4 +1,4 @@
-"""Declarations of `envmgr activate` and `deactivate`."""
+"""Declarations of `envmgr activate`, `deactivate` and `setup`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from envmgr.cli.options import options_of
 
 app = typer.Typer()
 Shell = Annotated[
-    str, typer.Argument(metavar="SHELL", help="bash or zsh.", autocompletion=completers.complete_shell)
+    str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.", autocompletion=completers.complete_shell)
 ]
 
 
@@ -33,3 +33,18 @@ def deactivate() -> int:
     from envmgr.cli.commands import activation
 
     return activation.refuse_deactivation()
+
+
+@app.command(epilog="Example: envmgr setup zsh")
+def setup(
+    ctx: typer.Context,
+    shell: Shell,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the line.")] = False,
+) -> int:
+    """Add the line that activates a shell to its start file.
+
+    The line is shown first, and written after a confirmation.
+    """
+    from envmgr.cli.commands import activation
+
+    return activation.run_setup(options_of(ctx), shell, remove=remove)

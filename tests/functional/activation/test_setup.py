@@ -1,0 +1,91 @@
+"""`envmgr setup`: the line in the start file of each shell."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envmgr.cli import main
+from envmgr.kit import environment as environments
+from envmgr.kit.environment import Environment
+from envmgr.ops.activation import shell_named
+from envmgr.shells.activation.activation_shell import SHELLS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="start files of Unix")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty home directory."""
+    variables = {"HOME": str(tmp_path), "ENVMGR_HOME": str(tmp_path / "root"), "PATH": "/usr/bin:/bin"}
+    monkeypatch.setattr(
+        environments, "current", lambda cwd=None: Environment(variables, cwd or str(tmp_path))
+    )
+    return tmp_path
+
+
+def start_file(home, shell):
+    return home.__class__(shell_named(shell).start_file(Environment({"HOME": str(home)}, str(home))))
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_setup_adds_the_line_once_and_remove_undoes_it(home, shell, capsys):
+    file = start_file(home, shell)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("# mine")
+    file.chmod(0o600)
+    for _ in range(2):
+        assert main.main(["setup", shell, "--yes"]) == 0
+    assert file.read_text() == f"# mine\n{shell_named(shell).line} \n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    for _ in range(2):
+        assert main.main(["setup", shell, "--remove", "--yes"]) == 0
+    assert file.read_text() == "# mine"
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_file_that_setup_created_is_deleted_again(home, shell, capsys):
+    assert main.main(["setup", shell, "--yes"]) == 0
+    assert start_file(home, shell).is_file()
+    assert main.main(["setup", shell, "--yes", "--remove"]) == 0
+    assert not start_file(home, shell).exists()
+    capsys.readouterr()
+
+
+def test_the_line_is_shown_and_nothing_written_without_a_confirmation(home, capsys):
+    assert main.main(["setup", "zsh"]) == 2
+    error = capsys.readouterr().err
+    assert f'{home}/.zshrc\n+ eval "$(envmgr activate zsh)"\n' in error
+    assert not (home / ".zshrc").exists()
+
+
+def test_a_link_to_a_start_file_stays_a_link(home, capsys):
+    (home / "dotfiles").write_text("x\n")
+    (home / ".zshrc").symlink_to("dotfiles")
+    assert main.main(["setup", "zsh", "--yes"]) == 0
+    assert (home / ".zshrc").is_symlink()
+    assert (home / "dotfiles").read_text() == 'x\neval "$(envmgr activate zsh)"\n'
+    capsys.readouterr()
+
+
+def test_a_line_written_by_hand_counts_and_is_not_removed(home, capsys):
+    text = '[ -t 0 ] && eval "$(envmgr activate zsh)"\n'
+    (home / ".zshrc").write_text(text)
+    assert main.main(["setup", "zsh", "--yes"]) == 0
+    assert main.main(["setup", "zsh", "--yes", "--remove"]) == 1
+    assert f"remove line 1 of {home}/.zshrc" in capsys.readouterr().err
+    assert (home / ".zshrc").read_text() == text
+
+
+def test_the_directory_of_zshs_start_files_applies(home, monkeypatch, capsys):
+    variables = {"HOME": str(home), "ZDOTDIR": str(home / "zsh"), "ENVMGR_HOME": str(home / "root")}
+    monkeypatch.setattr(environments, "current", lambda cwd=None: Environment(variables, cwd or str(home)))
+    assert main.main(["setup", "zsh", "--yes"]) == 0
+    assert (home / "zsh/.zshrc").is_file()
+    capsys.readouterr()
