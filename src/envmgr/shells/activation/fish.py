@@ -47,6 +47,7 @@ def _iterate_conditions(checks: Checks) -> Iterator[str]:
 
 
 def _format_input(item: Input, mark: str) -> str:
+    """Return the test of a file; a missing one is older than any."""
     path = quote(item.path)
     if item.mtime_ns is None:
         return f"! -f {path}"
@@ -55,4 +56,4 @@ def _format_input(item: Input, mark: str) -> str:
     if not item.stamp:
         return f"-f {path} -a ! {path} -nt {quote(mark)}"
     stamp = quote(item.stamp)
-    return f"-f {path} -a ! {path} -nt {stamp} -a ! {path} -ot {stamp}"
+    return f"! {path} -nt {stamp} -a ! {path} -ot {stamp}"
