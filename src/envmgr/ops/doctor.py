@@ -14,7 +14,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.kit.paths import decode_file_name
 from envmgr.kit.thread_pool import map_parallel
 from envmgr.lockformat.model import Artifact, Locked
-from envmgr.ops import install, reshim
+from envmgr.ops import install, reshim, shell_setup
 from envmgr.resolve import active, install_plan
 from envmgr.resolve.context import Context
 from envmgr.resolve.lock_update import Pin
@@ -166,6 +166,10 @@ def _nearest_existing(path: str) -> str:
 def _check_path(context: Context) -> Iterator[Finding]:
     entries = context.environment.get("PATH").split(os.pathsep)
     shims = context.paths.shims
+    active_dirs = shell_setup.active_directories(context)
+    if shims not in entries and (active_dirs or shell_setup.activated_shells(context)):
+        yield Finding("path", OK, f"{shims} is not on PATH; activated shells do not need it")
+        return
     if shims not in entries:
         yield Finding(
             "path",
@@ -174,7 +178,8 @@ def _check_path(context: Context) -> Iterator[Finding]:
             f'add it to the front, for example: `export PATH="{shims}:$PATH"` in your shell\'s start file',
         )
         return
-    hidden = sorted(set(_hidden_commands(shims, entries[: entries.index(shims)])))
+    before = [entry for entry in entries[: entries.index(shims)] if entry not in active_dirs]
+    hidden = sorted(set(_hidden_commands(shims, before)))
     if hidden:
         yield Finding(
             "path",
@@ -184,6 +189,17 @@ def _check_path(context: Context) -> Iterator[Finding]:
         )
     else:
         yield Finding("path", OK, "shims are first on PATH")
+
+
+def _check_activation(context: Context) -> Iterator[Finding]:
+    shells = shell_setup.activated_shells(context)
+    listing = ", ".join(f"{name} ({path})" for name, path in shells.items())
+    if shells:
+        yield Finding("activation", OK, f"set up: {listing}")
+    elif shell_setup.active_directories(context):
+        yield Finding("activation", OK, "this shell is activated")
+    else:
+        yield Finding("activation", OK, "not set up (optional: `envmgr setup SHELL`)")
 
 
 def _hidden_commands(shims: str, before: list[str]) -> Iterator[str]:
@@ -371,6 +387,7 @@ CHECKS: dict[str, Callable[[Context], Iterator[Finding]]] = {
     "project": _check_project,
     "directories": _check_directories,
     "path": _check_path,
+    "activation": _check_activation,
     "shims": _check_shims,
     "staging": _check_staging,
     "installs": _check_installs,

@@ -129,7 +129,7 @@ Failures = dict[str, EnvmgrError]
 
 
 def _find_existing(context: Context, steps: Sequence[Step], options: Options) -> tuple[Outcomes, Failures]:
-    """Return the versions that are installed, which needs neither the installer nor the layout of archives."""
+    """Return the versions that are installed, found without installer and layouts of archives."""
     outcomes: Outcomes = {}
     failures: Failures = {}
     for step in () if options.force else steps:

@@ -1,17 +1,21 @@
-"""Setting up activation: the line in a shell's start file."""
+"""Setting up activation: the line in a shell's start file, and whether shells are activated."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import ConfigError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_bytes, unlink_file, write_in_place
 from envmgr.shells.activation import start_file
+from envmgr.shells.activation.activation_shell import SHELLS
 
 if TYPE_CHECKING:
     from envmgr.resolve.context import Context
     from envmgr.shells.activation.activation_shell import ActivationShell
+
+_DIRECTORIES_VARIABLE = "__ENVMGR_DIRS"
 
 
 @frozen
@@ -60,3 +64,19 @@ def apply_change(change: StartFileChange) -> None:
         unlink_file(change.path)
     else:
         write_in_place(change.path, change.after)
+
+
+def activated_shells(context: Context) -> dict[str, str]:
+    """Return the start files that activate their shell, by the shell's name."""
+    paths = {name: create().start_file(context.environment) for name, create in SHELLS.items()}
+    return {name: path for name, path in paths.items() if _has_activation(path, name)}
+
+
+def _has_activation(path: str, shell: str) -> bool:
+    content = read_bytes(path) if os.path.isfile(path) else None
+    return content is not None and start_file.find_activation(content, shell) is not None
+
+
+def active_directories(context: Context) -> frozenset[str]:
+    """Return the entries of PATH that an activated shell, in which this process runs, has added."""
+    return frozenset(context.environment.get(_DIRECTORIES_VARIABLE).split(os.pathsep)) - {""}

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import envmgr
 from envmgr.kit import environment as environments
-from envmgr.ops import record_result
 from envmgr.kit import result_cache
+from envmgr.ops import record_result
 from support.http.fault_server import Server
 from support.machine.own_process import OwnProcess
 from support.machine.sandbox import PLATFORMS, Sandbox

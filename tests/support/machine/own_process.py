@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 from envmgr.cli.main import main
-from envmgr.resolve import context as context_module
 from envmgr.kit import result_cache
+from envmgr.resolve import context as context_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from envmgr.kit import result_cache
 from envmgr.kit.environment import Environment
 from envmgr.kit.paths import single_root
-from envmgr.kit import result_cache
 from envmgr.kit.result_cache import Result, Validity, directory_input, file_input
 
 KEY = ("1.0", "/project", "install")

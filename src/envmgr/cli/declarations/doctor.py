@@ -18,8 +18,8 @@ def doctor(
 ) -> int:
     """Diagnose problems and suggest fixes.
 
-    Checks PATH, shims, permissions, interrupted and damaged installs, programs that run in place of requested tools,
-    manifests and the network.
+    Checks PATH, activation, shims, permissions, interrupted and damaged installs, programs that run in place of
+    requested tools, manifests and the network.
     """
     from envmgr.cli.commands import doctor as command
 

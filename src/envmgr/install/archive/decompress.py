@@ -67,7 +67,7 @@ def inflate_xz_blocks(read: Callable[[], bytes]) -> Iterator[bytes]:
     source = xz_blocks.Input(read)
     has_blocks = xz_blocks.has_separable_blocks(source)
     if has_blocks:
-        yield from _translated("xz", xz_blocks.inflate_streams(source))
+        yield from _translate_errors("xz", xz_blocks.inflate_streams(source))
     if not has_blocks or source.peek(1):
         yield from inflate("xz", source.read)
 
