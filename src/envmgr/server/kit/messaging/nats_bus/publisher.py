@@ -1,8 +1,9 @@
 """Publishing of one source's events, in order.
 
 Each message states the last sequence that it expects in the stream. A stream that another process wrote to, or that was
-replaced by an older or an empty one, refuses it. A message that states none is of another client: it is not taken for
-the newest event.
+replaced by an older or an empty one, refuses it. Of those sent at once, each states the event before it, too: where
+another client has written, the last sequence may be what a later one expects, although the first was refused. A message
+that states none is of another client: it is not taken for the newest event.
 """
 
 from __future__ import annotations
@@ -72,8 +73,12 @@ class Publisher:
     async def _send(self, last: int, events: Sequence[EventEnvelope]) -> list[PubAck]:
         """Send all events at once, in order, and return the broker's acknowledgements; raise the first error."""
         # Not `publish_async`, which never ends where the broker refuses a message (nats-py 2.16).
+        previous_ids = ["", *(event.id for event in events)]
         acks = await asyncio.gather(
-            *(self._send_one(expected, event) for expected, event in enumerate(events, last)),
+            *(
+                self._send_one(event, _headers(event, expected, previous_id))
+                for expected, (event, previous_id) in enumerate(zip(events, previous_ids, strict=False), last)
+            ),
             return_exceptions=True,
         )
         for ack in acks:
@@ -81,12 +86,12 @@ class Publisher:
                 raise ack
         return [ack for ack in acks if not isinstance(ack, BaseException)]
 
-    async def _send_one(self, expected: int, event: EventEnvelope) -> PubAck:
+    async def _send_one(self, event: EventEnvelope, headers: dict[str, str]) -> PubAck:
         return await self._jetstream.publish(
             self._names.subject(event),
             self._encode(event),
             timeout=ACKNOWLEDGEMENT_TIMEOUT_SECONDS,
-            headers=_headers(event, expected),
+            headers=headers,
         )
 
     def _encode(self, event: EventEnvelope) -> bytes:
@@ -118,9 +123,11 @@ class Publisher:
         return Position(event.sequence, event.id) if expected == str(number - 1) else None
 
 
-def _headers(event: EventEnvelope, expected: int) -> dict[str, str]:
+def _headers(event: EventEnvelope, expected: int, previous_id: str) -> dict[str, str]:
+    """Return the headers of an event; `previous_id` is empty for the first that is sent."""
     return {
         Header.MSG_ID: event.id,
         Header.EXPECTED_LAST_SEQUENCE: str(expected),
+        **({Header.EXPECTED_LAST_MSG_ID: previous_id} if previous_id else {}),
         _CONTENT_TYPE_HEADER: CONTENT_TYPE,
     }

@@ -152,6 +152,24 @@ def test_messages_of_another_client_hide_no_event(prefix, foreign):
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("headers", [{}, {"Nats-Msg-Id": "foreign"}])
+def test_events_sent_at_once_after_a_message_of_another_client_are_stored_all_or_none(prefix, headers):
+    """The last sequence is what the second event expects."""
+    listener = Listener()
+
+    async def scenario():
+        async with running(prefix, subscription(listener)) as bus, jetstream() as js:
+            await bus.publish([envelope(1)])
+            await js.publish(f"{prefix}.app.Foreign", b"{}", headers=headers)
+            with pytest.raises(ServiceUnavailable, match="wrong last"):
+                await bus.publish([envelope(2), envelope(3), envelope(4)])
+            await bus.publish([envelope(2), envelope(3), envelope(4)])
+            await wait_until(lambda: 4 in listener.numbers, 60)
+
+    asyncio.run(scenario())
+    assert listener.numbers == [1, 2, 3, 4]
+
+
 def test_an_event_that_a_purged_stream_remembers_is_not_taken_for_stored(prefix):
     async def scenario():
         async with running(prefix) as bus:
