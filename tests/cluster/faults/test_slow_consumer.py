@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from nats.js.errors import KeyNotFoundError
 
 from envmgr.server.kit.messaging.nats_bus.names import consumer_of
 from envmgr.server.kit.messaging.nats_bus.reader import BATCH_SIZE
@@ -55,29 +54,3 @@ def deliveries(loaded):
         return durable.num_ack_pending, durable.num_redelivered
 
     return loaded.ask_broker(look)
-
-
-def test_a_process_that_hangs_is_succeeded_and_changes_nothing_when_it_goes_on(loaded):
-    owner = loaded.ask_broker(lease_owner)
-    (hanging,) = [
-        process for process in loaded.cluster.replicas["audit"] if owner.endswith(f":{process.port}")
-    ]
-    with loaded.clients() as crew:
-        hanging.pause()
-        try:
-            wait_until(lambda: loaded.ask_broker(lease_owner) not in {owner, ""}, "no process takes over")
-            await_writes(crew)
-        finally:
-            hanging.resume()
-        await_writes(crew)
-    assert "Traceback" not in hanging.output
-
-
-async def lease_owner(jetstream, names):
-    """Return the process that has the lease of the audit log's consumer; empty if none has."""
-    bucket = await jetstream.key_value(names.lease_bucket)
-    try:
-        entry = await bucket.get(CONSUMER)
-    except KeyNotFoundError:
-        return ""
-    return entry.value.decode()
