@@ -137,6 +137,21 @@ def test_a_killed_broker_loses_nothing_and_doubles_nothing(daemon, broker, is_em
     require_each_once(daemon, broker, token, writer.names)
 
 
+@pytest.mark.parametrize("broker", BROKER_PARAMETERS[1:], indirect=True)  # NATS: tests/cluster/faults
+def test_a_broker_that_hangs_is_noticed_and_gets_afterwards_what_waited(daemon, broker):
+    daemon.start()
+    token = daemon.login()["access_token"]
+    with Writer(daemon, token) as writer:
+        writer.await_names(10)
+        broker.pause()
+        wait_until(lambda: not daemon.is_ready())
+        writer.await_names(len(writer.names) + 10)
+        assert daemon.metric('alm_outbox_backlog{service="app"}') > 0
+        broker.resume()
+        writer.await_names(len(writer.names) + 5)
+    require_each_once(daemon, broker, token, writer.names)
+
+
 def test_a_killed_server_takes_up_where_it_was(daemon, broker):
     daemon.start()
     token = daemon.login()["access_token"]
