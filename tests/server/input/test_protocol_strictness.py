@@ -196,3 +196,31 @@ def test_a_credential_as_idempotency_key_is_refused(daemon, wire):
     reply = wire.ask("POST", "/apps", {"name": unique_name()}, {"Idempotency-Key": "evm_1_" + "s3cr3t" * 4})
     check_refused(daemon, reply, {400})
     assert "s3cr3t" not in reply.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/apps/{app}/versions/{secret}", {}),
+        ("PUT", "/apps/{app}/versions/v1/{secret}", {}),
+        ("PUT", "/apps/{app}/versions/%65vm{rest}", {}),
+        ("PUT", "/environments/{secret}", {}),
+        ("POST", "/apps/{secret}/versions", {"tag": "1"}),
+        ("PATCH", "/environments/{secret}", {"tier": "other"}),
+        ("POST", "/users", {"username": "{secret}", "password": "correct horse battery", "role": "viewer"}),
+    ],
+)
+def test_a_credential_as_the_name_of_a_resource_is_refused(daemon, admin, wire, method, path, body):
+    secret, app = f"evm_1_{'s3cr3t' * 4}", unique_name()
+    assert wire.ask("POST", "/apps", {"name": app}).status == 201
+    if "username" in body:
+        body = {**body, "username": secret}
+    reply = wire.ask(method, path.format(app=app, secret=secret, rest=secret.removeprefix("evm")), body)
+    check_refused(daemon, reply, {400})
+    daemon.settle(admin)
+    assert b"s3cr3t" not in wire.ask("GET", "/audits?limit=100").body
+    assert "s3cr3t" not in daemon.output
+
+
+def test_a_credential_in_the_path_of_a_read_is_not_found(daemon, wire):
+    check_refused(daemon, wire.ask("GET", f"/environments/evm_1_{'s3cr3t' * 4}"), {404})

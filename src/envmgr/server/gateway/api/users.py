@@ -11,6 +11,7 @@ from envmgr.server.contracts.fields import Username
 from envmgr.server.contracts.identity_requests import UserCreate, UserPatch
 from envmgr.server.contracts.identity_resources import ChangedUser, HumanRole, User
 from envmgr.server.kit.common.preconditions import etag_of
+from envmgr.server.kit.common.problems import InvalidFields
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
 from envmgr.server.kit.http.requests import (
@@ -21,6 +22,7 @@ from envmgr.server.kit.http.requests import (
     require_known_params,
 )
 from envmgr.server.kit.http.responses import page_response, resource_response, result_response
+from envmgr.server.kit.security.redaction import has_credential
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports.identity import Users
@@ -51,6 +53,7 @@ def routes(users: Users) -> list[Any]:
         **_ADMIN,
     )
     async def create(request: HttpRequest, data: JSONBody[UserCreate]) -> Response[User]:
+        _require_no_credential(data.username)
         result = await users.create(await idempotent_context(request), data)
         return result_response(result, f"/users/{result.value.id}", etag_of(result.value))
 
@@ -102,3 +105,11 @@ def routes(users: Users) -> list[Any]:
         await users.delete(request_context(request), user)
 
     return [create, listing, show, change, remove]
+
+
+def _require_no_credential(username: str) -> None:
+    """Raise InvalidFields for a name that contains a credential; a password may look like one."""
+    if has_credential(username.encode()):
+        raise InvalidFields(
+            "invalid fields", errors=[("/username", "contains an API key or a token: revoke it")]
+        )

@@ -14,7 +14,7 @@ from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import BadRequest, Forbidden, InvalidFields
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_HEADERS, SCOPE_REAUTHENTICATE
 from envmgr.server.kit.http.canonical_input import require_canonical_integers, require_canonical_path
-from envmgr.server.kit.security.redaction import redact
+from envmgr.server.kit.security.redaction import has_credential, redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 HttpRequest = Request[Any, Any, Any]
 
 _IDEMPOTENCY_KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
+
+_NAMING_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 _ETAG = re.compile(r'(?:^|,)[ \t]*"([^"]*)"[ \t]*(?=,|$)')
 
@@ -111,14 +113,23 @@ def header_value(request: HttpRequest, name: bytes) -> bytes | None:
 
 
 async def check_request(request: HttpRequest) -> None:
-    """Check a request before its handler runs: scope, then the form of its path and numbers.
+    """Check a request before its handler runs: scope, then its path and the form of its numbers.
 
     Used as `before_request`, so it runs before the body is read: a guard of the framework would copy the handler each
     time.
     """
     require_scope(request)
+    _require_no_credential(request)
     require_canonical_path(request)
     require_canonical_integers(request)
+
+
+def _require_no_credential(request: HttpRequest) -> None:
+    """Raise BadRequest for a write to a path with a credential, which names the new resource."""
+    if request.method in _NAMING_METHODS and has_credential(request.scope["path"].encode()):
+        raise BadRequest(
+            "the path contains an API key or a token, which the audit log would keep: remove it, and revoke it"
+        )
 
 
 async def reauthorize(request: HttpRequest) -> None:
