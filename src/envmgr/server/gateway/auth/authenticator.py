@@ -52,7 +52,8 @@ class CredentialCache:
     def get(self, token: str, now: float) -> Principal | None:
         """Return the cached principal of a token, None if unknown or expired."""
         cached = self._young.get(token) or self._old.get(token)
-        if cached is None or cached[1] <= now:
+        # An entry that lasts longer is of a time before the clock was set back.
+        if cached is None or not now < cached[1] <= now + CACHE_TTL_SECONDS:
             return None
         return cached[0]
 

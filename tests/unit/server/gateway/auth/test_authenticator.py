@@ -88,14 +88,15 @@ def test_a_checked_credential_is_cached_briefly_and_not_beyond_its_expiry(tmp_pa
     run(tmp_path, scenario)
 
 
-def test_a_change_by_another_process_takes_effect_within_seconds(tmp_path):
+@pytest.mark.parametrize("step", [module.CACHE_TTL_SECONDS, -3600], ids=["later", "clock set back"])
+def test_a_change_by_another_process_takes_effect_within_seconds(tmp_path, step):
     async def scenario(gate):
         tokens = await gate.login()
         clock = Clock(time.time())
         other = Authenticator(gate.database, RING, clock)
         await other.authenticate(tokens.access_token)
         await gate.sessions.logout(await gate.call(tokens.access_token), Logout())
-        clock.now += module.CACHE_TTL_SECONDS
+        clock.now += step
         with pytest.raises(Unauthenticated):
             await other.authenticate(tokens.access_token)
 
@@ -127,7 +128,7 @@ def test_the_cache_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "CACHE_GENERATION_SIZE", 10)
     memory = module.CredentialCache()
     for n in range(100):
-        memory.put(str(n), object(), 10.0)
+        memory.put(str(n), object(), module.CACHE_TTL_SECONDS)
     cached_keys = [n for n in range(100) if memory.get(str(n), 0)]
     assert cached_keys[-1] == 99
     assert 10 <= len(cached_keys) <= 20
