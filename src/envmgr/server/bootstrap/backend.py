@@ -116,6 +116,7 @@ class SqliteBackend:
 
     def require_data(self) -> None:
         """Raise DataDirectoryError if the directory contains no database."""
+        self._data.require_access()
         if self._data.is_new:
             raise DataDirectoryError(
                 f"{self._data.path} contains no server data",

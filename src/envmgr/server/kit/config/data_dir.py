@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _OURS, _OTHERS = 0o700, 0o077
 RESTORE_MARKER_FILE = "restore.incomplete"
 """Exists while a backup is being put into the directory; a server must not start on what it then contains."""
+_CHOWN_HINT = "chown it to the server's user, or pass another --data-dir"
+_LOCAL_HINT = "use a local file system: pass another --data-dir"
 _IGNORED_NAMES = frozenset({"lost+found"})
 """Files that an otherwise empty volume may contain."""
 
@@ -57,11 +59,7 @@ class DataDirectory:
                 f"cannot create the data directory {self.path}: {error.strerror}",
                 "pass another --data-dir",
             ) from error
-        if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
-            raise DataDirectoryError(
-                f"data directory {self.path} is not writable",
-                "chown it to the server's user, or pass another --data-dir",
-            )
+        self.require_access()
         names = frozenset(os.listdir(self.path))
         if names & self._marker_files:
             return
@@ -72,6 +70,11 @@ class DataDirectory:
             )
         with suppress(OSError):  # A volume may belong to another user; start-up warns about that.
             os.chmod(self.path, _OURS)
+
+    def require_access(self) -> None:
+        """Raise DataDirectoryError if the directory exists and this process may not use it."""
+        if os.path.isdir(self.path) and not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
+            raise DataDirectoryError(f"data directory {self.path} is not writable", _CHOWN_HINT)
 
     def require_complete(self) -> None:
         """Raise DataDirectoryError if a restore was interrupted."""
@@ -104,7 +107,7 @@ class DataDirectory:
         except OSError as error:
             raise DataDirectoryError(
                 f"cannot lock {self._lock.lock_file}: {error.strerror}",
-                "use a local file system: pass another --data-dir",
+                _CHOWN_HINT if isinstance(error, PermissionError) else _LOCAL_HINT,
             ) from error
         with suppress(OSError):  # The file only names this process in the hint to a second server.
             _write(self.file("server.pid"), f"{os.getpid()}\n")

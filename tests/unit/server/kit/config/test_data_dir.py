@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
+from filelock import FileLock
 
 from envmgr.server.bootstrap import databases, registry
+from envmgr.server.bootstrap.backend import SqliteBackend
 from envmgr.server.kit.config.data_dir import DataDirectoryError
 
 
@@ -35,6 +38,33 @@ def test_a_directory_with_a_database_is_not_new(tmp_path):
     assert data.is_new
     (tmp_path / "gateway.db").write_bytes(b"")
     assert not data.is_new
+
+
+def test_a_directory_without_permission_is_named(tmp_path, monkeypatch):
+    backend = SqliteBackend(databases.data_directory(str(tmp_path)))
+    with pytest.raises(DataDirectoryError, match="contains no server data"):
+        backend.require_data()
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may use any directory
+    with pytest.raises(DataDirectoryError, match="is not writable") as caught:
+        backend.require_data()
+    assert caught.value.hint.startswith("chown it to the server's user")
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [(errno.EACCES, "chown it to the server's user"), (errno.ENOLCK, "use a local file system")],
+)
+def test_a_lock_that_cannot_be_taken_has_the_hint_of_its_cause(tmp_path, monkeypatch, error, hint):
+    def fail(_lock, **_options):
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(FileLock, "acquire", fail)
+    with (
+        pytest.raises(DataDirectoryError, match="cannot lock") as caught,
+        databases.data_directory(str(tmp_path)),
+    ):
+        pass
+    assert caught.value.hint.startswith(hint)
 
 
 def test_a_path_that_is_not_a_directory_is_rejected(tmp_path):
