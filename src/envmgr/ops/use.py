@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _INSTALLABLE_KINDS = frozenset({"version", "tag"})
 _KINDS = _INSTALLABLE_KINDS | {"system", "path"}
+_NO_NETWORK = (Unreachable, ConnectTimedOut, Offline)
 
 
 @frozen
@@ -64,7 +65,7 @@ def use(
     for change in resolved:
         if change.pin:
             lock_manifests.require_fitting(context, lockfile_io.path_beside(path), change.pin)
-    others = _pin(context, path, _other_requests(context, path, changes))
+    others = _pin_others(context, path, _other_requests(context, path, changes))
     result = install.install_versions(context, [change.pin for change in resolved if change.pin])
     written = [_pin_version(change) if pin else change for change in resolved]
     try:
@@ -139,7 +140,7 @@ def _resolve_change(context: Context, path: str, change: _Change) -> _Change:
 def _resolve(context: Context, path: str, tool: str, spec: str) -> Pin:
     try:
         return _pin(context, path, [(tool, spec)])[0]
-    except (Unreachable, ConnectTimedOut, Offline) as error:
+    except _NO_NETWORK as error:
         installed = _newest_installed(context, tool, spec)
         if installed is None:
             raise
@@ -177,6 +178,25 @@ def _pin(context: Context, path: str, requests: list[tuple[str, str]]) -> list[P
         lock_update.platforms_for(context, lock),
         is_good=lambda locked: context.platform.key in locked.artifacts,
     )
+
+
+def _pin_others(context: Context, path: str, requests: list[tuple[str, str]]) -> list[Pin]:
+    """Resolve the requests that stay as they are; without a network, those that need a list stay unlocked."""
+    try:
+        return _pin(context, path, requests)
+    except _NO_NETWORK:
+        return [pin for request in requests for pin in _pin_if_reachable(context, path, request)]
+
+
+def _pin_if_reachable(context: Context, path: str, request: tuple[str, str]) -> list[Pin]:
+    try:
+        return _pin(context, path, [request])
+    except _NO_NETWORK as error:
+        tool, spec = request
+        context.progress.message(
+            f"warning: {error.message}; {tool}={spec} stays unlocked until the next `envmgr lock`"
+        )
+        return []
 
 
 def _other_requests(context: Context, path: str, changes: Sequence[_Change]) -> list[tuple[str, str]]:

@@ -99,6 +99,15 @@ class TestUse:
         assert installed_tools.command(["alpha"]).out == "alpha 1.1.0\n"
         assert "alpha 1.1.0 (locked)" in installed_tools.ok("why", "alpha").out
 
+    def test_another_request_without_a_list_stays_unlocked(self, installed_tools):
+        installed_tools.ok("cache", "clear")
+        installed_tools.server.close()
+        (installed_tools.project / ".envmgr.lock").unlink()
+        result = installed_tools.ok("use", "alpha", "1.1.0")
+        assert "beta=latest stays unlocked until the next `envmgr lock`" in result.err
+        assert sorted(installed_tools.lock["resolved"]) == ["alpha@1.1.0"]
+        assert installed_tools.run("install", "--locked").code == 1
+
     def test_a_version_that_is_not_installed_is_still_an_error(self, installed_tools):
         installed_tools.ok("cache", "clear")
         installed_tools.server.close()
