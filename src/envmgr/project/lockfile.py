@@ -10,7 +10,7 @@ from envmgr.lockformat.writer import artifact_fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from envmgr.kit.digest import Digest
     from envmgr.lockformat.model import Artifact
@@ -31,7 +31,7 @@ def with_release(lock: Lockfile, request: str, version: str, tool: str, locked: 
     merged = _merge(existing or Locked(locked.plugin, {}), locked, f"{tool} {version}")
     tools = {**lock.tools, tool: {**lock.tools.get(tool, {}), version: merged}}
     seed = {name: preferred for name, preferred in lock.seed.items() if name != tool}
-    return Lockfile({**lock.resolved, request: version}, tools, seed)
+    return _with_digests_of_urls(Lockfile({**lock.resolved, request: version}, tools, seed))
 
 
 def prune(lock: Lockfile, requests: Iterable[str]) -> Lockfile:
@@ -68,7 +68,37 @@ def record_digest(
     if existing.digest:
         return lock
     changed = replace(locked, artifacts=with_shared_digests({**locked.artifacts, platform: recorded}))
-    return replace(lock, tools={**lock.tools, tool: {**lock.tools[tool], version: changed}})
+    tools = {**lock.tools, tool: {**lock.tools[tool], version: changed}}
+    return _with_digests_of_urls(replace(lock, tools=tools))
+
+
+def _with_digests_of_urls(lock: Lockfile) -> Lockfile:
+    """Return a lock in which archives without a digest have the one of their URL, also from another tool."""
+    by_url: dict[str, Artifact] = {}
+    for artifact in _artifacts(lock):
+        if artifact.digest:
+            by_url.setdefault(artifact.url, artifact)
+    if not any(artifact.digest is None and artifact.url in by_url for artifact in _artifacts(lock)):
+        return lock
+    tools = {
+        tool: {version: _with_digests_from(by_url, locked) for version, locked in versions.items()}
+        for tool, versions in lock.tools.items()
+    }
+    return replace(lock, tools=tools)
+
+
+def _artifacts(lock: Lockfile) -> Iterator[Artifact]:
+    for tool in sorted(lock.tools):
+        for version in sorted(lock.tools[tool]):
+            yield from lock.tools[tool][version].artifacts.values()
+
+
+def _with_digests_from(by_url: Mapping[str, Artifact], locked: Locked) -> Locked:
+    artifacts = {
+        platform: _with_digest_of(by_url.get(artifact.url, artifact), artifact)
+        for platform, artifact in locked.artifacts.items()
+    }
+    return replace(locked, artifacts=artifacts)
 
 
 def with_shared_digests(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
