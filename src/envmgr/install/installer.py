@@ -100,7 +100,11 @@ def install(  # noqa: PLR0913 - all passed by keyword
         return _finish_existing(job, existing, progress)
     _check_trust(job, trusted)
     progress.step(str(job), "waiting")
-    with file_locks.file_lock(paths, store.lock_name(job.tool, job.version)):
+    with file_locks.file_lock(
+        paths,
+        store.lock_name(job.tool, job.version),
+        lambda: progress.step(str(job), "another envmgr is installing it"),
+    ):
         existing = None if force else store.get(paths, job.tool, job.version)
         if existing:  # the previous holder of the lock installed it
             return _finish_existing(job, existing, progress)

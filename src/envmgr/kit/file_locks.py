@@ -13,17 +13,24 @@ from envmgr.kit.locks.system_lock import LocksUnsupported, system_lock
 from envmgr.kit.paths import Paths, file_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 POLL_INTERVAL_SECONDS = 0.05
 """Locks are tried again, as a signal is not handled while the main thread blocks."""
 OWNER = ".owner"
 
 
+def _ignore() -> None:
+    """Report nothing."""
+
+
 @contextlib.contextmanager
-def file_lock(paths: Paths, name: str) -> Iterator[None]:
-    """Acquire a named lock across threads and processes; it is released when the process ends."""
-    with _lock_in(paths.locks, name):
+def file_lock(paths: Paths, name: str, report_wait: Callable[[], None] = _ignore) -> Iterator[None]:
+    """Acquire a named lock across threads and processes; it is released when the process ends.
+
+    `report_wait` is called once if another process or thread holds it.
+    """
+    with _lock_in(paths.locks, name, report_wait):
         yield
 
 
@@ -36,15 +43,15 @@ def path_lock(paths: Paths, path: str) -> Iterator[None]:
         os.fsencode(os.path.realpath(path))
     ).hexdigest()  # short, and the same in every locale
     directory = paths.locks if _is_writable(paths.locks) else _temporary_locks() or paths.locks
-    with _lock_in(directory, f"path-{digest}"):
+    with _lock_in(directory, f"path-{digest}", _ignore):
         yield
 
 
 @contextlib.contextmanager
-def _lock_in(directory: str, name: str) -> Iterator[None]:
+def _lock_in(directory: str, name: str, report_wait: Callable[[], None]) -> Iterator[None]:
     lock = FileLock(os.path.join(make_dir(directory), f"{file_name(name)}.lock"))
     with storage_errors(directory):
-        lock.acquire()
+        lock.acquire(report_wait)
     try:
         yield
     finally:
@@ -88,8 +95,11 @@ class FileLock:
         self._system = system_lock(path)
         self._owner = OwnerLock(path + OWNER)
 
-    def acquire(self) -> None:
-        """Wait for the lock."""
+    def acquire(self, report_wait: Callable[[], None] = _ignore) -> None:
+        """Wait for the lock; call `report_wait` once if it is held."""
+        if self.try_acquire():
+            return
+        report_wait()
         while not self.try_acquire():
             time.sleep(POLL_INTERVAL_SECONDS)
 

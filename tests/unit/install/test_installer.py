@@ -17,11 +17,13 @@ from envmgr.install import fsync, installer, store
 from envmgr.install.archive import extract
 from envmgr.install.download.download import Download
 from envmgr.kit.errors import BadArchive, ScriptError, StorageError, UnsafeArchive, UntrustedScript
+from envmgr.kit.file_locks import file_lock
 from envmgr.kit.paths import single_root
 from envmgr.kit.platform import Platform
 from envmgr.kit.progress import NullProgress
 from envmgr.lockformat.model import Artifact
 from support.archives.archive_builder import compress, program, tar, zipped
+from support.waiting import wait_until
 
 LINUX = Platform("linux", "x64", "gnu")
 unix = pytest.mark.skipif(sys.platform == "win32", reason="sh")
@@ -315,6 +317,18 @@ def test_concurrent_threads_install_once_and_all_succeed(tmp_path, paths):
         thread.join()
     assert sorted(outcome.already_installed for outcome in outcomes) == [False] + [True] * 5
     assert fetch.calls == 1
+
+
+@pytest.mark.parametrize("locked", ["1.0.0", "2.0.0"])
+def test_progress_names_the_reason_of_a_wait(install, paths, locked):
+    progress, reason = Watched(), ("tool 1.0.0", "another envmgr is installing it")
+    thread = threading.Thread(target=lambda: install(tar(TREE), LAYOUT, progress=progress))
+    with file_lock(paths, store.lock_name("tool", locked)):
+        thread.start()
+        wait_until(lambda: progress.steps[1:])
+    thread.join()
+    assert (progress.steps[1] == reason) == (locked == "1.0.0")
+    assert progress.steps[-1] == ("tool 1.0.0", "installed")
 
 
 def _install(paths, fetch):

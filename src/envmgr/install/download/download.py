@@ -84,7 +84,11 @@ def download(
     if cached:
         return cached
     progress.step(task, "waiting")
-    with file_lock(paths, f"download-{cache.key_of(artifact.url)}"):
+    with file_lock(
+        paths,
+        f"download-{cache.key_of(artifact.url)}",
+        lambda: progress.step(task, "its archive is already being downloaded"),
+    ):
         # the previous holder of the lock may have downloaded it
         cached = _from_cache(artifact, paths, progress, task)
         if cached:

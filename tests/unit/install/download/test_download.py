@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 
 import pytest
 
@@ -22,12 +23,14 @@ from envmgr.kit.errors import (
     Offline,
     StorageError,
 )
+from envmgr.kit.file_locks import file_lock
 from envmgr.kit.http.client import Http
 from envmgr.kit.paths import single_root
 from envmgr.lockformat.model import Artifact
 from support.client_fakes import FakeClock, RecordingProgress
 from support.http import faults
 from support.http.fault_server import Huge
+from support.waiting import wait_until
 
 BODY = bytes(range(256)) * 400
 CUT = 60_000
@@ -137,6 +140,17 @@ def test_a_cached_file_of_another_url_is_not_taken_for_a_download(bench, server)
     with pytest.raises(DigestMismatch, match=r"/2\.0/f"):
         bench.get(url, sha())
     assert bench.get(url, sha(BODY[::-1])).sha256 == sha(BODY[::-1]).value
+
+
+def test_progress_names_the_reason_of_a_wait(bench, server):
+    url = server.add("/f", BODY)
+    thread = threading.Thread(target=lambda: bench.get(url, sha()))
+    with file_lock(bench.paths, f"download-{cache.key_of(url)}"):
+        thread.start()
+        wait_until(lambda: bench.watcher.steps[1:])
+    thread.join()
+    assert bench.watcher.steps[1] == ("tool 1.0", "its archive is already being downloaded", None)
+    assert bench.watcher.steps[-1] == ("tool 1.0", "downloading", len(BODY))
 
 
 def test_a_damaged_cached_file_is_downloaded_again(bench, server):
