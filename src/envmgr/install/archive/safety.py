@@ -41,8 +41,20 @@ _CASE_SENSITIVE_DIRECTORIES = (
     "linux/netfilter_ipv6/",
 )
 _LITTER = frozenset(
-    {"__macosx", ".ds_store", "pax_global_header", "thumbs.db", "desktop.ini", "@longlink", "paxheaders"}
+    {
+        "__macosx",
+        ".ds_store",
+        ".localized",
+        ".appledouble",
+        ".apdisk",
+        ".fseventsd",
+        ".spotlight-v100",
+        ".trashes",
+    }
+    | {".temporaryitems", ".documentrevisions-v100", "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini"}
+    | {"$recycle.bin", "system volume information", "lost+found", "pax_global_header", "@longlink"}
 )
+_PAX_HEADERS = frozenset({"paxheader", "paxheaders"})
 _UNIX_KINDS = frozenset({FILE, DIRECTORY, SYMLINK, HARDLINK})
 _SETID = 0o6000
 _WINDOWS_CHARACTERS = frozenset('<>:"|?*') | {chr(code) for code in range(32)}
@@ -183,7 +195,9 @@ class EntryNames:
 
 def is_litter(name: str) -> bool:
     """Return whether a name at the top is metadata of a system or a packer, and not part of a tool."""
-    return name.startswith("._") or name.lower() in _LITTER
+    lowered = name.lower()
+    is_pax = lowered.partition(".")[0] in _PAX_HEADERS  # `PaxHeaders.4711`
+    return is_pax or lowered.startswith("._") or lowered in _LITTER
 
 
 def check_reserved(path: str) -> None:
