@@ -49,7 +49,7 @@ if [ -r "/proc/$$/environ" ]; then
         b:*) [ "${OLDPWD+x}" ] || __envmgr_name="$__envmgr_name|OLDPWD" ;;
         :?*)
             __envmgr_name="$__envmgr_name|OLDPWD|LOGNAME|A__z|PGRP|USER_ID|PATHSEP|PIPESTATUS|KSH[EU][A-Z]*"
-            __envmgr_name="$__envmgr_name|MACHTYPE|OSTYPE|VENDOR|CPUTYPE|TTY|ZSH_ARGZERO|signals"
+            __envmgr_name="$__envmgr_name|MACHTYPE|OSTYPE|VENDOR|CPUTYPE|TTY|ZSH_(ARGZERO|NAME)|signals"
             ;;
         esac
         __envmgr_edit="/=/!d

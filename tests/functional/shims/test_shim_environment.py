@@ -41,6 +41,7 @@ RESET_BY_SHELLS = {
     "ENV": "/gone",
     "CDPATH": "/",
     "POSIXLY_CORRECT": "y",
+    "ZSH_NAME": "mine",
     "SHLVL": "7",
 }
 OPTIONAL_SHELLS = {"mksh": ("mksh",), "ksh93": ("ksh93",), "bash -p": ("bash", "-p")}
