@@ -115,13 +115,13 @@ function __envmgr_remove_past
 end
 
 function __envmgr_restore_path
-    test -n "$__ENVMGR_DIRS"; or return
+    test -n "$__ENVMGR_FRONT"; or return
     if test "$PATH" = "$__envmgr_after"
         set -gx PATH $__envmgr_before
     else
-        __envmgr_remove_dirs (string split : -- $__ENVMGR_DIRS)
+        __envmgr_remove_dirs (string split : -- $__ENVMGR_FRONT)
     end
-    contains -- $__ENVMGR_DIRS $__envmgr_past; or set -ga __envmgr_past $__ENVMGR_DIRS
+    contains -- $__ENVMGR_FRONT $__envmgr_past; or set -ga __envmgr_past $__ENVMGR_FRONT
 end
 
 function __envmgr_prepend_dirs
@@ -187,11 +187,11 @@ function __envmgr_apply
     __envmgr_prepend_dirs
     __envmgr_set_variables
     if test -n "$__envmgr_dirs$__envmgr_names"
-        set -gx __ENVMGR_DIRS (string join : -- $__envmgr_dirs | string collect)
+        set -gx __ENVMGR_FRONT (string join : -- $__envmgr_dirs | string collect)
         set -gx __ENVMGR_PROJECT $__envmgr_project
         set -gx __ENVMGR_NAMES "$__envmgr_names"
     else
-        set -e __ENVMGR_DIRS
+        set -e __ENVMGR_FRONT
         set -e __ENVMGR_PROJECT
         set -e __ENVMGR_NAMES
     end
@@ -226,7 +226,7 @@ function __envmgr_deactivate
     set -g __envmgr_dirs
     __envmgr_restore_path
     __envmgr_restore_variables
-    set -e __ENVMGR_DIRS
+    set -e __ENVMGR_FRONT
     set -e __ENVMGR_PROJECT
     set -e __ENVMGR_NAMES
     for name in (set -n | string match '__envmgr_*')

@@ -129,7 +129,7 @@ __envmgr_remove_past() {
 
 __envmgr_restore_path() {
     local front
-    front=${__ENVMGR_DIRS-}
+    front=${__ENVMGR_FRONT-}
     if [[ $front ]]; then
         if [ "$PATH" = "$__envmgr_after" ]; then
             PATH=$__envmgr_before
@@ -224,10 +224,10 @@ __envmgr_apply() {
     __envmgr_prepend_dirs
     __envmgr_set_variables
     if [[ $__envmgr_dirs || $__ENVMGR_NAMES ]]; then
-        __ENVMGR_DIRS=$__envmgr_dirs __ENVMGR_PROJECT=$__envmgr_project
-        export __ENVMGR_DIRS __ENVMGR_PROJECT __ENVMGR_NAMES
+        __ENVMGR_FRONT=$__envmgr_dirs __ENVMGR_PROJECT=$__envmgr_project
+        export __ENVMGR_FRONT __ENVMGR_PROJECT __ENVMGR_NAMES
     else
-        unset __ENVMGR_DIRS __ENVMGR_PROJECT __ENVMGR_NAMES
+        unset __ENVMGR_FRONT __ENVMGR_PROJECT __ENVMGR_NAMES
     fi
     case $__envmgr_notes in
     *"<$__envmgr_note>"*) ;;
@@ -257,7 +257,7 @@ __envmgr_restore() {
     __envmgr_dirs=
     __envmgr_restore_path
     __envmgr_restore_variables
-    unset __ENVMGR_DIRS __ENVMGR_PROJECT __ENVMGR_NAMES __envmgr_home __envmgr_plans __envmgr_seen \
+    unset __ENVMGR_FRONT __ENVMGR_PROJECT __ENVMGR_NAMES __envmgr_home __envmgr_plans __envmgr_seen \
         __envmgr_directory __envmgr_plan __envmgr_before __envmgr_after __envmgr_past __envmgr_notes \
         __envmgr_kept __envmgr_project __envmgr_dirs __envmgr_note
     unset -f __envmgr_is_current __envmgr_is_nearest __envmgr_set_variables __envmgr_resolve __envmgr_search \

@@ -11,7 +11,7 @@ from support.services.database_runners import RUNNERS
 
 
 @pytest.mark.skipif(not IN_CI, reason="a developer's machine may lack shells")
-@pytest.mark.parametrize("shell", ["sh", "dash", "bash", "zsh", "fish", "busybox", "direnv"])
+@pytest.mark.parametrize("shell", ["sh", "dash", "bash", "zsh", "fish", "busybox", "elvish", "direnv"])
 def test_continuous_integration_has_every_shell(shell):
     assert shutil.which(shell)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from envmgr.resolve.context import Context
     from envmgr.shells.activation.activation_shell import ActivationShell
 
-_DIRECTORIES_VARIABLE = "__ENVMGR_DIRS"
+_DIRECTORIES_VARIABLE = "__ENVMGR_FRONT"
 
 
 @frozen

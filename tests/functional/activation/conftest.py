@@ -35,7 +35,7 @@ def box(tmp_path: Path) -> Toolbox:
 
 
 @pytest.fixture
-def start(box: Toolbox, shell: str) -> Iterator[Callable[..., ShellSession]]:
+def start(box: Toolbox, shell: str, tmp_path: Path) -> Iterator[Callable[..., ShellSession]]:
     """Return a function that starts an activated shell in the directory above the projects."""
     dialect = DIALECTS[shell]
     if not shutil.which(dialect.words[0]):
@@ -47,7 +47,7 @@ def start(box: Toolbox, shell: str) -> Iterator[Callable[..., ShellSession]]:
     ) -> ShellSession:
         if warm:
             write_plans(box, shell, **variables)
-        session = ShellSession(dialect, box.directory, {**environment(box), **variables})
+        session = ShellSession(dialect, box.directory, {**environment(box), **variables}, tmp_path)
         sessions.append(session)
         session.start(*before, dialect.source(write_script(box, shell)), *lines)
         box.slow_runs()

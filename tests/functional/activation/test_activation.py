@@ -259,18 +259,19 @@ def test_directories_may_have_any_name(box, start, name):
     box.request("nodejs=18\n", box.directory / "odd" / name / "deeper")
     session = start()
     session.run("cd odd")
-    session.run("cd ./*")
+    session.run(session.dialect.enter(name))
     session.run("cd deeper")
     assert session.run("node") == "nodejs 18.2.0 node"
     box.slow_runs()
     session.run("cd ../../..")
     session.run("cd odd")
-    session.run("cd ./*")
+    session.run(session.dialect.enter(name))
     session.run("cd deeper")
     assert session.run("node") == "nodejs 18.2.0 node"
     assert box.slow_runs() == 0
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "xonsh"])  # Elvish follows links
 def test_a_symbolic_link_to_a_directory_is_followed_by_its_name(box, start):
     (box.directory / "link").symlink_to(box.project / "inside")
     (box.project / "inside").mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import termios
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING
 from envmgr.kit.frozen import replace
 from envmgr.ops import activation
 from envmgr.shells import quoting
-from envmgr.shells.activation import fish
+from envmgr.shells.activation import elvish, fish
 from envmgr.shells.activation.script import render_script, values_of
+from support.machine.installed_tools import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +34,11 @@ BEGIN = "<begin>"
 
 @dataclass(frozen=True)
 class Dialect:
-    """A shell: how it is started without start files, and the syntax that tests need."""
+    """A shell: how it is started without the user's start files, and the syntax that tests need.
+
+    `start_file` is code that sets the prompt; its path is added to `words`. Shells with one echo what is typed: they
+    print BEGIN before they run a line, and number their prompts.
+    """
 
     name: str
     words: tuple[str, ...]
@@ -40,8 +46,8 @@ class Dialect:
     source: Callable[[Path], str]
     export: Callable[[str, str], str]
     prepend: Callable[[str], str]
-    begin: str = ""
-    """The command that prints BEGIN, in shells that echo what is typed; their prompt is numbered."""
+    start_file: str = ""
+    enter: Callable[[str], str] = lambda name: "cd ./*"  # noqa: ARG005 - the only directory, for shells that expand this
 
 
 def _posix_source(path: Path) -> str:
@@ -75,14 +81,54 @@ DIALECTS = {
     ),
     "fish": Dialect(
         "fish",
-        ("fish", "--no-config", "--interactive"),
-        'function fish_prompt; set -g number (math 0$number + 1); echo "<ready $number>"; end',
+        ("fish", "--no-config", "--interactive", "--init-command"),
+        "",
         lambda path: f"source {fish.quote(str(path))}",
         lambda name, value: f"set -gx {name} {fish.quote(value)}",
         lambda directory: f"set -gx PATH {fish.quote(directory)} $PATH",
-        "echo '<be''gin>'",
+        f"""
+function print_begin --on-event fish_preexec; echo '{BEGIN}'; end
+function fish_prompt; set -g number (math 0$number + 1); echo "<ready $number>"; end
+""",
+    ),
+    "xonsh": Dialect(
+        "xonsh",
+        ("xonsh", "--interactive", "--shell-type", "readline", "--rc"),
+        "",
+        lambda path: f"execx(open({str(path)!r}).read())",
+        lambda name, value: f"${name} = {value!r}",
+        lambda directory: f"$PATH.insert(0, {directory!r})",
+        f"""
+import itertools
+numbers = itertools.count(1)
+$XONSH_HISTORY_BACKEND = 'dummy'
+$PROMPT = lambda: f'<ready {{next(numbers)}}>'
+@events.on_precommand
+def print_begin(cmd, **_):
+    print('{BEGIN}', flush=True)
+""",
+        lambda name: f"cd @({'./' + name!r})",
+    ),
+    "elvish": Dialect(
+        "elvish",
+        ("elvish", "-rc"),
+        "",
+        lambda path: f"eval (slurp < {elvish.quote(str(path))}); ready-last",
+        lambda name, value: f"set-env {name} {elvish.quote(value)}",
+        lambda directory: f"set paths = [{elvish.quote(directory)} $@paths]",
+        f"""
+var number = 0
+fn ready {{ set number = (+ $number 1); echo '<ready '$number'>' }}
+fn ready-last {{
+    var others = [(each {{|hook| if (not-eq $hook $ready~) {{ put $hook }} }} $edit:before-readline)]
+    set edit:before-readline = [$@others $ready~]
+}}
+ready-last
+set edit:after-readline = [{{|line| echo '{BEGIN}' }}]
+""",
     ),
 }
+
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[=>()][0-9A-B]?|[\r\x07]")
 _NO_LINE_FEED = re.compile("⏎ +⏎ ")
 """fish's mark of output without a line feed, which follows all output here."""
@@ -91,38 +137,53 @@ _NO_LINE_FEED = re.compile("⏎ +⏎ ")
 class ShellSession:
     """A shell at a terminal without echo: each command line returns what it and the next prompt print."""
 
-    def __init__(self, dialect: Dialect, cwd: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, dialect: Dialect, cwd: Path, env: Mapping[str, str], files: Path) -> None:
         self.dialect = dialect
-        self._prompts = self._outer_prompts = 0
         self.name = dialect.name
+        self._prompts = self._outer_prompts = 0
+        self._show = files / "show-variable"
+        program(self._show, '#!/bin/sh\nprintenv "$1" || echo "<unset>"\n')
+        self._words = self._start_words(files)
         self._controller, terminal = os.openpty()
         attributes = termios.tcgetattr(terminal)
         attributes[3] &= ~termios.ECHO
         termios.tcsetattr(terminal, termios.TCSANOW, attributes)
         opening = 'exec <"$0" >"$0" 2>&1; exec "$@"'  # which makes it the controlling terminal of the session
-        words = ("sh", "-c", opening, os.ttyname(terminal), *dialect.words)
+        words = ("sh", "-c", opening, os.ttyname(terminal), *self._words)
         self.process = subprocess.Popen(words, cwd=cwd, env=env, stdin=terminal, start_new_session=True)
         os.close(terminal)
 
+    def _start_words(self, files: Path) -> tuple[str, ...]:
+        """Return the words that start the shell, with its start file."""
+        program_path = shutil.which(self.dialect.words[0]) or self.dialect.words[0]
+        words = (program_path, *self.dialect.words[1:])
+        if not self.dialect.start_file:
+            return words
+        path = files / f"start.{self.name}"
+        path.write_text(self.dialect.start_file)
+        return (*words, f"source {path}" if self.name == "fish" else str(path))
+
     def start(self, *lines: str) -> str:
-        """Run the first lines and set the prompt; return what they print."""
-        self._send("; ".join((*lines, self.dialect.prompt)))
+        """Run the first lines, and set the prompt; return what they print."""
+        if self.dialect.start_file:
+            self._read()
+        self._send("; ".join((*lines, self.dialect.prompt) if self.dialect.prompt else lines))
         return self._read()
 
     def run(self, line: str) -> str:
         """Run a command line; return what it and the next prompt print."""
-        self._send(f"{self.dialect.begin}; {line}" if self.dialect.begin else line)
+        self._send(line)
         return self._read()
 
     def variable(self, name: str) -> str | None:
         """Return the value of an exported variable, None if it is unset."""
-        text = self.run(f"printenv {name} || echo '<unset>'")
+        text = self.run(f"{self._show} {name}")
         return None if text == "<unset>" else text
 
     def enter_nested(self, script: Path) -> None:
         """Start an activated shell of the same kind inside this one."""
         self._outer_prompts, self._prompts = self._prompts, 0
-        self._send(" ".join(quoting.posix(word) for word in self.dialect.words))
+        self._send(" ".join(quoting.posix(word) if " " in word else word for word in self._words))
         self.start(self.dialect.source(script))
 
     def leave_nested(self) -> str:
@@ -131,11 +192,11 @@ class ShellSession:
         return self.run("exit")
 
     def _send(self, line: str) -> None:
-        os.write(self._controller, os.fsencode(line + "\n"))
+        os.write(self._controller, os.fsencode(line + ("\r" if self.name == "elvish" else "\n")))
 
-    def _read(self, seconds: float = 30) -> str:
+    def _read(self, seconds: float = 60) -> str:
         self._prompts += 1
-        ready = f"<ready {self._prompts}>" if self.dialect.begin else READY
+        ready = f"<ready {self._prompts}>" if self.dialect.start_file else READY
         output, limit = b"", time.monotonic() + seconds
         while ready.encode() not in output:
             left = limit - time.monotonic()
@@ -144,7 +205,7 @@ class ShellSession:
                 output += self._read_block(output)
         text = _NO_LINE_FEED.sub("", _ESCAPES.sub("", output.decode(errors="surrogateescape")))
         text = text[: text.rindex(ready)]
-        return text.rpartition(BEGIN)[2].strip("\n") if self.dialect.begin else text.strip("\n")
+        return text.rpartition(BEGIN)[2].strip("\n") if self.dialect.start_file else text.strip("\n")
 
     def _read_block(self, output: bytes) -> bytes:
         try:

@@ -33,20 +33,20 @@ def bin_dir(box):
 def test_directories_of_an_activated_shell_hide_no_shims(box):
     path = f"{bin_dir(box)}:{box.paths.shims}:/usr/bin"
     assert findings(box, "path", PATH=path)[0][0] == doctor.WARNING
-    assert findings(box, "path", PATH=path, __ENVMGR_DIRS=bin_dir(box)) == [
+    assert findings(box, "path", PATH=path, __ENVMGR_FRONT=bin_dir(box)) == [
         (doctor.OK, "shims are first on PATH")
     ]
 
 
 def test_an_activated_shell_needs_no_shims_on_path(box):
     assert findings(box, "path", PATH="/usr/bin")[0][0] == doctor.WARNING
-    assert findings(box, "path", PATH="/usr/bin", __ENVMGR_DIRS=bin_dir(box))[0][0] == doctor.OK
+    assert findings(box, "path", PATH="/usr/bin", __ENVMGR_FRONT=bin_dir(box))[0][0] == doctor.OK
     (box.directory / ".zshrc").write_text('eval "$(envmgr activate zsh)"\n')
     assert findings(box, "path", PATH="/usr/bin")[0][0] == doctor.OK
 
 
 def test_start_files_that_activate_a_shell_are_named(box):
     assert findings(box, "activation") == [(doctor.OK, "not set up (optional: `envmgr setup SHELL`)")]
-    assert findings(box, "activation", __ENVMGR_DIRS="/x/bin") == [(doctor.OK, "this shell is activated")]
+    assert findings(box, "activation", __ENVMGR_FRONT="/x/bin") == [(doctor.OK, "this shell is activated")]
     (box.directory / ".zshrc").write_text('eval "$(envmgr activate zsh)"\n')
     assert findings(box, "activation") == [(doctor.OK, f"set up: zsh ({box.directory}/.zshrc)")]

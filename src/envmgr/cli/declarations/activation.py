@@ -11,7 +11,10 @@ from envmgr.cli.options import options_of
 
 app = typer.Typer()
 Shell = Annotated[
-    str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.", autocompletion=completers.complete_shell)
+    str,
+    typer.Argument(
+        metavar="SHELL", help="bash, zsh, fish, xonsh or elvish.", autocompletion=completers.complete_shell
+    ),
 ]
 
 

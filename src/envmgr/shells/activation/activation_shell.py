@@ -76,6 +76,36 @@ def fish() -> ActivationShell:
     )
 
 
+def xonsh() -> ActivationShell:
+    """Return xonsh."""
+    from envmgr.shells.activation import json_plan
+
+    return ActivationShell(
+        "xonsh",
+        "json",
+        ("activate.xsh",),
+        repr,
+        json_plan.render,
+        "execx($(envmgr activate xonsh))",
+        lambda environment: os.path.join(environment.home, ".xonshrc"),
+    )
+
+
+def elvish() -> ActivationShell:
+    """Return Elvish."""
+    from envmgr.shells.activation import elvish as module
+
+    return ActivationShell(
+        "elvish",
+        "elvish",
+        ("activate.elv",),
+        module.quote,
+        module.render,
+        "eval (envmgr activate elvish | slurp)",
+        lambda environment: os.path.join(_config_home(environment), "elvish", "rc.elv"),
+    )
+
+
 def _bash_start_file(environment: Environment) -> str:
     """Return the file that bash reads in new terminals: macOS starts login shells."""
     name = ".bash_profile" if sys.platform == "darwin" else ".bashrc"
@@ -86,4 +116,10 @@ def _config_home(environment: Environment) -> str:
     return environment.get("XDG_CONFIG_HOME", os.path.join(environment.home, ".config"))
 
 
-SHELLS: dict[str, Callable[[], ActivationShell]] = {"bash": bash, "zsh": zsh, "fish": fish}
+SHELLS: dict[str, Callable[[], ActivationShell]] = {
+    "bash": bash,
+    "zsh": zsh,
+    "fish": fish,
+    "xonsh": xonsh,
+    "elvish": elvish,
+}
