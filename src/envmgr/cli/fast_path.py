@@ -39,17 +39,21 @@ def _lookup_with_option(args: Sequence[str], option: str) -> Command | None:
     return lambda options, _args: command(options, arguments)
 
 
-RECORDED = frozenset({"install", "lock", "list", "plugin"})
-"""Commands whose result may be recorded."""
-
-
 def print_unchanged(options: Options) -> int | None:
     """Print the result of a command whose inputs have not changed since; return None if none is recorded."""
-    if not options.arguments or options.arguments[0] not in RECORDED:
+    if not _can_be_recorded(options.arguments):
         return None
     from envmgr.cli import unchanged
 
     return unchanged.show(options)
+
+
+def _can_be_recorded(args: Sequence[str]) -> bool:
+    """Return whether a command records its results: others do not look for any."""
+    command = args[0] if args else ""
+    if command == "list":
+        return "--remote" in args or "-r" in args
+    return command in {"install", "lock"} or tuple(args) == ("plugin", "list")
 
 
 LONG_RUNNING = frozenset({"install", "use", "lock"})
