@@ -145,7 +145,7 @@ def test_a_fast_command_imports_only_what_it_uses(arguments, tmp_path):
     install_node(tmp_path / "home")
     modules = imported_by(arguments, tmp_path)
     assert "envmgr.install.receipt" in modules
-    assert below(modules, {*UNUSED, "envmgr.resolve.result_cache"}) == set()
+    assert below(modules, {*UNUSED, "envmgr.kit.result_cache"}) == set()
 
 
 def test_a_lock_is_read_without_its_writer(tmp_path):

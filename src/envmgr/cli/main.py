@@ -103,7 +103,7 @@ def _run(command_line: list[str], run_read_only: Runner) -> int:
     options = replace(options, arguments=tuple(args))
     code = fast_path.print_unchanged(options)
     if code is not None:
-        return code
+        return run_read_only(lambda: code)
     command = fast_path.lookup(args)
     if command is None:
         return _run_without_fast_path(options, args, run_read_only)

@@ -83,9 +83,9 @@ def directory_input(path: str) -> str:
 
 def key_of(environment: Environment, words: Iterable[str]) -> tuple[str, ...]:
     """Return all that a result depends on, but files; `words` are the command line and its rendering."""
-    machine = os.uname().machine if sys.platform != "win32" else ""
-    interpreter = (__version__, sys.executable, sys.version, machine)
-    return (*interpreter, environment.cwd, *words, *sorted(_variables(environment.variables)))
+    machine, user = (os.uname().machine, str(os.geteuid())) if sys.platform != "win32" else ("", "")
+    system = (__version__, sys.executable, sys.version, machine, user)
+    return (*system, environment.cwd, *words, *sorted(_variables(environment.variables)))
 
 
 def _variables(variables: Mapping[str, str]) -> Iterable[str]:

@@ -226,6 +226,13 @@ def test_a_key_has_the_variables_that_envmgr_reads():
     assert key({"HOME": "/h"}, "install", "--locked") != base
 
 
+def test_a_key_has_the_user(monkeypatch):
+    """Another user may not read or write the same files."""
+    base = key({"HOME": "/h"}, "install")
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert key({"HOME": "/h"}, "install") != base
+
+
 def test_a_key_has_no_secrets():
     variables = {
         "ENVMGR_GITHUB_TOKEN": "secret-1",
