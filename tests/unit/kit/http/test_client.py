@@ -337,11 +337,11 @@ class TestTls:
         )
         server.add("/a", b"abc")
         tls_server.add("/a", b"abc")
-        with client(ca_bundle=authority.pem) as item:
-            assert [item.get(f"{server.url}/a").body for _ in range(2)] == [b"abc", b"abc"]
-            assert contexts == []
-            assert [item.get(f"{tls_server.url}/a").body for _ in range(2)] == [b"abc", b"abc"]
-            assert len(contexts) == 1
+        item = client(ca_bundle=authority.pem)
+        assert [item.get(f"{server.url}/a").body for _ in range(2)] == [b"abc", b"abc"]
+        assert contexts == []
+        assert [item.get(f"{tls_server.url}/a").body for _ in range(2)] == [b"abc", b"abc"]
+        assert len(contexts) == 1
 
     def test_a_certificate_for_another_name_is_explained(self, client, tmp_path):
         other = Authority(tmp_path, "other.invalid")
