@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import uuid
 from typing import TYPE_CHECKING
 
 from envmgr.alm.client import link_header, sse
@@ -54,7 +53,11 @@ class Api:
 
     def post(self, path: str, body: object = None, *, key: str | None = None) -> object:
         """Create a resource idempotently; equal `key`s identify the same request."""
-        headers = {"idempotency-key": f'"{key or uuid.uuid4()}"'}
+        if key is None:
+            from uuid import uuid4
+
+            key = str(uuid4())
+        headers = {"idempotency-key": f'"{key}"'}
         return self._send_authenticated(
             ApiRequest("POST", path, {}, headers, None if body is None else encode_json(body))
         ).document

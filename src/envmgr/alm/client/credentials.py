@@ -9,7 +9,6 @@ import json
 from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import StorageError
-from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text, write_atomic
 from envmgr.kit.http.urls import server_identity
@@ -55,12 +54,16 @@ def store(paths: Paths, url: str, stored: StoredCredentials) -> None:
 
 def save(paths: Paths, url: str, stored: StoredCredentials) -> None:
     """Store credentials for a server."""
+    from envmgr.kit.file_locks import file_lock
+
     with file_lock(paths, LOCK_NAME):
         store(paths, url, stored)
 
 
 def remove(paths: Paths, url: str) -> None:
     """Delete the credentials for a server."""
+    from envmgr.kit.file_locks import file_lock
+
     with file_lock(paths, LOCK_NAME):
         remove_locked(paths, url)
 

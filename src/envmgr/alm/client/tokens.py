@@ -10,7 +10,6 @@ from envmgr.alm.client.credentials import StoredCredentials
 from envmgr.alm.client.fields import get_int, get_str, require_object
 from envmgr.alm.client.transport import ApiRequest, encode_json
 from envmgr.kit.errors import AlmInvalidRequest, Forbidden, NotSignedIn
-from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import replace
 
 if TYPE_CHECKING:
@@ -82,6 +81,8 @@ class StoredToken:
 
     def _refresh(self, expired: StoredCredentials) -> StoredCredentials:
         """Exchange the single-use refresh token: check, lock, check again."""
+        from envmgr.kit.file_locks import file_lock
+
         with file_lock(self._paths, credentials.LOCK_NAME):
             stored = self._load()
             if stored != expired:
