@@ -244,6 +244,15 @@ def test_a_recorded_result_is_printed_without_reading_anything_else(arguments, t
     assert below(modules, UNUSED_FOR_RECORDED_RESULTS) == set()
 
 
+@pytest.mark.parametrize(
+    "arguments", [["whoami"], ["status", "--env", "prod"], ["push", "--tag", "v1.0.0"]], ids=" ".join
+)
+def test_an_everyday_alm_command_imports_no_parser_and_no_certificates(arguments, tmp_path):
+    modules = imported_by(["alm", *arguments, "--url", "http://127.0.0.1:9", "--token", "x"], tmp_path)
+    assert "envmgr.kit.http.client" in modules
+    assert modules & {"typer", "rich", "truststore", "tomllib", "pydantic"} == set()
+
+
 HTTP_AND_SERVER_LIBRARIES = {
     "pydantic",
     "httpx",
