@@ -47,8 +47,9 @@ FORK_SERVER = ForkServer(
     _LOCALE,
 )
 """Has libraries that a run of envmgr may import, but not its own modules, which import what they need by themselves."""
-_COMMANDS_WITHOUT_LIBRARIES = {"--version", "current", "exec", "list", "where", "which"}
-"""Commands whose plain forms a new interpreter starts faster than a fork ends."""
+_FAST_COMMANDS = {"--version", "activate", "current", "exec", "hook", "list", "version", "where", "which"}
+_FAST_OPTIONS = {"--help", "-h"}
+"""What imports no library and ends at once: a new interpreter takes less time for it than a fork."""
 PLATFORMS = (
     "linux-x64",
     "linux-arm64",
@@ -260,8 +261,10 @@ class Sandbox:
 
 def _is_forkable(words: list[str], environment: dict[str, str]) -> bool:
     """Return whether a command is one of envmgr that takes less time when it is forked."""
-    is_slow = words[0] == ENVMGR and not _COMMANDS_WITHOUT_LIBRARIES.intersection(words[1:2])
-    return is_slow and FORK_SERVER.can_run(environment)
+    is_fast = words[1:2] and words[1] in _FAST_COMMANDS and "--remote" not in words
+    if words[0] != ENVMGR or is_fast or _FAST_OPTIONS.intersection(words):
+        return False
+    return FORK_SERVER.can_run(environment)
 
 
 PYTHON = sys.executable
