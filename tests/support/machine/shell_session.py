@@ -177,7 +177,9 @@ class ShellSession:
 
     def variable(self, name: str) -> str | None:
         """Return the value of an exported variable, None if it is unset."""
-        text = self.run(f"{self._show} {name}")
+        text = self.run(f"{self._show} {name}").rpartition("\n")[
+            2
+        ]  # `sh` complains of a removed directory before
         return None if text == "<unset>" else text
 
     def enter_nested(self, script: Path) -> None:
