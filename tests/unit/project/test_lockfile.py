@@ -267,11 +267,11 @@ def test_a_digest_is_recorded_for_other_tools_with_the_same_url():
     both = with_release(lock, "y@1", "1", "y", locked(linux_x64=artifact(None, None)))
     for tool, version in (("x", "1.0.0"), ("y", "1")):
         updated = record_digest(both, tool, version, "linux-x64", Digest("sha256", A), 7)
-        assert updated.locked("x", "1.0.0").artifacts == {"linux-x64": artifact(A, 7)}
-        assert updated.locked("y", "1").artifacts == {"linux-x64": artifact(A, 7)}
+        assert updated.find("x", "1.0.0").artifacts == {"linux-x64": artifact(A, 7)}
+        assert updated.find("y", "1").artifacts == {"linux-x64": artifact(A, 7)}
     recorded = record_digest(lock, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7)
     added = with_release(recorded, "y@1", "1", "y", locked(macos_x64=artifact(None, None)))
-    assert added.locked("y", "1").artifacts == {"macos-x64": artifact(A, 7)}
+    assert added.find("y", "1").artifacts == {"macos-x64": artifact(A, 7)}
 
 
 def test_published_digests_are_not_replaced_by_learned_ones():
