@@ -149,7 +149,7 @@ def test_the_cached_signature_is_verified_again_offline(signed_tool):
     assert "installed alpha 1.0.0" in machine.ok("install", "--offline").out
     assert len(machine.server.requests) == request_count
     kinds = [entry["kind"] for entry in machine.ok("cache", "list", "--json").json["entries"]]
-    assert sorted(kinds) == ["archive", "list", "list", "signature"]
+    assert sorted(kinds) == ["archive", "list", "list", "note", "signature"]
     (stored,) = (machine.home / "cache" / "downloads" / "signatures").iterdir()
     stored.write_bytes(b"damaged")
     machine.ok("uninstall", "alpha@1.0.0")
