@@ -15,7 +15,7 @@ LONG_TEST_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 2)))
 # Packages that import no dependency, so that no version of one can change them; shims are shell scripts, and what
 # happens to files, databases and processes in a failure is decided by envmgr and the system.
 INDEPENDENT_PACKAGES := versions lockformat shells project
-INDEPENDENT_TESTS := functional/shims functional/project functional/failures unit/scripts unit/support \
+INDEPENDENT_TESTS := functional/activation functional/shims functional/project functional/failures unit/scripts unit/support \
   server/api/test_schemathesis.py server/process/test_damaged_files.py server/process/test_inconsistent_databases.py \
   server/process/test_backup.py server/process/test_disks.py server/process/test_file_limit.py
 DEPENDENCY_TESTS := tests/unit tests/functional tests/contract tests/server \
