@@ -12,13 +12,11 @@ WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # Two for each processor where the tests that take long run, too: they wait more than they compute.
 LONG_TEST_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 2)))
 
-# Packages that import no dependency, so that no version of one can change them; shims are shell scripts, and what
-# happens to files, databases and processes in a failure is decided by envmgr and the system.
+# Packages that import no dependency, so that no version of one can change them.
 INDEPENDENT_PACKAGES := versions lockformat shells project
-INDEPENDENT_TESTS := functional/activation functional/shims functional/project functional/failures unit/scripts unit/support \
-  server/api/test_schemathesis.py server/process/test_damaged_files.py server/process/test_inconsistent_databases.py \
-  server/process/test_backup.py server/process/test_disks.py server/process/test_file_limit.py
-DEPENDENCY_TESTS := tests/unit tests/functional tests/contract tests/server \
+INDEPENDENT_TESTS := unit/scripts unit/support server/api/test_schemathesis.py
+# Each dependency is used by the units, by requests to the API, and by an installed client that calls a server.
+DEPENDENCY_TESTS := tests/unit tests/contract tests/server/api tests/functional/alm \
   $(INDEPENDENT_PACKAGES:%=--ignore=tests/unit/%) $(INDEPENDENT_TESTS:%=--ignore=tests/%) \
   -m "not slow and not registries" --hypothesis-profile=quick
 
