@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _WORKERS = 2
 _PIECE_BYTES = 1 << 18
+_START_TIMEOUT_SECONDS = 5.0
 _MAX_WAITING_PIECES = 48  # of a block that is not the next
 _MAX_BLOCK_BYTES = 24 << 20
 _MAX_DICTIONARY_BYTES = 8 << 20
@@ -188,7 +189,9 @@ class _Block:
         self._size = size
         self._queue: Queue[bytes | Exception] = Queue(_MAX_WAITING_PIECES)
         self._is_abandoned = False
+        self._is_running = threading.Event()
         threading.Thread(target=self._produce, daemon=True).start()
+        self._is_running.wait(_START_TIMEOUT_SECONDS)  # two threads that start at once cannot both be traced
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the content; raise BlockError or LZMAError if it is corrupt."""
@@ -208,6 +211,7 @@ class _Block:
             self._queue.get()
 
     def _produce(self) -> None:
+        self._is_running.set()
         try:
             for piece in self._inflate():
                 self._queue.put(piece)
