@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+THREAD_NAME = "envmgr-xz-block"
 _WORKERS = 2
 _PIECE_BYTES = 1 << 18
 _START_TIMEOUT_SECONDS = 5.0
@@ -190,7 +191,8 @@ class _Block:
         self._queue: Queue[bytes | Exception] = Queue(_MAX_WAITING_PIECES)
         self._is_abandoned = False
         self._is_running = threading.Event()
-        threading.Thread(target=self._produce, daemon=True).start()
+        self._thread = threading.Thread(target=self._produce, name=THREAD_NAME, daemon=True)
+        self._thread.start()
         self._is_running.wait(_START_TIMEOUT_SECONDS)  # two threads that start at once cannot both be traced
 
     def pieces(self) -> Iterator[bytes]:
@@ -205,10 +207,11 @@ class _Block:
             raise BlockError("block of another size")
 
     def abandon(self) -> None:
-        """End the thread."""
+        """End the thread: in the emptied queue is room for all that it still puts there."""
         self._is_abandoned = True
         while not self._queue.empty():
             self._queue.get()
+        self._thread.join()
 
     def _produce(self) -> None:
         self._is_running.set()

@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -107,10 +108,17 @@ def test_blocks_that_differ_from_the_first_are_an_error_here_but_not_in_a_file(t
         assert b"".join(decompress_process.decompress_file(file, "xz")) == CONTENT[:BLOCK_BYTES]
 
 
-def test_reading_may_stop_early():
-    pieces = xz_blocks.inflate_stream(source_of(in_blocks()))
-    next(pieces)
+def test_no_thread_is_left_when_reading_stops_early():
+    stream = packed("-T2", "--block-size=16MiB", content=bytes(40 << 20))  # more than waits in a queue
+    pieces = xz_blocks.inflate_stream(source_of(stream))
+    assert next(pieces)
+    assert xz_blocks.THREAD_NAME in thread_names()
     pieces.close()
+    assert xz_blocks.THREAD_NAME not in thread_names()
+
+
+def thread_names():
+    return {thread.name for thread in threading.enumerate()}
 
 
 def test_the_process_decompresses_blocks():
