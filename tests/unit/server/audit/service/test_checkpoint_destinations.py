@@ -21,7 +21,6 @@ from envmgr.server.kit.config import checkpoint_settings
 from envmgr.server.kit.jobs import job_queue
 from support.http.scripted_server import Scripted, ScriptedResponse
 from support.services.audit_fixtures import KEY, events
-from support.services.object_store import NEEDS_OBJECT_STORE, object_store
 from support.services.service_fixtures import opened
 
 pytestmark = pytest.mark.timeout(60)
@@ -137,24 +136,6 @@ def test_a_store_receives_a_signed_object():
     assert request.document["seq"] == 7
     assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=key-id/")
     assert "a-secret" not in str(request.headers)
-
-
-@NEEDS_OBJECT_STORE
-def test_a_store_accepts_the_signature_of_its_user_and_no_other(tmp_path):
-    keys = {"AWS_ACCESS_KEY_ID": "key-id", "AWS_SECRET_ACCESS_KEY": "a-secret"}
-    bucket = tmp_path / "logs"
-    bucket.mkdir()
-    with object_store(tmp_path, "key-id", "a-secret") as url:
-        store = destination("s3://logs/a log+é", AWS_ENDPOINT_URL=url, **keys)
-        for _ in range(2):
-            store.publish(signed(7))
-        impostor = destination(
-            "s3://logs/a log+é", AWS_ENDPOINT_URL=url, **keys | {"AWS_SECRET_ACCESS_KEY": "x"}
-        )
-        with pytest.raises(NetworkError, match="PUT answered 403"):
-            impostor.publish(signed(8))
-    contents = [path.read_bytes() for path in (bucket / "a log+é").rglob("*.json")]
-    assert contents == [msgspec.json.encode(signed(7))]
 
 
 @pytest.mark.parametrize("status", [301, 401, 409, 500, 503])
