@@ -55,6 +55,7 @@ class OwnProcess:
         out, err, recorded = io.StringIO(), io.StringIO(), []
         with (
             _surroundings({**self.sandbox.environment, **(env or {})}, cwd or str(self.sandbox.project)),
+            _no_terminal(),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
             mock.patch.object(result_cache, "find", _spy(recorded)),
@@ -106,6 +107,22 @@ def _closed_connections() -> Iterator[None]:
     finally:
         for context in contexts:
             context.close()
+
+
+@contextlib.contextmanager
+def _no_terminal() -> Iterator[None]:
+    """Point the descriptors of output at a file: where the tests print must not decide the rendering."""
+    descriptors = {stream: os.dup(stream) for stream in (1, 2)}
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for stream in descriptors:
+            os.dup2(null, stream)
+        yield
+    finally:
+        for stream, descriptor in descriptors.items():
+            os.dup2(descriptor, stream)
+            os.close(descriptor)
+        os.close(null)
 
 
 @contextlib.contextmanager
