@@ -1,9 +1,9 @@
-"""Distribution of tests to workers: small chunks of whole modules; clusters are not divided.
+"""Distribution of tests to workers: chunks of whole modules, and all clusters to one worker.
 
-A cluster is two servers and six services, started for all tests of its module, and its tests are the longest. The
-distribution `load` gives each worker a large part of the collection in advance, so that one gets all clusters and works
-on when the others have ended; `loadgroup` sends all other tests one by one, so that each worker sets up the fixtures of
-each module.
+A cluster is two servers and six to twelve services: several at once leave no processor time for an answer in time. Its
+tests are the longest, so they are sent first, and other workers run the other tests meanwhile. The distribution `load`
+gives each worker a large part of the collection in advance, so that one works on when the others have ended;
+`loadgroup` sends all other tests one by one, so that each worker sets up the fixtures of each module.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ def chunk_size(collection: Sequence[str], pending: Sequence[int]) -> int:
     """Return the number of pending tests in the next chunk."""
     modules = [module_of(collection[index]) for index in pending[: MAX_CHUNK_TESTS + 1]]
     if is_undivided(modules[0]):
-        return _module_length(collection, pending)
+        return _undivided_length(collection, pending)
     for size in range(MIN_CHUNK_TESTS, len(modules)):
         if modules[size] != modules[size - 1]:
             return size
     return min(len(modules), MAX_CHUNK_TESTS)
 
 
-def _module_length(collection: Sequence[str], pending: Sequence[int]) -> int:
-    """Return the number of pending tests of the first one's module."""
-    module = module_of(collection[pending[0]])
+def _undivided_length(collection: Sequence[str], pending: Sequence[int]) -> int:
+    """Return the number of tests of clusters at the start of the pending ones."""
     return next(
-        (size for size, index in enumerate(pending) if module_of(collection[index]) != module), len(pending)
+        (size for size, index in enumerate(pending) if not is_undivided(module_of(collection[index]))),
+        len(pending),
     )
 
 
 def is_undivided(path: str) -> bool:
-    """Return whether one worker runs all tests of a module."""
+    """Return whether a module's tests run on the worker of the clusters."""
     return UNDIVIDED_DIRECTORY in path
 
 
