@@ -73,8 +73,19 @@ def _resolve(context: Context) -> _Resolution:
         raise
     except EnvmgrError as error:
         return _Resolution(note=_note(error.message, error.hint))
+    return _Resolution(environment, active_versions, _notes(active_versions, environment.excluded))
+
+
+def _notes(active_versions: Sequence[ActiveVersion], excluded: Sequence[ActiveVersion]) -> str:
     missing = [item for item in active_versions if not item.is_available]
-    return _Resolution(environment, active_versions, _missing_note(missing) if missing else "")
+    notes = [_missing_note(missing)] if missing else []
+    return "\n".join([*notes, *([_excluded_note(excluded)] if excluded else [])])
+
+
+def _excluded_note(excluded: Sequence[ActiveVersion]) -> str:
+    """Return the message for `path:` requests whose directories are not on PATH."""
+    listing = _shorten([f"{item.tool}={item.spec} ({item.request.origin})" for item in excluded])
+    return _note(f"not added to PATH: {listing}", "run its programs with `envmgr exec -- COMMAND`")
 
 
 def _missing_note(missing: Sequence[ActiveVersion]) -> str:
@@ -84,10 +95,13 @@ def _missing_note(missing: Sequence[ActiveVersion]) -> str:
     first = unavailable.not_installed_error(missing[0])
     if len(missing) == 1:
         return _note(first.message, first.hint)
-    names = [f"{item.tool} {item.version or item.spec}" for item in missing]
-    more = len(names) - _MAX_NAMES
-    listing = ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+    listing = _shorten([f"{item.tool} {item.version or item.spec}" for item in missing])
     return _note(f"requested but not installed: {listing}", "run `envmgr install`")
+
+
+def _shorten(names: Sequence[str]) -> str:
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _note(message: str, hint: str | None) -> str:

@@ -19,16 +19,30 @@ if TYPE_CHECKING:
 
 @frozen
 class ToolEnvironment:
-    """Directories to prepend to PATH, and variables to export."""
+    """Directories to prepend to PATH, variables to export, and active tools that may add neither."""
 
     path: tuple[str, ...]
     exports: Mapping[str, str]
+    excluded: tuple[ActiveVersion, ...] = ()
 
 
 def tool_environment(context: Context, active_versions: Sequence[ActiveVersion]) -> ToolEnvironment:
-    """Return the environment of active tools, and of the tools that these run on."""
+    """Return the environment of active tools, and of the tools that these run on, for a shell."""
     all_versions = (*active_versions, *runtime_providers(context, active_versions, active_versions))
-    return ToolEnvironment(tuple(dict.fromkeys(bin_dirs(all_versions))), exports(all_versions))
+    trusted = [item for item in all_versions if not _is_foreign(item)]
+    excluded = tuple(item for item in active_versions if _is_foreign(item) and item.is_available)
+    return ToolEnvironment(tuple(dict.fromkeys(bin_dirs(trusted))), exports(trusted), excluded)
+
+
+def _is_foreign(active_version: ActiveVersion) -> bool:
+    """Return whether others may decide which programs a tool has.
+
+    A `path:` request of a project's file names a directory of that project, in which there may be a `git` or `ls`. A
+    relative one, of a variable, names another directory in each project. The global file is the user's own.
+    """
+    if active_version.kind != "path":
+        return False
+    return active_version.request.origin.kind == "file" or not os.path.isabs(active_version.directory)
 
 
 def runtime_providers(

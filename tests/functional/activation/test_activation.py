@@ -9,12 +9,13 @@ import sys
 import pytest
 
 from envmgr.shells import plan
+from support.machine.installed_tools import program
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals of Unix")
 
 
-def bin_dir(box, version="20.1.0"):
-    return f"{box.paths.install('nodejs', version)}/bin"
+def bin_dir(box, version="20.1.0", tool="nodejs"):
+    return f"{box.paths.install(tool, version)}/bin"
 
 
 def edit(box, text, directory=None):
@@ -318,12 +319,29 @@ def test_without_a_writable_root_the_environment_still_follows_the_directory(box
 
 def test_a_directory_of_a_path_request_that_appears_is_noticed(box, start):
     external = box.directory / "external"
-    edit(box, f"nodejs=path:{external}\n")
-    session = start()
-    assert str(external) in session.run("cd project")
+    session = start(ENVMGR_NODEJS_VERSION=f"path:{external}", warm=False)
+    session.run("cd project")
     shutil.copytree(box.paths.install("nodejs", "18.2.0"), external)
     session.run("")
     assert session.run("node") == "nodejs 18.2.0 node"
+
+
+def test_a_repository_adds_no_directory_of_its_own(box, start):
+    """One with a program named `ls` in it would run that."""
+    (box.project / "tools/bin").mkdir(parents=True)
+    program(box.project / "tools/bin/ls", "#!/bin/sh\necho hijacked\n")
+    box.install("npm:dependent", "1.0.0", ["dependent"], requires=["uv"])
+    edit(box, "npm:dependent=1\nuv=path:./tools\n")
+    session = start(warm=False)
+    output = session.run("cd project")
+    assert f"not added to PATH: uv=path:./tools ({box.project}/.envmgr:2)" in output
+    assert "hint: run its programs with `envmgr exec -- COMMAND`" in output
+    path = f"{bin_dir(box, '1.0.0', 'npm:dependent')}:/usr/bin:/bin"
+    assert session.variable("PATH") == path
+    session.run(session.dialect.export("ENVMGR_UV_VERSION", "path:tools"))
+    assert session.variable("PATH") == path
+    session.run(session.dialect.export("ENVMGR_UV_VERSION", f"path:{box.project}/tools"))
+    assert session.run("ls") == "hijacked"
 
 
 def test_a_new_root_in_envmgr_home_applies(box, start):
