@@ -44,11 +44,15 @@ CANCEL_TIMEOUT_SECONDS = 5.0  # seconds that an interrupted run waits for its sc
 
 @frozen
 class InstallResult:
-    """Installed versions, versions that were already installed, and changed locks."""
+    """Installed versions, versions that were already installed, and changed locks.
+
+    `has_stale_shims`: this user must not write the shims, and some are missing or stale.
+    """
 
     installed: tuple[Outcome, ...]
     already_installed: tuple[Outcome, ...]
     locks: tuple[str, ...] = ()
+    has_stale_shims: bool = False
 
 
 def install_project(context: Context, options: Options = Options()) -> InstallResult:  # noqa: B008 - a frozen value
@@ -74,14 +78,19 @@ def install_requests(context: Context, requests: Iterable[Request]) -> InstallRe
 def run(context: Context, steps: Sequence[Step], options: Options) -> InstallResult:
     """Install the versions of the steps, update their locks and the shims."""
     outcomes, failures = _run_steps(context, steps, options)
-    if any(not outcome.already_installed for outcome in outcomes.values()):
-        reshim.reshim(context)
-    else:
-        reshim.refresh(context)  # also after a run that was killed between installing and this
+    has_stale_shims = not _write_shims(context, outcomes)
     locks = [] if options.locked else _record(context, steps, outcomes)
     if failures:
         raise _combine_failures(failures, outcomes)
-    return _result(outcomes.values(), locks)
+    return replace(_result(outcomes.values(), locks), has_stale_shims=has_stale_shims)
+
+
+def _write_shims(context: Context, outcomes: Outcomes) -> bool:
+    """Write the shims; return whether all are up to date."""
+    if all(outcome.already_installed for outcome in outcomes.values()):
+        return reshim.try_refresh(context)  # also after a run that was killed between installing and this
+    reshim.reshim(context)
+    return True
 
 
 def install_versions(context: Context, pins: Iterable[Pin]) -> InstallResult:

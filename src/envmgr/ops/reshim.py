@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ from envmgr.shells import plan, shim
 
 if TYPE_CHECKING:
     from envmgr.resolve.context import Context
+
+
+_NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+"""Errors of directories of another user, who runs an envmgr of another path or version."""
 
 
 @frozen
@@ -40,16 +45,31 @@ def stale(context: Context) -> tuple[str, ...]:
     return tuple(sorted({*difference.missing, *difference.stale}))
 
 
-def refresh(context: Context) -> None:
-    """Rewrite the shims if some are missing or stale; those that another user owns stay as they are."""
+def try_refresh(context: Context) -> bool:
+    """Rewrite the shims if some are missing or stale; return whether all are up to date.
+
+    Those that this user must not write stay as they are.
+    """
     if not stale(context):
-        return
+        return True
     try:
         reshim(context)
-    except StorageError as error:  # of another user, who runs an envmgr of another path or version
-        missing = set(required_commands(context)) - shim.entries(context.paths.shims)
-        if missing:
-            context.progress.message(f"warning: no shim for {', '.join(sorted(missing))}: {error}")
+    except StorageError as error:
+        if not _is_permission_error(error):
+            raise
+        _warn_of_missing(context, error)
+        return False
+    return True
+
+
+def _is_permission_error(error: StorageError) -> bool:
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _NOT_PERMITTED
+
+
+def _warn_of_missing(context: Context, error: StorageError) -> None:
+    missing = set(required_commands(context)) - shim.entries(context.paths.shims)
+    if missing:
+        context.progress.message(f"warning: no shim for {', '.join(sorted(missing))}: {error}")
 
 
 def required_commands(context: Context) -> tuple[str, ...]:

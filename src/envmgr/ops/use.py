@@ -74,7 +74,7 @@ def use(
         if result.installed:
             reshim.reshim(context)
         else:
-            reshim.refresh(context)
+            reshim.try_refresh(context)
     return UseResult(tuple((change.tool, change.spec) for change in written), path, result)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import json
 import os
 import shutil
@@ -216,6 +217,22 @@ def test_a_result_with_a_message_is_not_recorded(fresh):
     )
     for _ in range(3):
         assert not fresh.run("install").is_recorded
+
+
+def test_a_result_with_stale_shims_is_not_recorded(fresh):
+    write(fresh.sandbox.shims / "alpha", "#!/bin/sh\n# envmgr shim (old)\n")
+    open_file = os.open
+
+    def open_elsewhere(path, *arguments, **keywords):
+        if os.path.dirname(path) == str(fresh.sandbox.shims):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return open_file(path, *arguments, **keywords)
+
+    with mock.patch.object(os, "open", open_elsewhere):
+        for _ in range(5):
+            assert not fresh.run("install").is_recorded
+    fresh.run_until_recorded("install")
+    assert "(old)" not in (fresh.sandbox.shims / "alpha").read_text()
 
 
 @settings(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
+from envmgr.kit.errors import StorageError
 from envmgr.kit.frozen import replace
 from envmgr.ops import reshim
 from envmgr.resolve.context import Context
@@ -31,6 +34,14 @@ def box(tmp_path):
     toolbox.install("nodejs", "18.0.0", ["node", "npm"])
     toolbox.install("nodejs", "20.1.0", ["node", "corepack"])
     return toolbox
+
+
+@pytest.fixture
+def stale_box(box):
+    """Return the machine with a stale shim of `npm`."""
+    reshim.reshim(box.context())
+    program(box.root / "shims/npm", "#!/bin/sh\n# envmgr shim (old)\n")
+    return box
 
 
 def test_every_command_of_every_version_has_a_shim(box):
@@ -59,6 +70,29 @@ def test_a_program_that_a_tool_installs_into_itself_has_a_shim(box):
     program(box.root / "installs/nodejs/20.1.0/bin/prettier", "#!/bin/sh\n")
     assert reshim.stale(box.context()) == ("prettier",)
     assert reshim.reshim(box.context()).written == ("prettier",)
+
+
+def test_stale_shims_are_refreshed(stale_box):
+    assert reshim.try_refresh(stale_box.context())
+    assert reshim.stale(stale_box.context()) == ()
+
+
+def fail_to_write(number):
+    """Return a patch of the system, which fails to replace a file."""
+    return mock.patch.object(os, "replace", side_effect=OSError(number, os.strerror(number)))
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_shims_that_must_not_be_written_stay_stale(stale_box, number):
+    with fail_to_write(number):
+        assert not reshim.try_refresh(stale_box.context())
+    assert reshim.stale(stale_box.context()) == ("npm",)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_stale_shims_are_an_error_if_the_disk_fails(stale_box, number):
+    with fail_to_write(number), pytest.raises(StorageError):
+        reshim.try_refresh(stale_box.context())
 
 
 def test_foreign_files_are_reported_and_left_alone(box):

@@ -36,7 +36,8 @@ def run(options: Options, args: Sequence[str], install_options: install_plan.Opt
         options, "install", lambda: result_json(result), lambda style, _: result_lines(result, style)
     )
     sys.stdout.write(output)
-    if not (args or install_options.force or result.installed or result.locks or messages.count):
+    has_changed = result.installed or result.locks or result.has_stale_shims
+    if not (args or install_options.force or has_changed or messages.count):
         unchanged.record(options, context, output)
     return 0
 
