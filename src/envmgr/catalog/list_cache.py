@@ -1,7 +1,7 @@
 """HTTP cache of upstream lists: conditional requests, and a fallback when upstream is unreachable.
 
-A list is used without a request while upstream declares it fresh, unless the request has credentials. The time of a
-cached file is when upstream made or confirmed its list.
+A list is used without a request while upstream declares it fresh, unless credentials were sent for it, or the request
+has some. The time of a cached file is when upstream made or confirmed its list.
 """
 
 from __future__ import annotations
@@ -199,8 +199,8 @@ class ListCache:
     def _confirm(self, stored: Document, response: Response, url: str, path: str) -> Document:
         """Record that upstream has confirmed a cached list, and for how long."""
         confirmed = replace(stored, confirmed_at=_made_at(response))
-        if "cache-control" in response.headers:
-            confirmed = replace(confirmed, lifetime_seconds=freshness.lifetime_seconds(response.headers))
+        if "cache-control" in response.headers or response.is_authorized:
+            confirmed = replace(confirmed, lifetime_seconds=_lifetime_seconds(response))
         if confirmed.lifetime_seconds != stored.lifetime_seconds:
             return self._store(confirmed, url, path)
         _set_time(path, confirmed.confirmed_at)
@@ -265,6 +265,14 @@ def _made_at(response: Response) -> float:
     return time.time() - freshness.age_seconds(response.headers)
 
 
+def _lifetime_seconds(response: Response) -> int:
+    """Return how long a list may be used without a request; 0 if credentials were sent for it.
+
+    A later run may have others, or none.
+    """
+    return 0 if response.is_authorized else freshness.lifetime_seconds(response.headers)
+
+
 def _has_credentials(url: str, headers: Mapping[str, str]) -> bool:
     """Return whether a request has credentials: upstream must say what they may read."""
     return "authorization" in map(str.lower, headers) or urls.credentials(url) is not None
@@ -293,7 +301,7 @@ def _document(response: Response) -> Document:
         response.body,
         urls.redact(response.url),
         {name: response.headers[name] for name in names if name in response.headers},
-        freshness.lifetime_seconds(response.headers) if is_complete else 0,
+        _lifetime_seconds(response) if is_complete else 0,
         _made_at(response),
     )
 

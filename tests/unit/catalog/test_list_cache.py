@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import time
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import pytest
@@ -143,6 +144,49 @@ def test_a_request_with_credentials_is_always_sent(server: Server, machine: Mach
     machine.run().lists.get(url, {"Authorization": "Bearer token"})
     machine.run().lists.get(url.replace("://", "://user:password@"))
     assert len(server.requests) == 3
+
+
+LOGIN = "anna:s3cret"
+HEADER_OF_LOGIN = {"Authorization": f"Basic {b64encode(LOGIN.encode()).decode()}"}
+
+
+@pytest.fixture
+def private_page(server: Server) -> None:
+    """Add a page that requires a login, and is declared fresh; `/redirected` leads to it."""
+    server.add("/list", "private", {"Cache-Control": "max-age=600"}, auth=LOGIN)
+    server.add("/redirected", fault=faults.redirect("/list"))
+
+
+@pytest.mark.usefixtures("private_page")
+@pytest.mark.parametrize(("user", "headers"), [("", HEADER_OF_LOGIN), (f"{LOGIN}@", {})])
+def test_a_list_is_not_used_without_the_credentials_of_its_request(
+    server: Server, machine: Machine, user: str, headers: dict[str, str]
+) -> None:
+    url = f"{server.url}/list"
+    assert machine.run().lists.get(url.replace("://", f"://{user}"), headers) == b"private"
+    with pytest.raises(HttpError):
+        machine.run().lists.get(url)
+
+
+@pytest.mark.usefixtures("private_page")
+@pytest.mark.parametrize("path", ["/list", "/redirected"])
+def test_a_list_is_not_used_after_its_login_is_removed_from_netrc(
+    server: Server, machine: Machine, tmp_path: Path, path: str
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login anna password s3cret\n")
+    assert machine.run().lists.get(server.url + path) == b"private"
+    (tmp_path / ".netrc").unlink()
+    with pytest.raises(HttpError):
+        machine.run().lists.get(server.url + path)
+
+
+def test_a_list_confirmed_for_a_login_is_not_used_unasked(server: Server, machine: Machine) -> None:
+    url = server.add("/list", "one", {"Cache-Control": "max-age=600"})
+    machine.run().lists.get(url)
+    machine.run().lists.get(url, HEADER_OF_LOGIN)
+    lists = machine.run().lists
+    lists.get(url)
+    assert [len(server.requests), lists.use.fresh_until] == [3, 0]
 
 
 def test_the_use_of_lists_has_all_files_and_the_earliest_end(server: Server, machine: Machine) -> None:

@@ -61,12 +61,16 @@ _FORWARDABLE_HEADERS = frozenset(
 
 @frozen
 class Response:
-    """A complete response; header names are in lower case, `url` is the final URL."""
+    """A complete response; header names are in lower case, `url` is the final URL.
+
+    `is_authorized`: its request, or one that was redirected to it, had credentials.
+    """
 
     status: int
     url: str
     headers: Mapping[str, str]
     body: bytes
+    is_authorized: bool = False
 
 
 @frozen
@@ -162,7 +166,8 @@ class Http:
         with self._open(url, headers, timeout, decoded=True) as stream:
             if stream.status == _UNSATISFIABLE:
                 raise self._status_error(stream.url, stream.status, stream.headers, headers)
-            return Response(stream.status, stream.url, stream.headers, read_limited(stream, limit))
+            body = read_limited(stream, limit)
+            return Response(stream.status, stream.url, stream.headers, body, stream.is_authorized)
 
     @contextlib.contextmanager
     def stream(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
@@ -178,14 +183,17 @@ class Http:
     ) -> Iterator[Stream]:
         """Open a response or a file, following redirects."""
         address, allowed_headers = self._resolve_mirror(url, {**_BASE_HEADERS, **headers})
-        visited = [address]
+        visited, is_authorized = [address], False
         while urls.split(address).scheme != "file":
             allowed_headers = self._with_credentials(address, allowed_headers)
+            is_authorized = is_authorized or "authorization" in allowed_headers
             response, attempt = self._send(address, allowed_headers, seconds=timeout)
             with contextlib.closing(response):
                 target = self._redirect_target(response, visited)
                 if target is None:
-                    yield self._answer(response, attempt, allowed_headers, decoded=decoded)
+                    yield self._answer(
+                        response, attempt, allowed_headers, decoded=decoded, is_authorized=is_authorized
+                    )
                     return
                 self._drain(response, attempt)
             address, allowed_headers = self._resolve_mirror(
@@ -385,12 +393,19 @@ class Http:
         request_headers: Mapping[str, str],
         *,
         decoded: bool,
+        is_authorized: bool,
     ) -> Stream:
         status, headers = response.status_code, _headers_of(response)
         if not (_OK <= status < _OK + 100 or status in {_NOT_MODIFIED, _UNSATISFIABLE}):
             raise self._status_error(attempt.url, status, headers, request_headers)
         blocks = response.iter_bytes if decoded else response.iter_raw
-        return Stream(status, attempt.url, headers, lambda: self._guard_stall(blocks(), attempt))
+        return Stream(
+            status,
+            attempt.url,
+            headers,
+            lambda: self._guard_stall(blocks(), attempt),
+            is_authorized=is_authorized,
+        )
 
     def _status_error(
         self, url: str, status: int, headers: Mapping[str, str], request_headers: Mapping[str, str]

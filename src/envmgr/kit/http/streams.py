@@ -17,15 +17,25 @@ _BLOCK = 1 << 18
 
 
 class Stream:
-    """A response with a streamed body, not decoded."""
+    """A response with a streamed body, not decoded.
+
+    `is_authorized`: its request, or one that was redirected to it, had credentials.
+    """
 
     def __init__(
-        self, status: int, url: str, headers: Mapping[str, str], chunks: Callable[[], Iterator[bytes]]
+        self,
+        status: int,
+        url: str,
+        headers: Mapping[str, str],
+        chunks: Callable[[], Iterator[bytes]],
+        *,
+        is_authorized: bool = False,
     ) -> None:
         self.status = status
         self.url = url
         self.headers = headers
         self.chunks = chunks
+        self.is_authorized = is_authorized
 
 
 @contextlib.contextmanager
