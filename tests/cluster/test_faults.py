@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from support.requirements import needs_programs
 from support.server.concurrent_writers import WriterPool, life_of_an_app
+from support.server.loaded_cluster import CLIENTS, PAUSE_SECONDS
 from support.server.local_system import PROCESSES, REQUIRED_PROGRAMS, SERVICES, LocalSystem, is_running
 from support.server.write_checks import check_everything, prepare
 from support.services.brokers import BROKER_PARAMETERS
@@ -24,39 +26,50 @@ pytestmark = [
     pytest.mark.timeout(900),
     needs_programs(*REQUIRED_PROGRAMS),
 ]
-CLIENTS = 6
+WRITER_NUMBERS = itertools.count()
+"""The names that writers use contain their numbers."""
 PROGRESS_TIMEOUT_SECONDS = 90
 WRITES_BETWEEN_FAULTS = 30
 DATABASE_AWAY_SECONDS = 10
 DISK_SIZE = "300m"
 UNPRIVILEGED_USER_ID = 65534
-ON_ONE_BUS = pytest.mark.parametrize("system", BROKER_PARAMETERS[:1], indirect=True)
+ON_ONE_BUS = pytest.mark.parametrize("shared_system", BROKER_PARAMETERS[:1], indirect=True)
 """Faults in which every bus has the same part: those of the broker itself run on each."""
 
 
-@pytest.fixture(params=BROKER_PARAMETERS)
-def system(request, tmp_path):
-    system = LocalSystem(tmp_path / "system", request.param)
+@pytest.fixture(scope="module", params=BROKER_PARAMETERS)
+def shared_system(request, tmp_path_factory):
+    """A system for all tests on a bus: its start takes longer than most faults."""
+    system = LocalSystem(tmp_path_factory.mktemp("shared") / "system", request.param)
     try:
         system.up()
+        with system.wire(system.login()) as wire:
+            prepare(wire)
         yield system
     finally:
         system.end()
 
 
+@pytest.fixture
+def system(shared_system):
+    """The system with all processes running."""
+    shared_system.up()
+    return shared_system
+
+
 @contextmanager
 def clients(system):
     """Write while the block runs; check afterwards that rows, events and audit log match."""
-    token = system.login()
-    with system.wire(token) as wire:
-        prepare(wire)
-    with WriterPool(system.port, token, life_of_an_app, CLIENTS) as crew:
+    first = next(WRITER_NUMBERS) * CLIENTS
+    with WriterPool(
+        system.port, system.login(), life_of_an_app, CLIENTS, first=first, pause_seconds=PAUSE_SECONDS
+    ) as crew:
         await_writes(crew)
         yield crew
         await_writes(crew)
     assert crew.wrong == []
     system.settle()
-    with system.wire(token) as wire:
+    with system.wire(system.login()) as wire:
         check_everything(crew, wire)
     end_to_end = system.check()
     assert (end_to_end.returncode, end_to_end.stderr) == (0, "")
@@ -179,6 +192,8 @@ def test_the_disk_of_postgresql_is_full(disk, tmp_path):
     (system.directory / "postgresql").symlink_to(disk / "postgresql")
     try:
         system.up()
+        with system.wire(system.login()) as wire:
+            prepare(wire)
         ids = {name: system.process_id(name) for name in SERVICES}
         with clients(system) as crew:
             fill(disk / "filler")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Self
 
-WAIT = 0.02
-"""Seconds before a request without a response is repeated."""
+WAIT_SECONDS = 0.02
+"""Time before a request without a response is repeated."""
 STOP_TIMEOUT_SECONDS = 60
 
 
@@ -63,11 +63,17 @@ class WriterPool:
         *,
         first: int = 0,
         create: Callable[[int, int, str, threading.Event], Writer] | None = None,
+        pause_seconds: float = 0.0,
     ) -> None:
-        """Create a pool; the names that its writers use contain their numbers, from `first` on."""
+        """Create a pool; the names that its writers use contain their numbers, from `first` on.
+
+        A writer waits for `pause_seconds` after each response.
+        """
         self.stop = threading.Event()
         create = create or Writer
         self.writers = [create(number, port, token, self.stop) for number in range(first, first + size)]
+        for writer in self.writers:
+            writer.pause_seconds = pause_seconds
         self._threads = [
             threading.Thread(target=self._run, args=(writer, work), daemon=True) for writer in self.writers
         ]
@@ -124,6 +130,7 @@ class Writer:
         self.number = number
         self.book = Book()
         self.dice = random.Random(number)
+        self.pause_seconds = 0.0
         self._port, self._token, self._stop = port, token, stop
         self._wire: Wire | None = None
         self._serial = 0
@@ -156,7 +163,7 @@ class Writer:
                 self.book.abandoned.append(write)
                 raise Abandoned
             self.book.retried += 1
-            time.sleep(WAIT)
+            time.sleep(max(WAIT_SECONDS, self.pause_seconds))
 
     def _note(self, write: Write, reply: Reply, tries: int) -> Reply:
         if reply.status not in {200, 201}:
@@ -164,6 +171,7 @@ class Writer:
             self.book.wrong.append(f"try {tries}: {request}: {reply.status} {reply.text}")
             raise Abandoned
         self.book.confirmed.append((write, reply))
+        self._stop.wait(self.pause_seconds)
         return reply
 
     def _connected(self) -> Wire:

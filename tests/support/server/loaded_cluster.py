@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from support.server.cluster import ServiceDaemon
 
 T = TypeVar("T")
-CLIENTS = 6
+CLIENTS, PAUSE_SECONDS = 6, 0.2
+"""Clients, and what each waits after a response: faster ones only take the processors from what is tested."""
 WRITES_BETWEEN_FAULTS = 30
 PROGRESS_TIMEOUT_SECONDS = 120
 wait_until = partial(waiting.wait_until, seconds=PROGRESS_TIMEOUT_SECONDS)
@@ -67,7 +68,9 @@ class LoadedCluster:
         token, first = self.login(), self._next_writer
         self._next_writer += CLIENTS
         port = (gateway or self.cluster.gateway).port
-        with WriterPool(port, token, life_of_an_app, CLIENTS, first=first, create=create) as crew:
+        with WriterPool(
+            port, token, life_of_an_app, CLIENTS, first=first, create=create, pause_seconds=PAUSE_SECONDS
+        ) as crew:
             await_writes(crew)
             yield crew
             await_writes(crew)
