@@ -24,10 +24,10 @@ pytestmark = [
 
 CHECKOUT = Path(__file__).parents[3]
 PINS = CHECKOUT / "requirements" / "dev.txt"
-OLD_PIP = (
-    "23.2"  # refuses `coverage[toml]` where the index has a newer coverage; Python 3.11.5 and 3.12.0 ship it
-)
-FIRST_PIP = "22.3"  # that of Python 3.11.0
+OLD_PIP = "23.2"
+"""It refuses `coverage[toml]` where the index has a newer coverage; Python 3.11.5 and 3.12.0 ship it."""
+FIRST_PIP = "22.3" if sys.version_info < (3, 12) else OLD_PIP
+"""That of the first supported Python; 22.3 needs distutils."""
 
 
 def pinned_versions() -> dict[str, str]:
@@ -91,17 +91,7 @@ def pip_wheel(download, version: str) -> Path:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "version",
-    [
-        pytest.param(
-            FIRST_PIP,
-            marks=pytest.mark.skipif(sys.version_info >= (3, 12), reason="this pip needs distutils"),
-        ),
-        OLD_PIP,
-        pytest.param(pinned_versions()["pip"], id="newest"),
-    ],
-)
+@pytest.mark.parametrize("version", [FIRST_PIP, pytest.param(pinned_versions()["pip"], id="newest")])
 def test_the_set_up_installs_pinned_files_despite_newer_releases(version, index, download, tmp_path):
     server, url = index
     venv = tmp_path / "venv"

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from support.machine.sandbox import Sandbox
 
 KILLER = Path(support.programs.__path__[0]) / "killer"
-BATCHES = 10
+BATCHES = 6
 POINTS_A_BATCH = 10
-MOMENTS = 8
+MOMENTS = 6
 LARGE_BALLAST = 40
 LARGE_BATCHES = 2
-LARGE_STEP = 11
+LARGE_STEP = 17
 
 
 def kill_variables(sandbox: Sandbox, operation: int, count: Path | None = None) -> dict[str, str]:
