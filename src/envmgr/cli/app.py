@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envmgr.cli import usage_errors
-from envmgr.cli.alm import global_options
 from envmgr.cli.command_table import ENVMGR
 from envmgr.cli.command_tree import build_group
 from envmgr.cli.console import print_json
@@ -29,10 +28,6 @@ _OPTION_HELP = dict(ENVMGR.options)
 def run(options: Options, args: Sequence[str]) -> int:
     """Parse a command line and run its command; raise UsageError if it is invalid."""
     command = tree()
-    if args[:1] == ["help"]:
-        args = [*args[1:], "--help"]
-    if args[:1] == ["alm"]:
-        options, args = global_options.split(options, args)
     usage_errors.require_known_command(command, args)
     try:
         with (

@@ -121,19 +121,18 @@ def _run_without_fast_path(options: Options, args: list[str], run_read_only: Run
     if print_page is not None:
         return run_read_only(lambda: print_page(options))
     _stop_on_signals()
-    return _run_alm(options, args, run_read_only) if args[0] == "alm" else _run_parsed(options, args)
+    if args[0] == "help":
+        args = [*args[1:], "--help"]
+    return _run_alm(options, args) if args[0] == "alm" else _run_parsed(options, args)
 
 
-def _run_alm(options: Options, args: list[str], run_read_only: Runner) -> int:
+def _run_alm(options: Options, args: list[str]) -> int:
     """Run a command of `envmgr alm`, without the parser in its usual form."""
     from envmgr.cli.alm import fast_path, global_options
 
     options, args = global_options.split(options, args)
     command = fast_path.lookup(args[1:])
-    if command is None:
-        return _run_parsed(options, args)
-    is_read_only = args[1] in fast_path.READ_ONLY
-    return run_read_only(lambda: command(options)) if is_read_only else command(options)
+    return _run_parsed(options, args) if command is None else command(options)
 
 
 def _run_parsed(options: Options, args: list[str]) -> int:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from envmgr.cli import app, usage_errors
+from envmgr.cli.main import main
 from envmgr.cli.options import Options
 
 WIDTHS = (60, 80, 120)
@@ -75,5 +76,5 @@ def test_every_help_has_an_example(path, monkeypatch, capsys):
 @pytest.mark.parametrize("path", [("use",), ("alm", "keys", "create")], ids=" ".join)
 def test_help_as_a_command_prints_the_help_of_a_command(path, monkeypatch, capsys):
     expected = help_of(path, 80, monkeypatch, capsys)
-    assert app.run(Options(), ["help", *path]) == 0
+    assert main(["help", *path]) == 0
     assert capsys.readouterr().out == expected

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     Values = Mapping[str, Sequence[str]]
     Command = Callable[[Options, Values], int]
 
-READ_ONLY = frozenset({"whoami", "status"})
-"""Commands after which the process may end at once."""
 REPEATABLE = frozenset({"--artifact"})
 SWITCHES = frozenset({"--require-lock", "--spool"})
 
