@@ -82,8 +82,8 @@ def pin(
     A locked version is reused unless its tool is in `refresh`; its archives are reused if `is_good` accepts them.
     """
 
-    def find_reusable(item: tuple[str, str]) -> Pin | None:
-        version, locked, others = find_locked(item)
+    def reuse(item: tuple[str, str]) -> Pin | None:
+        version, locked, others = locked_items[item]
         if version is None or locked is None or others or not is_good(locked):
             return None
         return Pin(*item, version, locked)
@@ -97,7 +97,7 @@ def pin(
 
     def resolve_one(item: tuple[str, str]) -> Pin:
         tool, spec = item
-        version, locked, others = find_locked(item)
+        version, locked, others = locked_items[item]
         locked = _without(locked, others) if locked else None
         preferred = version or _preferred_version(lock, tool, spec)
         try:
@@ -115,7 +115,8 @@ def pin(
         _note_missing_digests(context, result, lock.find(tool, result.version))
         return result
 
-    reusable = {item: find_reusable(item) for item in requests}
+    locked_items = {item: find_locked(item) for item in requests}
+    reusable = {item: reuse(item) for item in requests}
     remaining = [item for item in requests if reusable[item] is None]
     resolved = dict(zip(remaining, map_parallel(resolve_one, remaining, WORKERS), strict=True))
     return [reusable[item] or resolved[item] for item in requests]

@@ -18,7 +18,7 @@ from envmgr.catalog.catalog import Catalog
 from envmgr.cli.main import main
 from envmgr.ops import reshim
 from envmgr.project import lockfile_io
-from envmgr.resolve import active, lock_update
+from envmgr.resolve import active, lock_consistency, lock_update
 from envmgr.shells import execution
 
 counts = Counter()
@@ -32,7 +32,7 @@ def count(owner, name):
 
 for owner, name in (
     (lockfile_io, "read_bytes"), (lockfile_io, "parse"), (active, "resolve"), (reshim, "reshim"),
-    (lock_update, "select_candidates"), (Catalog, "_layout"),
+    (lock_update, "select_candidates"), (lock_consistency, "other_versions"), (Catalog, "_layout"),
 ):
     count(owner, name)
 execution.exec_program = lambda *_: 0
@@ -67,10 +67,14 @@ def test_installing_reads_the_lock_once_and_creates_the_shims_once(project):
     assert "reshim" not in again
 
 
-@pytest.mark.parametrize("command", [["lock"], ["lock", "--check"], ["install", "--dry-run"]], ids=" ".join)
-def test_a_command_reads_and_parses_a_lock_once(project, command):
-    result = counts(project, *command)
-    assert (result["read_bytes"], result["parse"]) == (1, 1)
+@pytest.mark.parametrize(
+    ("command", "comparisons"),
+    [("lock", 3), ("lock --check", 6), ("install --dry-run", 3)],
+)
+def test_a_command_reads_a_lock_once_and_compares_its_urls_once(project, command, comparisons):
+    """Each of three tools is compared; `lock --check` also reports what does not belong together."""
+    result = counts(project, *command.split())
+    assert (result["read_bytes"], result["parse"], result["other_versions"]) == (1, 1, comparisons)
 
 
 @pytest.mark.parametrize(
