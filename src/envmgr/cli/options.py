@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from envmgr.kit.frozen import frozen, replace
+from envmgr.kit.usage_error import usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import typer
-
-    from envmgr.kit.errors import UsageError
 
 
 @frozen
@@ -64,7 +63,7 @@ def split(arguments: Sequence[str]) -> tuple[Options, list[str]]:
         else:
             args.append(arg)
     if options.quiet and options.verbose:
-        raise _usage_error("--quiet and --verbose are mutually exclusive", "pass one of them")
+        raise usage_error("--quiet and --verbose are mutually exclusive", "pass one of them")
     return options, args
 
 
@@ -72,14 +71,7 @@ def _directory(option: str, path: str) -> str:
     import os
 
     if not path:
-        raise _usage_error(f"{option} requires a directory", f"for example: envmgr {option} ../other current")
+        raise usage_error(f"{option} requires a directory", f"for example: envmgr {option} ../other current")
     if not os.path.isdir(path):
-        raise _usage_error(f"{option}: directory {path} not found", "pass an existing directory")
+        raise usage_error(f"{option}: directory {path} not found", "pass an existing directory")
     return path
-
-
-def _usage_error(message: str, hint: str | None = None) -> UsageError:
-    """Create the error; its class is imported only here, as start-up does not need it."""
-    from envmgr.kit.errors import UsageError
-
-    return UsageError(message, hint)

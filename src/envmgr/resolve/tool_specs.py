@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from envmgr import versions
 from envmgr.kit.frozen import frozen
+from envmgr.kit.usage_error import usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from envmgr.kit.errors import UsageError
 
 
 VERSION_OPERATORS = frozenset("^~<>=|")
@@ -28,7 +27,7 @@ def build_tool_spec(tool: str, spec: str | None) -> ToolSpec:
     """Return the spec of a tool from arguments; raise InvalidRequest if it does not parse."""
     if spec is not None:
         if not spec.strip():
-            raise _usage_error(f"empty version for {tool}", f"for example: {tool}@latest")
+            raise usage_error(f"empty version for {tool}", f"for example: {tool}@latest")
         try:
             versions.classify(spec)
         except ValueError as error:
@@ -46,10 +45,10 @@ def parse(text: str) -> ToolSpec:
     at = text.find("@", source + 1)
     tool, spec = (text, None) if at < 0 else (text[:at], text[at + 1 :])
     if not tool or spec == "" or tool.startswith("-"):
-        raise _usage_error(f"expected TOOL@VERSION, got {text!r}", "for example: nodejs@^20")
+        raise usage_error(f"expected TOOL@VERSION, got {text!r}", "for example: nodejs@^20")
     if "=" in tool:  # as in a dotfile
         name, _, version = text.partition("=")
-        raise _usage_error(f"expected TOOL@VERSION, got {text!r}", f"write {name}@{version}")
+        raise usage_error(f"expected TOOL@VERSION, got {text!r}", f"write {name}@{version}")
     require_tool_name(tool)
     return build_tool_spec(tool, spec)
 
@@ -64,14 +63,14 @@ def require_tool_name(text: str) -> None:
     if is_package_prefix(prefix):
         return
     if remainder.startswith("//"):
-        raise _usage_error(
+        raise usage_error(
             f"{text} is a URL, not a tool", f"write TOOL VERSION URL: envmgr install TOOL 1.2.3 {text}"
         )
     if prefix in versions.PREFIXES:
-        raise _usage_error(f"{text} is a version, not a tool", f"write TOOL@{text}")
+        raise usage_error(f"{text} is a version, not a tool", f"write TOOL@{text}")
     if remainder[:1] in VERSION_START:
-        raise _usage_error(f"expected TOOL@VERSION, got {text!r}", f"write {prefix}@{remainder}")
-    raise _usage_error(
+        raise usage_error(f"expected TOOL@VERSION, got {text!r}", f"write {prefix}@{remainder}")
+    raise usage_error(
         f"unknown source {prefix}: in {text!r}",
         f"write TOOL@VERSION, or a package: {placeholders()}; a directory is `TOOL=path:DIR` in .envmgr",
     )
@@ -87,7 +86,7 @@ def from_two_args(tool: str, spec: str) -> ToolSpec:
 def _check_single(item: ToolSpec, spec: str) -> None:
     """Raise UsageError for a second version of a tool."""
     if item.spec is not None:
-        raise _usage_error(f"{item.tool} has two versions: {item.spec} and {spec}", "omit one of them")
+        raise usage_error(f"{item.tool} has two versions: {item.spec} and {spec}", "omit one of them")
 
 
 def parse_many(args: Sequence[str], is_tool: Callable[[str], bool]) -> list[ToolSpec]:
@@ -100,7 +99,7 @@ def parse_many(args: Sequence[str], is_tool: Callable[[str], bool]) -> list[Tool
     for previous, tool in pairwise(tools):
         if tool.spec is None and tool.tool[:1] in VERSION_START and not is_tool(tool.tool):
             _check_single(previous, tool.tool)
-            raise _usage_error(
+            raise usage_error(
                 f"unknown tool {tool.tool}",
                 f"use TOOL@VERSION for several tools: {previous.tool}@{tool.tool}",
             )
@@ -115,10 +114,3 @@ def _is_spec(arg: str, is_tool: Callable[[str], bool]) -> bool:
     names_source = bool(colon) and is_package_prefix(source)
     brings_spec = "@" in arg[1:] and arg[0].isalpha()
     return not (names_source or brings_spec or is_tool(arg))
-
-
-def _usage_error(message: str, hint: str | None = None) -> UsageError:
-    """Create the error; its class is imported only here, as start-up does not need it."""
-    from envmgr.kit.errors import UsageError
-
-    return UsageError(message, hint)
