@@ -43,8 +43,9 @@ HEAVY = {
 }
 
 REPORT = """
-import sys
+import os, sys
 from envmgr.cli.main import main
+os.execve = lambda *_: None  # the program of `exec` replaces the process
 code = main(sys.argv[1:])
 sys.stderr.write("\\n@modules " + " ".join(sys.modules) + "\\n")
 """
@@ -114,6 +115,13 @@ def imported_by(arguments, tmp_path, request="nodejs=^20.1"):
 )
 def test_a_fast_command_imports_nothing_heavy(arguments, tmp_path):
     assert imported_by(arguments, tmp_path) & HEAVY == set()
+
+
+def test_exec_imports_nothing_heavy(tmp_path):
+    install_node(tmp_path / "home")
+    modules = imported_by(["exec", "--", "node"], tmp_path)
+    assert "envmgr.shells.execution" in modules
+    assert modules & HEAVY == set()
 
 
 UNUSED = (
