@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.catalog import lint, template
+from envmgr.catalog import lint, schema_check, template
 
 TEXT = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
@@ -42,7 +42,7 @@ def test_every_example_is_valid(example):
 
 
 def test_every_field_and_placeholder_is_documented():
-    schema = lint.schema()
+    schema = schema_check.schema()
     fields = {*schema["properties"]} - {"$schema"}
     for name in ("versions", "checksum", "signature"):
         fields |= {*schema["$defs"][name]["properties"]}

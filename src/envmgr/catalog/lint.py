@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from envmgr.catalog import lint_values as values
-from envmgr.catalog import manifest_fields, manifest_reader, schema_acceptance, signing, template, url_hints
+from envmgr.catalog import manifest_fields, manifest_reader, schema_check, signing, template, url_hints
 from envmgr.catalog.manifest_fields import table
 from envmgr.catalog.sources.kinds import KINDS
-from envmgr.kit import data_files
 from envmgr.kit.errors import ManifestError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.platform import DEFAULT_PLATFORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from jsonschema.exceptions import ValidationError
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from envmgr.catalog.manifest import Manifest
     from envmgr.catalog.sources.kinds import SourceKind
 
+    SchemaCheck = Callable[[Mapping[str, object]], Sequence[str]]
+
 NAMED_VERSION = "1.2.3"
 """The version used to check a manifest that defines no usable one."""
-
-_NOT_SUPPORTED = {"foreign_files": "files of other version managers (.nvmrc) are not read"}
 
 
 @frozen
@@ -39,7 +33,12 @@ class Report:
     warnings: tuple[str, ...] = ()
 
 
-def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True) -> Report:
+def lint(
+    text: str,
+    origin: str,
+    is_tool: Callable[[str], bool] = lambda _: True,
+    find_schema_issues: SchemaCheck = schema_check.find_issues,
+) -> Report:
     """Check the text of a manifest; `is_tool` returns whether a required tool exists."""
     try:
         data = manifest_reader.decode(text, origin)
@@ -47,7 +46,7 @@ def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True
         return Report(error.issues)
     results = [
         *values.invalid_unicode("$", data),
-        *_check_schema(data),
+        *find_schema_issues(data),
         *_choices(data),
         *signing.unsupported_settings(data),
     ]
@@ -68,72 +67,19 @@ def _path_of(issue: str) -> str:
     return issue.partition(": ")[0]
 
 
-def check(text: str, origin: str) -> None:
+def check(text: str, origin: str, find_schema_issues: SchemaCheck = schema_check.find_issues) -> None:
     """Raise ManifestError with every issue of a manifest that cannot be used."""
-    result = lint(text, origin).errors
+    result = lint(text, origin, find_schema_issues=find_schema_issues).errors
     if result:
         raise ManifestError(
             origin, result, "docs/plugins.md explains each field of a manifest, with examples"
         )
 
 
-def read(text: str, origin: str) -> Manifest:
+def read(text: str, origin: str, find_schema_issues: SchemaCheck = schema_check.find_issues) -> Manifest:
     """Read a manifest that anyone may have written; raise ManifestError with every issue."""
-    check(text, origin)
+    check(text, origin, find_schema_issues)
     return manifest_reader.read(text, origin)
-
-
-@lru_cache(maxsize=1)
-def schema() -> Mapping[str, object]:
-    """Return the published JSON Schema."""
-    path = os.path.join(data_files.directory("plugins"), "plugin.schema.json")
-    with open(path, encoding="utf-8") as file:
-        return cast("dict[str, object]", json.load(file))
-
-
-def _check_schema(data: Mapping[str, object]) -> Iterator[str]:
-    """Check against the schema."""
-    if schema_acceptance.is_accepted(data, schema()):
-        return
-    from jsonschema import Draft202012Validator
-
-    for error in sorted(Draft202012Validator(schema()).iter_errors(data), key=lambda error: error.json_path):
-        if not _is_kind_of_signature(error):  # `signing` reports it in more detail
-            yield f"{error.json_path}: {_describe_schema_error(error)}"
-
-
-def _is_kind_of_signature(error: ValidationError) -> bool:
-    return error.validator == "enum" and list(error.absolute_path)[-2:] == ["signature", "kind"]
-
-
-def _describe_schema_error(error: ValidationError) -> str:
-    """Return the message of a schema error for the author of a manifest."""
-    if error.validator == "additionalProperties":
-        return "; ".join(_unknown_field_issues(error))
-    if error.validator == "required":
-        return error.message.replace("is a required property", "is missing")
-    if error.validator == "minProperties":
-        return "must not be empty"
-    if error.validator in {"pattern", "enum"} and error.schema_path and "propertyNames" in error.schema_path:
-        return f"invalid name {error.instance!r}"
-    if error.validator == "pattern" and "keys" in error.absolute_path:
-        return f"invalid minisign public key {error.instance!r}: expected 56 characters that begin with RW"
-    message = error.message
-    return (
-        message if len(message) <= values.MAX_MESSAGE_LENGTH else f"{message[: values.MAX_MESSAGE_LENGTH]} …"
-    )
-
-
-def _unknown_field_issues(error: ValidationError) -> Iterator[str]:
-    from envmgr.kit.suggest import closest
-
-    properties = table(cast("dict[str, object]", error.schema), "properties")
-    for name in cast("dict[str, object]", error.instance):
-        if name in _NOT_SUPPORTED:
-            yield f"the field {name!r} is not supported: {_NOT_SUPPORTED[name]}"
-        elif name not in properties:
-            suggestions = closest(name, properties, 1)
-            yield f"unknown field {name!r}" + (f"; did you mean {suggestions[0]!r}?" if suggestions else "")
 
 
 def _choices(data: Mapping[str, object]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+from envmgr.catalog import schema_check
 from envmgr.install import store
 from envmgr.kit import result_cache
 from envmgr.kit.frozen import frozen
@@ -53,8 +54,13 @@ def clear(context: Context) -> Cache:
     """Remove all that is cached and return what it was."""
     before = show(context)
     context.progress.step("cache", f"removing {len(before.entries)} files")
-    for directory in (context.paths.downloads, context.paths.index, result_cache.directory_of(context.paths)):
-        remove_unused_tree(directory)
+    for path in (
+        context.paths.downloads,
+        context.paths.index,
+        result_cache.directory_of(context.paths),
+        schema_check.file_of(context.paths),
+    ):
+        remove_unused_tree(path)
     context.progress.done("cache", "removed")
     return before
 

@@ -8,7 +8,8 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.catalog import lint as linting
-from envmgr.catalog import registry
+from envmgr.catalog import manifest_reader, registry
+from envmgr.catalog.schema_check import CheckedManifests
 from envmgr.kit.config import settings
 from envmgr.kit.errors import CatalogError, StorageError, UnknownTool, UntrustedScript, UsageError
 from envmgr.kit.file_locks import file_lock
@@ -113,8 +114,7 @@ def _absolute(context: Context, path: str) -> str:
 def _add_text(
     context: Context, name: str, text: str, origin: str, directory: str, may_trust: Confirm
 ) -> AddedManifest:
-    linting.check(text, origin)
-    manifest = linting.read(text, origin)
+    manifest = linting.read(text, origin, CheckedManifests(context.paths).find_issues)
     if manifest.name != name:
         raise CatalogError(
             f"manifest {origin} describes {manifest.name}, not {name}",
@@ -128,7 +128,7 @@ def _add_text(
     context.forget_manifests()
     after = _other_manifest(context, name, path)
     return AddedManifest(
-        linting.read(text, path),
+        manifest_reader.read(text, path),
         shadows=None if after or before is None else _label(context, before),
         shadowed_by=_label(context, after) if after else None,
     )

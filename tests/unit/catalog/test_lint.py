@@ -5,7 +5,7 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from envmgr.catalog import lint
+from envmgr.catalog import lint, schema_check
 from envmgr.kit.errors import ManifestError
 
 GOOD = {
@@ -28,7 +28,7 @@ def errors(base=GOOD, **fields):
 
 
 def test_the_schema_is_a_valid_json_schema():
-    Draft202012Validator.check_schema(lint.schema())
+    Draft202012Validator.check_schema(schema_check.schema())
 
 
 def test_a_good_manifest_has_no_issue():
