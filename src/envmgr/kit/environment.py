@@ -54,6 +54,11 @@ def override_variable(tool: str) -> str:
     return "ENVMGR_" + "".join(c if c.isalnum() and c.isascii() else "_" for c in tool).upper() + "_VERSION"
 
 
+def is_overridden(variables: Mapping[str, str]) -> bool:
+    """Return whether any of the variables sets a tool's version."""
+    return any(value for name, value in variables.items() if name.endswith("_VERSION"))
+
+
 def current(cwd: str | None = None) -> Environment:
     """Return a snapshot of the environment; `cwd` replaces the working directory."""
     here = logical_cwd(os.environ.get("PWD", ""))

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from envmgr.shells.activation.activation_shell import ActivationShell
     from envmgr.shells.activation.environment_plan import Recording
 
-_ALIASES = {"powershell": "pwsh", "nushell": "nu"}
 _MAX_NAMES = 5
 _NO_TOOLS = tool_environment.ToolEnvironment((), {})
 
@@ -39,7 +38,7 @@ class _Resolution:
 
 def shell_named(name: str) -> ActivationShell:
     """Return a shell by its name; raise UsageError for an unsupported one."""
-    create = SHELLS.get(_ALIASES.get(name, name))
+    create = SHELLS.get(name)
     if create is None:
         raise UsageError(f"unsupported shell {name}", f"use one of {', '.join(SHELLS)}")
     return create()
@@ -58,9 +57,12 @@ def plan_directory(context: Context, shell: ActivationShell) -> str:
     Problems of the project become the plan's note. Raise WorkingDirectoryMissing if the directory was removed.
     """
     recording = environment_plan.start(context.paths)
-    resolution = _resolve(context)
-    planned = _make_plan(context, recording, resolution)
-    text = shell.render(planned)
+    try:
+        planned = _make_plan(context, recording, _resolve(context))
+        text = shell.render(planned)
+    except BaseException:
+        environment_plan.discard(recording)
+        raise
     environment_plan.finish(context.paths, recording, shell.plan_name, planned, text)
     return text
 
@@ -131,11 +133,18 @@ def _checks(
     return Checks(
         inputs,
         tool_environment.values_of(context, names),
-        {item.directory: item.is_available for item in resolution.active_versions if item.kind == "path"},
-        _home(context.paths),
+        _directories(resolution),
+        context.environment.get("ENVMGR_HOME") or _home(context.paths),
         recording.mark,
         is_settled,
     )
+
+
+def _directories(resolution: _Resolution) -> dict[str, bool]:
+    """Return directories that another program may create or remove, and whether they exist."""
+    installations = [item.installed.path for item in resolution.environment.sources if item.installed]
+    external = [item for item in resolution.active_versions if item.kind == "path"]
+    return {**dict.fromkeys(installations, True), **{item.directory: item.is_available for item in external}}
 
 
 def _home(paths: Paths) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from envmgr.kit.environment import is_overridden
 from envmgr.kit.errors import CannotRun, CommandNotFound, WorkingDirectoryMissing
 from envmgr.ops.confirmation import decline_all
 from envmgr.project.request import Origin, Request
@@ -216,7 +217,7 @@ def _write_plan(
 ) -> None:
     """Write the plan of a command, unless a variable applied, which is valid for this run only."""
     variables = _deciding_variables(context, active_versions, program)
-    if tool_environment.is_overridden(variables):
+    if is_overridden(variables):
         return
     directories = [
         active_version.installed.path

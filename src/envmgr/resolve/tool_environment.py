@@ -19,19 +19,23 @@ if TYPE_CHECKING:
 
 @frozen
 class ToolEnvironment:
-    """Directories to prepend to PATH, variables to export, and active tools that may add neither."""
+    """Directories to prepend to PATH, variables to export, and the tools that they come from.
+
+    `excluded` are active tools that may add neither.
+    """
 
     path: tuple[str, ...]
     exports: Mapping[str, str]
+    sources: tuple[ActiveVersion, ...] = ()
     excluded: tuple[ActiveVersion, ...] = ()
 
 
 def tool_environment(context: Context, active_versions: Sequence[ActiveVersion]) -> ToolEnvironment:
     """Return the environment of active tools, and of the tools that these run on, for a shell."""
     all_versions = (*active_versions, *runtime_providers(context, active_versions, active_versions))
-    trusted = [item for item in all_versions if not _is_foreign(item)]
+    sources = tuple(item for item in all_versions if not _is_foreign(item))
     excluded = tuple(item for item in active_versions if _is_foreign(item) and item.is_available)
-    return ToolEnvironment(tuple(dict.fromkeys(bin_dirs(trusted))), exports(trusted), excluded)
+    return ToolEnvironment(tuple(dict.fromkeys(bin_dirs(sources))), exports(sources), sources, excluded)
 
 
 def _is_foreign(active_version: ActiveVersion) -> bool:
@@ -85,11 +89,6 @@ def deciding_variables(context: Context, active_versions: Sequence[ActiveVersion
 def values_of(context: Context, names: Iterable[str]) -> dict[str, str]:
     """Return the values of variables, empty for unset ones."""
     return {name: context.environment.variables.get(name, "") for name in sorted(names)}
-
-
-def is_overridden(variables: Mapping[str, str]) -> bool:
-    """Return whether a variable that sets a tool's version applied."""
-    return any(value for name, value in variables.items() if name.endswith("_VERSION"))
 
 
 def project_files(context: Context, directory: str | None, searched_paths: Iterable[str]) -> tuple[str, ...]:

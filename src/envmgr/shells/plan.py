@@ -49,6 +49,14 @@ class Plan:
 
 
 @frozen
+class Stamp:
+    """The time of an input, and the path of a file that has it too; empty if none could be created."""
+
+    mtime_ns: int
+    path: str
+
+
+@frozen
 class Draft:
     """A file created before the inputs are read; `started_at_ns` is its file system's clock at that time."""
 
@@ -82,7 +90,8 @@ def start(paths: Paths) -> Draft | None:
 def commit(paths: Paths, draft: Draft, directory: str | None, command: str, plan: Plan) -> bool:
     """Write a plan; return whether it was possible."""
     try:
-        text = render(plan, stamp_inputs(paths, plan.inputs, draft.started_at_ns))
+        stamps = stamp_inputs(paths, plan.inputs, draft.started_at_ns)
+        text = render(plan, {path: stamp.path for path, stamp in stamps.items()})
     except (OSError, ValueError):
         discard(draft)
         return False
@@ -196,10 +205,10 @@ def _unchanged_test(path: str, stamp: str) -> str:
     return f"{older} && ! [ {path} -nt {same} ] && ! [ {path} -ot {same} ]"
 
 
-def stamp_inputs(paths: Paths, inputs: tuple[str, ...], started_at: int) -> dict[str, str]:
+def stamp_inputs(paths: Paths, inputs: tuple[str, ...], started_at: int) -> dict[str, Stamp]:
     """Return a stamp for each existing input; raise ValueError if one may have changed since `started_at`.
 
-    A stamp is the path of a file with the input's time; empty if none could be created.
+    Programs may set any modification time, but not the time of the last change.
     """
     stamps = {}
     for path in inputs:
@@ -207,13 +216,13 @@ def stamp_inputs(paths: Paths, inputs: tuple[str, ...], started_at: int) -> dict
             status = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        if max(status.st_mtime_ns, status.st_ctime_ns) >= started_at:
+        if status.st_ctime_ns >= started_at:
             raise ValueError(f"{path} was changed just now")
-        stamps[path] = _stamp(paths, status.st_mtime_ns)
+        stamps[path] = Stamp(status.st_mtime_ns, _create_stamp(paths, status.st_mtime_ns))
     return stamps
 
 
-def _stamp(paths: Paths, mtime_ns: int) -> str:
+def _create_stamp(paths: Paths, mtime_ns: int) -> str:
     path = f"{paths.plans}/{mtime_ns}.stamp"
     if not _has_time(path, mtime_ns):
         fresh = f"{path}.{os.getpid()}.{next(_numbers)}"

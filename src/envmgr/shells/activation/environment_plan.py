@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 
+from envmgr.kit.environment import is_overridden
 from envmgr.kit.frozen import frozen
 from envmgr.shells import plan, quoting
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envmgr.kit.paths import Paths
-    from envmgr.shells.plan import Draft
+    from envmgr.shells.plan import Draft, Stamp
 
 
 @frozen
@@ -96,7 +97,11 @@ def record_inputs(
         stamps = plan.stamp_inputs(paths, files, recording.draft.started_at_ns)
     except (OSError, ValueError):
         return (), False
-    return tuple(Input(path, _mtime(path), stamps.get(path, "")) for path in files), True
+    return tuple(_stamped_input(path, stamps.get(path)) for path in files), True
+
+
+def _stamped_input(path: str, stamp: Stamp | None) -> Input:
+    return Input(path, stamp.mtime_ns, stamp.path) if stamp else Input(path)
 
 
 def _mtime(path: str) -> int | None:
@@ -115,16 +120,25 @@ def finish(paths: Paths, recording: Recording, shell: str, planned: EnvironmentP
     """Write the plan of a project for other shells, if it may be used again."""
     if recording.draft is None:
         return
-    if not planned.checks.is_settled or not recording.mark or _is_overridden(planned.checks.variables):
+    if not planned.checks.is_settled:
+        discard(recording)
+    elif not recording.mark or is_overridden(planned.checks.variables):
         plan.discard(recording.draft)
-        return
-    plan.try_publish(recording.draft, path_of(paths, shell, planned.project), text)
+    else:
+        plan.try_publish(recording.draft, path_of(paths, shell, planned.project), text)
+
+
+def discard(recording: Recording) -> None:
+    """Delete the files of a recording whose plan is not used."""
+    if recording.draft:
+        plan.discard(recording.draft)
+    if recording.mark:
+        try:  # noqa: SIM105 - contextlib costs start-up time
+            os.unlink(recording.mark)
+        except OSError:
+            pass
 
 
 def path_of(paths: Paths, shell: str, project: str) -> str:
     """Return the path of a plan; `project` is empty outside of any."""
     return plan.path_of(paths, project or None, f".activate-{shell}")
-
-
-def _is_overridden(variables: Mapping[str, str]) -> bool:
-    return any(value for name, value in variables.items() if name.endswith("_VERSION"))
