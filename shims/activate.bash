@@ -18,24 +18,39 @@ __envmgr_hook() {
     return "$__envmgr_status"
 }
 
+# Set `__envmgr_command` to a prompt command without the hook, also where others have added code on the same line.
+__envmgr_remove_hook() {
+    __envmgr_command=$1
+    case $1 in
+    '__envmgr_hook && :') __envmgr_command= ;;
+    '__envmgr_hook && :'$'\n'*) __envmgr_command=${1#*$'\n'} ;;
+    *$'\n__envmgr_hook && :' | *$'\n__envmgr_hook && :\n'*) __envmgr_command=${1/$'\n__envmgr_hook && :'/} ;;
+    esac
+    __envmgr_command=${__envmgr_command//'__envmgr_hook && :; '/}
+    __envmgr_command=${__envmgr_command//'__envmgr_hook && :;'/}
+    __envmgr_command=${__envmgr_command//'; __envmgr_hook && :'/}
+    __envmgr_command=${__envmgr_command//';__envmgr_hook && :'/}
+    __envmgr_command=${__envmgr_command//'__envmgr_hook && :'/:}
+}
+
 __envmgr_deactivate() {
-    local __envmgr_index
+    local __envmgr_index __envmgr_command
     case $(declare -p PROMPT_COMMAND 2>/dev/null) in
     'declare -a'*)
         for __envmgr_index in "${!PROMPT_COMMAND[@]}"; do
-            PROMPT_COMMAND[__envmgr_index]=${PROMPT_COMMAND[__envmgr_index]%$'\n__envmgr_hook && :'}
-            [[ ${PROMPT_COMMAND[__envmgr_index]} != '__envmgr_hook && :' ]] || unset "PROMPT_COMMAND[$__envmgr_index]"
+            __envmgr_remove_hook "${PROMPT_COMMAND[__envmgr_index]}"
+            PROMPT_COMMAND[__envmgr_index]=$__envmgr_command
+            [[ $__envmgr_command ]] || unset "PROMPT_COMMAND[$__envmgr_index]"
         done
         ;;
     *)
-        PROMPT_COMMAND=${PROMPT_COMMAND-}
-        PROMPT_COMMAND=${PROMPT_COMMAND/$'\n__envmgr_hook && :'/}
-        PROMPT_COMMAND=${PROMPT_COMMAND/#'__envmgr_hook && :'/}
-        PROMPT_COMMAND=${PROMPT_COMMAND#$'\n'}
+        __envmgr_remove_hook "${PROMPT_COMMAND-}"
+        PROMPT_COMMAND=$__envmgr_command
         ;;
     esac
     [[ ${PROMPT_COMMAND[*]-} ]] || unset PROMPT_COMMAND
     unset __envmgr_status
+    unset -f __envmgr_remove_hook
     __envmgr_restore
 }
 

@@ -78,7 +78,7 @@ fn is-current {|plan|
 # Output the path of the plan of the nearest project, and the files that are absent below it.
 fn search {|directory|
     var rest = (str:trim-suffix $directory /)
-    var ceilings = [(str:split : (value-of ENVMGR_CEILING))]
+    var ceilings = [(each $path:clean~ [(str:split : (value-of ENVMGR_CEILING))])] # as envmgr normalizes them
     var absent = []
     while $true {
         if (is-file $rest'/.envmgr') {
@@ -117,30 +117,25 @@ fn load {|file|
     if (is-current $plan) { put $plan } else { resolve }
 }
 
-# Output a PATH without directories; of those no longer adjacent, the only one that was there before stays.
-fn without {|entries dirs|
+# Output the indices at which directories are adjacent.
+fn positions {|entries dirs|
     var size = (count $dirs)
     for index [(range (count $entries))] {
         var end = (+ $index $size)
-        if (<= $end (count $entries)) {
-            if (eq $entries[$index..$end] $dirs) {
-                put [(all $entries[..$index]) (all $entries[$end..])]
-                return
-            }
-        }
+        if (and (<= $end (count $entries)) (eq [(all $entries | drop $index | take $size)] $dirs)) { put $index }
     }
-    for entry $dirs {
-        var copies = (count [(each {|other| if (eq $other $entry) { put $other } } $entries)])
-        if (or (> $copies 1) (and (== $copies 1) (not (has-value $before $entry)))) {
-            var is-removed = $false
-            set entries = [(each {|other|
-                if (and (not $is-removed) (eq $other $entry)) {
-                    set is-removed = $true
-                } else {
-                    put $other
-                }
-            } $entries)]
+}
+
+# Output a PATH without the first directories, adjacent or not; the only ones stay if they were there before.
+fn without {|entries dirs|
+    var places = [(positions $entries $dirs)]
+    if (eq $places []) {
+        if (> (count $dirs) 1) {
+            for entry $dirs { set entries = (without $entries [$entry]) }
         }
+    } elif (or (> (count $places) 1) (eq [(positions $before $dirs)] [])) {
+        var first = $places[0]
+        set entries = [(all $entries[..$first]) (all $entries[(+ $first (count $dirs))..])]
     }
     put $entries
 }
@@ -225,6 +220,10 @@ fn apply {
 }
 
 fn repair-path {
+    if (eq (path-entries) $before) {
+        prepend-path
+        return
+    }
     var entries = (without-past (path-entries))
     set-entries $entries
     if (not (str:contains :(str:join : $entries): :(str:join : $current[path]):)) {

@@ -48,14 +48,19 @@ function __envmgr_search -d 'Find the nearest .envmgr, and set the path of its p
         set -l dir (string join / -- $parts | string collect)
         if test -f "$dir/.envmgr"
             set -g __envmgr_plan "$__envmgr_plans$dir/.activate-fish.plan"
-            return
+            break
         end
         set -ga __envmgr_above -a ! -f "$dir/.envmgr"
         if test -z "$dir"; or contains -- "$dir" $ceilings
             set -g __envmgr_plan "$__envmgr_plans/.activate-fish.global"
-            return
+            break
         end
         set -e parts[-1]
+    end
+    # envmgr normalizes paths: it may find another project.
+    if string match -qr '//|/\.{1,2}(/|$)|./$' -- "$PWD"
+        or string match -qr '//|/\.{1,2}(/|:|$)|[^:]/(:|$)|(^|:)[^:/]' -- "$ENVMGR_CEILING"
+        set -g __envmgr_plan ''
     end
 end
 
@@ -83,32 +88,40 @@ function __envmgr_load -d 'Source the plan if it is current, else make a new one
     end
 end
 
-# Remove the directories of a plan from PATH. Where they are no longer adjacent, remove the first of each, but not the
-# only one if it was there before.
-function __envmgr_remove_dirs
-    set -l first (contains -i -- $argv[1] $PATH)
-    or set first 1
-    set -l last (math $first + (count $argv) - 1)
-    if test "$PATH[$first..$last]" = "$argv"
-        set -e PATH[$first..$last]
-        return
+function __envmgr_find_dirs -a size -d 'Print where the first SIZE of the other arguments are adjacent among the rest'
+    set -l dirs $argv[2..(math $size + 1)]
+    set -l entries $argv[(math $size + 2)..-1]
+    set -l text (string join : -- $dirs | string collect)
+    set -l first 0
+    while set -l index (contains -i -- $dirs[1] $entries[(math $first + 1)..-1])
+        set first (math $first + $index)
+        set -l here (string join : -- $entries[$first..(math $first + $size - 1)] | string collect)
+        test "$here" = "$text"; and echo $first
     end
-    for entry in $argv
-        set -l count (count (string match -- $entry $PATH))
-        if set -l index (contains -i -- $entry $PATH)
-            if not contains -- $entry $__envmgr_before; or test (count (string match -e -- $entry $PATH)) -gt 1
-                set -e PATH[$index]
-            end
+end
+
+# Remove the directories of a plan from PATH. Where they are no longer adjacent, remove the first of each. The only
+# ones stay if they were there before: another program has restored the PATH that it saved.
+function __envmgr_remove_dirs
+    set -l size (count $argv)
+    set -l places (__envmgr_find_dirs $size $argv $PATH)
+    set -l places_before (__envmgr_find_dirs $size $argv $__envmgr_before)
+    if set -q places[1]; and not set -q places_before[1]; or set -q places[2]
+        set -e PATH[$places[1]..(math $places[1] + $size - 1)]
+    else if not set -q places[1]; and test $size -gt 1
+        for entry in $argv
+            __envmgr_remove_dirs $entry
         end
     end
 end
 
 # Remove the directories of a former plan that another program has put back with the PATH that it saved.
 function __envmgr_remove_past
+    set -l current (string join : -- $__envmgr_dirs | string collect)
     for line in $__envmgr_past
         set -l dirs (string split : -- $line)
         set -l last (count $dirs)
-        if test "$PATH[1..$last]" = "$dirs"; and test "$dirs" != "$__envmgr_dirs"
+        if test "$PATH[1..$last]" = "$line"; and test "$line" != "$current"
             __envmgr_remove_dirs $dirs
         end
     end
@@ -131,13 +144,14 @@ function __envmgr_prepend_dirs
 end
 
 function __envmgr_repair_path -d 'Put the directories of the plan back into a PATH that was changed by something else'
-    __envmgr_remove_past
-    set -q __envmgr_dirs[1]; or return
-    if set -l first (contains -i -- $__envmgr_dirs[1] $PATH)
-        set -l last (math $first + (count $__envmgr_dirs) - 1)
-        test "$PATH[$first..$last]" = "$__envmgr_dirs"; and return
+    set -l before (string join : -- $__envmgr_before | string collect)
+    if test "$PATH" != "$before"
+        __envmgr_remove_past
+        set -q __envmgr_dirs[1]; or return
+        set -l places (__envmgr_find_dirs (count $__envmgr_dirs) $__envmgr_dirs $PATH)
+        set -q places[1]; and return
+        __envmgr_remove_dirs $__envmgr_dirs
     end
-    __envmgr_remove_dirs $__envmgr_dirs
     __envmgr_prepend_dirs
 end
 

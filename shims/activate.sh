@@ -53,6 +53,12 @@ __envmgr_search() {
         dir=${dir%/*}
     done
     __envmgr_plan=${__envmgr_plan:-$__envmgr_plans$dir/.activate-posix.plan}
+    case $PWD in
+    *//* | */./* | */../* | */. | */.. | ?*/) __envmgr_plan= ;; # envmgr normalizes paths: it may find another project
+    esac
+    case :${ENVMGR_CEILING-}: in
+    *//* | */./* | */../* | */.:* | */..:* | *[!:]/:* | *:[!:/]*) __envmgr_plan= ;;
+    esac
     eval "__envmgr_is_nearest() { [[ 1$checks ]]; }"
 }
 
@@ -73,11 +79,19 @@ __envmgr_load() {
     fi
 }
 
-# Remove the directories of a plan from PATH. Where they are no longer adjacent, remove the first of each, but not the
-# only one if it was there before.
+# Remove the directories of a plan from PATH. Where they are no longer adjacent, remove the first of each. The only
+# ones stay if they were there before: another program has restored the PATH that it saved.
 __envmgr_remove_dirs() {
     local all head tail rest
     all=:$PATH:
+    case $all in
+    *":$1:"*":$1:"* | *":$1:$1:"*) ;;
+    *":$1:"*)
+        case :$__envmgr_before: in
+        *":$1:"*) return 0 ;;
+        esac
+        ;;
+    esac
     case $all in
     *":$1:"*)
         head=${all%%":$1:"*} tail=${all#*":$1:"}
@@ -93,24 +107,10 @@ __envmgr_remove_dirs() {
         rest=$1:
         [[ $1 = *:* ]] || rest=
         while [[ $rest ]]; do
-            __envmgr_remove_entry "${rest%%:*}"
+            __envmgr_remove_dirs "${rest%%:*}"
             rest=${rest#*:}
         done
         ;;
-    esac
-}
-
-__envmgr_remove_entry() {
-    case :$__envmgr_before: in
-    *":$1:"*)
-        case :$PATH: in
-        *":$1:"*":$1:"* | *":$1:$1:"*) ;;
-        *) return 0 ;;
-        esac
-        ;;
-    esac
-    case :$PATH: in
-    *":$1:"*) __envmgr_remove_dirs "$1" ;;
     esac
 }
 
@@ -153,6 +153,10 @@ __envmgr_prepend_dirs() {
 
 # PATH was changed by something else: keep that, with the directories of the plan in it.
 __envmgr_repair_path() {
+    if [ "$PATH" = "$__envmgr_before" ]; then
+        __envmgr_prepend_dirs
+        return 0
+    fi
     __envmgr_remove_past
     case :$PATH: in
     *":$__envmgr_dirs:"*) return 0 ;;
@@ -261,7 +265,7 @@ __envmgr_restore() {
         __envmgr_directory __envmgr_plan __envmgr_before __envmgr_after __envmgr_past __envmgr_notes \
         __envmgr_kept __envmgr_project __envmgr_dirs __envmgr_note
     unset -f __envmgr_is_current __envmgr_is_nearest __envmgr_set_variables __envmgr_resolve __envmgr_search \
-        __envmgr_load __envmgr_remove_dirs __envmgr_remove_entry __envmgr_remove_past __envmgr_restore_path \
+        __envmgr_load __envmgr_remove_dirs __envmgr_remove_past __envmgr_restore_path \
         __envmgr_prepend_dirs __envmgr_repair_path __envmgr_restore_variables __envmgr_restore_variable \
         __envmgr_export __envmgr_apply __envmgr_update __envmgr_unexport __envmgr_attributes __envmgr_hook \
         __envmgr_deactivate __envmgr_restore envmgr

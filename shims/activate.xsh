@@ -52,7 +52,8 @@ def __envmgr_start():
 
     def search(directory):
         """Return the path of the plan of the nearest project, and the files that are absent below it."""
-        ceilings, above = (value_of("ENVMGR_CEILING") or "").split(os.pathsep), []
+        ceilings = [os.path.normpath(path) for path in (value_of("ENVMGR_CEILING") or "").split(os.pathsep) if os.path.isabs(path)]
+        above = []
         while True:
             file = os.path.join(directory, ".envmgr")
             if os.path.isfile(file):
@@ -88,15 +89,18 @@ def __envmgr_start():
                 pass
         return resolve(directory)
 
+    def positions(entries, dirs):
+        """Return the indices at which directories are adjacent."""
+        return [index for index in range(len(entries)) if entries[index : index + len(dirs)] == dirs]
+
     def remove(entries, dirs):
-        """Return a PATH without directories; of those no longer adjacent, the only one that was there before stays."""
-        entries, count = list(entries), len(dirs)
-        for index in range(len(entries)):
-            if entries[index : index + count] == dirs:
-                return entries[:index] + entries[index + count :]
-        for entry in dirs:
-            if entry in entries and (entry not in state["before"] or entries.count(entry) > 1):
-                entries.remove(entry)
+        """Return a PATH without the first directories, adjacent or not; the only ones stay if they were there before."""
+        places = positions(entries, dirs)
+        if len(places) > 1 or (places and not positions(state["before"], dirs)):
+            return entries[: places[0]] + entries[places[0] + len(dirs) :]
+        if not places and len(dirs) > 1:
+            for entry in dirs:
+                entries = remove(entries, [entry])
         return entries
 
     def without_past(entries):
@@ -169,8 +173,12 @@ def __envmgr_start():
             print(plan["note"], file=sys.stderr)
 
     def repair_path():
-        entries, dirs = without_past(path_of()), state["plan"]["path"]
-        is_there = any(entries[index : index + len(dirs)] == dirs for index in range(len(entries)))
+        entries, dirs = path_of(), state["plan"]["path"]
+        if entries == state["before"]:
+            prepend()
+            return
+        entries = without_past(entries)
+        is_there = bool(positions(entries, dirs))
         set_path(entries if is_there else remove(entries, dirs))
         if not is_there:
             prepend()

@@ -25,13 +25,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def box(tmp_path: Path) -> Toolbox:
-    """Return two versions of a tool with a variable, requested by `project` and `other`."""
+    """Return two versions of a tool with a variable, and another tool; `project` and `other` request both."""
     box = Toolbox(tmp_path / "a machine's root $x")
     for version in ("18.2.0", "20.1.0"):
         box.install("nodejs", version, ["node"], env={"NODE_HOME": "{home}"})
-    box.request("nodejs=20\n")
-    box.request("nodejs=18\n", box.directory / "other")
+    box.install("uv", "0.8.0", ["uv"])
+    box.request("nodejs=20\nuv=0.8\n")
+    box.request("nodejs=18\nuv=0.8\n", box.directory / "other")
     return box
+
+
+@pytest.fixture
+def front(box: Toolbox) -> Callable[..., str]:
+    """Return a function that returns what a version of `nodejs`, and `uv`, add to PATH."""
+
+    def join_dirs(version: str = "20.1.0") -> str:
+        tools = (("nodejs", version), ("uv", "0.8.0"))
+        return ":".join(f"{box.paths.install(*tool)}/bin" for tool in tools)
+
+    return join_dirs
 
 
 @pytest.fixture

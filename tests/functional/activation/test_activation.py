@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 
 import pytest
 
@@ -14,10 +15,6 @@ from support.machine.installed_tools import program
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals of Unix")
 
 
-def bin_dir(box, version="20.1.0", tool="nodejs"):
-    return f"{box.paths.install(tool, version)}/bin"
-
-
 def edit(box, text, directory=None):
     """Write a dotfile as an editor does, now."""
     box.wait_for_clock()
@@ -25,15 +22,15 @@ def edit(box, text, directory=None):
     box.wait_for_clock()
 
 
-def test_path_and_variables_follow_the_directory(box, start):
+def test_path_and_variables_follow_the_directory(box, front, start):
     session = start()
     assert session.variable("NODE_HOME") is None
     session.run("cd project")
-    assert session.variable("PATH") == f"{bin_dir(box)}:/usr/bin:/bin"
+    assert session.variable("PATH") == f"{front()}:/usr/bin:/bin"
     assert session.variable("NODE_HOME") == box.paths.install("nodejs", "20.1.0")
     assert session.run("node") == "nodejs 20.1.0 node"
     session.run("cd ../other")
-    assert session.variable("PATH") == f"{bin_dir(box, '18.2.0')}:/usr/bin:/bin"
+    assert session.variable("PATH") == f"{front('18.2.0')}:/usr/bin:/bin"
     assert session.run("node") == "nodejs 18.2.0 node"
     session.run("cd ..")
     assert session.variable("PATH") == "/usr/bin:/bin"
@@ -53,16 +50,34 @@ def test_outside_of_projects_the_environment_is_untouched(start):
     )
 
 
-def test_entries_of_the_user_stay_where_they_were(box, start):
-    path = f"/usr/bin:{bin_dir(box)}::/bin:{bin_dir(box, '18.2.0')}"
+def test_entries_of_the_user_stay_where_they_were(front, start):
+    path = f"/usr/bin:{front()}::/bin:{front('18.2.0')}"
     session = start(PATH=path, warm=False)
     path = session.variable("PATH")  # fish writes `.` for an empty entry
     session.run("cd project")
-    assert session.variable("PATH") == f"{bin_dir(box)}:{path}"
+    assert session.variable("PATH") == f"{front()}:{path}"
     session.run("cd ../other")
-    assert session.variable("PATH") == f"{bin_dir(box, '18.2.0')}:{path}"
+    assert session.variable("PATH") == f"{front('18.2.0')}:{path}"
     session.run("cd ..")
     assert session.variable("PATH") == path
+
+
+def test_entries_of_the_user_stay_after_another_program_restored_them(front, start):
+    """Virtual environments and direnv restore the PATH that they saved; direnv may add to it."""
+    node, uv = front().split(":")
+    saved_path = f"/usr/bin:{node}/more:{uv}:{node}:/bin"
+    session = start(PATH=f"/usr/bin:{front()}:/bin", warm=False)
+    session.run("cd project")
+    session.run(session.dialect.export("PATH", f"/usr/bin:{front()}:/bin"))
+    assert session.variable("PATH") == f"{front()}:/usr/bin:{front()}:/bin"
+    session.run("cd ..")
+    assert session.variable("PATH") == f"/usr/bin:{front()}:/bin"
+    session.run(session.dialect.export("PATH", saved_path))
+    session.run("cd project")
+    session.run(session.dialect.export("PATH", f"/added:{saved_path}"))
+    assert session.variable("PATH") == f"{front()}:/added:{saved_path}"
+    session.run("cd ..")
+    assert session.variable("PATH") == f"/added:{saved_path}"
 
 
 def test_python_starts_once_per_project_and_not_at_prompts(box, start):
@@ -71,6 +86,18 @@ def test_python_starts_once_per_project_and_not_at_prompts(box, start):
     assert box.slow_runs() == 1
     for line in ("", "true", "cd .", "cd ..", "cd project", "cd ../project"):
         session.run(line)
+    assert box.slow_runs() == 0
+
+
+def test_python_does_not_start_at_prompts_for_what_never_changes(box, start):
+    """A time that is still to come, and a root that ends with a slash."""
+    os.utime(box.project / ".envmgr", (time.time() + 3600, time.time() + 3600))
+    box.wait_for_clock()
+    session = start(warm=False, ENVMGR_HOME=f"{box.root}/")
+    session.run("cd project")
+    assert session.run("node") == "nodejs 20.1.0 node"
+    box.slow_runs()
+    session.run("")
     assert box.slow_runs() == 0
 
 
@@ -142,6 +169,14 @@ def test_a_missing_tool_is_used_once_it_is_installed(box, start):
     assert session.run("node") == "nodejs 22.0.0 node"
 
 
+def test_a_tool_that_another_program_removed_is_noticed(box, front, start):
+    session = start()
+    session.run("cd project")
+    box.uninstall("nodejs", "20.1.0")
+    assert "nodejs 20 is not installed" in session.run("")
+    assert session.variable("PATH") == f"{front().partition(':')[2]}:/usr/bin:/bin"
+
+
 def test_a_broken_file_is_reported_once_and_leaves_no_other_project_active(box, start):
     edit(box, "nodejs 20 ???=\n")
     session = start()
@@ -173,6 +208,9 @@ def test_the_ceiling_ends_the_search(box, start):
     assert session.variable("PATH") == "/usr/bin:/bin"
     session.run("cd ..")
     assert session.run("node") == "nodejs 20.1.0 node"
+    session.run(session.dialect.export("ENVMGR_CEILING", f"{inner}/"))
+    session.run("cd inner")
+    assert session.variable("PATH") == "/usr/bin:/bin"
 
 
 def test_a_variable_of_the_user_is_restored(box, start):
@@ -198,23 +236,23 @@ def test_a_variable_changed_in_a_project_is_left_alone(box, start):
     assert session.variable("NODE_HOME") == "/changed"
 
 
-def test_an_entry_added_in_a_project_stays_in_front_and_after_it(box, start):
+def test_an_entry_added_in_a_project_stays_in_front_and_after_it(front, start):
     session = start()
     session.run("cd project")
     session.run(session.dialect.prepend("/added"))
-    assert session.variable("PATH") == f"/added:{bin_dir(box)}:/usr/bin:/bin"
+    assert session.variable("PATH") == f"/added:{front()}:/usr/bin:/bin"
     session.run("cd ..")
     assert session.variable("PATH") == "/added:/usr/bin:/bin"
 
 
-def test_a_path_that_another_program_resets_is_repaired(box, start):
+def test_a_path_that_another_program_resets_is_repaired(front, start):
     """Virtual environments and direnv restore the PATH that they saved."""
     session = start()
     session.run("cd project")
     session.run(session.dialect.export("PATH", "/usr/bin:/bin"))
-    assert session.variable("PATH") == f"{bin_dir(box)}:/usr/bin:/bin"
+    assert session.variable("PATH") == f"{front()}:/usr/bin:/bin"
     session.run("cd ..")
-    session.run(session.dialect.export("PATH", f"{bin_dir(box)}:/usr/bin:/bin"))
+    session.run(session.dialect.export("PATH", f"{front()}:/usr/bin:/bin"))
     assert session.variable("PATH") == "/usr/bin:/bin"
 
 
@@ -229,28 +267,28 @@ def test_deactivate_restores_the_environment(start):
     assert session.variable("PATH") == "/usr/bin:/bin"
 
 
-def test_activation_twice_is_harmless(box, start):
+def test_activation_twice_is_harmless(box, front, start):
     session = start()
     session.run("cd project")
     script = box.directory / f"activate.{session.name}"
     session.run(session.dialect.source(script))
     session.run(session.dialect.source(script))
-    assert session.variable("PATH") == f"{bin_dir(box)}:/usr/bin:/bin"
+    assert session.variable("PATH") == f"{front()}:/usr/bin:/bin"
     session.run("cd ..")
     assert session.variable("PATH") == "/usr/bin:/bin"
     assert session.variable("NODE_HOME") is None
 
 
-def test_a_nested_shell_restores_what_its_parent_set(box, start):
+def test_a_nested_shell_restores_what_its_parent_set(box, front, start):
     session = start(NODE_HOME="/before", warm=False)
     session.run("cd project")
     session.enter_nested(box.directory / f"activate.{session.name}")
-    assert session.variable("PATH") == f"{bin_dir(box)}:/usr/bin:/bin"
+    assert session.variable("PATH") == f"{front()}:/usr/bin:/bin"
     session.run("cd ..")
     assert session.variable("PATH") == "/usr/bin:/bin"
     assert session.variable("NODE_HOME") == "/before"
     session.leave_nested()
-    assert session.variable("PATH") == f"{bin_dir(box)}:/usr/bin:/bin"
+    assert session.variable("PATH") == f"{front()}:/usr/bin:/bin"
 
 
 @pytest.mark.parametrize(
@@ -282,13 +320,13 @@ def test_a_symbolic_link_to_a_directory_is_followed_by_its_name(box, start):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "elvish"])  # xonsh itself names the directory
-def test_a_removed_directory_keeps_the_environment_and_prints_nothing(box, start):
+def test_a_removed_directory_keeps_the_environment_and_prints_nothing(box, front, start):
     session = start()
     session.run("cd project")
     shutil.rmtree(box.project)
     for line in ("", "true"):
         assert session.run(line) == ""
-    assert session.variable("PATH") == f"{bin_dir(box)}:/usr/bin:/bin"
+    assert session.variable("PATH") == f"{front()}:/usr/bin:/bin"
     assert box.slow_runs() == 0
     session.run("cd ..")
     assert session.variable("PATH") == "/usr/bin:/bin"
@@ -336,7 +374,7 @@ def test_a_repository_adds_no_directory_of_its_own(box, start):
     output = session.run("cd project")
     assert f"not added to PATH: uv=path:./tools ({box.project}/.envmgr:2)" in output
     assert "hint: run its programs with `envmgr exec -- COMMAND`" in output
-    path = f"{bin_dir(box, '1.0.0', 'npm:dependent')}:/usr/bin:/bin"
+    path = f"{box.paths.install('npm:dependent', '1.0.0')}/bin:/usr/bin:/bin"
     assert session.variable("PATH") == path
     session.run(session.dialect.export("ENVMGR_UV_VERSION", "path:tools"))
     assert session.variable("PATH") == path

@@ -19,12 +19,6 @@ bash_only = pytest.mark.parametrize("shell", ["bash"])
 fish_only = pytest.mark.parametrize("shell", ["fish"])
 zsh_only = pytest.mark.parametrize("shell", ["zsh"])
 
-HOOKED = "__envmgr_hook && :"
-
-
-def bin_dir(box, version="20.1.0"):
-    return f"{box.paths.install('nodejs', version)}/bin"
-
 
 @both
 def test_the_exit_code_and_the_last_argument_stay(start):
@@ -131,6 +125,21 @@ def test_hooks_that_are_added_after_the_activation_see_the_exit_code(start):
 
 
 @bash_only
+def test_prompt_commands_that_others_changed_are_restored(box, start):
+    session = start('PROMPT_COMMAND="$PROMPT_COMMAND; seen=\\$?"')
+    activate = session.dialect.source(box.directory / "activate.bash")
+    show = "declare -p PROMPT_COMMAND"
+    assert session.run(f"envmgr deactivate; {show}") == 'declare -- PROMPT_COMMAND="seen=\\$?"'
+    session.run(f'unset PROMPT_COMMAND; {activate}; PROMPT_COMMAND="seen=1;$PROMPT_COMMAND"')
+    assert session.run(f"envmgr deactivate; {show}") == 'declare -- PROMPT_COMMAND="seen=1"'
+    session.run(f"PROMPT_COMMAND=(:); {activate}; PROMPT_COMMAND[1]+='; seen=2'")
+    session.run("(exit 9)")
+    assert session.run("echo $? $seen") == "9 2"
+    assert session.run(f"{activate}; {show}").count("__envmgr_hook") == 1
+    assert session.run(f"envmgr deactivate; {show}") == 'declare -a PROMPT_COMMAND=([0]=":" [1]="seen=2")'
+
+
+@bash_only
 def test_an_integration_that_wraps_the_prompt_command_keeps_it_working(start):
     """VS Code saves PROMPT_COMMAND and evaluates it in a function of its own."""
     session = start(
@@ -164,11 +173,11 @@ def test_the_environment_follows_within_a_line(start):
 
 
 @zsh_only
-def test_a_path_without_duplicates_is_restored(box, start):
-    path = f"/usr/bin:{bin_dir(box)}:/bin"
+def test_a_path_without_duplicates_is_restored(front, start):
+    path = f"/usr/bin:{front()}:/bin"
     session = start(before=("typeset -U path PATH",), warm=False, PATH=path)
     session.run("cd project")
-    assert session.variable("PATH") == f"{bin_dir(box)}:/usr/bin:/bin"
+    assert session.variable("PATH") == f"{front()}:/usr/bin:/bin"
     session.run("cd ..")
     assert session.variable("PATH") == path
 
