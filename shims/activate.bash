@@ -10,10 +10,21 @@ __envmgr_attributes() {
     case ${declaration%% *} in *x*) printf export ;; esac
 }
 
+# Call a function without `nocasematch`, with which `case` takes different directories for the same.
+__envmgr_match_case() {
+    if shopt -q nocasematch; then
+        shopt -u nocasematch
+        "$1"
+        shopt -s nocasematch
+    else
+        "$1"
+    fi
+}
+
 __envmgr_hook() {
     __envmgr_status=$? # not after `local`, which `set -k` would leave without the value
     if [ "$PWD:$PATH" != "$__envmgr_seen" ] || ! __envmgr_is_nearest || ! __envmgr_is_current; then
-        __envmgr_update
+        __envmgr_match_case __envmgr_update
     fi
     return "$__envmgr_status"
 }
@@ -50,8 +61,8 @@ __envmgr_deactivate() {
     esac
     [[ ${PROMPT_COMMAND[*]-} ]] || unset PROMPT_COMMAND
     unset __envmgr_status
-    unset -f __envmgr_remove_hook
-    __envmgr_restore
+    __envmgr_match_case __envmgr_restore
+    unset -f __envmgr_remove_hook __envmgr_match_case
 }
 
 # `&& :` passes the exit code on to what follows, without the ERR trap or `set -e` seeing a failure. bash before 5.1

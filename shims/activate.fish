@@ -160,6 +160,7 @@ end
 function __envmgr_restore_variables
     set -g __envmgr_kept
     for name in (string split -n ' ' -- $__ENVMGR_NAMES)
+        string match -qr '^[A-Za-z_][A-Za-z0-9_]*$' -- $name; or continue
         set -l new __ENVMGR_NEW_$name
         set -l old __ENVMGR_OLD_$name
         if set -q $name; and test "$$name" = "$$new"

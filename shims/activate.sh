@@ -4,8 +4,8 @@
 # `__envmgr_is_current`, which checks at each prompt whether the plan's inputs are unchanged: no process is started.
 # Exported variables __ENVMGR_* record what was changed, so that a shell started by this one can restore it.
 
-# A path is a variable, names are in variables, and PROMPT_COMMAND may be an array or not:
-# shellcheck shell=bash disable=SC1090,SC2163,SC2178,SC2128
+# A path is a variable, names are in variables, PROMPT_COMMAND may be an array or not, and functions are passed by name:
+# shellcheck shell=bash disable=SC1090,SC2163,SC2178,SC2128,SC2329
 
 if typeset -f __envmgr_deactivate >/dev/null; then __envmgr_deactivate; fi
 
@@ -177,6 +177,9 @@ __envmgr_restore_variables() {
         __envmgr_name=${__envmgr_rest%% *}
         __envmgr_rest=${__envmgr_rest#"$__envmgr_name"}
         __envmgr_rest=${__envmgr_rest# }
+        case $__envmgr_name in
+        '' | [0-9]* | *[!A-Za-z0-9_]*) continue ;; # `eval` would run code in it
+        esac
         if eval "[ \"\${$__envmgr_name+x}\${$__envmgr_name-}\" = \"x\${__ENVMGR_NEW_$__envmgr_name-}\" ]"; then
             __envmgr_restore_variable "$__envmgr_name"
         elif [ "${__ENVMGR_PROJECT-}" = "$__envmgr_project" ]; then
@@ -243,8 +246,8 @@ __envmgr_apply() {
 }
 
 __envmgr_update() {
-    # Of a removed directory, the project is unknown: the environment stays as it is.
-    [[ . -ef $PWD ]] || return 0
+    # Of a removed directory, and of one that PWD does not name, the project is unknown: the environment stays.
+    [[ $PWD = /* && . -ef $PWD ]] || return 0
     if [ "$PWD" != "$__envmgr_directory" ] || ! __envmgr_is_nearest || ! __envmgr_is_current; then
         __envmgr_directory=$PWD
         __envmgr_search

@@ -31,7 +31,8 @@ def __envmgr_start():
         """Return the working directory, None if it was removed."""
         directory = value_of("PWD") or ""
         try:
-            return directory if os.path.samefile(directory, os.curdir) else os.getcwd()
+            is_named = os.path.isabs(directory) and os.path.samefile(directory, os.curdir)
+            return directory if is_named else os.getcwd()
         except OSError:
             return None
 

@@ -69,12 +69,27 @@ def test_options_that_change_expansions_do_no_harm(start, shell):
 
 
 @bash_only
-def test_directories_that_differ_only_in_case_are_distinct(box, start):
-    box.request("nodejs=18\n", box.directory / "PROJECT")
+def test_directories_that_differ_only_in_case_are_distinct(box, front, start):
+    box.request("nodejs=18\nuv=0.8\n", box.directory / "PROJECT")
     session = start("shopt -s nocasematch")
     session.run("cd project")
     session.run("cd ../PROJECT")
     assert session.run("node") == "nodejs 18.2.0 node"
+    upper_path = f"{front('18.2.0').upper()}:/usr/bin:/bin"
+    session.run(session.dialect.export("PATH", upper_path))
+    assert session.variable("PATH") == f"{front('18.2.0')}:{upper_path}"
+    session.run("cd ..")
+    assert session.variable("PATH") == upper_path
+    assert session.run("shopt -q nocasematch && echo set") == "set"
+
+
+@both
+def test_variables_with_values_that_envmgr_never_sets_do_no_harm(box, start):
+    session = start(warm=False, __ENVMGR_NAMES="y[$(echo >executed)]")
+    assert not (box.directory / "executed").exists()
+    assert session.run("PWD=.") == ""
+    session.run("cd project")
+    assert session.run("node") == "nodejs 20.1.0 node"
 
 
 @both
