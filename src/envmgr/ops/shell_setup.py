@@ -61,7 +61,7 @@ def plan_removal(context: Context, shell: ActivationShell) -> StartFileChange:
 def apply_change(change: StartFileChange) -> None:
     """Write the start file; links are followed, and permissions stay."""
     if change.after is None:
-        unlink_file(change.path)
+        unlink_file(os.path.realpath(change.path))
     else:
         write_in_place(change.path, change.after)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envmgr.cli import main
+from envmgr.cli.commands import activation
 from envmgr.kit import environment as environments
 from envmgr.kit.environment import Environment
 from envmgr.ops.activation import shell_named
@@ -71,7 +72,39 @@ def test_a_link_to_a_start_file_stays_a_link(home, capsys):
     assert main.main(["setup", "zsh", "--yes"]) == 0
     assert (home / ".zshrc").is_symlink()
     assert (home / "dotfiles").read_text() == 'x\neval "$(envmgr activate zsh)"\n'
+    (home / "dotfiles").write_text('eval "$(envmgr activate zsh)"\n')
+    assert main.main(["setup", "zsh", "--yes", "--remove"]) == 0
+    assert (home / ".zshrc").read_text() == ""
     capsys.readouterr()
+
+
+def test_a_link_to_a_file_that_setup_created_stays_a_link(home, capsys):
+    (home / ".zshrc").symlink_to("dotfiles")
+    assert main.main(["setup", "zsh", "--yes"]) == 0
+    assert main.main(["setup", "zsh", "--yes", "--remove"]) == 0
+    assert (home / ".zshrc").is_symlink()
+    assert not (home / "dotfiles").exists()
+    capsys.readouterr()
+
+
+def test_what_is_written_to_the_file_while_setup_asks_stays(home, monkeypatch, capsys):
+    def edit_and_agree(_question):
+        (home / ".zshrc").write_text("edited\n")
+        return True
+
+    monkeypatch.setattr(activation, "confirm_with", lambda _options: edit_and_agree)
+    assert main.main(["setup", "zsh"]) == 0
+    assert (home / ".zshrc").read_text() == 'edited\neval "$(envmgr activate zsh)"\n'
+    capsys.readouterr()
+
+
+def test_the_file_that_login_shells_of_bash_read_is_used_on_macos(home, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert start_file(home, "bash").name == ".bash_profile"
+    (home / ".profile").touch()
+    assert start_file(home, "bash").name == ".profile"
+    (home / ".bash_login").touch()
+    assert start_file(home, "bash").name == ".bash_login"
 
 
 def test_a_line_written_by_hand_counts_and_is_not_removed(home, capsys):

@@ -52,6 +52,7 @@ def run_setup(options: Options, shell: str, *, remove: bool) -> int:
     change = plan(context, activation.shell_named(shell))
     if change.has_effect:
         _confirm(options, change, "-" if remove else "+")
+        change = plan(context, activation.shell_named(shell))  # the file may have changed since
         shell_setup.apply_change(change)
     return print_outcome(
         options,

@@ -107,9 +107,13 @@ def elvish() -> ActivationShell:
 
 
 def _bash_start_file(environment: Environment) -> str:
-    """Return the file that bash reads in new terminals: macOS starts login shells."""
-    name = ".bash_profile" if sys.platform == "darwin" else ".bashrc"
-    return os.path.join(environment.home, name)
+    """Return the file that bash reads in new terminals.
+
+    macOS starts login shells there, which read the first that exists.
+    """
+    names = (".bash_profile", ".bash_login", ".profile") if sys.platform == "darwin" else (".bashrc",)
+    paths = [os.path.join(environment.home, name) for name in names]
+    return next((path for path in paths if os.path.isfile(path)), paths[0])
 
 
 def _config_home(environment: Environment) -> str:

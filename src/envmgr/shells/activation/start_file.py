@@ -5,6 +5,8 @@ from __future__ import annotations
 LINE_FEED = b"\n"
 _UNTERMINATED = b" "
 """Marks, after the line, that the file before it did not end with a line feed."""
+_CREATED = b"  "
+"""Marks, after the line, that there was no file."""
 
 
 def add_line(content: bytes | None, line: str) -> bytes:
@@ -13,15 +15,17 @@ def add_line(content: bytes | None, line: str) -> bytes:
     `content` is None if the file is missing.
     """
     encoded = line.encode()
-    if content is None or content.endswith(LINE_FEED):
-        return (content or b"") + encoded + LINE_FEED
+    if content is None:
+        return encoded + _CREATED + LINE_FEED
+    if content.endswith(LINE_FEED):
+        return content + encoded + LINE_FEED
     return content + (LINE_FEED if content else b"") + encoded + _UNTERMINATED + LINE_FEED
 
 
 def remove_line(content: bytes, line: str) -> bytes | None:
     """Return the content of a file without the line that was added; None if that created the file."""
     encoded = line.encode()
-    if content == encoded + LINE_FEED:
+    if content == encoded + _CREATED + LINE_FEED:
         return None
     end = encoded + _UNTERMINATED + LINE_FEED
     if content == end:
@@ -29,13 +33,17 @@ def remove_line(content: bytes, line: str) -> bytes | None:
     if content.endswith(LINE_FEED + end):
         return content[: -len(LINE_FEED + end)]
     lines = content.split(LINE_FEED)
-    return LINE_FEED.join(text for text in lines if text not in {encoded, encoded + _UNTERMINATED})
+    return LINE_FEED.join(text for text in lines if text not in _forms(encoded))
 
 
 def has_line(content: bytes, line: str) -> bool:
     """Return whether a file has the line exactly as it is added."""
-    encoded = line.encode()
-    return not {encoded, encoded + _UNTERMINATED}.isdisjoint(content.split(LINE_FEED))
+    return not _forms(line.encode()).isdisjoint(content.split(LINE_FEED))
+
+
+def _forms(line: bytes) -> set[bytes]:
+    """Return the line in each form in which it is added."""
+    return {line, line + _UNTERMINATED, line + _CREATED}
 
 
 def find_activation(content: bytes, shell: str) -> int | None:
