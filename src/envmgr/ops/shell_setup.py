@@ -72,6 +72,11 @@ def activated_shells(context: Context) -> dict[str, str]:
     return {name: path for name, path in paths.items() if _has_activation(path, name)}
 
 
+def is_login_shell_activated(context: Context) -> bool:
+    """Return whether the start file of the user's login shell activates it."""
+    return os.path.basename(context.environment.get("SHELL")) in activated_shells(context)
+
+
 def _has_activation(path: str, shell: str) -> bool:
     content = read_bytes(path) if os.path.isfile(path) else None
     return content is not None and start_file.find_activation(content, shell) is not None

@@ -42,7 +42,8 @@ def test_an_activated_shell_needs_no_shims_on_path(box):
     assert findings(box, "path", PATH="/usr/bin")[0][0] == doctor.WARNING
     assert findings(box, "path", PATH="/usr/bin", __ENVMGR_FRONT=bin_dir(box))[0][0] == doctor.OK
     (box.directory / ".zshrc").write_text('eval "$(envmgr activate zsh)"\n')
-    assert findings(box, "path", PATH="/usr/bin")[0][0] == doctor.OK
+    assert findings(box, "path", PATH="/usr/bin", SHELL="/bin/zsh")[0][0] == doctor.OK
+    assert findings(box, "path", PATH="/usr/bin", SHELL="/bin/bash")[0][0] == doctor.WARNING
 
 
 def test_start_files_that_activate_a_shell_are_named(box):
