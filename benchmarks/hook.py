@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 
+from support.installation import create_installation
+
 TOOLS = {"nodejs": "20.19.5", "java": "21.0.4", "go": "1.23.0", "uv": "0.8.0"}
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 9
 PROMPTS, CHANGES = 2000, 200
@@ -46,7 +48,12 @@ def main() -> None:
     shells = [name for name in SHELLS if shutil.which(name)]
     with tempfile.TemporaryDirectory() as root:
         _prepare(root)
-        rounds = [{name: _measure(root, name) for name in shells} for _ in range(ROUNDS)]
+        environment = {"ENVMGR_HOME": os.path.join(root, "home"), "PATH": os.environ["PATH"], "HOME": root}
+        scripts = {name: _write_script(root, name, environment) for name in shells}
+        rounds = [
+            {name: _measure(root, name, script, environment) for name, script in scripts.items()}
+            for _ in range(ROUNDS)
+        ]
     figures = {
         name: {case: statistics.median(result[name][case] for result in rounds) for case in TARGETS_MS}
         for name in shells
@@ -67,7 +74,7 @@ def _prepare(root: str) -> None:
 
     paths = single_root(os.path.join(root, "home"))
     for tool, version in TOOLS.items():
-        _install(paths.install(tool, version), tool, version)
+        create_installation(paths.install(tool, version), tool, version, {f"{tool.upper()}_HOME": "{home}"})
     for project in ("src/first", "src/second"):
         directory = os.path.join(root, project)
         os.makedirs(directory)
@@ -76,30 +83,6 @@ def _prepare(root: str) -> None:
         with open(os.path.join(directory, ".envmgr.lock"), "w") as file:
             json.dump({"lockfile": 1, "resolved": {}, "tools": {}}, file)
     time.sleep(0.05)  # no plan is written for a file this recent, as it could still change undetected
-
-
-def _install(directory: str, tool: str, version: str) -> None:
-    from envmgr.install import receipt
-    from envmgr.install.receipt import Receipt
-
-    os.makedirs(os.path.join(directory, "bin"))
-    new_receipt = Receipt(
-        tool=tool,
-        version=version,
-        url="",
-        sha256="0" * 64,
-        size=1,
-        plugin="sha256:" + "0" * 64,
-        platform="linux-x64",
-        installed_at="2026-01-01T00:00:00Z",
-        bin_dirs=("bin",),
-        home="",
-        env={f"{tool.upper()}_HOME": "{home}"},
-        files=1,
-        bytes=1,
-        files_digest="",
-    )
-    receipt.write(directory, new_receipt)
 
 
 def _write_script(root: str, shell: str, environment: dict[str, str]) -> str:
@@ -115,11 +98,9 @@ def _write_script(root: str, shell: str, environment: dict[str, str]) -> str:
     return path
 
 
-def _measure(root: str, shell: str) -> dict[str, float]:
+def _measure(root: str, shell: str, script: str, environment: dict[str, str]) -> dict[str, float]:
     """Return the milliseconds of each figure in one run of a shell."""
     words, template = SHELLS[shell]
-    environment = {"ENVMGR_HOME": os.path.join(root, "home"), "PATH": os.environ["PATH"], "HOME": root}
-    script = _write_script(root, shell, environment)
     values = {
         "script": script,
         "first": os.path.join(root, "src/first"),
@@ -146,7 +127,9 @@ def _processor_seconds(words: list[str], environment: dict[str, str]) -> float:
     program = shutil.which(words[0]) or words[0]
     _, status, usage = os.wait4(os.posix_spawn(program, words, environment), 0)
     if status:
-        raise SystemExit(f"{words[0]} failed")
+        raise SystemExit(
+            f"cannot measure {words[0]}: it ended with the exit code {os.waitstatus_to_exitcode(status)}"
+        )
     return usage.ru_utime + usage.ru_stime
 
 

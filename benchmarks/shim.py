@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 
+from support.installation import create_installation
+
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 1500
 DIRECT, LIMIT = "direct", "sh that only execs"
 
@@ -75,28 +77,8 @@ _RESHIM = (
 
 
 def _install(directory: str, tool: str, version: str, program: str, command: str) -> None:
-    from envmgr.install import receipt
-    from envmgr.install.receipt import Receipt
-
-    os.makedirs(os.path.join(directory, "bin"))
-    shutil.copy(program, os.path.join(directory, "bin", command))
-    new_receipt = Receipt(
-        tool=tool,
-        version=version,
-        url="",
-        sha256="0" * 64,
-        size=1,
-        plugin="sha256:" + "0" * 64,
-        platform="linux-x64",
-        installed_at="2026-01-01T00:00:00Z",
-        bin_dirs=("bin",),
-        home="",
-        env={f"{tool.upper()}_HOME": "{home}"},
-        files=1,
-        bytes=1,
-        files_digest="",
-    )
-    receipt.write(directory, new_receipt)
+    bin_dir = create_installation(directory, tool, version, {f"{tool.upper()}_HOME": "{home}"})
+    shutil.copy(program, os.path.join(bin_dir, command))
 
 
 def _program(root: str) -> str:

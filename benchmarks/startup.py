@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 
+from support.installation import create_installation
+
 RUNS = 41
 
 
@@ -43,38 +45,16 @@ def main() -> None:
 
 def _prepare(project: str, environment: dict[str, str]) -> None:
     """Create an installation without the installer, so that nothing is downloaded."""
-    from envmgr.install import receipt
-    from envmgr.install.receipt import Receipt
     from envmgr.kit.paths import single_root
 
     paths = single_root(environment["ENVMGR_HOME"])
     for version in ("18.19.4", "20.19.4", "22.3.0"):
-        directory = paths.install("nodejs", version)
-        os.makedirs(os.path.join(directory, "bin"))
+        bin_dir = create_installation(paths.install("nodejs", version), "nodejs", version, {})
         for name in ("node", "npm", "npx"):
-            program = os.path.join(directory, "bin", name)
+            program = os.path.join(bin_dir, name)
             with open(program, "w") as file:
                 file.write("#!/bin/sh\n")
             os.chmod(program, 0o755)
-        receipt.write(
-            directory,
-            Receipt(
-                tool="nodejs",
-                version=version,
-                url="https://nodejs.org/dist/",
-                sha256="0" * 64,
-                size=1,
-                plugin="sha256:" + "0" * 64,
-                platform="linux-x64",
-                installed_at="2026-01-01T00:00:00Z",
-                bin_dirs=("bin",),
-                home="",
-                env={},
-                files=3,
-                bytes=30,
-                files_digest="",
-            ),
-        )
     with open(os.path.join(project, ".envmgr"), "w") as file:
         file.write("nodejs=^20.1\n")
     os.makedirs(paths.plugins)
