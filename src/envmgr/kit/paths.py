@@ -21,6 +21,11 @@ class Paths:
     cache: str
 
     @property
+    def root(self) -> str:
+        """ENVMGR_HOME of the same directories; empty if they have no common root."""
+        return self.data if self.data == self.settings else ""
+
+    @property
     def plugins(self) -> str:
         """User manifests."""
         return os.path.join(self.data, "plugins")

@@ -6,6 +6,7 @@ import os
 
 from envmgr.kit.errors import EnvmgrError, UsageError, WorkingDirectoryMissing
 from envmgr.kit.frozen import frozen
+from envmgr.kit.text_lists import shorten_list
 from envmgr.project import discovery
 from envmgr.resolve import active, tool_environment
 from envmgr.shells.activation import environment_plan
@@ -16,14 +17,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envmgr.kit.paths import Paths
     from envmgr.resolve.active import ActiveVersion
     from envmgr.resolve.context import Context
     from envmgr.resolve.tool_environment import ToolEnvironment
     from envmgr.shells.activation.activation_shell import ActivationShell
     from envmgr.shells.activation.environment_plan import Recording
 
-_MAX_NAMES = 5
 _NO_TOOLS = tool_environment.ToolEnvironment((), {})
 
 
@@ -46,9 +45,10 @@ def shell_named(name: str) -> ActivationShell:
 
 def script(context: Context, shell: ActivationShell) -> str:
     """Return the code that activates a shell."""
-    from envmgr.shells.activation.script import render_script, values_of
+    from envmgr.shells import shim
+    from envmgr.shells.activation.script import render_script
 
-    return render_script(shell, values_of(context.paths))
+    return render_script(shell, shim.shim_context(context.paths))
 
 
 def plan_directory(context: Context, shell: ActivationShell) -> str:
@@ -86,7 +86,7 @@ def _notes(active_versions: Sequence[ActiveVersion], excluded: Sequence[ActiveVe
 
 def _excluded_note(excluded: Sequence[ActiveVersion]) -> str:
     """Return the message for `path:` requests whose directories are not on PATH."""
-    listing = _shorten([f"{item.tool}={item.spec} ({item.request.origin})" for item in excluded])
+    listing = shorten_list([f"{item.tool}={item.spec} ({item.request.origin})" for item in excluded])
     return _note(f"not added to PATH: {listing}", "run its programs with `envmgr exec -- COMMAND`")
 
 
@@ -97,13 +97,8 @@ def _missing_note(missing: Sequence[ActiveVersion]) -> str:
     first = unavailable.not_installed_error(missing[0])
     if len(missing) == 1:
         return _note(first.message, first.hint)
-    listing = _shorten([f"{item.tool} {item.version or item.spec}" for item in missing])
+    listing = shorten_list([f"{item.tool} {item.version or item.spec}" for item in missing])
     return _note(f"requested but not installed: {listing}", "run `envmgr install`")
-
-
-def _shorten(names: Sequence[str]) -> str:
-    more = len(names) - _MAX_NAMES
-    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _note(message: str, hint: str | None) -> str:
@@ -134,7 +129,7 @@ def _checks(
         inputs,
         tool_environment.values_of(context, names),
         _directories(resolution),
-        context.environment.get("ENVMGR_HOME") or _home(context.paths),
+        context.environment.get("ENVMGR_HOME") or context.paths.root,
         recording.mark,
         is_settled,
     )
@@ -145,8 +140,3 @@ def _directories(resolution: _Resolution) -> dict[str, bool]:
     installations = [item.installed.path for item in resolution.environment.sources if item.installed]
     external = [item for item in resolution.active_versions if item.kind == "path"]
     return {**dict.fromkeys(installations, True), **{item.directory: item.is_available for item in external}}
-
-
-def _home(paths: Paths) -> str:
-    """Return the ENVMGR_HOME of these directories, empty if they have no common root."""
-    return paths.data if paths.data == paths.settings else ""

@@ -12,6 +12,7 @@ from envmgr.kit.digest import Digest
 from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.paths import decode_file_name
+from envmgr.kit.text_lists import shorten_list
 from envmgr.kit.thread_pool import map_parallel
 from envmgr.lockformat.model import Artifact, Locked
 from envmgr.ops import install, reshim, shell_setup
@@ -21,14 +22,13 @@ from envmgr.resolve.lock_update import Pin
 from envmgr.resolve.system_programs import find_system_programs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from envmgr.install.store import Installed
     from envmgr.resolve.system_programs import SystemPrograms
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 MAX_PARALLEL_CHECKS = 8
-_MAX_NAMES = 5
 
 
 @frozen
@@ -116,7 +116,9 @@ def _fix_shims(context: Context) -> Iterator[Finding]:
         return
     for verb, names in (("wrote", changes.written), ("removed", changes.removed)):
         if names:
-            yield Finding("shims", OK, f"{verb} {_count(len(names), 'shim')}: {_some(names)}", fixed=True)
+            yield Finding(
+                "shims", OK, f"{verb} {_count(len(names), 'shim')}: {shorten_list(names)}", fixed=True
+            )
 
 
 _FIXES: tuple[Callable[[Context], Iterator[Finding]], ...] = (_fix_staging, _fix_installs, _fix_shims)
@@ -184,7 +186,7 @@ def _check_path(context: Context) -> Iterator[Finding]:
         yield Finding(
             "path",
             WARNING,
-            f"shadowed by other programs earlier on PATH: {_some(hidden)}",
+            f"shadowed by other programs earlier on PATH: {shorten_list(hidden)}",
             f"move {shims} to the front of PATH",
         )
     else:
@@ -213,7 +215,7 @@ def _hidden_commands(shims: str, before: list[str]) -> Iterator[str]:
 def _check_shims(context: Context) -> Iterator[Finding]:
     stale = reshim.stale(context)
     if stale:
-        yield Finding("shims", WARNING, f"out of date: {_some(stale)}", "run `envmgr reshim`")
+        yield Finding("shims", WARNING, f"out of date: {shorten_list(stale)}", "run `envmgr reshim`")
     else:
         yield Finding("shims", OK, f"{_count(len(reshim.required_commands(context)), 'shim')} up to date")
 
@@ -252,7 +254,7 @@ def _find_damaged(context: Context) -> list[tuple[str, str, str]]:
         context.progress.step("doctor", f"checking {tool} {version}")
         differences = store.check(context.paths, tool, version) or _lacks_commands(context, tool, version)
         if differences:
-            results.append((tool, version, _some(differences)))
+            results.append((tool, version, shorten_list(differences)))
     return results
 
 
@@ -328,7 +330,7 @@ def _check_commands(context: Context) -> Iterator[Finding]:
 def _system_finding(context: Context, item: SystemPrograms) -> Finding:
     active_version = item.active
     name = f"{active_version.tool} {active_version.version or active_version.spec}"
-    programs = _some(f"{command} ({path})" for command, path in item.programs.items())
+    programs = shorten_list(f"{command} ({path})" for command, path in item.programs.items())
     message = f"{name} is requested by {active_version.request.origin}, but other programs run: {programs}"
     return Finding("commands", WARNING, message, _system_hint(context, item))
 
@@ -355,7 +357,9 @@ def _check_network(context: Context) -> Iterator[Finding]:
     findings += [Finding("network", WARNING, str(fallback), fallback.error.hint) for fallback in cached]
     yield from findings
     if not findings:
-        summary = f"release lists of {_some(tools)} reachable" if tools else "skipped (no tools requested)"
+        summary = (
+            f"release lists of {shorten_list(tools)} reachable" if tools else "skipped (no tools requested)"
+        )
         yield Finding("network", OK, summary)
 
 
@@ -374,12 +378,6 @@ def _reach(context: Context, tool: str) -> Finding | None:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _some(names: Iterable[str]) -> str:
-    items = list(names)
-    more = len(items) - _MAX_NAMES
-    return ", ".join(items[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 CHECKS: dict[str, Callable[[Context], Iterator[Finding]]] = {

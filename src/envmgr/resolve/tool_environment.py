@@ -81,7 +81,7 @@ def deciding_variables(context: Context, active_versions: Sequence[ActiveVersion
     tools = (*store.tools(context.paths), *(active_version.tool for active_version in active_versions))
     names = {"ENVMGR_CEILING", *(override_variable(tool) for tool in tools)}
     has_external = any(active_version.kind == "path" for active_version in active_versions)
-    if has_external or context.paths.data != context.paths.settings:
+    if has_external or not context.paths.root:
         names |= {"HOME", "XDG_CONFIG_HOME"}
     return names
 

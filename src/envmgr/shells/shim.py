@@ -53,9 +53,8 @@ class Difference:
 
 def shim_context(paths: Paths) -> ShimContext:
     """Return the values that this envmgr writes to shims."""
-    home = paths.data if paths.data == paths.settings else ""
     site = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return ShimContext(home, paths.plans, paths.shims, python(), site, _interpreter())
+    return ShimContext(paths.root, paths.plans, paths.shims, python(), site, _interpreter())
 
 
 def _interpreter() -> str:
@@ -77,20 +76,25 @@ def files(context: ShimContext, commands: Iterable[str], *, windows: bool) -> di
 def _render(
     template: str, context: ShimContext, commands: Iterable[str], quote: Callable[[str], str]
 ) -> dict[str, str]:
-    import re
-
-    text = read_text(os.path.join(data_files.directory("shims"), template)) or ""
+    text = read_template(template)
     if template.endswith(".sh"):
         text = text.replace(f"#!{_SHELL}\n", f"#!{context.shell}\n", 1)
-    pieces = re.split(r"@([A-Z]+)@", text)
-    values = {name.upper(): getattr(context, name) for name in ("home", "plans", "shims", "python", "site")}
-    values["START"] = START
-    rendered = {}
-    for command in commands:
-        values["COMMAND"] = command
-        filled = [quote(values[piece]) if index % 2 else piece for index, piece in enumerate(pieces)]
-        rendered[command] = "".join(filled)
-    return rendered
+    return {command: fill(text, context, quote, COMMAND=command) for command in commands}
+
+
+def read_template(name: str) -> str:
+    """Return the text of a template."""
+    return read_text(os.path.join(data_files.directory("shims"), name)) or ""
+
+
+def fill(template: str, context: ShimContext, quote: Callable[[str], str], **others: str) -> str:
+    """Return a template with its markers (`@HOME@`) replaced by quoted values; markers in a value stay."""
+    import re
+
+    names = ("home", "plans", "shims", "python", "site")
+    values = {**{name.upper(): getattr(context, name) for name in names}, "START": START, **others}
+    pieces = re.split(r"@([A-Z]+)@", template)
+    return "".join(quote(values[piece]) if index % 2 else piece for index, piece in enumerate(pieces))
 
 
 def _encode_batch(text: str) -> bytes:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit.frozen import replace
 from envmgr.ops import activation
-from envmgr.shells import quoting
+from envmgr.shells import quoting, shim
 from envmgr.shells.activation import elvish, fish
-from envmgr.shells.activation.script import render_script, values_of
+from envmgr.shells.activation.script import render_script
 from support.machine.installed_tools import program
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ class ShellSession:
 
 def write_script(box: Toolbox, shell: str) -> Path:
     """Write the activation script of a shell; each start of its Python is logged in `box.log`."""
-    values = replace(values_of(box.paths), python=str(box.write_python()))
+    context = replace(shim.shim_context(box.paths), python=str(box.write_python()))
     path = box.directory / f"activate.{shell}"
-    path.write_bytes(os.fsencode(render_script(activation.shell_named(shell), values)))
+    path.write_bytes(os.fsencode(render_script(activation.shell_named(shell), context)))
     return path

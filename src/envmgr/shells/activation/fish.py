@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from envmgr.shells.activation.file_tests import file_tests
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envmgr.shells.activation.environment_plan import Checks, EnvironmentPlan, Input
+    from envmgr.shells.activation.environment_plan import Checks, EnvironmentPlan
 
 
 def quote(text: str) -> str:
@@ -35,25 +37,7 @@ def _format_condition(checks: Checks) -> str:
 def _iterate_conditions(checks: Checks) -> Iterator[str]:
     unset = "".join(f"${name}" for name, value in checks.variables.items() if not value)
     yield f'-z "{unset}"'
-    if checks.mark:
-        yield f"-f {quote(checks.mark)}"
     for name, value in checks.variables.items():
         if value:
             yield f'"x${name}" = {quote("x" + value)}'
-    for item in checks.inputs:
-        yield _format_input(item, checks.mark)
-    for directory, exists in checks.directories.items():
-        yield f"{'' if exists else '! '}-d {quote(directory)}"
-
-
-def _format_input(item: Input, mark: str) -> str:
-    """Return the test of a file; a missing one is older than any."""
-    path = quote(item.path)
-    if item.mtime_ns is None:
-        return f"! -f {path}"
-    if not mark:
-        return f"-f {path}"
-    if not item.stamp:
-        return f"-f {path} -a ! {path} -nt {quote(mark)}"
-    stamp = quote(item.stamp)
-    return f"! {path} -nt {stamp} -a ! {path} -ot {stamp}"
+    yield from file_tests(checks, quote)

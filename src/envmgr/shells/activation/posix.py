@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from envmgr.shells import quoting
+from envmgr.shells.activation.file_tests import file_tests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envmgr.shells.activation.environment_plan import Checks, EnvironmentPlan, Input
+    from envmgr.shells.activation.environment_plan import Checks, EnvironmentPlan
 
 quote = quoting.posix
 
@@ -33,28 +34,10 @@ def _format_condition(checks: Checks) -> str:
 
 def _iterate_conditions(checks: Checks) -> Iterator[str]:
     yield f"${{ENVMGR_HOME:-$__envmgr_home}} = {quote(checks.home)}"
-    if checks.mark:
-        yield f"-f {quote(checks.mark)}"
     unset = "".join(f"${{{name}-}}" for name, value in checks.variables.items() if not value)
     if unset:
         yield f'-z "{unset}"'
     for name, value in checks.variables.items():
         if value:
             yield f'"${{{name}-}}" = {quote(value)}'
-    for item in checks.inputs:
-        yield _format_input(item, checks.mark)
-    for directory, exists in checks.directories.items():
-        yield f"{'' if exists else '! '}-d {quote(directory)}"
-
-
-def _format_input(item: Input, mark: str) -> str:
-    """Return the test of a file; zsh considers a missing one neither newer nor older."""
-    path = quote(item.path)
-    if item.mtime_ns is None:
-        return f"! -f {path}"
-    if not mark:
-        return f"-f {path}"
-    if not item.stamp:
-        return f"-f {path} && ! {path} -nt {quote(mark)}"
-    stamp = quote(item.stamp)
-    return f"-f {path} && ! {path} -nt {stamp} && ! {path} -ot {stamp}"
+    yield from file_tests(checks, quote)
