@@ -74,31 +74,28 @@ def record_digest(
 
 def _with_digests_of_urls(lock: Lockfile) -> Lockfile:
     """Return a lock in which archives without a digest have the one of their URL, also from another tool."""
-    by_url: dict[str, Artifact] = {}
-    for artifact in _artifacts(lock):
-        if artifact.digest:
-            by_url.setdefault(artifact.url, artifact)
-    if not any(artifact.digest is None and artifact.url in by_url for artifact in _artifacts(lock)):
-        return lock
+    by_url = _artifacts_by_url(artifact for _, artifact in _artifacts(lock))
     tools = {
-        tool: {version: _with_digests_from(by_url, locked) for version, locked in versions.items()}
+        tool: {
+            version: replace(locked, artifacts=_with_digests_from(by_url, locked.artifacts))
+            for version, locked in versions.items()
+        }
         for tool, versions in lock.tools.items()
     }
     return replace(lock, tools=tools)
 
 
-def _artifacts(lock: Lockfile) -> Iterator[Artifact]:
-    for tool in sorted(lock.tools):
-        for version in sorted(lock.tools[tool]):
-            yield from lock.tools[tool][version].artifacts.values()
+def check_digests(lock: Lockfile) -> None:
+    """Raise DigestMismatch if a URL has several digests of one algorithm, also for different tools."""
+    _check_same_digests(_artifacts(lock))
 
 
-def _with_digests_from(by_url: Mapping[str, Artifact], locked: Locked) -> Locked:
-    artifacts = {
-        platform: _with_digest_of(by_url.get(artifact.url, artifact), artifact)
-        for platform, artifact in locked.artifacts.items()
-    }
-    return replace(locked, artifacts=artifacts)
+def _artifacts(lock: Lockfile) -> Iterator[tuple[str, Artifact]]:
+    """Yield the archives with their names for errors, in the same order for equal locks."""
+    for tool, versions in sorted(lock.tools.items()):
+        for version, locked in sorted(versions.items()):
+            for platform, artifact in sorted(locked.artifacts.items()):
+                yield f"{tool} {version} for {platform}", artifact
 
 
 def with_shared_digests(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
@@ -106,16 +103,34 @@ def with_shared_digests(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact
 
     Raise DigestMismatch if a URL has several digests of one algorithm.
     """
+    ordered = sorted(artifacts.items())
+    _check_same_digests(ordered)
+    return _with_digests_from(_artifacts_by_url(artifact for _, artifact in ordered), artifacts)
+
+
+def _check_same_digests(artifacts: Iterable[tuple[str, Artifact]]) -> None:
+    first: dict[tuple[str, str], Artifact] = {}
+    for name, artifact in artifacts:
+        if artifact.digest:
+            key = artifact.url, artifact.digest.algorithm
+            _require_same_digest(first.setdefault(key, artifact), artifact, name)
+
+
+def _artifacts_by_url(artifacts: Iterable[Artifact]) -> dict[str, Artifact]:
+    """Return the first archive with a digest of each URL."""
     by_url: dict[str, Artifact] = {}
-    for platform in sorted(artifacts):
-        artifact = artifacts[platform]
-        first = by_url.setdefault(artifact.url, artifact)
-        if first.digest is None:
-            by_url[artifact.url] = artifact
-        else:
-            _require_same_digest(first, artifact, platform)
+    for artifact in artifacts:
+        if artifact.digest:
+            by_url.setdefault(artifact.url, artifact)
+    return by_url
+
+
+def _with_digests_from(
+    by_url: Mapping[str, Artifact], artifacts: Mapping[str, Artifact]
+) -> dict[str, Artifact]:
     return {
-        platform: _with_digest_of(by_url[artifact.url], artifact) for platform, artifact in artifacts.items()
+        platform: _with_digest_of(by_url.get(artifact.url, artifact), artifact)
+        for platform, artifact in artifacts.items()
     }
 
 

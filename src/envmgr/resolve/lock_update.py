@@ -271,10 +271,15 @@ def _note_missing_digests(context: Context, pin: Pin, locked: Locked | None) -> 
 
 
 def apply(lock: Lockfile, pins: Iterable[Pin], dotfile: Dotfile) -> Lockfile:
-    """Return a lock with the pins, and only the requests of its dotfile."""
+    """Return a lock with the pins, and only the requests of its dotfile.
+
+    Raise DigestMismatch if a URL has different digests, except those of versions that the lock no longer has.
+    """
     for pin in pins:
         lock = lockfile.with_release(lock, pin.key, pin.version, pin.tool, pin.locked)
-    return lockfile.prune(lock, [key(tool, spec) for tool, spec in lockable(dotfile.entries)])
+    pruned = lockfile.prune(lock, [key(tool, spec) for tool, spec in lockable(dotfile.entries)])
+    lockfile.check_digests(pruned)
+    return pruned
 
 
 def differences(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:

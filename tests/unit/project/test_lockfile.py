@@ -10,7 +10,7 @@ from envmgr.lockformat.model import EMPTY, Artifact, Locked, Lockfile
 from envmgr.lockformat.names import key
 from envmgr.lockformat.urls import url_problem
 from envmgr.lockformat.writer import render
-from envmgr.project.lockfile import diff, prune, record_digest, with_release
+from envmgr.project.lockfile import check_digests, diff, prune, record_digest, with_release
 
 A, B = "a" * 64, "b" * 64
 PLUGIN, OTHER_PLUGIN = f"sha256:{A}", f"sha256:{B}"
@@ -272,6 +272,33 @@ def test_a_digest_is_recorded_for_other_tools_with_the_same_url():
     recorded = record_digest(lock, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7)
     added = with_release(recorded, "y@1", "1", "y", locked(macos_x64=artifact(None, None)))
     assert added.find("y", "1").artifacts == {"macos-x64": artifact(A, 7)}
+
+
+def test_a_url_has_one_digest_also_for_different_tools():
+    lock = lock_of(locked(linux_x64=artifact(A)))
+    check_digests(with_release(lock, "y@1", "1", "y", locked(linux_x64=artifact(A))))
+    check_digests(with_release(lock, "y@1", "1", "y", locked(linux_x64=artifact(B, algorithm="sha512"))))
+    changed = with_release(lock, "y@1", "1", "y", locked(linux_x64=artifact(B)))
+    with pytest.raises(DigestMismatch, match=f"y 1 for linux-x64: digest of {URL} changed from sha256:{A}"):
+        check_digests(changed)
+
+
+def test_every_algorithm_of_a_url_has_one_digest():
+    artifacts = [artifact(A), artifact(A, algorithm="sha512"), artifact(B, algorithm="sha512")]
+    with pytest.raises(DigestMismatch):
+        lock_of(locked(**dict(zip(["a", "b", "c"], artifacts, strict=True))))
+
+
+def test_a_shared_digest_does_not_depend_on_the_order_of_platforms():
+    digests = {"linux_x64": artifact(A, 7), "macos_x64": artifact(B, 7, algorithm="sha512")}
+    locks = [
+        with_release(
+            lock_of(locked(**dict(items))), "y@1", "1", "y", locked(windows_x64=artifact(None, None))
+        )
+        for items in (digests.items(), reversed(digests.items()))
+    ]
+    assert locks[0] == locks[1]
+    assert locks[0].find("y", "1").artifacts == {"windows-x64": artifact(A, 7)}
 
 
 def test_published_digests_are_not_replaced_by_learned_ones():
