@@ -33,6 +33,7 @@ _KINDS = {
     b"D": "directory of an incremental backup",
     b"M": "part of a file in several volumes",
 }
+_MAX_DIGITS = 19
 _FIELDS = {"path", "linkpath", "size", "mtime"}
 _NANOSECONDS = 10**9
 _POSITIVE, _NEGATIVE = 0x80, 0xFF
@@ -241,8 +242,8 @@ def _pax(content: bytes) -> dict[str, str]:
 
 def _size(header: bytes, extended: dict[str, str]) -> int:
     text = extended.get("size")
-    if text is not None and not (text.isascii() and text.isdigit()):
-        raise BadArchive(f"invalid file size {text!r}")
+    if text is not None and not _is_number(text):
+        raise BadArchive(f"invalid file size {text[: _MAX_DIGITS + 1]!r}")
     size = _number(header[124:136]) if text is None else int(text)
     if size < 0:
         raise BadArchive(f"invalid file size {size}")
@@ -254,10 +255,14 @@ def _mtime(header: bytes, extended: dict[str, str]) -> int:
     if text is None:
         return _number(header[136:148]) * _NANOSECONDS
     seconds, _, fraction = text.partition(".")
-    if not seconds.removeprefix("-").isdigit() or not (fraction or "0").isdigit() or not text.isascii():
-        raise BadArchive(f"invalid file time {text!r}")
+    if not (_is_number(seconds.removeprefix("-")) and _is_number(fraction or "0")):
+        raise BadArchive(f"invalid file time {text[: _MAX_DIGITS + 1]!r}")
     nanoseconds = int(fraction[:9].ljust(9, "0"))
     return int(seconds) * _NANOSECONDS + (-nanoseconds if text.startswith("-") else nanoseconds)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
 
 
 def _number(field: bytes) -> int:

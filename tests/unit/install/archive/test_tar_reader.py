@@ -111,6 +111,7 @@ def test_times_may_have_fractions_and_lie_before_1970():
         return next(tar_reader.read(pieces, is_sealed=False, count_hole=int)).mtime
 
     assert mtime_of("1.25") == 1_250_000_000
+    assert mtime_of("1700000000.123456789") == 1_700_000_000_123_456_789
     assert mtime_of("-1.5") == -1_500_000_000
 
 
@@ -266,6 +267,9 @@ def test_a_volume_label_is_left_out():
         [*pax(size="-5"), header(), END],
         [*pax(size="1e3"), header(), END],
         [*pax(mtime="soon"), header(), END],
+        [*pax(size="5" * 5000), header(), END],
+        [*pax(mtime="5" * 5000), header(), END],
+        [*pax(mtime="1." + "5" * 5000), header(), END],
         [*pax(path="x"), END],
         [header(), block(b"12345")],
     ],
