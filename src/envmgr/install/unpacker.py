@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from envmgr.install import fsync
 from envmgr.install.archive import extract, formats
 from envmgr.install.archive.decompress_process import SMALL
-from envmgr.install.download.growing_file import IncompleteContent
-from envmgr.kit.errors import BadArchive, UnsafeArchive
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import remove_unused_tree
 
@@ -67,7 +65,7 @@ class Unpacker:
         while digest and self._has_next(transfer, generation):
             try:
                 content = transfer.file.open(digest, self.stop.is_set)
-            except OSError:  # the download failed, and its file was deleted
+            except OSError:  # the download ended: its file was deleted or moved
                 return None
             with contextlib.closing(content):
                 tree = self._try_extract(
@@ -88,7 +86,7 @@ class Unpacker:
                 tree = self._extract(self._with_progress_after(transfer, content, entries), directory)
                 if content.is_as_promised():
                     return tree
-        except (BadArchive, UnsafeArchive, IncompleteContent, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - of unverified bytes: the verified archive decides
             self.progress.debug(f"{self.job}: unpacking after the download: {error}")
         remove_unused_tree(directory)
         return None

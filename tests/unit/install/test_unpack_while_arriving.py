@@ -216,6 +216,17 @@ def test_a_wrong_digest_leaves_nothing_and_runs_no_script(kind, machine, server,
     assert [names for _, _, names in os.walk(downloads) if names] == []
 
 
+def test_a_tampered_archive_that_crashes_a_reader_is_a_digest_mismatch(machine, server, monkeypatch):
+    def crash(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(unpacker.formats.tar_reader, "read", crash)
+    with pytest.raises(DigestMismatch):
+        machine.install(server.add("/f", CONTENT), digest_of(b"other"))
+    assert not machine.unpacked_while_arriving()
+    machine.check_nothing_left()
+
+
 def test_a_script_runs_after_the_digest_is_verified(machine, server):
     layout = Layout("tar.gz", ("bin/tool",), script='ls "$ENVMGR_DOWNLOAD_DIR" > downloads')
     machine.install(server.add("/f", CONTENT), digest_of(CONTENT), layout)
