@@ -46,7 +46,7 @@ def inflate(kind: str, read: Callable[[], bytes]) -> Iterator[bytes]:
         raise DamagedError("empty")
     while data:
         member = make()
-        yield from _translate_errors(kind, _member(member, data, read))
+        yield from _member(kind, member, data, read)
         data = _next_member(kind, _after_padding(member.unused_data, read), read)
 
 
@@ -67,27 +67,26 @@ def inflate_xz_blocks(read: Callable[[], bytes]) -> Iterator[bytes]:
     source = xz_blocks.Input(read)
     has_blocks = xz_blocks.has_separable_blocks(source)
     if has_blocks:
-        yield from _translate_errors("xz", xz_blocks.inflate_streams(source))
+        try:
+            yield from xz_blocks.inflate_streams(source)
+        except (ValueError, *_errors("xz")) as error:
+            raise DamagedError(str(error) or "corrupt") from error
     if not has_blocks or source.peek(1):
         yield from inflate("xz", source.read)
 
 
 def inflate_deflated(read: Callable[[], bytes]) -> Iterator[bytes]:
     """Yield the content of a raw deflate stream, as in zip archives."""
-    return _translate_errors("gz", _member(_deflate(), b"", read))
+    return _member("gz", _deflate(), b"", read)
 
 
 def inflate_lzma(read: Callable[[], bytes], size: int) -> Iterator[bytes]:
     """Yield the content of an LZMA member of a zip archive, which may lack an end marker: `size` bytes."""
-    return _translate_errors("xz", _lzma_member(read, size))
-
-
-def _lzma_member(read: Callable[[], bytes], size: int) -> Iterator[bytes]:
     data = read()
     member = _lzma(data)
     data = data[_LZMA_HEADER_BYTES:]
     while size and not member.eof:
-        piece = member.decompress(data, min(size, PIECE))
+        piece = _decompress("xz", member, data, min(size, PIECE))
         size -= len(piece)
         if piece:
             yield piece
@@ -110,19 +109,23 @@ def _lzma(header: bytes) -> Any:
     if dictionary > XZ_MEMORY:
         raise DamagedError(f"LZMA dictionary too large ({dictionary} bytes)")
     options = {"id": lzma.FILTER_LZMA1, "dict_size": max(dictionary, 1 << 12), "lc": lc, "lp": lp, "pb": pb}
-    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options])
-
-
-def _translate_errors(kind: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
     try:
-        yield from pieces
+        return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options])
+    except (ValueError, *_errors("xz")) as error:
+        raise DamagedError(f"invalid LZMA header: {error}") from error
+
+
+def _decompress(kind: str, member: _Decompressor, data: bytes, max_length: int) -> bytes:
+    """Return the next content of a member; raise DamagedError if it is corrupt."""
+    try:
+        return member.decompress(data, max_length)
     except (OSError, ValueError, EOFError, *_errors(kind)) as error:
         raise DamagedError(str(error) or "corrupt") from error
 
 
-def _member(member: _Decompressor, data: bytes, read: Callable[[], bytes]) -> Iterator[bytes]:
+def _member(kind: str, member: _Decompressor, data: bytes, read: Callable[[], bytes]) -> Iterator[bytes]:
     while not member.eof:
-        piece = member.decompress(data, PIECE)
+        piece = _decompress(kind, member, data, PIECE)
         if piece:
             yield piece
         data = b""

@@ -63,17 +63,21 @@ def _in_process(read: Callable[[], bytes], kind: str) -> Generator[bytes]:
 
 
 def _in_fed_subprocess(read: Callable[[], bytes], kind: str) -> Generator[bytes]:
-    with _Feeder(read) as feeder:
-        yield from _in_subprocess(feeder.source, kind, _STREAM_KINDS.get(kind, kind))
-    if feeder.error:
-        raise feeder.error
+    feeder = _Feeder(read)
+    try:
+        with feeder:
+            yield from _in_subprocess(feeder.source, kind, _STREAM_KINDS.get(kind, kind))
+    except BadArchive:
+        feeder.raise_error()  # the process read a truncated stream because of it
+        raise
+    feeder.raise_error()
 
 
 class _Feeder:
     """Thread that writes a stream into a pipe, until the stream ends or the pipe has no reader."""
 
     def __init__(self, read: Callable[[], bytes]) -> None:
-        self.error: Exception | None = None
+        self._error: Exception | None = None
         self._read = read
         source, sink = os.pipe()
         _enlarge_pipe(sink, decompress.PIECE)
@@ -98,7 +102,12 @@ class _Feeder:
         except BrokenPipeError:  # the process ended; which its status explains
             pass
         except Exception as error:  # noqa: BLE001 - raised again in the thread that reads the content
-            self.error = error
+            self._error = error
+
+    def raise_error(self) -> None:
+        """Raise the stream's error, if any; called after the block."""
+        if self._error:
+            raise self._error from None
 
 
 def _write_whole(pipe: FileIO, block: bytes) -> None:

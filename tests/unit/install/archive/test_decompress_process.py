@@ -147,14 +147,17 @@ def test_a_stream_is_decompressed_while_it_arrives(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_error_of_a_stream_is_raised(kind):
-    packed = [compress(random.Random(1).randbytes(300_000), kind)]
+@pytest.mark.parametrize("error", [LookupError("no more"), OSError("no more")], ids=["error", "OSError"])
+@pytest.mark.parametrize("share", [0.5, 1])
+def test_an_error_of_a_stream_is_raised(kind, error, share):
+    packed = compress(random.Random(1).randbytes(300_000), kind)
+    blocks = [packed[: int(len(packed) * share)]]
 
     def read():
-        if packed:
-            return packed.pop()
-        raise LookupError("no more")
+        if blocks:
+            return blocks.pop()
+        raise error
 
     pieces = decompress_process.decompress_stream(read, kind)
-    with pytest.raises(LookupError, match="no more"):
+    with pytest.raises(type(error), match="no more"):
         list(pieces)
