@@ -52,7 +52,10 @@ class Unpacker:
 
     def unpack(self, path: str, staged: str) -> Tree:
         """Extract a verified archive; raise BadArchive or UnsafeArchive."""
-        with fsync.background_sync(staged), formats.open_archive(path, self.job.layout.format) as archive:
+        with (
+            formats.open_archive(path, self.job.layout.format) as archive,
+            fsync.background_sync(staged, archive.position),
+        ):
             return self._extract(self._with_progress(archive), os.path.join(staged, "tree"))
 
     def unpack_arriving(self, transfer: Transfer, staged: str) -> Tree | None:
@@ -80,7 +83,7 @@ class Unpacker:
     def _try_extract(self, transfer: Transfer, content: GrowingContent, directory: str) -> Tree | None:
         try:
             with (
-                fsync.background_sync(os.path.dirname(directory)),
+                fsync.background_sync(os.path.dirname(directory), lambda: content.position),
                 formats.arriving(content, self.job.layout.format) as entries,
             ):
                 tree = self._extract(self._with_progress_after(transfer, content, entries), directory)

@@ -394,8 +394,51 @@ def test_written_files_are_flushed_incrementally(tmp_path, monkeypatch):
     flushed = threading.Event()
     monkeypatch.setattr(fsync, "SYNC_INTERVAL_SECONDS", 0.001)
     monkeypatch.setattr(fsync, "sync", lambda _: flushed.set())
-    with fsync.background_sync(str(tmp_path)):
+    with fsync.background_sync(str(tmp_path), lambda: fsync.SYNC_INTERVAL_BYTES):
         assert flushed.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("shares", "count"),
+    [([1, 1, 1.9], 1), ([0.5, 0.9], 0), ([1, 1.5, 2], 2), ([3, 0.1, 0.5, 1.1], 2)],
+    ids=["little more", "little", "more", "zip"],
+)
+def test_the_file_system_is_flushed_for_many_bytes_only(shares, count, tmp_path, monkeypatch):
+    positions, flushes, over = iter(shares), [], threading.Event()
+
+    def position():
+        share = next(positions, None)
+        if share is None:
+            over.set()
+        return int((shares[-1] if share is None else share) * fsync.SYNC_INTERVAL_BYTES)
+
+    monkeypatch.setattr(fsync, "SYNC_INTERVAL_SECONDS", 0.001)
+    monkeypatch.setattr(fsync, "sync", flushes.append)
+    with fsync.background_sync(str(tmp_path), position):
+        assert over.wait(10)
+    assert flushes == [str(tmp_path)] * count
+
+
+def test_an_interrupted_installation_does_not_wait_for_a_flush(tmp_path, monkeypatch):
+    started, may_end = threading.Event(), threading.Event()
+
+    def flush(_):
+        started.set()
+        may_end.wait(10)
+
+    monkeypatch.setattr(fsync, "SYNC_INTERVAL_SECONDS", 0.001)
+    monkeypatch.setattr(fsync, "sync", flush)
+
+    def interrupt():
+        with fsync.background_sync(str(tmp_path), lambda: fsync.SYNC_INTERVAL_BYTES):
+            assert started.wait(10)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == fsync.THREAD_NAME)
+    may_end.set()
+    thread.join()
 
 
 def test_sync_is_called_without_syncfs(tmp_path, monkeypatch):
