@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import lzma
 import struct
-import threading
 from collections import deque
-from queue import Queue
+from importlib import import_module
 from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from envmgr.install.archive.read_ahead import ReadAhead
+else:  # beside this file, for a process that does not import envmgr
+    ReadAhead = import_module(f"{__package__}.read_ahead".lstrip(".")).ReadAhead
+
 THREAD_NAME = "envmgr-xz-block"
 _WORKERS = 2
 _PIECE_BYTES = 1 << 18
-_START_TIMEOUT_SECONDS = 5.0
 _MAX_WAITING_PIECES = 48  # of a block that is not the next
 _MAX_BLOCK_BYTES = 24 << 20
 _MAX_DICTIONARY_BYTES = 8 << 20
@@ -54,9 +56,10 @@ class Input:
             if not piece:
                 break
             self._buffer += piece
-        return bytes(self._buffer[:count])
+        with memoryview(self._buffer) as buffer:  # a slice of a bytearray would be a copy of its own
+            return bytes(buffer[:count])
 
-    def take(self, count: int) -> bytes:
+    def read_exactly(self, count: int) -> bytes:
         """Return the next bytes; raise BlockError if there are fewer."""
         content = self.peek(count)
         if len(content) < count:
@@ -101,33 +104,34 @@ def inflate_stream(source: Input) -> Iterator[bytes]:
 
     Raises BlockError or LZMAError if it is corrupt.
     """
-    stream_header = source.take(_HEADER_BYTES)
+    stream_header = source.read_exactly(_HEADER_BYTES)
     records: list[tuple[int, int]] = []
-    blocks: deque[_Block] = deque()
+    blocks: deque[ReadAhead] = deque()
     try:
         while True:
             while len(blocks) < _WORKERS and source.peek(1) != _INDEX:
-                blocks.append(_take_block(source, stream_header, records))
+                blocks.append(_read_block(source, stream_header, records))
             if not blocks:
                 break
-            yield from blocks[0].pieces()
+            yield from blocks[0]
             blocks.popleft()
     finally:
         for block in blocks:
-            block.abandon()
-    if source.take(len(_trailer(stream_header, records))) != _trailer(stream_header, records):
+            block.close()
+    if source.read_exactly(len(_trailer(stream_header, records))) != _trailer(stream_header, records):
         raise BlockError("index does not match the blocks")
 
 
-def _take_block(source: Input, stream_header: bytes, records: list[tuple[int, int]]) -> _Block:
+def _read_block(source: Input, stream_header: bytes, records: list[tuple[int, int]]) -> ReadAhead:
     """Read a whole block and start to decompress it."""
-    size = 4 * (source.take(1)[0] + 1)
-    header = bytes([size // 4 - 1]) + source.take(size - 1)
+    size = 4 * (source.read_exactly(1)[0] + 1)
+    header = bytes([size // 4 - 1]) + source.read_exactly(size - 1)
     compressed, uncompressed = _sizes(header)
     unpadded = size + compressed + _CHECK_BYTES[stream_header[7] & 0xF]
-    body = source.take(compressed + -compressed % 4 + _CHECK_BYTES[stream_header[7] & 0xF])
+    body = source.read_exactly(compressed + -compressed % 4 + _CHECK_BYTES[stream_header[7] & 0xF])
     records.append((unpadded, uncompressed))
-    return _Block(stream_header + header + body + _trailer(stream_header, records[-1:]), uncompressed)
+    stream = b"".join((stream_header, header, body, _trailer(stream_header, records[-1:])))
+    return ReadAhead(_inflate_block(stream, uncompressed), _MAX_WAITING_PIECES, THREAD_NAME)
 
 
 def _sizes(header: bytes) -> tuple[int, int]:
@@ -182,53 +186,16 @@ def _trailer(stream_header: bytes, records: list[tuple[int, int]]) -> bytes:
     return index + struct.pack("<I", crc32(fields)) + fields + _FOOTER_MAGIC
 
 
-class _Block:
-    """A block that is decompressed in a thread, some pieces ahead of the reader."""
-
-    def __init__(self, stream: bytes, size: int) -> None:
-        self._stream = stream
-        self._size = size
-        self._queue: Queue[bytes | Exception] = Queue(_MAX_WAITING_PIECES)
-        self._is_abandoned = False
-        self._is_running = threading.Event()
-        self._thread = threading.Thread(target=self._produce, name=THREAD_NAME, daemon=True)
-        self._thread.start()
-        self._is_running.wait(_START_TIMEOUT_SECONDS)  # two threads that start at once cannot both be traced
-
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the content; raise BlockError or LZMAError if it is corrupt."""
-        left = self._size
-        while piece := self._queue.get():
-            if isinstance(piece, Exception):
-                raise piece
-            left -= len(piece)
+def _inflate_block(stream: bytes, size: int) -> Iterator[bytes]:
+    """Yield the content of a stream of one block; raise BlockError or LZMAError if it is corrupt."""
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+    while not decompressor.eof:
+        piece = decompressor.decompress(stream, _PIECE_BYTES)
+        stream = b""  # the decompressor has its bytes
+        if piece:
+            size -= len(piece)
             yield piece
-        if left:
-            raise BlockError("block of another size")
-
-    def abandon(self) -> None:
-        """End the thread: in the emptied queue is room for all that it still puts there."""
-        self._is_abandoned = True
-        while not self._queue.empty():
-            self._queue.get()
-        self._thread.join()
-
-    def _produce(self) -> None:
-        self._is_running.set()
-        try:
-            for piece in self._inflate():
-                self._queue.put(piece)
-            self._queue.put(b"")
-        except Exception as error:  # noqa: BLE001 - raised again in the thread that takes the pieces
-            self._queue.put(error)
-
-    def _inflate(self) -> Iterator[bytes]:
-        decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-        content, self._stream = self._stream, b""
-        while not decompressor.eof and not self._is_abandoned:
-            piece = decompressor.decompress(content, _PIECE_BYTES)
-            content = b""
-            if piece:
-                yield piece
-            elif decompressor.needs_input and not decompressor.eof:
-                raise BlockError("truncated block")
+        elif decompressor.needs_input and not decompressor.eof:
+            raise BlockError("truncated block")
+    if size:
+        raise BlockError("block of another size")

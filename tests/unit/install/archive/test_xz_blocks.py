@@ -18,13 +18,32 @@ from envmgr.kit.errors import BadArchive
 pytestmark = pytest.mark.skipif(not shutil.which("xz"), reason="xz makes streams of several blocks")
 CONTENT = random.Random(0).randbytes(200_000) + bytes(100_000) + b"the same line\n" * 20_000
 BLOCK_BYTES = 64 << 10
+PATIENCE_SECONDS = 30
 
 
 @pytest.fixture(autouse=True)
 def module_path(monkeypatch):
     monkeypatch.syspath_prepend(decompress_process._directories(decompress.XZ_BLOCKS)[0])
     yield
-    sys.modules.pop("xz_blocks", None)
+    for name in ("xz_blocks", "read_ahead"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def threads_in_turn(monkeypatch):
+    """Start threads one after the other: coverage cannot trace two that start at once."""
+
+    class Thread(threading.Thread):
+        def start(self):
+            self.has_begun = threading.Event()
+            super().start()
+            assert self.has_begun.wait(PATIENCE_SECONDS)
+
+        def run(self):
+            self.has_begun.set()
+            super().run()
+
+    monkeypatch.setattr(threading, "Thread", Thread)
 
 
 def packed(*options, content=CONTENT):
@@ -78,7 +97,9 @@ def test_streams_are_decompressed_whatever_follows_them(end, count):
     assert inflated(in_blocks() + end) == CONTENT * count
 
 
-@pytest.mark.parametrize("stream", [packed("-T1"), lzma.compress(b"")])
+@pytest.mark.parametrize(
+    "stream", [packed("-T1"), packed(f"--block-list={BLOCK_BYTES},0", "-T1"), lzma.compress(b"")]
+)
 def test_streams_without_separable_blocks_are_decompressed(stream):
     assert inflated(stream) == lzma.decompress(stream)
 
@@ -99,13 +120,25 @@ def test_damage_anywhere_is_an_error():
             inflated(bytes(damaged))
 
 
+def block_of(stream):
+    """Return the only block of a stream, and its sizes as the index has them."""
+    index = len(stream) - 12 - 4 * (int.from_bytes(stream[-8:-4], "little") + 1)
+    unpadded, position = xz_blocks._integer(stream, index + 2)
+    uncompressed, _ = xz_blocks._integer(stream, position)
+    return stream[12:index], (unpadded, uncompressed)
+
+
 def test_blocks_that_differ_from_the_first_are_an_error_here_but_not_in_a_file(tmp_path):
-    first = in_blocks(content=CONTENT[:BLOCK_BYTES])
-    mixed = packed(f"--block-list={BLOCK_BYTES},0", "-T1")
-    assert inflated(mixed) == CONTENT
-    (tmp_path / "packed").write_bytes(first)
+    sized = in_blocks(content=CONTENT[:BLOCK_BYTES])
+    blocks, records = zip(
+        block_of(sized), block_of(packed("-T1", content=CONTENT[BLOCK_BYTES:])), strict=True
+    )
+    mixed = sized[:12] + b"".join(blocks) + xz_blocks._trailer(sized[:12], list(records))
+    with pytest.raises(decompress.DamagedError, match="block without sizes"):
+        inflated(mixed)
+    (tmp_path / "packed").write_bytes(mixed)
     with open(tmp_path / "packed", "rb", buffering=0) as file:
-        assert b"".join(decompress_process.decompress_file(file, "xz")) == CONTENT[:BLOCK_BYTES]
+        assert b"".join(decompress_process.decompress_file(file, "xz")) == CONTENT
 
 
 def test_no_thread_is_left_when_reading_stops_early():
