@@ -164,15 +164,24 @@ def _ways(archives: list[Archive], base: str, scratch: str, mise: str | None) ->
     project = _publish(archives, base, scratch)
     locked = _copy_locked(project, scratch)
     home = ("ENVMGR_HOME={}/home",)
-    pipes = [f"curl -sS {base}/{item.file} | tar x{TAR_FLAGS[item.format]}f - & " for item in archives]
-    unpacking = [f"tar xf {item.path} & " for item in archives]
+    pipes = [f"curl -sSf {base}/{item.file} | tar x{TAR_FLAGS[item.format]}f -" for item in archives]
+    unpacking = [f"tar xf {item.path}" for item in archives]
     ways = {
-        TAR: Way(["sh", "-c", "".join(unpacking) + "wait"]),
-        CURL_TAR: Way(["sh", "-c", "".join(pipes) + "wait"]),
+        TAR: Way(_together(unpacking)),
+        CURL_TAR: Way(_together(pipes)),
         INSTALL: Way([ENVMGR, "-C", "{}", "install"], project, home),
         LOCKED: Way([ENVMGR, "-C", "{}", "install", "--locked"], locked, home),
     }
     return {**ways, MISE: _mise_way(archives, base, scratch, mise)} if mise else ways
+
+
+def _together(commands: list[str]) -> list[str]:
+    """Return a command that runs shell commands at once, and fails if one of them fails.
+
+    A pipe fails if a part of it does, which requires bash.
+    """
+    started = "".join(f'{command} & pids="$pids $!"; ' for command in commands)
+    return ["bash", "-c", f"set -o pipefail; {started}for pid in $pids; do wait $pid || exit 1; done"]
 
 
 def _publish(archives: list[Archive], base: str, scratch: str) -> str:
