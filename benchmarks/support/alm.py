@@ -51,7 +51,7 @@ class Server:
 
 
 @contextmanager
-def serving(directory: str, *options: str) -> Iterator[Server]:
+def serve(directory: str, *options: str) -> Iterator[Server]:
     """Serve a data directory."""
     port = free_port()
     command = [

@@ -24,7 +24,7 @@ class Line(NamedTuple):
 
 
 @contextlib.contextmanager
-def serving(directory: str, line: Line) -> Iterator[str]:
+def serve(directory: str, line: Line) -> Iterator[str]:
     """Serve a directory's files and yield the server's URL."""
     clock = _Clock(line)
 
