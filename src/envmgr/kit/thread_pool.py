@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from concurrent.futures import Future
+    from threading import Event
 
 POLL_INTERVAL_SECONDS = 0.1
 
@@ -31,8 +32,8 @@ def map_parallel(work: Callable[[Item], Result], items: Collection[Item], worker
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def await_result(future: Future[Result]) -> Result:
-    """Return the result of a future, or raise its exception.
+def await_result(future: Future[Result], stop: Event | None = None) -> Result:
+    """Return the result of a future, or raise its exception; KeyboardInterrupt once `stop` is set.
 
     A signal that arrives just before the main thread blocks is handled only when that thread runs again, so the wait
     is divided into short ones.
@@ -40,5 +41,6 @@ def await_result(future: Future[Result]) -> Result:
     from concurrent.futures import wait
 
     while not wait((future,), timeout=POLL_INTERVAL_SECONDS).done:
-        pass
+        if stop and stop.is_set():
+            raise KeyboardInterrupt
     return future.result()

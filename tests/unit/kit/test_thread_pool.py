@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 
 import pytest
 
-from envmgr.kit.thread_pool import map_parallel
+from envmgr.kit.thread_pool import await_result, map_parallel
 
 UNFINISHED_WORK = """
 import os, signal, sys, threading
@@ -46,6 +47,15 @@ def test_the_first_exception_is_raised_and_the_rest_not_begun():
     with pytest.raises(ValueError, match="1"):
         map_parallel(work, range(1, 1000), 1)
     assert len(started) < 999
+
+
+def test_a_wait_ends_once_it_is_stopped():
+    stop, future = threading.Event(), Future()
+    stop.set()
+    with pytest.raises(KeyboardInterrupt):
+        await_result(future, stop)
+    future.set_result(7)
+    assert await_result(future, stop) == 7
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")

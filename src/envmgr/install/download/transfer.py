@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from envmgr.install.download.growing_file import GrowingFile
-from envmgr.kit.thread_pool import POLL_INTERVAL_SECONDS
+from envmgr.kit.thread_pool import await_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +34,7 @@ class Transfer:
 
     def result(self, stop: threading.Event) -> Download:
         """Return the verified download, or raise its error; KeyboardInterrupt once `stop` is set."""
-        while not wait((self._future,), timeout=POLL_INTERVAL_SECONDS).done:
-            if stop.is_set():
-                raise KeyboardInterrupt
-        return self._future.result()
+        return await_result(self._future, stop)
 
     def _run(self) -> None:
         try:
