@@ -26,38 +26,19 @@ from envmgr.kit.paths import file_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envmgr.catalog.layout import Layout
     from envmgr.catalog.release import Location, Signature
     from envmgr.install.archive.extract import Tree
     from envmgr.install.download.download import Download
     from envmgr.install.download.growing_file import GrowingFile
+    from envmgr.install.install_job import InstallJob
     from envmgr.install.store import Installed
     from envmgr.kit.http.client import Http
     from envmgr.kit.paths import Paths
-    from envmgr.kit.platform import Platform
     from envmgr.kit.progress import Progress
     from envmgr.lockformat.model import Artifact
 
-_PROGRAM_FORMATS = frozenset({"gz", "xz", "zst", "bz2", "raw"})
 _BAD_ARCHIVE_HINT = "nothing was installed; report it to the publisher, or check the URL"
 _DISCARDED_HINT = "nothing was installed, and the download was discarded: retry"
-
-
-@frozen
-class InstallJob:
-    """An archive and its destination; `plugin` is its manifest's digest."""
-
-    tool: str
-    version: str
-    platform: Platform
-    artifact: Artifact
-    layout: Layout
-    plugin: str
-    signature: Signature | None = None
-
-    def __str__(self) -> str:
-        """Return the label for progress and errors."""
-        return f"{self.tool} {self.version}"
 
 
 class Fetch(Protocol):
@@ -321,7 +302,7 @@ def _rename_into(root: str, path: str) -> None:
 
 def _program_path(job: InstallJob) -> dict[str, str]:
     """Return the path of a single program: the first `bin`, or a file in that directory."""
-    if job.layout.format not in _PROGRAM_FORMATS:
+    if job.layout.format not in url_hints.SINGLE_FILE:
         return {}
     entry = job.layout.bin[0] if job.layout.bin else "."
     name = f"{job.tool}.exe" if job.platform.is_windows else job.tool

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envmgr.install.archive.formats import Archive
     from envmgr.install.download.growing_file import GrowingContent
     from envmgr.install.download.transfer import Transfer
-    from envmgr.install.installer import InstallJob
+    from envmgr.install.install_job import InstallJob
     from envmgr.kit.progress import Progress
 
 _CAN_MOVE_OPEN_FILES = os.name != "nt"

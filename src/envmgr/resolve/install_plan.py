@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from envmgr.catalog.release import Signature
-    from envmgr.install.installer import InstallJob
+    from envmgr.install.install_job import InstallJob
     from envmgr.lockformat.model import Lockfile
     from envmgr.project.dotfile import Dotfile
     from envmgr.project.request import Request
@@ -200,7 +200,7 @@ def job_of(context: Context, pin: Pin) -> InstallJob:
 
     Raises as `archive_of` does, and UnsupportedPlatform without a layout.
     """
-    from envmgr.install.installer import InstallJob
+    from envmgr.install.install_job import InstallJob
 
     artifact, signature = archive_of(context, pin)
     layout = context.catalog.layout(pin.tool, pin.version, context.platform, artifact.url)

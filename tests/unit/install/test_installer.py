@@ -16,6 +16,7 @@ from envmgr.catalog.layout import Layout
 from envmgr.install import fsync, installer, store
 from envmgr.install.archive import extract
 from envmgr.install.download.download import Download
+from envmgr.install.install_job import InstallJob
 from envmgr.kit.errors import BadArchive, ScriptError, StorageError, UnsafeArchive, UntrustedScript
 from envmgr.kit.file_locks import file_lock
 from envmgr.kit.paths import single_root
@@ -71,7 +72,7 @@ def install(tmp_path, paths):
         archive = tmp_path / "archive"
         archive.write_bytes(content)
         run.fetch = Fetched(archive)
-        job = installer.InstallJob(
+        job = InstallJob(
             "tool", version, LINUX, Artifact("https://example.org/tool.tgz"), layout, plugin="sha256:aa"
         )
         return installer.install(
@@ -332,9 +333,7 @@ def test_progress_names_the_reason_of_a_wait(install, paths, locked):
 
 
 def _install(paths, fetch):
-    job = installer.InstallJob(
-        "tool", "1.0.0", LINUX, Artifact("https://example.org/tool.tgz"), LAYOUT, "sha256:aa"
-    )
+    job = InstallJob("tool", "1.0.0", LINUX, Artifact("https://example.org/tool.tgz"), LAYOUT, "sha256:aa")
     return installer.install(
         job,
         paths=paths,
@@ -353,12 +352,13 @@ from envmgr.catalog.layout import Layout
 from envmgr.lockformat.model import Artifact
 from envmgr.install import installer
 from envmgr.install.download.download import Download
+from envmgr.install.install_job import InstallJob
 from envmgr.kit import paths, platform, progress
 root, archive = sys.argv[1:]
 def fetch(artifact, **_):
     return Download(archive, "5" * 64, os.path.getsize(archive), False, artifact.url)
 layout = Layout("tar.gz", ("bin/tool",))
-job = installer.InstallJob("tool", "1.0.0", platform.parse("linux-x64"), Artifact("https://example.org/x"), layout, "")
+job = InstallJob("tool", "1.0.0", platform.parse("linux-x64"), Artifact("https://example.org/x"), layout, "")
 outcome = installer.install(
     job, paths=paths.single_root(root), http=lambda: None, locate=None, progress=progress.NullProgress(), trusted=(),
     jobs=1, fetch=fetch,

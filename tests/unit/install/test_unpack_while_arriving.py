@@ -20,6 +20,7 @@ from envmgr.install.archive import safety
 from envmgr.install.download import cache
 from envmgr.install.download.download import download
 from envmgr.install.download.growing_file import GrowingFile, IncompleteContent
+from envmgr.install.install_job import InstallJob
 from envmgr.kit import environment
 from envmgr.kit.config.settings import Settings
 from envmgr.kit.digest import Digest
@@ -66,7 +67,7 @@ class Machine:
         self.stop = threading.Event()
 
     def install(self, url, digest, layout=LAYOUT, signature=None):
-        job = installer.InstallJob(
+        job = InstallJob(
             "tool", "1.0.0", LINUX, Artifact(url, digest), layout, plugin="sha256:aa", signature=signature
         )
         return installer.install(
