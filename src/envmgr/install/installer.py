@@ -151,10 +151,10 @@ class _Installation:
             )
         )
         unpacker = Unpacker(self.job, self.progress, self.stop)
-        if not unpacker.has_arriving_content(transfer):
+        if not unpacker.can_unpack_during(transfer):
             transfer.result(self.stop)
         with staging.directory(self.paths) as staged, storage_errors(self.paths.data):
-            tree = unpacker.unpack_arriving(transfer, staged)
+            tree = unpacker.unpack_during(transfer, staged)
             download = transfer.result(self.stop)
             unpacker.check_stop()
             if self.job.signature:

@@ -1,4 +1,4 @@
-"""Extraction of an archive into a staging directory: after its download, or while it arrives."""
+"""Extraction of an archive into a staging directory: after its download, or during it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Unpacker:
     progress: Progress
     stop: threading.Event
 
-    def has_arriving_content(self, transfer: Transfer) -> bool:
-        """Return whether an archive arrives that can be unpacked meanwhile, waiting for its first bytes.
+    def can_unpack_during(self, transfer: Transfer) -> bool:
+        """Return whether an archive can be unpacked during its download, waiting for its first bytes.
 
         Only an archive with a promised digest is unpacked before it is verified.
         """
@@ -45,7 +45,7 @@ class Unpacker:
 
     def _can_unpack_early(self) -> bool:
         is_promised = self.job.artifact.digest is not None
-        return is_promised and formats.is_sequential(self.job.layout.format) and _CAN_MOVE_OPEN_FILES
+        return is_promised and formats.is_streamable(self.job.layout.format) and _CAN_MOVE_OPEN_FILES
 
     def _has_next(self, transfer: Transfer, generation: int) -> bool:
         return transfer.file.has_next(generation, SMALL, self.stop.is_set)
@@ -58,7 +58,7 @@ class Unpacker:
         ):
             return self._extract(self._with_progress(archive), os.path.join(staged, "tree"))
 
-    def unpack_arriving(self, transfer: Transfer, staged: str) -> Tree | None:
+    def unpack_during(self, transfer: Transfer, staged: str) -> Tree | None:
         """Extract an archive while it is downloaded; return None if that was not possible.
 
         A tree is returned only if exactly the bytes that it was made of have the promised digest. A tree that failed is
@@ -72,7 +72,7 @@ class Unpacker:
                 return None
             with contextlib.closing(content):
                 tree = self._try_extract(
-                    transfer, content, os.path.join(staged, f"arriving-{content.generation}")
+                    transfer, content, os.path.join(staged, f"tree-{content.generation}")
                 )
             if tree is not None:
                 return tree
@@ -84,7 +84,7 @@ class Unpacker:
         try:
             with (
                 fsync.background_sync(os.path.dirname(directory), lambda: content.position),
-                formats.arriving(content, self.job.layout.format) as entries,
+                formats.open_stream(content, self.job.layout.format) as entries,
             ):
                 tree = self._extract(self._with_progress_after(transfer, content, entries), directory)
                 if content.is_as_promised():

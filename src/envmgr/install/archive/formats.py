@@ -30,15 +30,15 @@ class Archive:
     position: Callable[[], int]
 
 
-class ArrivingContent(Protocol):
-    """An archive's content while it arrives."""
+class ContentStream(Protocol):
+    """The content of an archive during its download."""
 
     position: int
 
     def read(self) -> bytes:
         """Return the next bytes, waiting for them; empty at the end."""
 
-    def interrupt(self) -> None:
+    def cancel(self) -> None:
         """End a reader that waits."""
 
 
@@ -49,7 +49,7 @@ def open_archive(path: str, kind: str) -> Iterator[Archive]:
     A format of a single program (gz, xz, zst, bz2, raw) yields one entry, PROGRAM. Reading raises BadArchive if the
     data is corrupt, and UnsafeArchive for an implausible expansion.
     """
-    if not is_sequential(kind) and kind not in _ZIP_READERS:
+    if not is_streamable(kind) and kind not in _ZIP_READERS:
         formats = ", ".join((*_COMPRESSIONS, *_ZIP_READERS))
         raise BadArchive(f"unsupported archive format {kind!r}", f"use one of {formats}")
     with storage_errors(path):
@@ -61,8 +61,8 @@ def open_archive(path: str, kind: str) -> Iterator[Archive]:
 
 
 @contextlib.contextmanager
-def arriving(content: ArrivingContent, kind: str) -> Iterator[Iterator[Entry]]:
-    """Open an archive that arrives, and `is_sequential`: yields its entries; raises as `opened` does.
+def open_stream(content: ContentStream, kind: str) -> Iterator[Iterator[Entry]]:
+    """Yield the entries of a streamable archive during its download; raise as `open_archive` does.
 
     The limit on its expansion is that of an archive of the size that has arrived.
     """
@@ -74,19 +74,19 @@ def arriving(content: ArrivingContent, kind: str) -> Iterator[Iterator[Entry]]:
             with contextlib.closing(entries):
                 yield entries
         finally:
-            content.interrupt()
+            content.cancel()
 
 
-def is_sequential(kind: str) -> bool:
-    """Return whether a format is read from its start on, so that it can be unpacked while it arrives."""
+def is_streamable(kind: str) -> bool:
+    """Return whether a format is read from its start on, so that it can be unpacked during its download."""
     return kind in _COMPRESSIONS
 
 
 def _with_growing_limit(
-    blocks: Iterator[bytes], content: ArrivingContent, guard: ExpansionGuard
+    blocks: Iterator[bytes], content: ContentStream, guard: ExpansionGuard
 ) -> Iterator[bytes]:
     for block in blocks:
-        guard.set_archive_size(content.position)
+        guard.update_limit(content.position)
         yield block
 
 

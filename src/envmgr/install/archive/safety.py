@@ -243,10 +243,10 @@ class ExpansionGuard:
 
     def __init__(self, archive_size: int) -> None:
         self.count = 0
-        self.set_archive_size(archive_size)
+        self.update_limit(archive_size)
 
-    def set_archive_size(self, size: int) -> None:
-        """Set the size of an archive, as far as it has arrived."""
+    def update_limit(self, size: int) -> None:
+        """Set the limit for an archive of which so many bytes are known."""
         self._limit = min(MAX_BYTES, max(FREE_BYTES, size * MAX_RATIO))
         self._size = size
 

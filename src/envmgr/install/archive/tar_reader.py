@@ -47,7 +47,7 @@ class Stream:
         self._piece = memoryview(b"")
         self.position = 0
 
-    def take(self, count: int) -> bytes:
+    def read(self, count: int) -> bytes:
         """Return the next bytes, fewer only at the end of the stream."""
         piece = self._piece
         if len(piece) >= count:
@@ -115,7 +115,7 @@ def read(pieces: Iterator[bytes], *, is_sealed: bool, count_hole: Callable[[int]
 
 
 def _next_header(stream: Stream, is_sealed: bool) -> bytes | None:
-    header = stream.take(BLOCK)
+    header = stream.read(BLOCK)
     if header == _NOTHING:
         stream.drain()
         return None
@@ -169,12 +169,12 @@ def _read_mapped(
     """Yield the content of a sparse file whose data begins with its map."""
     end = stream.position + size
 
-    def take_block() -> bytes:
+    def read_block() -> bytes:
         if stream.position + BLOCK > end:
             raise BadArchive("invalid map of a sparse file")
         return _block(stream)
 
-    segments = tar_sparse.read_map(take_block)
+    segments = tar_sparse.read_map(read_block)
     yield from _expand_holes(stream, segments, real_size, end - stream.position, count_hole)
 
 
@@ -190,7 +190,7 @@ def _expand_holes(
 
 
 def _block(stream: Stream) -> bytes:
-    block = stream.take(BLOCK)
+    block = stream.read(BLOCK)
     if len(block) < BLOCK:
         raise BadArchive("truncated inside the map of a sparse file")
     return block
@@ -214,7 +214,7 @@ def _extension(stream: Stream, header: bytes) -> bytes:
     size = _number(header[124:136])
     if not 0 <= size <= MAX_EXTENSION_BYTES:
         raise BadArchive(f"extended header too large ({size} bytes)")
-    content = stream.take(size)
+    content = stream.read(size)
     if len(content) < size:
         raise BadArchive("truncated inside an extended header")
     stream.skip_to(stream.position + -size % BLOCK)

@@ -44,12 +44,12 @@ def parse_map(text: str) -> list[Segment]:
     return _pair_numbers([_integer(number) for number in text.split(",")] if text else [])
 
 
-def read_map(take_block: Callable[[], bytes]) -> list[Segment]:
+def read_map(read_block: Callable[[], bytes]) -> list[Segment]:
     """Read the map of PAX 1.0: decimal numbers, each on a line, in whole blocks."""
     numbers: list[int] = []
     data = b""
     while not numbers or len(numbers) <= 2 * numbers[0]:
-        *lines, data = (data + take_block()).split(b"\n")
+        *lines, data = (data + read_block()).split(b"\n")
         numbers += [_integer(line.decode("latin-1")) for line in lines[: _missing(numbers)]]
         if len(data) > BLOCK or (numbers and numbers[0] > MAX_SEGMENTS):
             raise BadArchive("invalid map of a sparse file")
@@ -61,13 +61,13 @@ def _missing(numbers: list[int]) -> int | None:
 
 
 def read_gnu_map(
-    header: bytes, take_block: Callable[[], bytes], number: Callable[[bytes], int]
+    header: bytes, read_block: Callable[[], bytes], number: Callable[[bytes], int]
 ) -> list[Segment]:
     """Read the map of GNU's old format: in the header, continued in blocks after it."""
     segments = _segments_in(header, _HEADER_FIELDS, number)
     continues = header[_HEADER_CONTINUES]
     while continues:
-        block = take_block()
+        block = read_block()
         segments += _segments_in(block, _BLOCK_FIELDS, number)
         continues = block[_BLOCK_CONTINUES]
         if len(segments) > MAX_SEGMENTS:

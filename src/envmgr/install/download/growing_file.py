@@ -119,7 +119,7 @@ class GrowingContent:
         self._promised = digest
         self._hasher = hashlib.new(digest.algorithm)
         self._is_stopped = is_stopped
-        self._is_interrupted = False
+        self._is_cancelled = False
         self._file: FileIO = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close
 
     def read(self) -> bytes:
@@ -136,7 +136,7 @@ class GrowingContent:
         return block
 
     def _has_ended(self) -> bool:
-        return self._is_interrupted or self._is_stopped()
+        return self._is_cancelled or self._is_stopped()
 
     def is_as_promised(self) -> bool:
         """Read the content to its end; return whether it has the promised digest."""
@@ -144,9 +144,9 @@ class GrowingContent:
             pass
         return self._hasher.hexdigest() == self._promised.value
 
-    def interrupt(self) -> None:
+    def cancel(self) -> None:
         """End a reader that waits, within a tenth of a second."""
-        self._is_interrupted = True
+        self._is_cancelled = True
 
     def close(self) -> None:
         """Close the file."""

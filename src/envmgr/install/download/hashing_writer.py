@@ -17,16 +17,16 @@ _BLOCK = 1 << 18
 class HashingWriter:
     """Writer that continues a file after `start` bytes and hashes all of it.
 
-    `extended` is called with the file's size after each write. Leaving the block early keeps the bytes written. Raises
-    OSError on a failed write.
+    `report_size` is called with the file's size after each write. Leaving the block early keeps the bytes written.
+    Raises OSError on a failed write.
     """
 
     def __init__(
-        self, path: str, start: int, algorithms: Iterable[str], extended: Callable[[int], None]
+        self, path: str, start: int, algorithms: Iterable[str], report_size: Callable[[int], None]
     ) -> None:
         self._file = open(path, "r+b", buffering=0)  # noqa: SIM115 - closed by close
         self._start = self._size = start
-        self._extended = extended
+        self._report_size = report_size
         self._hashers = {name: hashlib.new(name) for name in algorithms}
         self._queue: Queue[bytes | None] = Queue(_WAITING)
         self._error: Exception | None = None
@@ -82,14 +82,14 @@ class HashingWriter:
             left -= len(block)
         self._file.seek(self._start)
         self._file.truncate()
-        self._extended(self._start)
+        self._report_size(self._start)
 
     def _write(self, block: bytes) -> None:
         remaining = memoryview(block)
         while remaining:  # on an almost full disk, a write may be short
             remaining = remaining[self._file.write(remaining) or 0 :]
         self._size += len(block)
-        self._extended(self._size)
+        self._report_size(self._size)
 
     def _hash(self, block: bytes) -> None:
         for hasher in self._hashers.values():

@@ -1,4 +1,4 @@
-"""Archives that are unpacked while they arrive, and published when they are verified."""
+"""Archives that are unpacked during their download, and published when they are verified."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Machine:
     def has_staged(self, name):
         return name in self.staged()
 
-    def unpacked_while_arriving(self):
+    def unpacked_during_download(self):
         """Return whether no file was unpacked after its download."""
         return not any("after the download" in trace for trace in self.progress.traces)
 
@@ -111,7 +111,7 @@ class Machine:
 
 @pytest.fixture(autouse=True)
 def small_archives(monkeypatch):
-    """Unpack archives of any size while they arrive, in blocks as small as the server sends."""
+    """Unpack archives of any size during their download, in blocks as small as the server sends."""
     monkeypatch.setattr(unpacker, "SMALL", 1)
     monkeypatch.setattr("envmgr.install.download.download.BATCH", 1)
 
@@ -163,21 +163,21 @@ def test_files_are_unpacked_before_the_archive_is_complete(kind, content, machin
     fault, outcome = paused(len(content) * 3 // 4, lambda: machine.has_staged("tool"))
     machine.install(server.add("/f", content, fault=fault), digest_of(content), Layout(kind, ("bin/tool",)))
     assert outcome == [True]
-    assert machine.unpacked_while_arriving()
+    assert machine.unpacked_during_download()
     machine.check_installed()
 
 
-def test_a_compression_in_long_blocks_is_unpacked_while_it_arrives(machine, server):
+def test_a_compression_in_long_blocks_is_unpacked_during_its_download(machine, server):
     content = tar(TREE, compression="bz2")
     machine.install(server.add("/f", content), digest_of(content), Layout("tar.bz2", ("bin/tool",)))
-    assert machine.unpacked_while_arriving()
+    assert machine.unpacked_during_download()
     machine.check_installed()
 
 
-def test_a_single_program_is_unpacked_while_it_arrives(machine, server):
+def test_a_single_program_is_unpacked_during_its_download(machine, server):
     content = compress(program("tool", "1"), "gz")
     machine.install(server.add("/f", content), digest_of(content), Layout("gz", ("bin/run",)))
-    assert machine.unpacked_while_arriving()
+    assert machine.unpacked_during_download()
     assert store.get(machine.paths, "tool", "1.0.0").commands() == ("run",)
 
 
@@ -224,7 +224,7 @@ def test_a_tampered_archive_that_crashes_a_reader_is_a_digest_mismatch(machine, 
     monkeypatch.setattr(unpacker.formats.tar_reader, "read", crash)
     with pytest.raises(DigestMismatch):
         machine.install(server.add("/f", CONTENT), digest_of(b"other"))
-    assert not machine.unpacked_while_arriving()
+    assert not machine.unpacked_during_download()
     machine.check_nothing_left()
 
 
@@ -247,7 +247,7 @@ def test_a_signature_is_verified_before_anything_is_published(signer, machine, s
         with pytest.raises(SignatureError):
             machine.install(url, digest_of(CONTENT), signature=signature)
         machine.check_nothing_left()
-    assert machine.unpacked_while_arriving()
+    assert machine.unpacked_during_download()
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_a_signature_is_verified_before_anything_is_published(signer, machine, s
 def test_an_archive_without_a_digest_or_a_zip_is_unpacked_after_its_download(
     layout, digest, machine, server, monkeypatch
 ):
-    monkeypatch.setattr(unpacker.formats, "arriving", None)
+    monkeypatch.setattr(unpacker.formats, "open_stream", None)
     machine.install(server.add("/f", CONTENT if digest is None else zipped(TREE)), digest, layout)
     machine.check_installed()
 
@@ -274,7 +274,7 @@ def test_a_broken_connection_continues_with_the_same_bytes(machine, server):
     url = server.add("/f", CONTENT, fault=faults.truncated(HALF, times=1))
     machine.install(url, digest_of(CONTENT))
     assert [request.headers.get("range") for request in server.requests] == [None, f"bytes={HALF}-"]
-    assert machine.unpacked_while_arriving()
+    assert machine.unpacked_during_download()
     machine.check_installed()
 
 
@@ -323,7 +323,7 @@ def test_a_partial_download_of_an_earlier_run_is_unpacked_before_more_arrives(ma
     machine.install(url, digest_of(CONTENT))
     assert outcome == [True]
     assert server.requests[-1].headers["range"] == f"bytes={there}-"
-    assert machine.unpacked_while_arriving()
+    assert machine.unpacked_during_download()
     machine.check_installed()
 
 
@@ -357,7 +357,7 @@ def test_an_unverified_archive_expands_no_further_than_what_arrived_allows(machi
 def test_bytes_after_the_end_are_part_of_the_digest(machine, server):
     content = CONTENT + b"signature" * 20_000
     machine.install(server.add("/f", content), digest_of(content))
-    assert machine.unpacked_while_arriving()
+    assert machine.unpacked_during_download()
     machine.check_installed()
 
 
@@ -404,9 +404,9 @@ def test_content_is_as_promised_only_by_the_bytes_that_were_read(growing, tmp_pa
     [
         lambda growing, _: growing.abandon(),
         lambda growing, _: growing.begin("other", 10, 0),
-        lambda _, content: content.interrupt(),
+        lambda _, content: content.cancel(),
     ],
-    ids=["failed", "restarted", "interrupted"],
+    ids=["failed", "restarted", "cancelled"],
 )
 def test_content_that_ends_early_is_incomplete(growing, end):
     content = content_of(growing, digest_of(b"0123456789"))
