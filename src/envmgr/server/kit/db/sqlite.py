@@ -20,6 +20,7 @@ from sqlalchemy.dialects import sqlite
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.common.threads import run_in_thread
+from envmgr.server.kit.db.commit_listeners import CommitListeners
 from envmgr.server.kit.db.constructs import ROWS, encode_rows
 from envmgr.server.kit.db.sql import DamagedDatabase, UniqueViolation
 from envmgr.server.kit.db.sqlite_errors import CORRUPT, TRANSIENT, UNIQUE, code_of
@@ -184,7 +185,7 @@ class SqliteDatabase:
         self.path = path
         self.source = source
         self._append_events = append_events
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners = CommitListeners()
         self._queue: SimpleQueue[_PendingWrite | None] = SimpleQueue()
         self._write_connection = connect(path)
         self._inline_reader = SqliteReader(connect(path, reading=True))
@@ -232,7 +233,7 @@ class SqliteDatabase:
 
     def on_events(self, listener: Callable[[], None]) -> None:
         """Call a listener in the writer thread after each commit that recorded events."""
-        self._listeners.append(listener)
+        self._listeners.add(listener)
 
     async def number_events(self) -> None:
         """Do nothing: events are numbered in their transaction, as there is one writer."""
@@ -335,8 +336,7 @@ class SqliteDatabase:
             return self._roll_back_group(group)
         connection.execute("COMMIT")
         if events:
-            for listener in self._listeners:
-                listener()
+            self._listeners.call()
         return True
 
     def _roll_back_group(self, group: list[_PendingWrite]) -> bool:

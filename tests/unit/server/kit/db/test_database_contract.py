@@ -240,6 +240,23 @@ def test_only_commits_with_events_call_the_listeners(tmp_path, runner):
     run_with_database(runner, tmp_path, app_module, work)
 
 
+def test_a_listener_that_fails_does_not_fail_what_is_committed(tmp_path, runner, caplog):
+    calls = []
+
+    def fail():
+        raise LookupError("no loop")
+
+    async def work(database):
+        database.on_events(fail)
+        database.on_events(lambda: calls.append("two"))
+        assert await database.write(add("one")) is None
+        assert await database.read(lambda reader: reader.all(NAMES)) == [("one",)]
+
+    run_with_database(runner, tmp_path, app_module, work)
+    assert calls == ["two"]
+    assert [record.getMessage() for record in caplog.records] == ["commit_listener_failed"]
+
+
 def test_a_unit_reads_its_own_database_however_many_units_run(tmp_path, runner):
     """Units read so to check their caller's permissions."""
 

@@ -19,6 +19,7 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
 
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.db.commit_listeners import CommitListeners
 from envmgr.server.kit.db.constructs import ROWS, encode_rows
 from envmgr.server.kit.db.postgresql import driver
 from envmgr.server.kit.db.postgresql.failures import RETRY_AFTER_SECONDS, translate_errors
@@ -142,12 +143,12 @@ class PostgresDatabase:
         self.source = source
         self._append_events = append_events
         self._number_batch = number_events
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners = CommitListeners()
         # Units read in other databases, and in their own: connections are not awaited of a pool that is in use for it.
         self._writers = ConnectionPool(url, f"envmgr-alm {source}", MAX_WRITERS)
         self._readers = ConnectionPool(url, f"envmgr-alm {source}", MAX_READERS)
         self._leadership = PostgresLeadership(
-            url, source, self._call_listeners, idle_seconds=RELAY_IDLE_SECONDS
+            url, source, self._listeners.call, idle_seconds=RELAY_IDLE_SECONDS
         )
         self._notification: asyncio.TimerHandle | None = None
         self._units: set[asyncio.Task[Any]] = set()
@@ -180,7 +181,7 @@ class PostgresDatabase:
 
     def on_events(self, listener: Callable[[], None]) -> None:
         """Call a listener after each commit that recorded events."""
-        self._listeners.append(listener)
+        self._listeners.add(listener)
 
     async def number_events(self) -> None:
         """Assign numbers to the committed events; raise ServiceUnavailable."""
@@ -272,13 +273,9 @@ class PostgresDatabase:
             raise
         await self._commit(connection)
         if transaction.events:
-            self._call_listeners()
+            self._listeners.call()
             self._notify_leader()
         return result
-
-    def _call_listeners(self) -> None:
-        for listener in self._listeners:
-            listener()
 
     def _notify_leader(self) -> None:
         """Notify the leader if it is another process: at an interval, as each notification locks the server."""
