@@ -61,9 +61,10 @@ class ForkServer:
 
     def __init__(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
         self._modules = modules
-        self._settings = _interpreter_settings(environment)
+        self._settings = interpreter_settings(environment)
         self._lock = threading.Lock()
         self._connection: Connection | None = None
+        self._request_number = 0
 
     def can_run(self, environment: Mapping[str, str]) -> bool:
         """Return whether a forked process is what a new interpreter would be in an environment."""
@@ -118,16 +119,24 @@ class ForkServer:
         return subprocess.CompletedProcess(list(command), code, output, error)
 
     def exit_code(self, pid: int) -> int | None:
-        """Return the exit code of a process, or None while it runs; only once, when it has ended."""
+        """Return the exit code of a process, or None while it runs."""
         return self._ask(pid)
 
     def _ask(self, request: fork_server.Program | int) -> int | None:
         with self._lock:
             if self._connection is None:
                 self._connection = self._launch()
-            self._connection.send(request)
-            reply: int | None = self._connection.recv()
-            return reply
+            self._request_number += 1
+            self._connection.send((self._request_number, request))
+            return self._receive(self._connection)
+
+    def _receive(self, connection: Connection) -> int | None:
+        """Return the reply to the last request; discard those that a timeout of a test kept from being read."""
+        while True:
+            number, reply = connection.recv()
+            if number == self._request_number:
+                result: int | None = reply
+                return result
 
     def _launch(self) -> Connection:
         connection, other = Pipe()

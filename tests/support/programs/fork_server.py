@@ -1,7 +1,8 @@
 """Fork server: imports modules once and forks for each program that runs with them.
 
 Run as `python fork_server.py FILE_DESCRIPTOR MODULE...`; the first is that of a connection. A request is a `Program`,
-answered with the ID of its process; or the ID of a process, answered with its exit code, or None while it runs.
+answered with the ID of its process; or the ID of a process, answered with its exit code, or None while it runs. Each
+has a number, which its reply repeats: a client that was interrupted has not read the reply of its last request.
 """
 
 from __future__ import annotations
@@ -29,24 +30,36 @@ class Program(TypedDict):
 
 def serve(connection: Connection) -> Program | None:
     """Answer requests until the connection ends; in the process of a program, return it."""
+    exit_codes: dict[int, int] = {}
     while True:
         try:
-            request: Program | int = connection.recv()
+            number, request = receive(connection)
         except EOFError:
             return None
         if isinstance(request, int):
-            connection.send(exit_code(request))
+            connection.send((number, exit_code(request, exit_codes)))
         elif pid := os.fork():
-            connection.send(pid)
+            exit_codes.pop(pid, None)  # of an earlier process
+            connection.send((number, pid))
         else:
             connection.close()
             return request
 
 
-def exit_code(process: int) -> int | None:
-    """Return the exit code of a process that has ended, as `subprocess` does."""
-    pid, status = os.waitpid(process, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if pid else None
+def receive(connection: Connection) -> tuple[int, Program | int]:
+    """Return the next request and its number; raise EOFError."""
+    number, request = connection.recv()
+    return number, request
+
+
+def exit_code(process: int, exit_codes: dict[int, int]) -> int | None:
+    """Return the exit code of a process as `subprocess` does, or None while it runs; record it."""
+    if process not in exit_codes:
+        pid, status = os.waitpid(process, os.WNOHANG)
+        if not pid:
+            return None
+        exit_codes[process] = os.waitstatus_to_exitcode(status)
+    return exit_codes[process]
 
 
 def run(program: Program) -> None:

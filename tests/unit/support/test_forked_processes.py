@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,6 +73,30 @@ def test_processes_do_not_share_what_they_change(fork_server, script):
     script.write_text("import sys, json; print(hasattr(json, 'mark')); json.mark = 1")
     for _ in range(2):
         assert fork_server.run([str(script)], {"LANG": "C.UTF-8"}, timeout=60).stdout == "False\n"
+
+
+class Interrupted(Exception):
+    """A timeout of a test, which is raised wherever the test waits."""
+
+
+def interrupt(_connection):
+    raise Interrupted
+
+
+def test_a_request_that_a_timeout_interrupts_answers_no_other(fork_server, script, tmp_path, monkeypatch):
+    script.write_text("import sys; print(sys.argv[1]); sys.exit(int(sys.argv[1]))")
+    streams = {name: tmp_path / name for name in ("stdout", "stderr")}
+    process = fork_server.start([str(script), "3"], {"LANG": "C.UTF-8"}, **streams)
+    descriptor = os.pidfd_open(process.pid)
+    assert select.select([descriptor], [], [], 60)[0]
+    os.close(descriptor)
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "recv", interrupt)
+        with pytest.raises(Interrupted):
+            process.wait(60)
+    result = fork_server.run([str(script), "4"], {"LANG": "C.UTF-8"}, timeout=60)
+    assert (result.returncode, result.stdout) == (4, "4\n")
+    assert process.wait(60) == process.poll() == 3
 
 
 @pytest.mark.parametrize("start", [launch, launch_in_new_interpreter])
