@@ -1,19 +1,19 @@
 """Processes of Python programs, forked by `programs/fork_server.py`.
 
 The imports take most of the processor time of a short run. A new interpreter runs programs whose environment configures
-the interpreter, and all where processes cannot be forked, or with ENVMGR_TEST_NEW_INTERPRETERS.
+the interpreter, and all on other systems than Linux, or with ENVMGR_TEST_NEW_INTERPRETERS.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from multiprocessing.connection import Connection
 
-POLL_SECONDS = 0.005
-CAN_FORK = hasattr(os, "fork") and not os.environ.get("ENVMGR_TEST_NEW_INTERPRETERS")
-"""Whether programs run in forked processes; read at import, as fixtures change the environment."""
+CAN_FORK = sys.platform == "linux" and not os.environ.get("ENVMGR_TEST_NEW_INTERPRETERS")
+"""Whether programs run in forked processes; read at import, as fixtures change the environment.
+
+macOS ends or hangs forked processes that use some of its frameworks, which the modules have loaded.
+"""
 _INTERPRETER_VARIABLES = ("PYTHON", "LANG", "LC_", "LD_", "DYLD_")
 """Prefixes of variables that take effect when an interpreter starts."""
 
@@ -180,11 +182,11 @@ class ForkedProcess:
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the end and return the exit code; raise TimeoutExpired."""
-        end = time.monotonic() + (threading.TIMEOUT_MAX if timeout is None else timeout)
-        while (code := self.poll()) is None:
-            if time.monotonic() > end:
-                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
-            time.sleep(POLL_SECONDS)
+        if self.poll() is None:
+            _await_end(self.pid, timeout)
+        code = self.poll()
+        if code is None:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
         return code
 
     def send_signal(self, sig: int) -> None:
@@ -196,3 +198,17 @@ class ForkedProcess:
         """Kill the process, unless it has ended; wait for its end."""
         self.send_signal(signal.SIGKILL)
         self.wait()
+
+
+def _await_end(pid: int, timeout: float | None) -> None:
+    """Wait for the end of a process, at most `timeout` seconds."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return  # another thread has its exit code
+    try:
+        ended = select.poll()
+        ended.register(descriptor, select.POLLIN)
+        ended.poll(None if timeout is None else timeout * 1000)
+    finally:
+        os.close(descriptor)
