@@ -70,7 +70,7 @@ class ForkServer:
 
     def can_run(self, environment: Mapping[str, str]) -> bool:
         """Return whether a forked process is what a new interpreter would be in an environment."""
-        return CAN_FORK and _interpreter_settings(environment) == self._settings
+        return CAN_FORK and interpreter_settings(environment) == self._settings
 
     def start(
         self,
@@ -160,7 +160,8 @@ def _end(process: subprocess.Popen[bytes], connection: Connection) -> None:
     process.wait()
 
 
-def _interpreter_settings(environment: Mapping[str, str]) -> dict[str, str]:
+def interpreter_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that configure the interpreter."""
     return {name: value for name, value in environment.items() if name.startswith(_INTERPRETER_VARIABLES)}
 
 

@@ -107,7 +107,7 @@ def test_an_insecure_setting_stops_the_server(tmp_path, setting):
         "--data-dir",
         str(tmp_path / "data"),
     ]
-    result = server_commands.run(*command, environment=setting)
+    result = server_commands.run_with_only(setting, *command)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert "tooshort" not in result.stderr

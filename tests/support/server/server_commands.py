@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from support.forked_processes import ForkServer
+from support.forked_processes import ForkServer, interpreter_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,16 +66,32 @@ def run(
     *arguments: str, environment: Mapping[str, str] | None = None, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; `environment` is added to this process's."""
-    variables = {**os.environ, **(environment or {})}
-    if not FORK_SERVER.can_run(variables):
-        return run_in_new_interpreter(*arguments, environment=environment, stdin=stdin)
-    return FORK_SERVER.run([PROGRAM, *arguments], variables, stdin=stdin, timeout=COMMAND_TIMEOUT_SECONDS)
+    return _run(arguments, {**os.environ, **(environment or {})}, stdin)
+
+
+def run_with_only(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with no other variables than these and those of the interpreter."""
+    return _run(arguments, {**interpreter_settings(os.environ), "PATH": os.defpath, **environment}, "")
 
 
 def run_in_new_interpreter(
     *arguments: str, environment: Mapping[str, str] | None = None, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, as a user does; `environment` is added to this process's."""
+    return _run_in_new_interpreter(arguments, {**os.environ, **(environment or {})}, stdin)
+
+
+def _run(
+    arguments: Sequence[str], environment: Mapping[str, str], stdin: str
+) -> subprocess.CompletedProcess[str]:
+    if not FORK_SERVER.can_run(environment):
+        return _run_in_new_interpreter(arguments, environment, stdin)
+    return FORK_SERVER.run([PROGRAM, *arguments], environment, stdin=stdin, timeout=COMMAND_TIMEOUT_SECONDS)
+
+
+def _run_in_new_interpreter(
+    arguments: Sequence[str], environment: Mapping[str, str], stdin: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         interpreter_command(arguments),
         input=stdin,
@@ -83,7 +99,7 @@ def run_in_new_interpreter(
         text=True,
         timeout=COMMAND_TIMEOUT_SECONDS,
         check=False,
-        env={**os.environ, **(environment or {})},
+        env=environment,
     )
 
 
