@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -25,8 +26,7 @@ def test_the_outbox_keeps_the_events_while_the_broker_is_away(loaded):
     processes = loaded.cluster.processes
     app = loaded.cluster.services["app"]
     earlier_attempts = [attempts(process) for process in processes]
-    with loaded.clients() as crew:
-        loaded.broker.pause()
+    with loaded.clients() as crew, absent(loaded.broker):
         since = time.monotonic()
         wait_until(lambda: all(is_disconnected(process) for process in processes), "a dead broker is ready")
         loaded.broker.kill()
@@ -42,13 +42,23 @@ def test_the_outbox_keeps_the_events_while_the_broker_is_away(loaded):
             in problem.json["detail"]
         )
         time.sleep(max(0.0, since + AWAY_SECONDS - time.monotonic()))
-        loaded.broker.start()
     excessive = {
         process.service: count
         for process, earlier in zip(processes, earlier_attempts, strict=True)
         if (count := attempts(process) - earlier) > MAX_ATTEMPTS
     }
     assert excessive == {}
+
+
+@contextmanager
+def absent(broker):
+    """Pause the broker, and start it again at the end: other tests share it."""
+    broker.pause()
+    try:
+        yield
+    finally:
+        broker.kill()
+        broker.start()
 
 
 def is_disconnected(process):
