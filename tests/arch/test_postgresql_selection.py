@@ -36,12 +36,24 @@ def imported_files(path: Path) -> frozenset[Path]:
     return frozenset(files.union(*map(imported_files, files)))
 
 
-def test_a_test_of_a_database_is_recognised():
-    assert RUNNERS in imported_files(TESTS / "unit/server/kit/db/test_database_contract.py")
+def has_database(module: Path) -> bool:
+    """Return whether a module of tests, or a conftest.py for it, imports the runners of databases."""
+    conftests = (directory / "conftest.py" for directory in module.parents)
+    return any(RUNNERS in imported_files(file) for file in (module, *filter(Path.is_file, conftests)))
+
+
+def test_a_test_of_a_database_is_recognised(tmp_path):
+    assert has_database(TESTS / "unit/server/kit/db/test_database_contract.py")
+    module = tmp_path / "folder/test_module.py"
+    module.parent.mkdir()
+    module.touch()
+    assert not has_database(module)
+    (tmp_path / "conftest.py").write_text("from support.services.database_runners import open_database\n")
+    assert has_database(module)
 
 
 @pytest.mark.parametrize("directory", omitted_directories())
 def test_omitted_tests_have_no_database(directory):
     modules = list((TESTS / "unit/server" / directory).rglob("test_*.py"))
     assert modules
-    assert [module.name for module in modules if RUNNERS in imported_files(module)] == []
+    assert [module.name for module in modules if has_database(module)] == []
