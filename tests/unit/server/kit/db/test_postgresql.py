@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from sqlalchemy import bindparam, func, insert, select, text, update
@@ -32,6 +35,7 @@ pytestmark = [
     pytest.mark.timeout(120),
     NEEDS_POSTGRESQL,
 ]
+CHECKOUT = Path(__file__).parents[5]
 FIXED = {"description": "", "created_at": 1, "updated_at": 1, "rev": 1}
 ADD = Statement(insert(app).values(name=bindparam("name"), folded=bindparam("name"), **FIXED))
 BY_NAME = Statement(select(app.c.id).where(app.c.folded == bindparam("name")))
@@ -407,6 +411,54 @@ def test_a_leader_that_hangs_is_succeeded(tmp_path):
         await hanging.release()
 
     run_with_database(tmp_path, work)
+
+
+BOUNCER_PARAMETERS = {"user", "database", "client_encoding", "application_name"}
+"""Start-up parameters of the driver that PgBouncer knows; it refuses others, unless it is to ignore them."""
+
+
+def test_a_process_leads_through_a_pooler_that_ignores_the_documented_parameters(tmp_path):
+    page = (CHECKOUT / "docs/scaling.md").read_text()
+    ignored = re.findall(r"`ignore_startup_parameters = ([\w, ]+)`", page)[0].split(", ")
+
+    async def work(_database):
+        url = urlsplit(await asyncio.to_thread(postgres_url, tmp_path, module))
+        async with pooler(url.port, BOUNCER_PARAMETERS.union(ignored)) as port:
+            through = urlunsplit(url._replace(netloc=url.netloc.replace(f":{url.port}", f":{port}")))
+            leadership = PostgresLeadership(through, "app", lambda: None, idle_seconds=60)
+            await lead(leadership)
+            assert leadership.is_leader
+            await leadership.release()
+
+    run_with_database(tmp_path, work)
+
+
+@asynccontextmanager
+async def pooler(port, parameters):
+    """Yield the port of a proxy that refuses other start-up parameters, as PgBouncer does."""
+
+    async def forward(reader, writer):
+        while content := await reader.read(65536):
+            writer.write(content)
+        writer.close()
+
+    async def accept(reader, writer):
+        await reader.readexactly(8)  # the request for TLS
+        writer.write(b"N")
+        size = await reader.readexactly(4)
+        message = await reader.readexactly(int.from_bytes(size) - len(size))
+        names = {name.decode() for name in message[4:].split(b"\0")[::2] if name}
+        if names <= parameters:
+            back, to = await asyncio.open_connection("127.0.0.1", port)
+            to.write(size + message)
+            await asyncio.gather(forward(reader, to), forward(back, writer))
+        else:
+            fields = f"SFATAL\0C08P01\0Munsupported startup parameter: {names - parameters}\0\0".encode()
+            writer.write(b"E" + (len(fields) + 4).to_bytes(4) + fields)
+            writer.close()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
 
 
 def test_commits_of_other_processes_wake_the_leader(tmp_path):

@@ -6,7 +6,6 @@ Codes of errors: https://www.postgresql.org/docs/current/errcodes-appendix.html
 from __future__ import annotations
 
 from contextlib import suppress
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg  # type: ignore[import-untyped] # the library has no types
@@ -77,18 +76,15 @@ class Connection(Protocol):
 
 
 async def connect(
-    url: str,
-    application: str,
-    command_timeout: float | None = COMMAND_TIMEOUT_SECONDS,
-    settings: Mapping[str, str] = MappingProxyType({}),
+    url: str, application: str, command_timeout: float | None = COMMAND_TIMEOUT_SECONDS
 ) -> Connection:
-    """Open a connection with the settings that all connections share, and some of its own."""
+    """Open a connection with the settings that all connections share."""
     connection: Connection = await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT_SECONDS,
         command_timeout=command_timeout,
         statement_cache_size=CACHED_STATEMENTS,
-        server_settings={**SETTINGS, **settings, "application_name": application},
+        server_settings={**SETTINGS, "application_name": application},
     )
     return connection
 

@@ -39,7 +39,7 @@ class PostgresLeadership:
     ) -> None:
         """Create the role; with `idle_seconds`, it ends when its holder has not called for so long."""
         self._key = key
-        self._settings = {"idle_session_timeout": f"{idle_seconds * 1000:.0f}ms"}
+        self._idle_seconds = idle_seconds
         self._url = url
         self._source = source
         self._on_events = on_events
@@ -83,11 +83,16 @@ class PostgresLeadership:
         """Return the connection, replaced if it was lost."""
         if self._connection is None or self._connection.is_closed():
             self._has_lock = False
-            self._connection = await driver.connect(
-                self._url, f"envmgr-alm {self._source} relay", settings=self._settings
-            )
+            self._connection = await driver.connect(self._url, f"envmgr-alm {self._source} relay")
+            await self._limit_idle_time(self._connection)
             await self._connection.add_listener(CHANNEL, self._on_notification)
         return self._connection
+
+    async def _limit_idle_time(self, connection: Connection) -> None:
+        """Limit the session's idle time."""
+        # Not by a parameter of the start, which PgBouncer would refuse.
+        if self._idle_seconds:
+            await connection.execute(f"SET idle_session_timeout = {round(self._idle_seconds * 1000)}")
 
     def _on_notification(self, *_details: object) -> None:
         self._on_events()
