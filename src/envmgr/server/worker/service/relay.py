@@ -27,7 +27,7 @@ POLL_INTERVAL_SECONDS = 1.0
 ROLE_POLL_INTERVAL_SECONDS = 1.0
 """Seconds between attempts to relay in the place of another process."""
 BACKOFF = Backoff(initial_seconds=0.1, max_seconds=5.0)
-"""Between failed deliveries: the bus connects again at such an interval, and the role of the relay lasts longer."""
+"""Between failed deliveries: the bus connects again at such an interval; the role of the relay outlasts it."""
 
 
 class Relay:

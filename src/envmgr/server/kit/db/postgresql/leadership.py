@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 RELAY_LOCK, SERVER_LOCK = 0x616C6D02, 0x616C6D03
 """Keys of advisory locks: of the relay, and of a server that is to be the only one."""
 CHANNEL = "alm_events"
-RELAY_IDLE_SECONDS = 15
-"""Seconds without a call after which the relay's lock ends; its holder calls each second, later only after failures."""
+RELAY_IDLE_SECONDS = 30
+"""Seconds without a call after which the relay's lock ends.
+
+Its holder calls each second, and after at most 26 s while a broker hangs: 10 to read its position, 10 to publish, 5
+until the next attempt, 1 between polls.
+"""
 
 
 class PostgresLeadership:
