@@ -89,14 +89,11 @@ class PostgresInstallation(SqliteInstallation):
 
     def copy(self, service: str) -> None:
         """Copy the database of a service; the server is stopped."""
-        name = f"{self._prefix}_{service}"
-        postgres_databases().run(f'CREATE DATABASE "{name}_copy" TEMPLATE "{name}" STRATEGY file_copy')
+        postgres_databases().copy(f"{self._prefix}_{service}")
 
     def put_back(self, service: str) -> None:
         """Replace the database of a service by its copy; the server is stopped."""
-        databases, name = postgres_databases(), f"{self._prefix}_{service}"
-        databases.run(f'DROP DATABASE "{name}" WITH (FORCE)')
-        databases.run(f'ALTER DATABASE "{name}_copy" RENAME TO "{name}"')
+        postgres_databases().put_back(f"{self._prefix}_{service}")
 
     def execute(self, service: str, statement: str) -> list[tuple[object, ...]]:
         """Run a statement in a service's database; return its rows."""

@@ -176,6 +176,15 @@ class PostgresDatabases:
         self.run(f'ALTER DATABASE "{name}" RENAME TO "{new_name}"')
         self._names[self._names.index(name)] = new_name
 
+    def copy(self, name):
+        """Copy a database that has no connections."""
+        self.run(f'CREATE DATABASE "{name}_copy" TEMPLATE "{name}" STRATEGY file_copy')
+
+    def put_back(self, name):
+        """Replace a database by its copy."""
+        self.run(f'DROP DATABASE "{name}" WITH (FORCE)')
+        self.run(f'ALTER DATABASE "{name}_copy" RENAME TO "{name}"')
+
     def run(self, statement, database="postgres"):
         """Run a statement as the superuser; return its rows."""
         return asyncio.run(self._run(statement, database))
