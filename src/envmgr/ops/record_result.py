@@ -10,6 +10,7 @@ import envmgr
 from envmgr.install import store
 from envmgr.install.receipt import RECEIPT
 from envmgr.kit import data_files, result_cache
+from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.result_cache import Result, Validity, directory_input, file_input
 from envmgr.project.lockfile_io import path_beside
 from envmgr.shells import shim
@@ -23,8 +24,16 @@ if TYPE_CHECKING:
 def record_result(context: Context, key: Sequence[str], result: Result) -> bool:
     """Record a result of a command; return whether that is possible.
 
-    It is not if upstream must be asked each time, or if the result depends on the time of day.
+    It is not if upstream must be asked each time, if the result depends on the time of day, or if an input that the
+    command did not need cannot be read.
     """
+    try:
+        return _record(context, key, result)
+    except EnvmgrError:  # the command has succeeded, and this is only a cache
+        return False
+
+
+def _record(context: Context, key: Sequence[str], result: Result) -> bool:
     expires_at = context.catalog.lists_in_use.fresh_until
     if not expires_at or context.settings.minimum_release_age:
         return False

@@ -235,6 +235,24 @@ def test_a_result_with_stale_shims_is_not_recorded(fresh):
     assert "(old)" not in (fresh.sandbox.shims / "alpha").read_text()
 
 
+UNREADABLE_INPUTS = {
+    "a wrong setting": lambda box: write(box.home / "config.toml", "jobs = true\n"),
+    "a receipt that is not UTF-8": lambda box: receipt_of(box).write_bytes(b'{"tool": "\xff"}'),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("edit", UNREADABLE_INPUTS.values(), ids=UNREADABLE_INPUTS)
+def test_a_result_that_cannot_be_recorded_fails_no_command(fresh, edit, command):
+    edit(fresh.sandbox)
+    run = fresh.run(*command)
+    fresh.reset()
+    edit(fresh.sandbox)
+    with mock.patch.object(record_result, "record_result", return_value=False):
+        without_recording = fresh.run(*command)
+    assert run.printed == without_recording.printed
+
+
 @settings(
     max_examples=8,
     deadline=None,
