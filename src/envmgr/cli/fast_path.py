@@ -41,19 +41,26 @@ def _lookup_with_option(args: Sequence[str], option: str) -> Command | None:
 
 def print_unchanged(options: Options) -> int | None:
     """Print the result of a command whose inputs have not changed since; return None if none is recorded."""
-    if not _can_be_recorded(options.arguments):
+    if not can_be_recorded(options.arguments):
         return None
     from envmgr.cli import unchanged
 
     return unchanged.show(options)
 
 
-def _can_be_recorded(args: Sequence[str]) -> bool:
-    """Return whether a command records its results: others do not look for any."""
-    command = args[0] if args else ""
+def can_be_recorded(args: Sequence[str]) -> bool:
+    """Return whether a command line records its result if it has nothing to do, and looks for one."""
+    command, *others = args or ("",)
+    if command == "install":
+        return set(others) <= {"--locked"}
     if command == "list":
-        return "--remote" in args or "-r" in args
-    return command in {"install", "lock"} or tuple(args) == ("plugin", "list")
+        options = {arg for arg in others if arg.startswith("-")}
+        return options <= _LIST_OPTIONS and not _REMOTE_OPTIONS.isdisjoint(options)
+    return tuple(args) in {("lock", "--check"), ("plugin", "list")}
+
+
+_REMOTE_OPTIONS = frozenset({"--remote", "-r"})
+_LIST_OPTIONS = _REMOTE_OPTIONS | {"--all", "-a"}
 
 
 LONG_RUNNING = frozenset({"install", "use", "lock"})

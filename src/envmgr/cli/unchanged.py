@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from envmgr.cli.fast_path import can_be_recorded
 from envmgr.cli.output.style import STDOUT, style_of, width_of
 from envmgr.kit import environment as environments
 from envmgr.kit import result_cache
@@ -35,8 +36,8 @@ def show(options: Options) -> int | None:
 
 
 def record(options: Options, context: Context, output: str, notes: str = "") -> None:
-    """Record the result of a command line, unless details of the run were printed."""
-    if options.verbose:
+    """Record the result of a command line that has one, unless details of the run were printed."""
+    if options.verbose or not can_be_recorded(options.arguments):
         return
     from envmgr.ops.record_result import record_result
 

@@ -235,6 +235,15 @@ def test_a_result_with_stale_shims_is_not_recorded(fresh):
     assert "(old)" not in (fresh.sandbox.shims / "alpha").read_text()
 
 
+@pytest.mark.parametrize(
+    "command", [("install", "--help"), ("lock", "--help"), ("list", "--remote", "--help")], ids=" ".join
+)
+def test_help_reads_no_recorded_result(fresh, command):
+    run = fresh.run(*command, env={"ENVMGR_HOME": "relative"})
+    assert (run.code, run.err) == (0, "")
+    assert "Usage: envmgr" in run.out
+
+
 UNREADABLE_INPUTS = {
     "a wrong setting": lambda box: write(box.home / "config.toml", "jobs = true\n"),
     "a receipt that is not UTF-8": lambda box: receipt_of(box).write_bytes(b'{"tool": "\xff"}'),
