@@ -244,7 +244,7 @@ def test_a_recorded_result_is_printed_without_reading_anything_else(arguments, t
     add_manifest(tmp_path / "home")
     assert "envmgr.catalog" in imported_by(["lock"], tmp_path, "demo=20.1.0")
     modules = {"envmgr.catalog"}
-    for _ in range(20):  # files must be a clock tick older than a run that records its result
+    for _ in range(20):  # two runs a clock tick apart record a result
         modules = imported_by(arguments, tmp_path, "demo=20.1.0")
         if "envmgr.catalog" not in modules:
             break

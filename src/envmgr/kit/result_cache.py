@@ -4,8 +4,12 @@ The next run compares these inputs and prints the result again, without reading 
 the command line, the working directory, the variables that envmgr reads, and files and directories, absent ones
 included, by their stamps. `ops/record_result.py` has the table of files.
 
+Stamps are taken when a command ends, and an input may have changed since it was read. So a result is recorded without
+being used, until a second run ends with the same result and the same stamps: its inputs have not changed in between.
+
 A result is a file of fields separated by NUL: the format, the number of fields, the number of fields of the key, the
-key, the time of recording, the time of expiry, standard output, standard error, then pairs of an input and its stamp.
+key, the time of recording, whether it is confirmed, the time of expiry, standard output, standard error, then pairs of
+an input and its stamp.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from envmgr.kit.environment import Environment
     from envmgr.kit.paths import Paths
 
-FORMAT = "envmgr-result 1"
+FORMAT = "envmgr-result 2"
 MAX_RESULTS = 200
 """Results in the cache; the oldest are removed."""
 MAX_INPUTS = 50_000
@@ -39,7 +43,7 @@ SECRET_VARIABLES = frozenset({"ENVMGR_GITHUB_TOKEN", "ENVMGR_ALM_TOKEN"})
 """Variables that only requests use: a result for which one was needed is not recorded, and secrets are not stored."""
 
 _HEAD_FIELDS = 3
-_RESULT_FIELDS = 4
+_CONFIRMED, _UNCONFIRMED = "confirmed", "unconfirmed"
 _TYPE_BITS, _DIRECTORY_BITS = 0o170000, 0o040000
 _NAME_MODULUS = (1 << 127) - 1
 _SECOND_NS = 1_000_000_000
@@ -107,16 +111,23 @@ def _without_user(location: str) -> str:
     return authority.rpartition("@")[2] + slash + remainder
 
 
+@frozen
+class _Entry:
+    """A result in the cache, with pairs of an input and its stamp of a time before the recording."""
+
+    recorded_at_ns: int
+    is_confirmed: bool
+    expires_at: float | None
+    result: Result
+    pairs: list[str]
+
+
 def find(paths: Paths, key: Sequence[str]) -> Result | None:
-    """Return the recorded result of a command if each of its inputs is as it was."""
-    fields = _read(_path_of(paths, key))
-    if fields is None or not _has_key(fields, key):
+    """Return the recorded result of a command if it is confirmed, and each of its inputs is as it was."""
+    entry = _read(_path_of(paths, key), key)
+    if entry is None or not (entry.is_confirmed and _is_in_force(entry) and _is_unchanged(entry.pairs)):
         return None
-    start = _HEAD_FIELDS + len(key)
-    recorded_at, expires_at, output, notes = fields[start : start + _RESULT_FIELDS]
-    if not _is_in_force(recorded_at, expires_at) or not _is_unchanged(fields[start + _RESULT_FIELDS :]):
-        return None
-    return Result(output, notes)
+    return entry.result
 
 
 def _path_of(paths: Paths, key: Sequence[str]) -> str:
@@ -125,30 +136,36 @@ def _path_of(paths: Paths, key: Sequence[str]) -> str:
     return os.path.join(directory_of(paths), f"{number % _NAME_MODULUS:032x}")
 
 
-def _read(path: str) -> list[str] | None:
-    """Return the fields of a file, None if it is missing or damaged: their number must be right."""
+def _read(path: str, key: Sequence[str]) -> _Entry | None:
+    """Return the result for a key in a file, None if it is missing or damaged."""
     try:
         with open(path, "rb") as file:
             fields = file.read().decode(errors="surrogateescape").split("\0")
-    except OSError:
+        head = [FORMAT, str(len(fields)), str(len(key)), *key]
+        return _parse(fields[len(head) :]) if fields[: len(head)] == head else None
+    except (OSError, ValueError):
         return None
-    is_whole = len(fields) > _HEAD_FIELDS and fields[:2] == [FORMAT, str(len(fields))]
-    return fields if is_whole else None
 
 
-def _has_key(fields: list[str], key: Sequence[str]) -> bool:
-    """Return whether fields are a result and whole pairs of inputs for a key."""
-    is_for_key = fields[2] == str(len(key)) and fields[_HEAD_FIELDS : _HEAD_FIELDS + len(key)] == [*key]
-    remaining_count = len(fields) - _HEAD_FIELDS - len(key)
-    return is_for_key and remaining_count >= _RESULT_FIELDS and remaining_count % 2 == 0
+def _parse(fields: list[str]) -> _Entry:
+    """Return the result of fields; raise ValueError if they are too few, or no numbers."""
+    recorded_at_ns, state, expires_at, output, notes, *pairs = fields
+    if len(pairs) % 2:
+        raise ValueError("an input without its stamp")
+    return _Entry(
+        recorded_at_ns=int(recorded_at_ns),
+        is_confirmed=state == _CONFIRMED,
+        expires_at=float(expires_at) if expires_at else None,
+        result=Result(output, notes),
+        pairs=pairs,
+    )
 
 
-def _is_in_force(recorded_at: str, expires_at: str) -> bool:
+def _is_in_force(entry: _Entry) -> bool:
     """Return whether a result has not expired; one of the future was recorded by another clock."""
-    try:
-        return not expires_at or float(recorded_at) <= time.time() < float(expires_at)
-    except ValueError:
-        return False
+    if entry.expires_at is None:
+        return True
+    return entry.recorded_at_ns <= time.time_ns() < entry.expires_at * _SECOND_NS
 
 
 def _is_unchanged(pairs: list[str]) -> bool:
@@ -176,51 +193,64 @@ def _stamp_of(status: os.stat_result, kind: str) -> str:
 def record(
     paths: Paths, key: Sequence[str], result: Result, inputs: Iterable[str], validity: Validity
 ) -> bool:
-    """Record a result; return whether that is possible.
-
-    It is not if an input may have changed since the command has read it, or may change within one tick of its file
-    system's clock.
-    """
-    pairs = _settled_pairs(inputs, validity.started_at_ns)
+    """Record a result; return whether the next run may use it: a second run must have confirmed it."""
+    pairs = _pairs(inputs)
     if pairs is None:
         return False
-    expires_at = "" if validity.expires_at is None else str(validity.expires_at)
-    values = [*key, str(time.time()), expires_at, result.output, result.notes, *pairs]
+    path = _path_of(paths, key)
+    age_ns = _age_ns(_read(path, key), result, pairs, validity.started_at_ns)
+    is_confirmed = age_ns > _tick_ns(pairs)
+    if age_ns >= 0 and not is_confirmed:
+        return False  # a later run confirms what is recorded
+    entry = _Entry(time.time_ns(), is_confirmed, validity.expires_at, result, pairs)
+    return _write(path, key, entry) and is_confirmed
+
+
+def _age_ns(earlier: _Entry | None, result: Result, pairs: list[str], started_at_ns: int) -> int:
+    """Return the time from the recording of the same result and stamps to a run, -1 without one."""
+    if earlier is None or earlier.result != result or earlier.pairs != pairs:
+        return -1
+    return max(started_at_ns - earlier.recorded_at_ns, -1)
+
+
+def _pairs(inputs: Iterable[str]) -> list[str] | None:
+    """Return the inputs with their stamps, None if there are too many."""
+    names = dict.fromkeys(inputs)
+    if len(names) > MAX_INPUTS:
+        return None
+    return [field for name in names for field in (name, _stamp(name))]
+
+
+def _tick_ns(pairs: list[str]) -> int:
+    """Return the longest time in which two changes of an input may have the same stamp.
+
+    It is that of the file system's clock, which may be another machine's, and count whole seconds.
+    """
+    return _COARSE_TICK_NS if any(map(_is_coarse, pairs[1::2])) else _TICK_NS
+
+
+def _is_coarse(stamp: str) -> bool:
+    return stamp[0].isdigit() and not any(int(text) % _SECOND_NS for text in stamp.split(" ", 2)[:2])
+
+
+def _write(path: str, key: Sequence[str], entry: _Entry) -> bool:
+    """Write a result and remove the oldest ones; return whether that is possible."""
+    state = _CONFIRMED if entry.is_confirmed else _UNCONFIRMED
+    expires_at = "" if entry.expires_at is None else str(entry.expires_at)
+    result = entry.result
+    values = [*key, str(entry.recorded_at_ns), state, expires_at, result.output, result.notes, *entry.pairs]
     if any("\0" in value for value in values):
         return False
     fields = [FORMAT, str(_HEAD_FIELDS + len(values)), str(len(key)), *values]
     try:
-        _write(_path_of(paths, key), "\0".join(fields).encode(errors="surrogateescape"))
-        _remove_oldest(directory_of(paths))
+        _replace(path, "\0".join(fields).encode(errors="surrogateescape"))
+        _remove_oldest(os.path.dirname(path))
     except (OSError, UnicodeEncodeError):  # it is only a cache
         return False
     return True
 
 
-def _settled_pairs(inputs: Iterable[str], started_at_ns: int) -> list[str] | None:
-    """Return the inputs with their stamps, None if one is not older than the start, or there are too many."""
-    names = dict.fromkeys(inputs)
-    if len(names) > MAX_INPUTS:
-        return None
-    pairs = []
-    for name in names:
-        stamp = _stamp(name)
-        if not _is_older(stamp, started_at_ns):
-            return None
-        pairs += [name, stamp]
-    return pairs
-
-
-def _is_older(stamp: str, started_at_ns: int) -> bool:
-    """Return whether a stamp is of a clock tick before the start: later changes then have another one."""
-    if not stamp[0].isdigit():
-        return True
-    modified_ns, changed_ns = map(int, stamp.split(" ", 2)[:2])
-    is_coarse = not (modified_ns % _SECOND_NS or changed_ns % _SECOND_NS)
-    return max(modified_ns, changed_ns) < started_at_ns - (_COARSE_TICK_NS if is_coarse else _TICK_NS)
-
-
-def _write(path: str, content: bytes) -> None:
+def _replace(path: str, content: bytes) -> None:
     """Replace a file atomically; it is not flushed to the disk, as a damaged result is ignored."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     staged = f"{path}.{os.getpid()}.tmp"

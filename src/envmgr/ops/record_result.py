@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def record_result(context: Context, key: Sequence[str], result: Result) -> bool:
-    """Record a result of a command; return whether that is possible.
+    """Record a result of a command; return whether the next run may print it.
 
-    It is not if upstream must be asked each time, if the result depends on the time of day, or if an input that the
+    It may not if upstream must be asked each time, if the result depends on the time of day, or if an input that the
     command did not need cannot be read.
     """
     try:

@@ -172,6 +172,31 @@ def _without_seconds(text):
     return [line.rpartition(" in ")[0] or line for line in text.splitlines()]
 
 
+def switch_link(box):
+    dotfile = box.project / ".envmgr"
+    dotfile.unlink()
+    dotfile.symlink_to(box.project / "old")
+
+
+@pytest.mark.parametrize("edit", [lambda box: (box.project / ".envmgr").unlink(), switch_link])
+def test_an_input_that_goes_away_after_it_was_read_is_noticed(fresh, edit):
+    """At the end of the command, its path may have an older file, or none."""
+    write(fresh.sandbox.project / "old", "beta=1.2.0\n")
+    command = ("install", "--locked")
+    fresh.run_until_recorded(*command)
+    record = result_cache.record
+
+    def edit_and_record(*arguments):
+        edit(fresh.sandbox)
+        return record(*arguments)
+
+    with mock.patch.object(result_cache, "record", edit_and_record):
+        before = fresh.run_afresh(*command)
+    noticed = fresh.run(*command)
+    assert noticed.printed != before.printed
+    assert noticed.printed == fresh.run_afresh(*command).printed
+
+
 @pytest.mark.parametrize(
     "variables",
     [
@@ -192,7 +217,8 @@ def test_a_changed_variable_is_noticed(fresh, variables):
 def test_another_directory_version_or_rendering_has_its_own_result(fresh):
     fresh.run_until_recorded("install")
     assert not fresh.run("install", cwd=str(fresh.sandbox.project / "inner")).is_recorded
-    assert fresh.run("-C", "inner", "install").is_recorded
+    fresh.run_until_recorded("-C", "inner", "install")
+    assert fresh.run("install", cwd=str(fresh.sandbox.project / "inner")).is_recorded
     assert not fresh.run("install", "--json").is_recorded
     assert not fresh.run("install", "--offline").is_recorded
     assert not fresh.run("install", env={"CLICOLOR_FORCE": "1"}).is_recorded

@@ -65,7 +65,7 @@ class OwnProcess:
         return Run(code, out.getvalue(), err.getvalue(), is_recorded=any(recorded))
 
     def run_until_recorded(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
-        """Repeat a command until its recorded result is used: files must be a clock tick old for that."""
+        """Repeat a command until its recorded result is used: two runs a clock tick apart must have had it."""
         for _ in range(100):
             run = self.run(*arguments, env=env)
             assert run.code == 0, run

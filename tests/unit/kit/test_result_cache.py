@@ -14,7 +14,6 @@ from envmgr.kit.result_cache import Result, Validity, directory_input, file_inpu
 
 KEY = ("1.0", "/project", "install")
 RESULT = Result("alpha 1.0.0 is already installed\n", "a note\n")
-LONG_AGO_NS = 10**9
 
 
 @pytest.fixture
@@ -30,13 +29,24 @@ def input_file(tmp_path):
     return path
 
 
-def later(path):
-    """Return the time of a command that starts when a file has been unchanged for a while."""
-    return Validity(max(os.stat(path).st_mtime_ns, os.stat(path).st_ctime_ns) + 10**9)
+@pytest.fixture(autouse=True)
+def now_ns(monkeypatch):
+    """Stop the clock, and return its time."""
+    stopped_at_ns = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: stopped_at_ns)
+    return stopped_at_ns
 
 
-def record(paths, inputs, validity, key=KEY, result=RESULT):
+def run(paths, inputs, key=KEY, result=RESULT, *, later_s=0.0, expires_at=None):
+    """Record the result of a run that starts some seconds later; return whether the next run may use it."""
+    validity = Validity(time.time_ns() + int(later_s * 10**9), expires_at)
     return result_cache.record(paths, key, result, inputs, validity)
+
+
+def record(paths, inputs, key=KEY, result=RESULT, expires_at=None):
+    """Record the result of two runs, a while after each other."""
+    run(paths, inputs, key, result, expires_at=expires_at)
+    return run(paths, inputs, key, result, later_s=10, expires_at=expires_at)
 
 
 def test_a_result_is_used_while_its_inputs_are_unchanged(paths, input_file, tmp_path):
@@ -46,18 +56,19 @@ def test_a_result_is_used_while_its_inputs_are_unchanged(paths, input_file, tmp_
         file_input(str(tmp_path / "absent")),
     ]
     (tmp_path / "home").mkdir()
-    assert record(paths, inputs, later(tmp_path))
+    assert record(paths, inputs)
     assert result_cache.find(paths, KEY) == RESULT
     assert result_cache.find(paths, (*KEY, "--locked")) is None
 
 
 def rewrite(path):
-    path.write_text("two")
+    path.write_text("another length, as both texts may be written in one tick of the clock")
 
 
 def restore_time(path):
     status = os.stat(path)
-    path.write_text("two")
+    while os.stat(path).st_ctime_ns == status.st_ctime_ns:  # within one tick of the clock
+        path.write_text("two")
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
@@ -87,14 +98,14 @@ def replace_by_directory(path):
     ids=["rewritten", "time restored", "copied over", "directory", "removed", "mode"],
 )
 def test_a_changed_file_ends_a_result(paths, input_file, edit):
-    assert record(paths, [file_input(str(input_file))], later(input_file))
+    assert record(paths, [file_input(str(input_file))])
     edit(input_file)
     assert result_cache.find(paths, KEY) is None
 
 
 def test_a_file_that_appears_ends_a_result(paths, tmp_path):
     absent = tmp_path / "a" / "b"
-    assert record(paths, [file_input(str(absent))], Validity(LONG_AGO_NS))
+    assert record(paths, [file_input(str(absent))])
     assert result_cache.find(paths, KEY) == RESULT
     absent.parent.mkdir()
     assert result_cache.find(paths, KEY) == RESULT
@@ -105,7 +116,7 @@ def test_a_file_that_appears_ends_a_result(paths, tmp_path):
 def test_a_name_that_appears_in_a_directory_ends_a_result(paths, tmp_path):
     directory = tmp_path / "directory"
     directory.mkdir()
-    assert record(paths, [directory_input(str(directory))], later(directory))
+    assert record(paths, [directory_input(str(directory))])
     (directory / "file").touch()
     assert result_cache.find(paths, KEY) is None
 
@@ -114,33 +125,82 @@ def test_a_directory_in_place_of_a_file_may_change(paths, tmp_path):
     """`~/.envmgr` may be envmgr's own directory."""
     directory = tmp_path / "directory"
     directory.mkdir()
-    assert record(paths, [file_input(str(directory))], Validity(LONG_AGO_NS))
+    assert record(paths, [file_input(str(directory))])
     (directory / "file").touch()
     assert result_cache.find(paths, KEY) == RESULT
 
 
-def test_a_file_that_changes_during_the_command_prevents_recording(paths, input_file):
-    status = os.stat(input_file)
-    assert not record(paths, [file_input(str(input_file))], Validity(status.st_mtime_ns))
-    assert not record(paths, [file_input(str(input_file))], Validity(status.st_mtime_ns + 10**7))
+def test_a_result_is_used_when_a_second_run_has_confirmed_it(paths, input_file):
+    inputs = [file_input(str(input_file))]
+    assert not run(paths, inputs)
     assert result_cache.find(paths, KEY) is None
-
-
-def test_the_clock_of_a_file_system_may_count_whole_seconds():
-    start = 100 * 10**9
-    whole, fine = "98000000000 98000000000 3 1 1", "98000000000 98000000001 3 1 1"
-    assert result_cache._is_older(fine, start)
-    assert not result_cache._is_older(whole, start)
-    assert result_cache._is_older(whole, start + 1)
-
-
-def test_a_result_expires(paths, monkeypatch):
-    now = time.time()
-    assert record(paths, [], Validity(LONG_AGO_NS, now + 60))
+    assert run(paths, inputs, later_s=1)
     assert result_cache.find(paths, KEY) == RESULT
-    monkeypatch.setattr(time, "time", lambda: now + 61)
+
+
+@pytest.mark.parametrize("edit", [rewrite, lambda path: path.unlink(), replace_by_directory])
+def test_an_input_that_changes_during_a_command_confirms_nothing(paths, input_file, edit):
+    """Its stamp at the end of a run is that of another content than the run has read."""
+    inputs = [file_input(str(input_file))]
+    for number in range(3):
+        edit(input_file) if number == 1 else restore(input_file)
+        assert not run(paths, inputs, later_s=10 * number)
+        assert result_cache.find(paths, KEY) is None
+
+
+def restore(path):
+    if path.is_dir():
+        path.rmdir()
+    path.write_text("one")
+
+
+def test_a_link_that_is_switched_during_a_command_ends_its_result(paths, input_file, tmp_path):
+    (tmp_path / "other").write_text("two")
+    link = tmp_path / "link"
+    link.symlink_to(input_file)
+    assert not run(paths, [file_input(str(link))])
+    link.unlink()
+    link.symlink_to(tmp_path / "other")
+    assert not run(paths, [file_input(str(link))], later_s=10)
     assert result_cache.find(paths, KEY) is None
-    monkeypatch.setattr(time, "time", lambda: now - 3600)
+
+
+def test_a_result_that_differs_from_the_one_before_is_not_used(paths):
+    assert not run(paths, [])
+    assert not run(paths, [], result=Result("another\n"), later_s=10)
+    assert result_cache.find(paths, KEY) is None
+    assert run(paths, [], result=Result("another\n"), later_s=20)
+
+
+def test_a_run_within_a_tick_of_the_one_before_confirms_nothing(paths, input_file):
+    """An edit between them may have left the stamp as it was."""
+    inputs = [file_input(str(input_file))]
+    assert not run(paths, inputs)
+    assert not run(paths, inputs)
+    assert run(paths, inputs, later_s=0.1)
+
+
+def test_a_run_that_started_before_the_other_ended_confirms_nothing(paths, input_file):
+    inputs = [file_input(str(input_file))]
+    assert not run(paths, inputs)
+    assert not run(paths, inputs, later_s=-10)
+    assert result_cache.find(paths, KEY) is None
+
+
+def test_the_clock_of_a_file_system_may_count_whole_seconds(paths, input_file, monkeypatch):
+    monkeypatch.setattr(result_cache, "_stamp_of", lambda _status, _kind: "98000000000 98000000000 3 1 1")
+    inputs = [file_input(str(input_file))]
+    assert not run(paths, inputs)
+    assert not run(paths, inputs, later_s=1.5)
+    assert run(paths, inputs, later_s=2.5)
+
+
+def test_a_result_expires(paths, monkeypatch, now_ns):
+    assert record(paths, [], expires_at=now_ns / 10**9 + 60)
+    assert result_cache.find(paths, KEY) == RESULT
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns + 61 * 10**9)
+    assert result_cache.find(paths, KEY) is None
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns - 3600 * 10**9)
     assert result_cache.find(paths, KEY) is None
 
 
@@ -156,14 +216,14 @@ def only_file(paths):
         lambda content: content[:-1].rpartition(b"\0")[0],
         lambda content: bytes(len(content)),
         lambda content: content[:40] + bytes(40) + content[80:],
-        lambda content: b"envmgr-result 2" + content[15:],
+        lambda content: b"envmgr-result 3" + content[15:],
         lambda _: b"\xff" * 100,
         lambda content: content.replace(b"/project", b"/another"),
     ],
     ids=["empty", "cut off", "zeros", "some zeros", "newer format", "foreign", "another key"],
 )
 def test_a_damaged_file_is_ignored(paths, input_file, damage):
-    assert record(paths, [file_input(str(input_file))], later(input_file))
+    assert record(paths, [file_input(str(input_file))])
     with open(only_file(paths), "r+b") as file:
         content = file.read()
         file.seek(0)
@@ -174,7 +234,7 @@ def test_a_damaged_file_is_ignored(paths, input_file, damage):
 
 @pytest.mark.parametrize("count", [0, 1, 3, 5])
 def test_a_file_with_an_incomplete_result_is_ignored(paths, count):
-    assert record(paths, [], Validity(LONG_AGO_NS))
+    assert record(paths, [])
     fields = [result_cache.FORMAT, str(3 + len(KEY) + count), str(len(KEY)), *KEY, *[""] * count]
     with open(only_file(paths), "wb") as file:
         file.write("\0".join(fields).encode())
@@ -182,34 +242,34 @@ def test_a_file_with_an_incomplete_result_is_ignored(paths, count):
 
 
 def test_a_file_is_for_its_owner_only(paths):
-    assert record(paths, [], Validity(LONG_AGO_NS))
+    assert record(paths, [])
     assert os.stat(only_file(paths)).st_mode & 0o777 == 0o600
 
 
 def test_text_of_file_names_in_other_encodings_is_recorded(paths):
     result = Result("caf\udce9 ü\n")
-    assert record(paths, [], Validity(LONG_AGO_NS), result=result)
+    assert record(paths, [], result=result)
     assert result_cache.find(paths, KEY) == result
 
 
 @pytest.mark.parametrize("output", ["a\0b", "\ud800"])
 def test_text_that_cannot_be_stored_is_not_recorded(paths, output):
-    assert not record(paths, [], Validity(LONG_AGO_NS), result=Result(output))
+    assert not record(paths, [], result=Result(output))
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / "home").touch()
-    assert not record(single_root(str(tmp_path / "home")), [], Validity(LONG_AGO_NS))
+    assert not record(single_root(str(tmp_path / "home")), [])
 
 
 def test_the_oldest_results_are_removed(paths, monkeypatch):
     monkeypatch.setattr(result_cache, "MAX_RESULTS", 2)
     for number, age in (("1", 30), ("2", 10), ("3", 20)):
-        assert record(paths, [], Validity(LONG_AGO_NS), (*KEY, number))
+        assert record(paths, [], (*KEY, number))
         path = result_cache._path_of(paths, (*KEY, number))
         if os.path.exists(path):
             os.utime(path, (time.time() - age,) * 2)
-    assert record(paths, [], Validity(LONG_AGO_NS), (*KEY, "4"))
+    assert record(paths, [], (*KEY, "4"))
     recorded = [number for number in "1234" if result_cache.find(paths, (*KEY, number))]
     assert recorded == ["2", "4"]
 
