@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def record_result(context: Context, key: Sequence[str], result: Result) -> bool:
     """Record a result of a command; return whether the next run may print it.
 
-    It may not if upstream must be asked each time, if the result depends on the time of day, or if an input that the
-    command did not need cannot be read.
+    It may not if upstream must be asked each time, if the result depends on the time of day, if there are unfinished
+    installations, or if an input that the command did not need cannot be read.
     """
     try:
         return _record(context, key, result)
@@ -35,8 +35,8 @@ def record_result(context: Context, key: Sequence[str], result: Result) -> bool:
 
 def _record(context: Context, key: Sequence[str], result: Result) -> bool:
     expires_at = context.catalog.lists_in_use.fresh_until
-    if not expires_at or context.settings.minimum_release_age:
-        return False
+    if not expires_at or context.settings.minimum_release_age or _names_in(context.paths.staging):
+        return False  # an unfinished installation may be of a process that is killed later: a command deletes it then
     validity = Validity(context.started_at_ns, None if math.isinf(expires_at) else expires_at)
     return result_cache.record(context.paths, key, result, inputs_of(context), validity)
 

@@ -16,8 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import envmgr
+from envmgr.install import staging
 from envmgr.kit import environment as environments
 from envmgr.kit import result_cache
+from envmgr.kit.paths import single_root
 from envmgr.ops import record_result
 from support.http.fault_server import Server
 from support.machine.own_process import OwnProcess
@@ -235,6 +237,15 @@ def test_a_list_that_is_no_longer_fresh_is_noticed(fresh):
     request_count = len(fresh.sandbox.server.requests)
     assert not fresh.run("lock", "--check").is_recorded
     assert len(fresh.sandbox.server.requests) > request_count
+
+
+def test_a_result_beside_an_installation_in_progress_is_not_recorded(fresh):
+    """The process may be killed, and the next command must delete what it leaves."""
+    paths = single_root(str(fresh.sandbox.home))
+    with staging.directory(paths):
+        for _ in range(4):
+            assert not fresh.run("install").is_recorded
+    fresh.run_until_recorded("install")
 
 
 def test_a_result_with_a_message_is_not_recorded(fresh):
