@@ -37,12 +37,13 @@ MAX_INPUTS = 50_000
 FILE_KIND, DIRECTORY_KIND = "f", "d"
 ABSENT = "-"
 
-VARIABLE_PREFIXES = ("ENVMGR_", "XDG_", "PIP_")
+VARIABLE_PREFIXES = ("ENVMGR_", "XDG_")
 VARIABLES = frozenset({"HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PATH", "PATHEXT"})
-SECRET_VARIABLES = frozenset({"ENVMGR_GITHUB_TOKEN", "ENVMGR_ALM_TOKEN"})
-"""Variables that only requests use: a result for which one was needed is not recorded, and secrets are not stored."""
+SECRET_SUFFIXES = ("_TOKEN", "_KEY", "_PASSWORD", "_SECRET")
+"""Ends of the names of variables that are not stored: only requests use them, so that no result depends on them."""
 
 _HEAD_FIELDS = 3
+_SECRET_MARKS = frozenset("@?#")
 _CONFIRMED, _UNCONFIRMED = "confirmed", "unconfirmed"
 _TYPE_BITS, _DIRECTORY_BITS = 0o170000, 0o040000
 _NAME_MODULUS = (1 << 127) - 1
@@ -94,21 +95,17 @@ def key_of(environment: Environment, words: Iterable[str]) -> tuple[str, ...]:
 
 def _variables(variables: Mapping[str, str]) -> Iterable[str]:
     for name, value in variables.items():
-        if (name in VARIABLES or name.startswith(VARIABLE_PREFIXES)) and name not in SECRET_VARIABLES:
-            yield f"{name}={_without_credentials(value)}"
+        if (name in VARIABLES or name.startswith(VARIABLE_PREFIXES)) and not name.endswith(SECRET_SUFFIXES):
+            yield f"{name}={value}"
 
 
-def _without_credentials(value: str) -> str:
-    """Return a value without the users and passwords in its URLs, which must not be stored."""
-    if "@" not in value or "://" not in value:
-        return value
-    first, *parts = value.split("://")
-    return "://".join([first, *map(_without_user, parts)])
+def _can_have_secret(key: Iterable[str]) -> bool:
+    """Return whether a key has a URL with a user, a query or a fragment: secrets are not stored.
 
-
-def _without_user(location: str) -> str:
-    authority, slash, remainder = location.partition("/")
-    return authority.rpartition("@")[2] + slash + remainder
+    They are not cut out of URLs: where a password ends is not certain (`https://user:a/b@host`), and two keys that
+    differ only in what is cut would have one result.
+    """
+    return any("://" in text and not _SECRET_MARKS.isdisjoint(text) for text in key)
 
 
 @frozen
@@ -124,6 +121,8 @@ class _Entry:
 
 def find(paths: Paths, key: Sequence[str]) -> Result | None:
     """Return the recorded result of a command if it is confirmed, and each of its inputs is as it was."""
+    if _can_have_secret(key):
+        return None
     entry = _read(_path_of(paths, key), key)
     if entry is None or not (entry.is_confirmed and _is_in_force(entry) and _is_unchanged(entry.pairs)):
         return None
@@ -194,7 +193,7 @@ def record(
     paths: Paths, key: Sequence[str], result: Result, inputs: Iterable[str], validity: Validity
 ) -> bool:
     """Record a result; return whether the next run may use it: a second run must have confirmed it."""
-    pairs = _pairs(inputs)
+    pairs = None if _can_have_secret(key) else _pairs(inputs)
     if pairs is None:
         return False
     path = _path_of(paths, key)

@@ -281,7 +281,7 @@ def key(variables, *words):
 def test_a_key_has_the_variables_that_envmgr_reads():
     base = key({"HOME": "/h"}, "install")
     assert key({"HOME": "/h", "SHLVL": "2"}, "install") == base
-    for name in ("ENVMGR_NODEJS_VERSION", "ENVMGR_MIRRORS", "XDG_DATA_HOME", "PATH", "PIP_INDEX_URL"):
+    for name in ("ENVMGR_NODEJS_VERSION", "ENVMGR_MIRRORS", "XDG_DATA_HOME", "PATH"):
         assert key({"HOME": "/h", name: "1"}, "install") != base
     assert key({"HOME": "/h"}, "install", "--locked") != base
 
@@ -295,10 +295,33 @@ def test_a_key_has_the_user(monkeypatch):
 
 def test_a_key_has_no_secrets():
     variables = {
-        "ENVMGR_GITHUB_TOKEN": "secret-1",
-        "ENVMGR_ALM_TOKEN": "secret-2",
-        "PIP_EXTRA_INDEX_URL": "https://user:secret-3@a.example/s https://secret-4@b.example/x@y",
+        "ENVMGR_GITHUB_TOKEN": "secret",
+        "ENVMGR_ALM_TOKEN": "secret",
+        "ENVMGR_SIGNING_KEY": "secret",
+        "PIP_PROXY": "user:secret@proxy.example:3128",
+        "PIP_INDEX_URL": "https://user:secret@a.example/s",
     }
-    text = " ".join(key(variables))
-    assert "secret" not in text
-    assert "PIP_EXTRA_INDEX_URL=https://a.example/s https://b.example/x@y" in text
+    assert "secret" not in " ".join(key(variables))
+
+
+@pytest.mark.parametrize(
+    "mirrors",
+    [
+        "https://a.example=https://user:secret@b.example",
+        "https://a.example=https://user:sec/ret@b.example/c",
+        "https://a.example=user:secret@b.example",
+        "https://a.example=https://b.example/?token=secret",
+        "https://a.example=https://b.example/#secret",
+    ],
+)
+def test_a_result_is_not_recorded_if_a_url_may_have_a_secret(paths, mirrors):
+    for words, variables in (((), {"ENVMGR_MIRRORS": mirrors}), ((mirrors,), {})):
+        assert not record(paths, [], key(variables, *words))
+        assert result_cache.find(paths, key(variables, *words)) is None
+    assert not os.path.exists(result_cache.directory_of(paths))
+
+
+def test_a_result_is_recorded_with_urls_that_have_no_secret(paths):
+    mirrors = key({"ENVMGR_MIRRORS": "https://a.example=https://b.example/c", "PATH": "/opt/python@3/bin"})
+    assert record(paths, [], mirrors)
+    assert result_cache.find(paths, mirrors) == RESULT
