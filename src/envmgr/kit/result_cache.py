@@ -89,7 +89,7 @@ def directory_input(path: str) -> str:
 def key_of(environment: Environment, words: Iterable[str]) -> tuple[str, ...]:
     """Return all that a result depends on, but files; `words` are the command line and its rendering."""
     machine, user = (os.uname().machine, str(os.geteuid())) if sys.platform != "win32" else ("", "")
-    system = (__version__, sys.executable, sys.version, machine, user)
+    system = (__version__, __file__, sys.executable, sys.version, machine, user)
     return (*system, environment.cwd, *words, *sorted(_variables(environment.variables)))
 
 

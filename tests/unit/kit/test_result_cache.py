@@ -293,6 +293,13 @@ def test_a_key_has_the_user(monkeypatch):
     assert key({"HOME": "/h"}, "install") != base
 
 
+def test_a_key_has_the_installation_of_envmgr(monkeypatch):
+    """A checkout and an installed package may have the same version and interpreter."""
+    base = key({"HOME": "/h"}, "install")
+    monkeypatch.setattr(result_cache, "__file__", "/checkout/src/envmgr/kit/result_cache.py")
+    assert key({"HOME": "/h"}, "install") != base
+
+
 def test_a_key_has_no_secrets():
     variables = {
         "ENVMGR_GITHUB_TOKEN": "secret",
