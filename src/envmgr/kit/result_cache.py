@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT = "envmgr-result 2"
 MAX_RESULTS = 200
-"""Results in the cache; the oldest are removed."""
+"""Results in the cache; the least recently used are removed."""
 MAX_INPUTS = 50_000
 """A result with more inputs is not recorded."""
 
@@ -123,9 +123,11 @@ def find(paths: Paths, key: Sequence[str]) -> Result | None:
     """Return the recorded result of a command if it is confirmed, and each of its inputs is as it was."""
     if _can_have_secret(key):
         return None
-    entry = _read(_path_of(paths, key), key)
+    path = _path_of(paths, key)
+    entry = _read(path, key)
     if entry is None or not (entry.is_confirmed and _is_in_force(entry) and _is_unchanged(entry.pairs)):
         return None
+    _renew(path)
     return entry.result
 
 
@@ -233,7 +235,7 @@ def _is_coarse(stamp: str) -> bool:
 
 
 def _write(path: str, key: Sequence[str], entry: _Entry) -> bool:
-    """Write a result and remove the oldest ones; return whether that is possible."""
+    """Write a result and remove the least recently used ones; return whether that is possible."""
     state = _CONFIRMED if entry.is_confirmed else _UNCONFIRMED
     expires_at = "" if entry.expires_at is None else str(entry.expires_at)
     result = entry.result
@@ -243,7 +245,7 @@ def _write(path: str, key: Sequence[str], entry: _Entry) -> bool:
     fields = [FORMAT, str(_HEAD_FIELDS + len(values)), str(len(key)), *values]
     try:
         _replace(path, "\0".join(fields).encode(errors="surrogateescape"))
-        _remove_oldest(os.path.dirname(path))
+        _remove_least_recent(os.path.dirname(path))
     except (OSError, UnicodeEncodeError):  # it is only a cache
         return False
     return True
@@ -262,11 +264,19 @@ def _replace(path: str, content: bytes) -> None:
         raise
 
 
-def _remove_oldest(directory: str) -> None:
+def _remove_least_recent(directory: str) -> None:
     with os.scandir(directory) as entries:
         files = sorted((entry.stat().st_mtime_ns, entry.path) for entry in entries)
     for _, path in files[:-MAX_RESULTS]:
         _unlink(path)
+
+
+def _renew(path: str) -> None:
+    """Set the time of a result that is used to now."""
+    try:  # noqa: SIM105 - contextlib costs start-up time
+        os.utime(path)
+    except OSError:  # the cache is read-only
+        pass
 
 
 def _unlink(path: str) -> None:

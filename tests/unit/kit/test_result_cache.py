@@ -262,16 +262,15 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
     assert not record(single_root(str(tmp_path / "home")), [])
 
 
-def test_the_oldest_results_are_removed(paths, monkeypatch):
-    monkeypatch.setattr(result_cache, "MAX_RESULTS", 2)
-    for number, age in (("1", 30), ("2", 10), ("3", 20)):
+def test_the_least_recently_used_results_are_removed(paths, monkeypatch):
+    monkeypatch.setattr(result_cache, "MAX_RESULTS", 3)
+    for number, age in (("1", 30), ("2", 20), ("3", 10)):
         assert record(paths, [], (*KEY, number))
-        path = result_cache._path_of(paths, (*KEY, number))
-        if os.path.exists(path):
-            os.utime(path, (time.time() - age,) * 2)
+        os.utime(result_cache._path_of(paths, (*KEY, number)), (time.time() - age,) * 2)
+    assert result_cache.find(paths, (*KEY, "1")) == RESULT
     assert record(paths, [], (*KEY, "4"))
     recorded = [number for number in "1234" if result_cache.find(paths, (*KEY, number))]
-    assert recorded == ["2", "4"]
+    assert recorded == ["1", "3", "4"]
 
 
 def key(variables, *words):
