@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from envmgr.install import receipt
-from envmgr.install.receipt import Receipt
 from envmgr.kit import platform
 from envmgr.kit.paths import single_root
+from support.machine.installed_tools import new_receipt
 
 HEAVY = {
     "dataclasses",
@@ -57,25 +57,7 @@ def install_node(home, tool="nodejs"):
     os.makedirs(os.path.join(directory, "bin"))
     with open(os.path.join(directory, "bin", "node"), "w") as file:
         os.chmod(file.name, 0o755)
-    receipt.write(
-        directory,
-        Receipt(
-            tool=tool,
-            version="20.1.0",
-            url="https://nodejs.org/dist/",
-            sha256="0" * 64,
-            size=1,
-            plugin="sha256:" + "0" * 64,
-            platform="linux-x64",
-            installed_at="2026-01-01T00:00:00Z",
-            bin_dirs=("bin",),
-            home="",
-            env={},
-            files=1,
-            bytes=0,
-            files_digest="",
-        ),
-    )
+    receipt.write(directory, new_receipt(tool, "20.1.0"))
 
 
 def imported_by(arguments, tmp_path, request="nodejs=^20.1"):

@@ -64,8 +64,8 @@ class Toolbox:
             for field, value in {"tool": tool, "version": version, "command": name}.items():
                 script = script.replace(f"{{{field}}}", value)
             program(home / "bin" / name, script)
-        new_receipt = _receipt(tool, version, dict(env or {}))
-        receipts.write(str(home), replace(new_receipt, requires=tuple(requires)))
+        receipt = replace(new_receipt(tool, version), env=dict(env or {}), requires=tuple(requires))
+        receipts.write(str(home), receipt)
         return home
 
     def uninstall(self, tool: str, version: str) -> None:
@@ -159,7 +159,8 @@ def program(path: Path, script: str) -> Path:
     return path
 
 
-def _receipt(tool: str, version: str, env: dict[str, str]) -> Receipt:
+def new_receipt(tool: str, version: str) -> Receipt:
+    """Return the receipt of an installation without files."""
     return Receipt(
         tool=tool,
         version=version,
@@ -171,7 +172,7 @@ def _receipt(tool: str, version: str, env: dict[str, str]) -> Receipt:
         installed_at="2026-01-01T00:00:00Z",
         bin_dirs=("bin",),
         home="",
-        env=env,
+        env={},
         files=0,
         bytes=0,
         files_digest="",
