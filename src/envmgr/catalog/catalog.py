@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envmgr.catalog.layout import Layout
-    from envmgr.catalog.list_cache import Fallback, ListUse
+    from envmgr.catalog.list_cache import Fallback, ListDependencies
     from envmgr.catalog.manifest import Manifest
     from envmgr.catalog.registry import Registry
     from envmgr.catalog.release import Listing, Signature
@@ -132,9 +132,9 @@ class Catalog:
         return replace(self._context, lists=self._context.lists.cached_only())
 
     @property
-    def lists_in_use(self) -> ListUse:
+    def list_dependencies(self) -> ListDependencies:
         """The cached lists that were read so far."""
-        return self._context.lists.use
+        return self._context.lists.dependencies
 
     @property
     def fallbacks(self) -> tuple[Fallback, ...]:

@@ -82,7 +82,7 @@ class Document:
         return self.confirmed_at <= time.time() < self.fresh_until
 
 
-class ListUse:
+class ListDependencies:
     """The cached lists that a run has read, and the time until which upstream need not be asked for them."""
 
     def __init__(self) -> None:
@@ -104,14 +104,14 @@ class ListUse:
         """Add the file of a list, which need not exist."""
         self._paths.add(path)
 
-    def limit(self, fresh_until: float) -> None:
+    def limit_freshness(self, fresh_until: float) -> None:
         """Add the end of freshness of a list."""
         with self._guard:
             self._fresh_until = min(self._fresh_until, fresh_until)
 
     def forbid_reuse(self) -> None:
         """Add data that may change without notice."""
-        self.limit(0.0)
+        self.limit_freshness(0.0)
 
 
 class ListCache:
@@ -127,9 +127,9 @@ class ListCache:
         open_http: Callable[[], Http],
         offline: bool,
         progress: Progress | None = None,
-        use: ListUse | None = None,
+        dependencies: ListDependencies | None = None,
     ) -> None:
-        self.use = use or ListUse()
+        self.dependencies = dependencies or ListDependencies()
         self._paths = paths
         self._open_http = open_http
         self._offline = offline
@@ -142,7 +142,13 @@ class ListCache:
 
     def cached_only(self) -> ListCache:
         """Return the same cache without requests: lists that are not cached raise Offline."""
-        return ListCache(self._paths, self._open_http, offline=True, progress=self._progress, use=self.use)
+        return ListCache(
+            self._paths,
+            self._open_http,
+            offline=True,
+            progress=self._progress,
+            dependencies=self.dependencies,
+        )
 
     @property
     def fallbacks(self) -> tuple[Fallback, ...]:
@@ -169,17 +175,17 @@ class ListCache:
 
     def _answer(self, url: str, headers: Mapping[str, str], key: str, limit: int) -> Document:
         if url.startswith("file:"):
-            self.use.forbid_reuse()
+            self.dependencies.forbid_reuse()
             return _document(self._open_http().get(url, headers, limit=limit))
         path = os.path.join(self._paths.index, key)
-        self.use.add(path)
+        self.dependencies.add(path)
         stored = _read(path)
         if self._offline:
             return stored or _refuse(url)
         if stored is None or not stored.is_fresh or _has_credentials(url, headers):
-            self.use.forbid_reuse()  # the cached list of this request counts from the next run on
+            self.dependencies.forbid_reuse()  # the cached list of this request counts from the next run on
             return self._fetch(url, headers, stored, path, limit)
-        self.use.limit(stored.fresh_until)
+        self.dependencies.limit_freshness(stored.fresh_until)
         return stored
 
     def _fetch(

@@ -34,7 +34,7 @@ def record_result(context: Context, key: Sequence[str], result: Result) -> bool:
 
 
 def _record(context: Context, key: Sequence[str], result: Result) -> bool:
-    expires_at = context.catalog.lists_in_use.fresh_until
+    expires_at = context.catalog.list_dependencies.fresh_until
     if not expires_at or context.settings.minimum_release_age or _names_in(context.paths.staging):
         return False  # an unfinished installation may be of a process that is killed later: a command deletes it then
     validity = Validity(context.started_at_ns, None if math.isinf(expires_at) else expires_at)
@@ -85,7 +85,7 @@ def _unfinished_installations(context: Context) -> Iterator[str]:
 
 
 def _lists(context: Context) -> Iterator[str]:
-    yield from map(file_input, sorted(context.catalog.lists_in_use.paths))
+    yield from map(file_input, sorted(context.catalog.list_dependencies.paths))
 
 
 def _own_files(_context: Context) -> Iterator[str]:

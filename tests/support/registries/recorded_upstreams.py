@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from envmgr.catalog.catalog import Catalog
-from envmgr.catalog.list_cache import Document, ListUse
+from envmgr.catalog.list_cache import Document, ListDependencies
 from envmgr.catalog.registry import Registry
 from envmgr.catalog.sources.source_context import Context
 from envmgr.kit import data_files
@@ -36,7 +36,7 @@ class Recorded:
     def __init__(self, responses):
         self.responses = responses
         self.requests = []
-        self.use = ListUse()
+        self.dependencies = ListDependencies()
 
     @classmethod
     def of(cls, tool):

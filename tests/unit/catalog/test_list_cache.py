@@ -82,9 +82,9 @@ def test_a_fresh_list_is_used_without_a_request(server: Server, machine: Machine
     url = server.add("/list", "one", {"Cache-Control": "max-age=600"})
     machine.run().lists.get(url)
     server.change("/list", "two")
-    use = machine.run().lists
-    assert use.get(url) == b"one"
-    assert 500 < use.use.fresh_until - time.time() <= 600
+    lists = machine.run().lists
+    assert lists.get(url) == b"one"
+    assert 500 < lists.dependencies.fresh_until - time.time() <= 600
     assert len(server.requests) == 1
     make_older(tmp_path, 600)
     assert machine.run().lists.get(url) == b"two"
@@ -102,7 +102,7 @@ def test_a_confirmed_list_is_fresh_again(server: Server, machine: Machine, tmp_p
         lists = [machine.run().lists for _ in range(2)]
         assert [item.get(url) for item in lists] == [b"one", b"one"]
         assert len(server.requests) == requests + 1
-        assert lifetime - 50 < lists[1].use.fresh_until - time.time() <= lifetime
+        assert lifetime - 50 < lists[1].dependencies.fresh_until - time.time() <= lifetime
 
 
 def test_the_age_in_caches_on_the_way_shortens_freshness(
@@ -112,7 +112,7 @@ def test_the_age_in_caches_on_the_way_shortens_freshness(
     machine.run().lists.get(url)
     lists = machine.run().lists
     lists.get(url)
-    assert lists.use.fresh_until - time.time() <= 10
+    assert lists.dependencies.fresh_until - time.time() <= 10
     make_older(tmp_path, 10)
     machine.run().lists.get(url)
     assert len(server.requests) == 2
@@ -134,7 +134,7 @@ def test_a_list_that_upstream_does_not_declare_fresh_is_revalidated(
     for count in (1, 2, 3):
         lists = machine.run().lists
         assert lists.get(url) == b"one"
-        assert lists.use.fresh_until == 0
+        assert lists.dependencies.fresh_until == 0
         assert len(server.requests) == count
 
 
@@ -186,7 +186,7 @@ def test_a_list_confirmed_for_a_login_is_not_used_unasked(server: Server, machin
     machine.run().lists.get(url, HEADER_OF_LOGIN)
     lists = machine.run().lists
     lists.get(url)
-    assert [len(server.requests), lists.use.fresh_until] == [3, 0]
+    assert [len(server.requests), lists.dependencies.fresh_until] == [3, 0]
 
 
 def test_the_use_of_lists_has_all_files_and_the_earliest_end(server: Server, machine: Machine) -> None:
@@ -194,13 +194,13 @@ def test_the_use_of_lists_has_all_files_and_the_earliest_end(server: Server, mac
     for url in urls:
         machine.run().lists.get(url)
     lists = machine.run().lists
-    assert (lists.use.paths, lists.use.fresh_until) == (frozenset(), float("inf"))
+    assert (lists.dependencies.paths, lists.dependencies.fresh_until) == (frozenset(), float("inf"))
     lists.cached_only().get(urls[0])
-    assert (len(lists.use.paths), lists.use.fresh_until) == (1, float("inf"))
+    assert (len(lists.dependencies.paths), lists.dependencies.fresh_until) == (1, float("inf"))
     for url in urls:
         lists.get(url)
-    assert len(lists.use.paths) == 2
-    assert lists.use.fresh_until - time.time() <= 60
+    assert len(lists.dependencies.paths) == 2
+    assert lists.dependencies.fresh_until - time.time() <= 60
 
 
 def test_offline_mode_returns_the_cached_list_without_a_request(server: Server, machine: Machine) -> None:

@@ -76,7 +76,7 @@ def _references(url: str, context: Context) -> str:
 def _cached_or_fetched(git: str, url: str, context: Context) -> str:
     """Return git's tags, cached for offline use."""
     path = os.path.join(context.paths.index, f"{hashlib.sha256(url.encode()).hexdigest()}.tags")
-    context.lists.use.add(path)
+    context.lists.dependencies.add(path)
     if context.settings.offline:
         stored = read_text(path)
         if stored is None:
@@ -85,7 +85,7 @@ def _cached_or_fetched(git: str, url: str, context: Context) -> str:
                 "run once without --offline (or set `offline` to false)",
             )
         return stored
-    context.lists.use.forbid_reuse()
+    context.lists.dependencies.forbid_reuse()
     output = _ask(git, urls.apply_mirror(url, context.settings.mirrors), context)
     write_atomic(path, output)
     return output

@@ -229,7 +229,7 @@ def _config(name: str, context: Context) -> NpmConfig:
 
 
 def _load_config(name: str, context: Context) -> NpmConfig:
-    context.lists.use.forbid_reuse()  # the registry may be that of an npm, which is asked
+    context.lists.dependencies.forbid_reuse()  # the registry may be that of an npm, which is asked
     config = npm_config.load(context.environment, name, context.paths.installs)
     if config.cafile:
         context.http.trust(config.cafile)

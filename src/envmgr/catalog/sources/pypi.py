@@ -128,7 +128,7 @@ def _config(context: Context) -> PipConfig:
 
 
 def _load_config(context: Context) -> PipConfig:
-    context.lists.use.forbid_reuse()  # pip may find its files elsewhere in the next run
+    context.lists.dependencies.forbid_reuse()  # pip may find its files elsewhere in the next run
     config = pip_config.load(context.environment)
     if config.cert:
         context.http.trust(config.cert)
