@@ -39,13 +39,13 @@ def _lookup_with_option(args: Sequence[str], option: str) -> Command | None:
     return lambda options, _args: command(options, arguments)
 
 
-def print_unchanged(options: Options) -> int | None:
+def print_recorded(options: Options) -> int | None:
     """Print the result of a command whose inputs have not changed since; return None if none is recorded."""
     if not can_be_recorded(options.arguments):
         return None
-    from envmgr.cli import unchanged
+    from envmgr.cli import recorded_results
 
-    return unchanged.show(options)
+    return recorded_results.print_recorded(options)
 
 
 def can_be_recorded(args: Sequence[str]) -> bool:

@@ -101,7 +101,7 @@ def _run(command_line: list[str], run_read_only: Runner) -> int:
         return candidates.print_candidates(command_line, incomplete[1:])
     options, args = split(command_line)
     options = replace(options, arguments=tuple(args))
-    code = fast_path.print_unchanged(options)
+    code = fast_path.print_recorded(options)
     if code is not None:
         return run_read_only(lambda: code)
     command = fast_path.lookup(args)

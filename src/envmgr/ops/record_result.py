@@ -104,7 +104,7 @@ INPUTS = (
     ("cached lists of releases", _lists),
     ("files of envmgr", _own_files),
 )
-"""All files that the commands of `cli/unchanged.py` read, by subject; a test compares it with what they do."""
+"""All files that the commands of `cli/recorded_results.py` read, by subject; a test compares it with what they do."""
 
 
 def _directory_with(directory: str, names: Iterable[str]) -> Iterator[str]:

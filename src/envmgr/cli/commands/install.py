@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from envmgr.cli import unchanged
+from envmgr.cli import recorded_results
 from envmgr.cli.console import display_path, format_outcome, open_context, print_outcome, print_status
 from envmgr.cli.output import progress
 from envmgr.cli.output.units import size
@@ -38,7 +38,7 @@ def run(options: Options, args: Sequence[str], install_options: install_plan.Opt
     sys.stdout.write(output)
     has_changed = result.installed or result.locks or result.has_stale_shims
     if not (args or install_options.force or has_changed or messages.count):
-        unchanged.record(options, context, output)
+        recorded_results.record(options, context, output)
     return 0
 
 

@@ -73,7 +73,7 @@ def _row(row: Row, cwd: str) -> tuple[table.Cell, ...]:
 
 def run_remote(options: Options, tool: str, spec: str | None, *, limit: int | None) -> int:
     """Print the versions that upstream lists, newest last; on a terminal, only the newest `limit` of them."""
-    from envmgr.cli import unchanged
+    from envmgr.cli import recorded_results
     from envmgr.cli.output import progress
     from envmgr.kit.progress import CountedMessages
     from envmgr.resolve import canonical_names
@@ -95,7 +95,7 @@ def run_remote(options: Options, tool: str, spec: str | None, *, limit: int | No
     sys.stderr.write(note)
     sys.stdout.write(output)
     if not messages.count:
-        unchanged.record(options, context, output, note)
+        recorded_results.record(options, context, output, note)
     return 0
 
 

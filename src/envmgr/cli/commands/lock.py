@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from envmgr.cli import unchanged
+from envmgr.cli import recorded_results
 from envmgr.cli.console import display_path, format_outcome, open_context
 from envmgr.cli.output import progress
 from envmgr.cli.output.units import count_of
@@ -40,7 +40,7 @@ def run_check(options: Options) -> int:
     output = _format(options, context, result, "up to date:")
     sys.stdout.write(output)
     if not messages.count:
-        unchanged.record(options, context, output)
+        recorded_results.record(options, context, output)
     return 0
 
 

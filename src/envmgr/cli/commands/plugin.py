@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from envmgr.cli import unchanged
+from envmgr.cli import recorded_results
 from envmgr.cli.console import (
     confirm_with,
     display_path,
@@ -92,7 +92,7 @@ def run_list(options: Options) -> int:
         ),
     )
     sys.stdout.write(output)
-    unchanged.record(options, context, output)
+    recorded_results.record(options, context, output)
     return 0
 
 

@@ -21,7 +21,7 @@ _TABLE_COMMANDS = frozenset({"list", "plugin"})
 """Commands that fit their output to the width of the terminal."""
 
 
-def show(options: Options) -> int | None:
+def print_recorded(options: Options) -> int | None:
     """Print the recorded result of a command line; return None without one, or if an input has changed."""
     environment = environments.current(options.cwd)
     if options.verbose or environment.directory is None:
