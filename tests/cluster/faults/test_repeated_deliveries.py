@@ -6,6 +6,8 @@ import json
 from contextlib import contextmanager
 
 import pytest
+from nats.js.api import Header
+from nats.js.errors import BadRequestError
 
 from support.server.cluster import NEEDS_CLUSTER
 from support.server.loaded_cluster import await_writes, details, wait_until
@@ -33,14 +35,40 @@ def test_events_that_come_again_in_another_order_have_no_further_effect(loaded):
 async def repeat(jetstream, names, source):
     """Publish the newest events of a source again, and return their number."""
     stream = names.stream(source)
-    last = (await jetstream.stream_info(stream)).state.last_seq
-    messages = [
-        await jetstream.get_msg(stream, seq=number)
-        for number in range(last, max(0, last - REPEATED_EVENTS), -1)
-    ]
+    last = await last_number(jetstream, stream)
+    first = max(1, last - REPEATED_EVENTS + 1)
+    messages = [await jetstream.get_msg(stream, seq=number) for number in range(last, first - 1, -1)]
     for message in messages * 2:
-        await jetstream.publish(message.subject, message.data)
+        while not await try_append(jetstream, stream, message.subject, message.data):
+            pass
+    await append_newest(jetstream, stream, first)
     return 2 * len(messages)
+
+
+async def append_newest(jetstream, stream, first):
+    """Publish the newest event again: its relay takes the last message for what the stream has."""
+    is_last = False
+    while not is_last:
+        numbers = range(first, await last_number(jetstream, stream) + 1)
+        messages = [await jetstream.get_msg(stream, seq=number) for number in numbers]
+        # Of those with the same number, the first is the genuine one.
+        newest = max(messages, key=lambda message: json.loads(message.data)["sequence"])
+        is_last = await try_append(jetstream, stream, newest.subject, newest.data, numbers[-1])
+
+
+async def try_append(jetstream, stream, subject, content, last=None):
+    """Publish a message as a relay does; return whether it follows the last one, which may be of a relay."""
+    expected = await last_number(jetstream, stream) if last is None else last
+    try:
+        await jetstream.publish(subject, content, headers={Header.EXPECTED_LAST_SEQUENCE: str(expected)})
+    except BadRequestError:
+        return False
+    return True
+
+
+async def last_number(jetstream, stream):
+    """Return the number of the last message."""
+    return (await jetstream.stream_info(stream)).state.last_seq
 
 
 def test_an_event_that_contradicts_the_log_is_found_and_holds_nothing_up(loaded):
@@ -58,9 +86,14 @@ def test_an_event_that_contradicts_the_log_is_found_and_holds_nothing_up(loaded)
 async def forge(jetstream, names, source):
     """Publish another event with the number of the newest one."""
     stream = names.stream(source)
-    message = await jetstream.get_msg(stream, seq=(await jetstream.stream_info(stream)).state.last_seq)
-    event = json.loads(message.data)
-    await jetstream.publish(message.subject, json.dumps({**event, "id": f"{event['id']}-forged"}).encode())
+    is_forged = False
+    while not is_forged:
+        last = await last_number(jetstream, stream)
+        message = await jetstream.get_msg(stream, seq=last)
+        event = json.loads(message.data)
+        forged = json.dumps({**event, "id": f"{event['id']}-forged"}).encode()
+        is_forged = await try_append(jetstream, stream, message.subject, forged, last)
+    await append_newest(jetstream, stream, last)
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 Each message states the last sequence that it expects in the stream. A stream that another process wrote to, or that was
 replaced by an older or an empty one, refuses it. Of those sent at once, each states the event before it, too: where
-another client has written, the last sequence may be what a later one expects, although the first was refused. A message
-that states none is of another client: it is not taken for the newest event.
+another client has written, the last sequence may be what a later one expects, although the first was refused.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nats.js.api import Header
 from nats.js.errors import NotFoundError
 
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import Position
-from envmgr.server.kit.messaging.cloud_events import CONTENT_TYPE, InvalidEvent, decode, encode
+from envmgr.server.kit.messaging.cloud_events import InvalidEvent, encode
+from envmgr.server.kit.messaging.nats_bus.records import event_headers, event_of
 from envmgr.server.kit.messaging.positions import events_after
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 ACKNOWLEDGEMENT_TIMEOUT_SECONDS = 10.0
 MAX_FOREIGN_MESSAGES = 1000
 """Messages of other clients at the end of a stream that are searched for the newest event."""
-_CONTENT_TYPE_HEADER = "content-type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Publisher:
         previous_ids = ["", *(event.id for event in events)]
         acks = await asyncio.gather(
             *(
-                self._send_one(event, _headers(event, expected, previous_id))
+                self._send_one(event, event_headers(event, expected, previous_id))
                 for expected, (event, previous_id) in enumerate(zip(events, previous_ids, strict=False), last)
             ),
             return_exceptions=True,
@@ -116,18 +114,7 @@ class Publisher:
         """Return the position of the event in a message; None if it is deleted, or not of a publisher."""
         try:
             message = await self._jetstream.get_msg(self._stream, seq=number)
-            event = decode(message.data or b"")
+            event = event_of(message.data, message.headers, number)
         except (NotFoundError, InvalidEvent):
             return None
-        expected = (message.headers or {}).get(Header.EXPECTED_LAST_SEQUENCE)
-        return Position(event.sequence, event.id) if expected == str(number - 1) else None
-
-
-def _headers(event: EventEnvelope, expected: int, previous_id: str) -> dict[str, str]:
-    """Return the headers of an event; `previous_id` is empty for the first that is sent."""
-    return {
-        Header.MSG_ID: event.id,
-        Header.EXPECTED_LAST_SEQUENCE: str(expected),
-        **({Header.EXPECTED_LAST_MSG_ID: previous_id} if previous_id else {}),
-        _CONTENT_TYPE_HEADER: CONTENT_TYPE,
-    }
+        return Position(event.sequence, event.id)

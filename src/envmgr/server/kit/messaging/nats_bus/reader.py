@@ -10,8 +10,9 @@ import msgspec
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from envmgr.server.kit.messaging.cloud_events import InvalidEvent, decode
+from envmgr.server.kit.messaging.cloud_events import InvalidEvent
 from envmgr.server.kit.messaging.nats_bus.names import consumer_of, new_durable
+from envmgr.server.kit.messaging.nats_bus.records import event_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,12 +115,11 @@ class Reader:
     def _decode(self, messages: Sequence[Msg]) -> list[EventEnvelope]:
         events = []
         for message in messages:
+            stream, number = message.metadata.stream, message.metadata.sequence.stream
             try:
-                events.append(decode(message.data))
+                events.append(event_of(message.data, message.headers, number))
             except InvalidEvent as error:
-                self._delivery.observer.on_invalid_message(
-                    f"{message.metadata.stream} {message.metadata.sequence.stream}", error
-                )
+                self._delivery.observer.on_invalid_message(f"{stream} {number}", error)
         return events
 
 

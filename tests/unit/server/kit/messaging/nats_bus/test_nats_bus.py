@@ -135,11 +135,15 @@ def test_a_message_that_is_not_an_event_is_reported_and_skipped(prefix):
 
 
 @pytest.mark.parametrize("foreign", [b"{}", encode(envelope(1)), encode(envelope(9))])
-def test_messages_of_another_client_hide_no_event(prefix, foreign):
-    """The relay would publish again what follows the last message: a stream refuses it for two minutes."""
+def test_messages_of_another_client_hide_no_event_and_are_not_delivered(prefix, foreign):
+    """The relay would publish again what follows the last message: a stream refuses it for two minutes.
+
+    A consumer of an event that the outbox has not would make it an older copy.
+    """
+    listener = Listener()
 
     async def scenario():
-        async with running(prefix) as bus, jetstream() as js:
+        async with running(prefix, subscription(listener)) as bus, jetstream() as js:
             await bus.publish([envelope(1), envelope(2)])
             for _ in range(3):
                 await js.publish(f"{prefix}.app.Tested", foreign)
@@ -148,8 +152,10 @@ def test_messages_of_another_client_hide_no_event(prefix, foreign):
             assert await bus.position("alm/app") == Position(2, "app-2")
             await bus.publish([envelope(2), envelope(3)])
             assert await bus.position("alm/app") == Position(3, "app-3")
+            await wait_until(lambda: 3 in listener.numbers, 60)
 
     asyncio.run(scenario())
+    assert listener.numbers == [1, 2, 3]
 
 
 @pytest.mark.parametrize("headers", [{}, {"Nats-Msg-Id": "foreign"}])
