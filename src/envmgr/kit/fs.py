@@ -110,7 +110,7 @@ def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:
             _write_synced(staged, _encode(text), mode)
             os.replace(staged, path)
         except BaseException:
-            _unlink_quietly(staged)
+            unlink_quietly(staged)
             raise
 
 
@@ -193,7 +193,7 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
         except OSError:  # buffered content cannot be written either
             pass
         if self._staged is not None:
-            _unlink_quietly(self._staged)
+            unlink_quietly(self._staged)
 
     def _storage_error(self, error: OSError) -> StorageError:
         return storage_error(error, self.path, _USER_FILE_HINTS)
@@ -244,7 +244,8 @@ def unlink_file(path: str) -> None:
         raise storage_error(error, path, _USER_FILE_HINTS) from error
 
 
-def _unlink_quietly(path: str) -> None:
+def unlink_quietly(path: str) -> None:
+    """Delete a file of envmgr if possible."""
     try:  # noqa: SIM105 - contextlib costs start-up time
         os.unlink(path)
     except OSError:

@@ -253,6 +253,8 @@ def _write(path: str, key: Sequence[str], entry: _Entry) -> bool:
 
 def _replace(path: str, content: bytes) -> None:
     """Replace a file atomically; it is not flushed to the disk, as a damaged result is ignored."""
+    from envmgr.kit.fs import unlink_quietly
+
     os.makedirs(os.path.dirname(path), exist_ok=True)
     staged = f"{path}.{os.getpid()}.tmp"
     try:
@@ -260,15 +262,17 @@ def _replace(path: str, content: bytes) -> None:
             file.write(content)
         os.replace(staged, path)
     except OSError:
-        _unlink(staged)
+        unlink_quietly(staged)
         raise
 
 
 def _remove_least_recent(directory: str) -> None:
+    from envmgr.kit.fs import unlink_quietly
+
     with os.scandir(directory) as entries:
         files = sorted((entry.stat().st_mtime_ns, entry.path) for entry in entries)
     for _, path in files[:-MAX_RESULTS]:
-        _unlink(path)
+        unlink_quietly(path)
 
 
 def _renew(path: str) -> None:
@@ -276,11 +280,4 @@ def _renew(path: str) -> None:
     try:  # noqa: SIM105 - contextlib costs start-up time
         os.utime(path)
     except OSError:  # the cache is read-only
-        pass
-
-
-def _unlink(path: str) -> None:
-    try:  # noqa: SIM105 - contextlib costs start-up time
-        os.unlink(path)
-    except OSError:
         pass

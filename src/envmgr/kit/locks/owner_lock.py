@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING
 
 from envmgr.kit.frozen import frozen
+from envmgr.kit.fs import unlink_quietly
 from envmgr.kit.locks import process_identity
 from envmgr.kit.locks.process_identity import ProcessIdentity
 
@@ -70,7 +71,7 @@ class OwnerLock:
         """Delete the lock, unless another process took this one for ended."""
         self._is_released.set()
         if self._is_owned():
-            _unlink(self._path)
+            unlink_quietly(self._path)
 
     def _try_create(self) -> bool:
         return _create(self._path, self._token) or (self.is_free() and _create(self._path, self._token))
@@ -102,9 +103,9 @@ class OwnerLock:
                 return False
         current = _read(self._path)
         if current is not None and current.token == record.token:
-            _unlink(self._path)
+            unlink_quietly(self._path)
         for created in itertools.takewhile(os.path.lexists, self._claims(record)):
-            _unlink(created)
+            unlink_quietly(created)
         return current is None or current.token == record.token
 
     def _claims(self, record: _Record) -> Iterator[str]:
@@ -122,7 +123,7 @@ def _create(path: str, token: str) -> bool:
     try:
         os.write(descriptor, f"{token}\n{process.pid}\n{process.started}\n{process.machine}\n".encode())
     except OSError:
-        _unlink(path)
+        unlink_quietly(path)
         raise
     finally:
         os.close(descriptor)
@@ -168,9 +169,4 @@ def _file_system_time(directory: str) -> float:
         return os.fstat(descriptor).st_mtime
     finally:
         os.close(descriptor)
-        _unlink(path)
-
-
-def _unlink(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)
+        unlink_quietly(path)
