@@ -551,10 +551,10 @@ def test_the_doctor_names_several_differences_of_an_installation(two_tools):
     [
         (_spoil_shim, "shims"),
         (_change_file, "installs"),
-        (_remove_file, "installs"),
-        (_remove_receipt, "installs"),
-        (_break_receipt, "installs"),
-        (_leave_staging, "staging"),
+        pytest.param(_remove_file, "installs", marks=pytest.mark.slow),
+        pytest.param(_remove_receipt, "installs", marks=pytest.mark.slow),
+        pytest.param(_break_receipt, "installs", marks=pytest.mark.slow),
+        pytest.param(_leave_staging, "staging", marks=pytest.mark.slow),
     ],
     ids=lambda value: value.__name__.strip("_") if callable(value) else "",
 )

@@ -53,6 +53,7 @@ def test_tools_are_installed_used_and_removed(two_tools, preloaded, error):
     assert any("has no locks" in finding["message"] for finding in findings)
 
 
+@pytest.mark.slow
 def test_processes_share_one_download_and_lose_nothing(lockless):
     lockless.publish("gamma")
     commands = [("install",), ("use", "gamma", "^1"), ("reshim",), ("install", "alpha@2.0.0")]
@@ -68,6 +69,7 @@ def test_processes_share_one_download_and_lose_nothing(lockless):
     assert (lockless.incomplete(), lockless.staged()) == ([], [])
 
 
+@pytest.mark.slow
 def test_a_killed_owner_blocks_nothing(lockless):
     page = lockless.server.page(ARCHIVE)
     page.faults.append(faults.stalled(after=10, times=1))

@@ -107,6 +107,7 @@ def unpacks(steady):
     return any(any(path.rglob("bin/alpha")) for path in steady.sandbox.staged())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_process_that_unpacks_while_it_downloads_leaves_nothing_installed(slow_server, large_page, number):
     process = slow_server.sandbox.start("install", env=PATIENT)

@@ -48,6 +48,7 @@ def test_concurrent_install_use_and_reshim_lose_nothing(sandbox):
     assert sandbox.ok("doctor", "--json").json["findings"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["alpha", "beta"])
 def test_a_command_never_disappears_while_others_reshim(two_tools, command):
     two_tools.ok("install")

@@ -122,8 +122,10 @@ def test_credentials_of_a_redirect_are_not_stored(machine):
 
 @pytest.mark.parametrize(
     ("tool", "version"),
-    [case for case in CASES if ARCHIVES[case[0]][case[1]]],
-    ids=lambda value: value,
+    [
+        pytest.param(*case, id="-".join(case), marks=[pytest.mark.slow] if number % 2 else [])
+        for number, case in enumerate(case for case in CASES if ARCHIVES[case[0]][case[1]])
+    ],
 )
 def test_every_platforms_archive_installs_with_its_programs(tool, version, upstreams, tmp_path):
     upstreams.publish(tool, ARCHIVES[tool])

@@ -317,6 +317,7 @@ def test_a_result_that_cannot_be_recorded_fails_no_command(fresh, edit, command)
     assert run.printed == without_recording.printed
 
 
+@pytest.mark.slow
 @settings(
     max_examples=8,
     deadline=None,

@@ -294,6 +294,7 @@ def test_a_decision_from_before_an_installation_leaves_no_plan(box):
     assert box.output("node") == "nodejs 20.9.0 node"
 
 
+@pytest.mark.slow
 def test_concurrent_runs_all_succeed(box):
     running = [
         subprocess.Popen([box.shim("npm")], cwd=box.project, env=box.variables, stdout=subprocess.PIPE)

@@ -6,6 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.matrices import examples
 from support.services.audit_fixtures import all_entries, event, run, verified
 
 COUNTS = {"app": 6, "version": 5, "gateway": 3}
@@ -25,7 +26,7 @@ def deliveries(draw):
     return batches
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(deliveries())
 def test_events_in_any_order_are_written_once_in_an_intact_chain(batches):
     async def scenario(audit, _):

@@ -17,6 +17,7 @@ from envmgr.server.contracts.problems import RefreshTokenReused
 from envmgr.server.gateway.store import sessions, users
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal, RequestContext
 from envmgr.server.kit.common.problems import Unauthenticated
+from support.matrices import examples
 from support.services.gateway_fixtures import HERE, gate_in, sqlite_with_admin
 
 SYSTEM = RequestContext(principal=Principal(actor="user:admin", role="admin", scopes=SCOPES_BY_ROLE["admin"]))
@@ -199,4 +200,4 @@ def _client_info():
 
 
 TestCredentials = Credentials.TestCase
-TestCredentials.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+TestCredentials.settings = settings(max_examples=examples(20), stateful_step_count=30, deadline=None)

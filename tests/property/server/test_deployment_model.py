@@ -26,6 +26,7 @@ from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.db.sqlite_file import SqliteFile
 from envmgr.server.kit.messaging import event_numbering
+from support.matrices import examples
 from support.services.deployment_fixtures import KnownVersions, World, version
 from support.services.service_fixtures import call
 from support.services.version_fixtures import FewApps
@@ -407,7 +408,7 @@ class Deployments(RuleBasedStateMachine):
 
 
 Deployments.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=examples(40),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -15,6 +15,7 @@ from envmgr.server.contracts.requests import VersionPut
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.version import module
 from envmgr.server.version.domain.range_matching import match, read
+from support.matrices import examples
 from support.services.database_runners import sqlite_database
 from support.services.service_fixtures import call
 from support.services.version_fixtures import (
@@ -94,7 +95,7 @@ async def list_all_pages(versions, spec_text, limit):
     return {name: set(uses) for name, uses in lists.items()}
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     histories,
     st.none() | st.tuples(st.integers(1, len(APPS)), st.integers(0, 100)),

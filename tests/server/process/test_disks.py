@@ -88,6 +88,7 @@ def test_a_full_disk_makes_the_server_unready_until_there_is_room(small_disk, tm
         assert wire.ask("POST", "/apps", {"name": "after"}).status == 201
 
 
+@pytest.mark.slow
 def test_a_denial_that_the_full_disk_cannot_record_is_a_problem(small_disk, tmp_path):
     data = tmp_path / "data"
     data.mkdir()
@@ -100,6 +101,7 @@ def test_a_denial_that_the_full_disk_cannot_record_is_a_problem(small_disk, tmp_
     assert_unavailable(replies[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", ["app", "worker"])
 def test_a_database_that_is_read_only_makes_the_server_unready(small_disk, tmp_path, service):
     first = Daemon(tmp_path).start()

@@ -180,6 +180,7 @@ def test_pending_spans_are_exported_on_shutdown(tmp_path):
         assert {span.resource["service.name"] for span in spans} == {"mine"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["away", "hangs"])
 def test_an_unresponsive_collector_delays_nothing_and_is_logged_once(tmp_path, kind):
     with Collector(hangs=True) as collector:

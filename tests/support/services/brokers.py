@@ -7,4 +7,7 @@ import pytest
 from support.services.kafka_broker import NEEDS_KAFKA
 from support.services.nats_server import NEEDS_NATS
 
-BROKER_PARAMETERS = (pytest.param("nats", marks=NEEDS_NATS), pytest.param("kafka", marks=NEEDS_KAFKA))
+BROKER_PARAMETERS = (
+    pytest.param("nats", marks=NEEDS_NATS),
+    pytest.param("kafka", marks=[NEEDS_KAFKA, pytest.mark.slow]),
+)

@@ -87,6 +87,7 @@ def test_a_second_upgrade_changes_nothing(service, tmp_path):
     assert dump(path) == before
 
 
+@pytest.mark.slow
 def test_concurrent_upgrades_run_once(tmp_path):
     service = registry.SERVICES[0]
     path = str(tmp_path / "one.db")

@@ -144,6 +144,7 @@ def test_threads_exclude_each_other(path):
     assert most == [1] * 8
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the start times of processes")
 def test_processes_that_are_killed_at_any_moment_never_let_two_hold_it(path, tmp_path):
     dice, inside = random.Random(1), tmp_path / "inside"

@@ -118,6 +118,7 @@ def test_a_client_is_closed_once():
     assert asyncio.run(scenario()) == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("create", [create_admin, create_log_reader])
 def test_nothing_remains_of_a_client_that_cannot_connect(create):
     async def scenario():

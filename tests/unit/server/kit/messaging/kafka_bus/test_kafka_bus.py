@@ -32,6 +32,7 @@ from support.services.kafka_bus import kafka_bus
 from support.services.service_fixtures import opened
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(120),
     NEEDS_KAFKA,
 ]

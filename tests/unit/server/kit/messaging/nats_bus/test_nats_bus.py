@@ -199,6 +199,7 @@ def test_an_event_larger_than_the_broker_accepts_is_named(prefix):
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_a_slow_consumer_of_large_events_gets_them_all_in_order(prefix):
     listener = Listener()
 
