@@ -15,9 +15,14 @@ LONG_TEST_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 2)))
 # Packages that import no dependency, so that no version of one can change them.
 INDEPENDENT_PACKAGES := versions lockformat shells project
 INDEPENDENT_TESTS := unit/scripts unit/support server/api/test_schemathesis.py
-# Each dependency is used by the units, by requests to the API, and by an installed client that calls a server.
-DEPENDENCY_TESTS := tests/unit tests/contract tests/server/api tests/functional/alm \
+# Each dependency is used by the units, by requests to the API, by an installed client that calls a server, by the
+# command line, and by a server that exports traces.
+LOWEST_TESTS := tests/unit tests/contract tests/server/api tests/server/process/test_tracing.py \
+  tests/functional/alm tests/functional/cli/test_command_line.py \
   $(INDEPENDENT_PACKAGES:%=--ignore=tests/unit/%) $(INDEPENDENT_TESTS:%=--ignore=tests/%) \
+  -m "not slow and not registries" --hypothesis-profile=quick
+# All but those that start development tools, or take long.
+NEWEST_TESTS := tests/unit tests/functional tests/contract tests/server --ignore=tests/server/api/test_schemathesis.py \
   -m "not slow and not registries" --hypothesis-profile=quick
 
 # The tests whose coverage is measured, and all others.
@@ -68,7 +73,7 @@ test-cluster: $(READY)
 
 # The client and the server with the lowest versions of their dependencies that pyproject.toml allows ...
 test-lowest: lowest
-	$(VENV)/lowest/bin/python -m pytest -n $(WORKERS) $(DEPENDENCY_TESTS)
+	$(VENV)/lowest/bin/python -m pytest -n $(WORKERS) $(LOWEST_TESTS)
 
 lowest: $(READY)
 	$(MAKE) $(VENV)/lowest/.ready VENV=$(VENV)/lowest REQUIREMENTS=requirements/lowest.txt
@@ -79,7 +84,7 @@ test-newest: $(READY)
 	$(PYTHON) -m venv --clear $(VENV)/newest
 	$(VENV)/newest/bin/python -m pip install -qq -r requirements/test.in --editable '.[server,otel,postgres,grpc,nats,kafka]'
 	$(VENV)/newest/bin/python -m pip check
-	ENVMGR_TEST_NEW_INTERPRETERS=1 $(VENV)/newest/bin/python -m pytest -n $(WORKERS) $(DEPENDENCY_TESTS)
+	ENVMGR_TEST_NEW_INTERPRETERS=1 $(VENV)/newest/bin/python -m pytest -n $(WORKERS) $(NEWEST_TESTS)
 
 check: lint types contracts protos
 
