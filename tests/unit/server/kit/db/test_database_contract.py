@@ -252,9 +252,10 @@ def test_a_listener_that_fails_does_not_fail_what_is_committed(tmp_path, runner,
         assert await database.write(add("one")) is None
         assert await database.read(lambda reader: reader.all(NAMES)) == [("one",)]
 
-    run_with_database(runner, tmp_path, app_module, work)
+    with caplog.at_level("ERROR"):
+        run_with_database(runner, tmp_path, app_module, work)
     assert calls == ["two"]
-    assert [record.getMessage() for record in caplog.records] == ["commit_listener_failed"]
+    assert "commit_listener_failed" in caplog.messages
 
 
 def test_a_unit_reads_its_own_database_however_many_units_run(tmp_path, runner):
