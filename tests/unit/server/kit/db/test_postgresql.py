@@ -413,6 +413,23 @@ def test_a_leader_that_hangs_is_succeeded(tmp_path):
     run_with_database(tmp_path, work)
 
 
+def test_a_lock_without_a_limit_outlasts_a_configured_one(tmp_path):
+    async def work(_database):
+        url = await asyncio.to_thread(postgres_url, tmp_path, module)
+        name = urlsplit(url).path.removeprefix("/")
+        limit = f"ALTER DATABASE \"{name}\" SET idle_session_timeout = '200ms'"
+        await postgres_databases()._run(limit, "postgres")
+        holder, other = (PostgresLeadership(url, "app", lambda: None) for _ in range(2))
+        await lead(holder)
+        await asyncio.sleep(0.6)
+        assert not await other.try_acquire()
+        assert holder.is_leader
+        await holder.release()
+        await other.release()
+
+    run_with_database(tmp_path, work)
+
+
 BOUNCER_PARAMETERS = {"user", "database", "client_encoding", "application_name"}
 """Start-up parameters of the driver that PgBouncer knows; it refuses others, unless it is to ignore them."""
 

@@ -25,8 +25,8 @@ CHANNEL = "alm_events"
 RELAY_IDLE_SECONDS = 30
 """Seconds without a call after which the relay's lock ends.
 
-Its holder calls each second, and after at most 26 s while a broker hangs: 10 to read its position, 10 to publish, 5
-until the next attempt, 1 between polls.
+Its holder calls each second, and after at most 27 s while a broker hangs: 12 to read its position, 10 to publish, 5
+until the next attempt.
 """
 
 
@@ -93,10 +93,9 @@ class PostgresLeadership:
         return self._connection
 
     async def _limit_idle_time(self, connection: Connection) -> None:
-        """Limit the session's idle time."""
+        """Set the limit of the session's idle time; 0 is none, whatever the role's setting."""
         # Not by a parameter of the start, which PgBouncer would refuse.
-        if self._idle_seconds:
-            await connection.execute(f"SET idle_session_timeout = {round(self._idle_seconds * 1000)}")
+        await connection.execute(f"SET idle_session_timeout = {round(self._idle_seconds * 1000)}")
 
     def _on_notification(self, *_details: object) -> None:
         self._on_events()
