@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit import file_locks
 from envmgr.kit.file_locks import FileLock
-from envmgr.kit.fs import make_dir, remove_unused_tree, storage_errors
+from envmgr.kit.fs import list_names, make_dir, remove_unused_tree, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ def count_stale(paths: Paths) -> int:
 
 
 def _claim_stale(staging: str) -> list[tuple[str, FileLock]]:
-    names = {name.partition(".")[0] for name in os.listdir(staging)} - {""}
+    names = {name.partition(".")[0] for name in list_names(staging)} - {""}
     paths = [os.path.join(staging, name) for name in sorted(names)]
     return [
         (path, lock) for path, lock in zip(paths, map(_lock_of, paths), strict=True) if lock.try_acquire()

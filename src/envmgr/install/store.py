@@ -6,6 +6,7 @@ import os
 
 from envmgr.install import receipt as receipts
 from envmgr.kit.frozen import frozen
+from envmgr.kit.fs import list_names
 from envmgr.kit.paths import decode_file_name
 
 TYPE_CHECKING = False
@@ -96,11 +97,7 @@ def _inside(directory: str, relative: str) -> str:
 
 
 def _decoded_names(directory: str, is_included: Callable[[str], bool]) -> Iterator[str]:
-    try:
-        names = os.listdir(directory)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name in names:
+    for name in list_names(directory):
         if is_included(os.path.join(directory, name)):
             try:
                 yield decode_file_name(name)

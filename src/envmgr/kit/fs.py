@@ -79,6 +79,18 @@ def make_dir(path: str) -> str:
     return path
 
 
+def list_names(directory: str) -> list[str]:
+    """Return the names in a directory, none if it does not exist; raise StorageError."""
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _storage_error(
+            f"cannot read {directory}: {_reason(error)}", _HINTS.get(error.errno or 0)
+        ) from error
+
+
 def read_bytes(path: str, limit: int = -1) -> bytes | None:
     """Return a file's content, at most `limit` bytes, or None if it does not exist."""
     try:

@@ -11,6 +11,7 @@ from envmgr.kit import file_locks
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.frozen import frozen
+from envmgr.kit.fs import list_names
 from envmgr.kit.paths import decode_file_name
 from envmgr.kit.text_lists import shorten_list
 from envmgr.kit.thread_pool import map_parallel
@@ -205,7 +206,7 @@ def _check_activation(context: Context) -> Iterator[Finding]:
 
 
 def _hidden_commands(shims: str, before: list[str]) -> Iterator[str]:
-    names = os.listdir(shims) if os.path.isdir(shims) else []
+    names = list_names(shims)
     for directory in before:
         for name in names:
             if not name.startswith(".") and store.is_program(os.path.join(directory, name)):
@@ -277,15 +278,15 @@ def _directories(context: Context) -> Iterator[tuple[str, str]]:
             yield tool, version
 
 
+def _is_own_directory(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
 def _entry_names(directory: str) -> list[str]:
-    try:
-        formatted = sorted(
-            entry.name for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)
-        )
-    except (FileNotFoundError, NotADirectoryError):
-        return []
     names = []
-    for name in formatted:
+    for name in sorted(list_names(directory)):
+        if not _is_own_directory(os.path.join(directory, name)):
+            continue
         try:
             names.append(decode_file_name(name))
         except ValueError:  # not a name we gave

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.install import store
 from envmgr.kit.frozen import frozen
+from envmgr.kit.fs import list_names
 from envmgr.resolve import active, executable
 from envmgr.resolve.known_commands import command_names, known_commands
 from envmgr.shells.shim_marker import is_shim
@@ -66,8 +67,7 @@ def describe_fallthrough(context: Context, tool: str) -> str:
 
 def _list_shimmed(context: Context) -> frozenset[str]:
     directory = context.paths.shims
-    names = os.listdir(directory) if os.path.isdir(directory) else []
-    return frozenset(name for name in names if is_shim(os.path.join(directory, name)))
+    return frozenset(name for name in list_names(directory) if is_shim(os.path.join(directory, name)))
 
 
 def _system_programs(

@@ -302,7 +302,14 @@ def test_help_reads_no_recorded_result(fresh, command):
 UNREADABLE_INPUTS = {
     "a wrong setting": lambda box: write(box.home / "config.toml", "jobs = true\n"),
     "a receipt that is not UTF-8": lambda box: receipt_of(box).write_bytes(b'{"tool": "\xff"}'),
+    "installations that cannot be listed": lambda box: loop(box.home / "installs"),
 }
+
+
+def loop(directory):
+    """Replace a directory by a link to itself: root cannot list it either."""
+    shutil.rmtree(directory)
+    directory.symlink_to(directory.name)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

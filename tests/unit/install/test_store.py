@@ -13,6 +13,7 @@ import pytest
 from envmgr.install import file_list, integrity, receipt, staging, store
 from envmgr.install.receipt import Receipt
 from envmgr.kit import file_locks
+from envmgr.kit.errors import StorageError
 from envmgr.kit.frozen import replace
 from envmgr.kit.paths import single_root
 from envmgr.kit.progress import NullProgress
@@ -127,6 +128,16 @@ def test_an_empty_store_has_no_installations(paths):
     assert store.get(paths, "x", "1") is None
     assert store.remove_stale(paths, NullProgress()) == 0
     assert not store.remove(paths, "x", "1")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links to themselves")
+def test_a_store_that_cannot_be_listed_is_named(paths):
+    os.makedirs(paths.data)
+    os.symlink("installs", paths.installs)  # root cannot list it either
+    with pytest.raises(
+        StorageError, match=f"^cannot read {paths.installs}: Too many levels of symbolic links$"
+    ):
+        store.tools(paths)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="executable bits")
