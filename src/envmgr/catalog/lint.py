@@ -42,8 +42,16 @@ def lint(
     """Check the text of a manifest; `is_tool` returns whether a required tool exists."""
     try:
         data = manifest_reader.decode(text, origin)
+        return _check(data, origin, is_tool, find_schema_issues)
     except ManifestError as error:
         return Report(error.issues)
+    except RecursionError:
+        return Report(("$: nested too deeply",))
+
+
+def _check(
+    data: Mapping[str, object], origin: str, is_tool: Callable[[str], bool], find_schema_issues: SchemaCheck
+) -> Report:
     results = [
         *values.invalid_unicode("$", data),
         *find_schema_issues(data),

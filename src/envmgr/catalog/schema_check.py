@@ -42,11 +42,8 @@ class CheckedManifests:
         self._path = file_of(paths)
 
     def find_issues(self, data: Mapping[str, object]) -> Sequence[str]:
-        """Return the issues of a manifest, without a check if it is recorded."""
-        try:
-            digest = _digest(data)
-        except RecursionError:  # nested too deeply to be encoded
-            return find_issues(data)
+        """Return the issues of a manifest, without a check if it is recorded; raise RecursionError."""
+        digest = _digest(data)
         if digest in self._read():
             return ()
         issues = find_issues(data)
