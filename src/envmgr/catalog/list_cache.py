@@ -92,12 +92,12 @@ class ListDependencies:
 
     @property
     def paths(self) -> frozenset[str]:
-        """The files of the lists."""
+        """Return the files of the lists."""
         return frozenset(self._paths)
 
     @property
     def fresh_until(self) -> float:
-        """The earliest end of freshness: infinite without one, 0 if upstream must be asked each time."""
+        """Return the earliest end of freshness: infinite without one, 0 if upstream must be asked each time."""
         return self._fresh_until
 
     def add(self, path: str) -> None:

@@ -22,7 +22,7 @@ class Paths:
 
     @property
     def root(self) -> str:
-        """ENVMGR_HOME of the same directories; empty if they have no common root."""
+        """Return the ENVMGR_HOME of the same directories; empty if they have no common root."""
         return self.data if self.data == self.settings else ""
 
     @property

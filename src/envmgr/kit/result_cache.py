@@ -269,9 +269,14 @@ def _replace(path: str, content: bytes) -> None:
 def _remove_least_recent(directory: str) -> None:
     from envmgr.kit.fs import unlink_quietly
 
+    files = []
     with os.scandir(directory) as entries:
-        files = sorted((entry.stat().st_mtime_ns, entry.path) for entry in entries)
-    for _, path in files[:-MAX_RESULTS]:
+        for entry in entries:
+            try:  # noqa: SIM105 - contextlib costs start-up time
+                files.append((entry.stat().st_mtime_ns, entry.path))
+            except FileNotFoundError:  # another envmgr removed it
+                pass
+    for _, path in sorted(files)[:-MAX_RESULTS]:
         unlink_quietly(path)
 
 

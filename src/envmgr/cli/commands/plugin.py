@@ -106,7 +106,7 @@ def _row(context: Context, manifest: Manifest) -> tuple[Cell, ...]:
 
 
 def run_show(options: Options, name: str) -> int:
-    """Print manifest manifest verbatim."""
+    """Print a manifest verbatim."""
     context = open_context(options)
     manifest = plugins.show(context, name)
     text = plugins.text_of(manifest)
@@ -129,7 +129,7 @@ def run_remove(options: Options, name: str, *, project: bool) -> int:
 
 
 def run_lint(options: Options, target: str) -> int:
-    """Print all issues of a manifest; return 1 if manifest is an error."""
+    """Print all issues of a manifest; return 1 if it has an error."""
     report = plugins.lint(open_context(options), target)
     if report.errors and not options.json:
         raise ManifestError(target, report.errors, "see docs/plugins.md")
