@@ -21,8 +21,8 @@ LOWEST_TESTS := tests/unit tests/contract tests/server/api tests/server/process/
   tests/functional/alm tests/functional/cli/test_command_line.py \
   $(INDEPENDENT_PACKAGES:%=--ignore=tests/unit/%) $(INDEPENDENT_TESTS:%=--ignore=tests/%) \
   -m "not slow and not registries" --hypothesis-profile=quick
-# All but those that start development tools, or take long.
-NEWEST_TESTS := tests/unit tests/functional tests/contract tests/server --ignore=tests/server/api/test_schemathesis.py \
+# All but clusters, those that start development tools, and what takes long.
+NEWEST_TESTS := tests/unit tests/property tests/functional tests/contract tests/server --ignore=tests/server/api/test_schemathesis.py \
   -m "not slow and not registries" --hypothesis-profile=quick
 
 # The tests whose coverage is measured, and all others.
@@ -50,7 +50,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" --hypothesis-profile=quick
 
-# Also what takes long: four times the examples of each property, every point of a kill, survival under load, a fuzzer on
+# Also what takes long: four times the examples of each property, many points of a kill, survival under load, a fuzzer on
 # the whole API, the set-up itself against a local index, the coverage of the pure core, and the lowest versions of the
 # dependencies.
 test-all: $(READY) coverage

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 # Collection creates millions of objects that stay: looking through them for garbage takes a third of its time, and most
-# of that of a small test later. `pytest_collection_finish` turns it on again.
+# of that of a small test later. `pytest_collection` turns it on again.
 gc.disable()
 
 # gRPC restarts its threads in a process that is forked to run a program, where they abort it now and then.
@@ -51,10 +51,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not is_undivided(module_of(item.nodeid)))
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
     """Leave what the collection created out of the search for garbage."""
-    gc.freeze()
-    gc.enable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

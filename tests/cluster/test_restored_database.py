@@ -64,7 +64,7 @@ def test_a_service_with_an_older_database_goes_on_after_the_gap_is_recorded(clus
     (five,) = create_apps(cluster, token, "five")
     assert five > 4
     check_chain(audit_log(cluster, token))
-    assert cluster.services["audit"].is_ready()
+    wait_until(cluster.services["audit"].is_ready)
 
 
 def create_apps(cluster, token, *names):

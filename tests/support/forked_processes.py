@@ -210,6 +210,6 @@ def _await_end(pid: int, timeout: float | None) -> None:
     try:
         ended = select.poll()
         ended.register(descriptor, select.POLLIN)
-        ended.poll(None if timeout is None else timeout * 1000)
+        ended.poll(None if timeout is None else max(0, timeout * 1000))
     finally:
         os.close(descriptor)

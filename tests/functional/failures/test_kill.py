@@ -92,7 +92,7 @@ def large_tool(two_tools: Sandbox) -> Sandbox:
 @pytest.mark.parametrize("batch", range(LARGE_BATCHES))
 def test_a_kill_while_an_archive_arrives_leaves_a_consistent_state(large_tool, batch):
     total = acts_of_a_run(large_tool)
-    for point in range(1 + batch, total, LARGE_STEP * LARGE_BATCHES):
+    for point in range(1 + batch * LARGE_STEP, total, LARGE_STEP * LARGE_BATCHES):
         fresh(large_tool)
         large_tool.run("install", "--quiet", env=kill_variables(large_tool, point))
         check_whole(large_tool)

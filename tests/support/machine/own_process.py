@@ -111,7 +111,7 @@ def _closed_connections() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_terminal() -> Iterator[None]:
-    """Point the descriptors of output at a file: where the tests print must not decide the rendering."""
+    """Point the descriptors of output at no terminal: where the tests print must not decide the rendering."""
     descriptors = {stream: os.dup(stream) for stream in (1, 2)}
     null = os.open(os.devnull, os.O_WRONLY)
     try:

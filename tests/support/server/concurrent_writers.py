@@ -67,7 +67,7 @@ class WriterPool:
     ) -> None:
         """Create a pool; the names that its writers use contain their numbers, from `first` on.
 
-        A writer waits for `pause_seconds` after each response.
+        A writer waits for `pause_seconds` after each response, and before it repeats a request.
         """
         self.stop = threading.Event()
         create = create or Writer

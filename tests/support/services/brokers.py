@@ -7,7 +7,4 @@ import pytest
 from support.services.kafka_broker import NEEDS_KAFKA
 from support.services.nats_server import NEEDS_NATS
 
-BROKER_PARAMETERS = (
-    pytest.param("nats", marks=NEEDS_NATS),
-    pytest.param("kafka", marks=[NEEDS_KAFKA, pytest.mark.slow]),
-)
+BROKER_PARAMETERS = (pytest.param("nats", marks=NEEDS_NATS), pytest.param("kafka", marks=NEEDS_KAFKA))

@@ -151,7 +151,6 @@ def recover_killed_log(directory, writes):
     return asyncio.run(main())
 
 
-@pytest.mark.slow
 def test_a_recovery_that_is_killed_at_any_write_records_what_the_log_lacks_for_ever(tmp_path, monkeypatch):
     monkeypatch.setattr(outbox_module, "RETENTION_MS", -60_000)
     writes = 0

@@ -63,7 +63,6 @@ def test_pending_events_are_in_order_from_the_first_unacknowledged_one(tmp_path)
     run_with_outbox(tmp_path, scenario)
 
 
-@pytest.mark.slow
 def test_large_events_are_split_into_small_batches(tmp_path):
     size = outbox.MAX_BATCH_CHARS // 3
 
@@ -80,7 +79,6 @@ def test_large_events_are_split_into_small_batches(tmp_path):
     run_with_outbox(tmp_path, scenario)
 
 
-@pytest.mark.slow
 def test_an_event_too_large_for_a_batch_is_a_batch_of_its_own(tmp_path):
     async def scenario(database, box):
         await database.write(
