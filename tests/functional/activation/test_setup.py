@@ -9,7 +9,6 @@ import pytest
 
 from envmgr.cli import main
 from envmgr.cli.commands import activation
-from envmgr.kit import environment as environments
 from envmgr.kit.environment import Environment
 from envmgr.ops.activation import shell_named
 from envmgr.shells.activation.activation_shell import SHELLS
@@ -23,10 +22,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="start files of 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an empty home directory."""
-    variables = {"HOME": str(tmp_path), "ENVMGR_HOME": str(tmp_path / "root"), "PATH": "/usr/bin:/bin"}
-    monkeypatch.setattr(
-        environments, "current", lambda cwd=None: Environment(variables, cwd or str(tmp_path))
-    )
+    for name in ("ZDOTDIR", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ENVMGR_HOME", str(tmp_path / "root"))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -117,8 +118,7 @@ def test_a_line_written_by_hand_counts_and_is_not_removed(home, capsys):
 
 
 def test_the_directory_of_zshs_start_files_applies(home, monkeypatch, capsys):
-    variables = {"HOME": str(home), "ZDOTDIR": str(home / "zsh"), "ENVMGR_HOME": str(home / "root")}
-    monkeypatch.setattr(environments, "current", lambda cwd=None: Environment(variables, cwd or str(home)))
+    monkeypatch.setenv("ZDOTDIR", str(home / "zsh"))
     assert main.main(["setup", "zsh", "--yes"]) == 0
     assert (home / "zsh/.zshrc").is_file()
     capsys.readouterr()

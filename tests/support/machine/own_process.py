@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 from envmgr.cli.main import main
+from envmgr.cli.output import progress, style  # noqa: F401 - not first imported while a test replaces what they import
 from envmgr.kit import result_cache
 from envmgr.resolve import context as context_module
 
