@@ -45,10 +45,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ModuleSch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run tests of clusters first: one that began last would be waited for."""
-    from support.module_scheduling import is_undivided, module_of
+    """Run first what takes longest: it would be waited for if it began last."""
+    from support.module_scheduling import module_of, rank
 
-    items.sort(key=lambda item: not is_undivided(module_of(item.nodeid)))
+    items.sort(key=lambda item: rank(module_of(item.nodeid)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 UNDIVIDED_DIRECTORY = "tests/cluster/"
+LONGEST_MODULE = "/test_schemathesis.py"
 MIN_CHUNK_TESTS, MAX_CHUNK_TESTS = 16, 64
 """Tests that a worker gets at once: whole modules, unless one is longer."""
 MIN_PENDING_TESTS = 2
@@ -49,6 +50,13 @@ def _undivided_length(collection: Sequence[str], pending: Sequence[int]) -> int:
         (size for size, index in enumerate(pending) if not is_undivided(module_of(collection[index]))),
         len(pending),
     )
+
+
+def rank(path: str) -> int:
+    """Return the place of a module among all: clusters, then the longest test, then the others."""
+    if is_undivided(path):
+        return 0
+    return 1 if path.endswith(LONGEST_MODULE) else 2
 
 
 def is_undivided(path: str) -> bool:

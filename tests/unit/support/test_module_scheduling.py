@@ -11,7 +11,7 @@ import pytest
 
 from support.module_scheduling import MAX_CHUNK_TESTS as MAX
 from support.module_scheduling import MIN_CHUNK_TESTS as MIN
-from support.module_scheduling import chunk_size
+from support.module_scheduling import chunk_size, rank
 
 CHECKOUT = Path(__file__).parents[3]
 
@@ -44,6 +44,11 @@ def collection(**modules: int) -> list[str]:
 def test_a_chunk_is_whole_modules_or_all_tests_of_clusters(modules, size):
     tests = collection(**modules)
     assert chunk_size(tests, range(len(tests))) == size
+
+
+def test_what_takes_longest_comes_first():
+    modules = ["tests/unit/test_a.py", "tests/server/api/test_schemathesis.py", "tests/cluster/test_b.py"]
+    assert sorted(modules, key=rank) == modules[::-1]
 
 
 def test_tests_that_have_been_sent_do_not_count():
