@@ -42,7 +42,7 @@ def test_every_example_is_valid(example):
 
 
 def test_every_field_and_placeholder_is_documented():
-    schema = schema_check.schema()
+    schema = schema_check.read_schema()
     fields = {*schema["properties"]} - {"$schema"}
     for name in ("versions", "checksum", "signature"):
         fields |= {*schema["$defs"][name]["properties"]}

@@ -17,7 +17,7 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=12,
 )
-FIELDS = sorted(schema_check.schema()["properties"])
+FIELDS = sorted(schema_check.read_schema()["properties"])
 HALF_RIGHT = st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=5), JSON_VALUES, max_size=8)
 WORDS = st.text("abcxyz019.-_", min_size=1, max_size=8)
 LAYERS = st.fixed_dictionaries(

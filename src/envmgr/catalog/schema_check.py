@@ -78,7 +78,7 @@ def _digest(data: Mapping[str, object]) -> str:
 
 
 @lru_cache(maxsize=1)
-def schema() -> Mapping[str, object]:
+def read_schema() -> Mapping[str, object]:
     """Return the published schema."""
     return cast("dict[str, object]", json.loads(_schema_text()))
 
@@ -94,7 +94,7 @@ def find_issues(data: Mapping[str, object]) -> Sequence[str]:
     """Return the issues of a manifest by the schema, each with its JSON path."""
     from jsonschema import Draft202012Validator
 
-    errors = sorted(Draft202012Validator(schema()).iter_errors(data), key=lambda error: error.json_path)
+    errors = sorted(Draft202012Validator(read_schema()).iter_errors(data), key=lambda error: error.json_path)
     return [
         f"{error.json_path}: {_describe(error)}"
         for error in errors

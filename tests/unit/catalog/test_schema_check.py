@@ -75,7 +75,7 @@ def test_a_changed_manifest_is_checked_again(write, check):
 def test_a_manifest_is_checked_again_by_another_schema(write, check):
     write(MANIFEST)
     check()
-    schema = {**schema_check.schema(), "title": "another"}
+    schema = {**schema_check.read_schema(), "title": "another"}
     with mock.patch.object(schema_check, "_schema_text", return_value=json.dumps(schema)):
         assert check()
 

@@ -42,13 +42,14 @@ _KINDS = {
 
 def read(file: IO[bytes]) -> Generator[Entry]:
     """Yield the entries of a zip archive; raise BadArchive if it is corrupt."""
-    with _translating(), zipfile.ZipFile(file) as archive:
+    with _archive_errors(), zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             yield _entry(file, info)
 
 
 @contextlib.contextmanager
-def _translating() -> Iterator[None]:
+def _archive_errors() -> Iterator[None]:
+    """Translate errors of the library, which does not support all that archives have, to BadArchive."""
     try:
         yield
     except (zipfile.BadZipFile, struct.error, NotImplementedError, ValueError, OverflowError) as error:
@@ -104,7 +105,7 @@ def _content(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
             f"{info.filename!r}: unsupported compression method {info.compress_type} ({name})", _OTHER_ARCHIVE
         )
     stored = _read_stored(file, info)
-    with _translating():
+    with _archive_errors():
         yield from _check_content(
             _METHODS[info.compress_type](lambda: next(stored, b""), info.file_size), info
         )
