@@ -11,6 +11,7 @@ from envmgr.install import store
 from envmgr.install.receipt import RECEIPT
 from envmgr.kit import data_files, result_cache
 from envmgr.kit.errors import EnvmgrError
+from envmgr.kit.fs import list_names
 from envmgr.kit.result_cache import Result, Validity, directory_input, file_input
 from envmgr.project.lockfile_io import path_beside
 from envmgr.shells import shim
@@ -113,10 +114,7 @@ def _directory_with(directory: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def _names_in(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except OSError:
-        return []
+    return sorted(list_names(directory))
 
 
 def _paths_in(directory: str) -> list[str]:

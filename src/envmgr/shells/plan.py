@@ -15,7 +15,7 @@ import os
 
 from envmgr.kit.errors import StorageError
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import remove_tree, storage_errors
+from envmgr.kit.fs import list_names, remove_tree, storage_errors
 from envmgr.shells import quoting
 
 TYPE_CHECKING = False
@@ -128,7 +128,7 @@ def invalidate_all(paths: Paths) -> None:
     with storage_errors(parent):
         _move_aside(paths.plans, os.path.join(parent, f"{_TRASH}{os.getpid()}.{next(_numbers)}"))
         left = [
-            name for name in _names(parent) if name.startswith(_TRASH)
+            name for name in list_names(parent) if name.startswith(_TRASH)
         ]  # also the leftovers of killed processes
     for name in left:
         _remove_if_possible(os.path.join(parent, name))
@@ -147,13 +147,6 @@ def _remove_if_possible(directory: str) -> None:
         remove_tree(directory)
     except StorageError:
         pass
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except FileNotFoundError:
-        return []
 
 
 def render(plan: Plan, stamps: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ import sys
 from envmgr.kit import data_files
 from envmgr.kit.environment import python
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import make_dir, read_text, storage_errors, write_atomic
+from envmgr.kit.fs import list_names, make_dir, read_text, storage_errors, write_atomic
 from envmgr.shells import quoting
 from envmgr.shells.shim_marker import is_shim
 
@@ -131,10 +131,7 @@ def rewrite(directory: str, expected: Mapping[str, bytes]) -> Difference:
 
 def entries(directory: str) -> set[str]:
     """Return the names of the files in the directory of shims."""
-    try:
-        return set(os.listdir(directory))
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
+    return set(list_names(directory))
 
 
 def _is_current(directory: str, name: str, content: bytes) -> bool:

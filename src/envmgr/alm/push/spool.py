@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from envmgr.alm.client.fields import get_object, get_str, require_object
 from envmgr.kit.errors import AlmError
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import make_dir, read_text, storage_errors, write_atomic
+from envmgr.kit.fs import list_names, make_dir, read_text, storage_errors, write_atomic
 from envmgr.kit.http.urls import server_identity
 
 if TYPE_CHECKING:
@@ -91,10 +91,7 @@ def reject(path: str, reason: str) -> str:
 
 
 def _names(directory: str) -> list[str]:
-    try:
-        return sorted(name for name in os.listdir(directory) if name.endswith(".json") and name[0] != ".")
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    return sorted(name for name in list_names(directory) if name.endswith(".json") and name[0] != ".")
 
 
 def _document(path: str) -> Mapping[str, object]:

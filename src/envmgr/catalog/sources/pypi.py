@@ -15,6 +15,7 @@ from envmgr.catalog.release import Listing, Location, Release
 from envmgr.catalog.sources import credentials, pip_config, simple_index, wheel_tags
 from envmgr.kit.errors import HttpError, InvalidRequest, NetworkError, SourceError
 from envmgr.kit.frozen import frozen, replace
+from envmgr.kit.fs import list_names
 from envmgr.kit.http import urls
 from envmgr.lockformat.model import Artifact
 
@@ -167,7 +168,7 @@ def _read_folder(url: str, context: Context) -> tuple[File, ...]:
     base = url.rstrip("/")
     if os.path.isfile(os.path.join(folder, "index.html")):
         return _read_url(f"{base}/index.html", context)
-    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    names = sorted(list_names(folder))
     return tuple(simple_index.File(name, f"{base}/{quote(name)}") for name in names)
 
 
