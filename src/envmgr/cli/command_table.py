@@ -68,8 +68,9 @@ _MODULE_NAMES = {
     "activate": "activation",
     "deactivate": "activation",
     "setup": "activation",
+    "uninstall": "maintenance.uninstall",
 }
-"""Modules that are not named as their command: a word of Python, or several commands in one module."""
+"""Modules that are not named as their command: a word of Python, several commands in one module, or a package."""
 
 _PACKAGE = "envmgr.cli.declarations"
 _ALM_PACKAGE = "envmgr.cli.alm.declarations"

@@ -35,9 +35,9 @@ def declared(module):
 
 
 MODULES = sorted(
-    f"{package.__name__}.{info.name}"
+    info.name
     for package in (declarations, alm_declarations)
-    for info in pkgutil.iter_modules(package.__path__)
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 )
 
 

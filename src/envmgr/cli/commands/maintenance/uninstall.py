@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from envmgr.cli.console import confirm_with, open_context, print_outcome
 from envmgr.cli.output import progress
 from envmgr.kit.errors import UsageError
-from envmgr.ops import uninstall
+from envmgr.ops.maintenance import uninstall
 from envmgr.resolve import tool_specs
 
 if TYPE_CHECKING:

@@ -31,6 +31,6 @@ def uninstall(
     If TOOL or SPEC matches several versions, they are removed after a question; without a terminal, --yes is required.
     An exact version or a single match is removed at once.
     """
-    from envmgr.cli.commands import uninstall as command
+    from envmgr.cli.commands.maintenance import uninstall as command
 
     return command.run(options_of(ctx), tools, dry_run=dry_run)

@@ -1,0 +1,1 @@
+"""Commands that update and remove installed versions."""

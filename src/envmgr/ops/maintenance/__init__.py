@@ -1,0 +1,1 @@
+"""Updating and removing installed versions."""
