@@ -9,6 +9,7 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from envmgr.server.kit.grpc.broken_calls import shorten_broken_calls
 from envmgr.server.kit.grpc.options import server_options
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class GrpcServer:
         interceptor: CallInterceptor,
         identity: TlsIdentity | None = None,
     ) -> None:
+        shorten_broken_calls()
         self._server = aio.server(interceptors=[interceptor], options=server_options())
         self._identity = identity
         self._health = _HealthServicer()
