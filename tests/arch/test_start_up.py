@@ -92,6 +92,8 @@ def imported_by(arguments, tmp_path, request="nodejs=^20.1"):
         ["--help"],
         ["alm", "--help"],
         ["hook", "bash"],
+        ["env"],
+        ["env", "--shell", "fish"],
     ],
     ids=" ".join,
 )
@@ -129,7 +131,7 @@ def below(modules, packages):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["current"], ["list"], ["which", "node"], ["where", "nodejs"]], ids=" ".join
+    "arguments", [["current"], ["list"], ["which", "node"], ["where", "nodejs"], ["env"]], ids=" ".join
 )
 def test_a_fast_command_imports_only_what_it_uses(arguments, tmp_path):
     install_node(tmp_path / "home")

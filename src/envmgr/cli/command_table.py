@@ -173,6 +173,7 @@ Global options (before or after the command): --json (one JSON document on stdou
                     "where": "Print the directory a tool is installed in.",
                     "why": "Explain how a tool's version was resolved.",
                     "exec": "Run a command with the project's, or the named, tools.",
+                    "env": "Print PATH and the variables of the project's tools.",
                     "activate": "Print code that makes a shell follow the directory.",
                     "deactivate": "Restore the environment of an activated shell.",
                     "setup": "Add the line that activates a shell to its start file.",

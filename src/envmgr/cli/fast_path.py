@@ -22,6 +22,8 @@ def lookup(args: Sequence[str]) -> Command | None:
         return None
     if args[0] == "exec" and _is_plain_exec(args[1:]):
         return _exec
+    if args[0] == "env" and _is_plain_env(args[1:]):
+        return _env
     option = next((arg for arg in args[1:] if arg.startswith("-")), "")
     if option:
         return _lookup_with_option(args, option)
@@ -75,6 +77,12 @@ def _is_plain_exec(args: Sequence[str]) -> bool:
         return len(args) > 1
     tools = args[: args.index("--")] if "--" in args else ["-"]
     return not any(arg.startswith("-") for arg in tools)
+
+
+def _is_plain_env(args: Sequence[str]) -> bool:
+    if not args or args == ["--dotenv"]:
+        return True
+    return len(args) == 2 and args[0] == "--shell" and not args[1].startswith("-")  # noqa: PLR2004 - `--shell SH`
 
 
 def _install(options: Options, args: Sequence[str]) -> int:
@@ -171,6 +179,13 @@ def _exec(options: Options, args: Sequence[str]) -> int:
     return exec_.run(options, args)
 
 
+def _env(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.commands import env
+
+    shell = args[1] if args[:1] == ["--shell"] else None
+    return env.run(options, shell, dotenv=args[:1] == ["--dotenv"])
+
+
 def _activate(options: Options, args: Sequence[str]) -> int:
     from envmgr.cli.commands import activation
 
@@ -205,5 +220,5 @@ _FAST_COMMANDS_WITH_OPTION: dict[tuple[str, str], tuple[int, int, Command]] = {
     ("list", "--remote"): (1, 2, _list_remote),
     ("list", "-r"): (1, 2, _list_remote),
 }
-READ_ONLY = frozenset({_version, _current, _which, _where, _list})
+READ_ONLY = frozenset({_version, _current, _which, _where, _list, _env})
 """Commands that start no thread and write nothing but their output, so that the process may end at once."""

@@ -9,6 +9,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.kit.text_lists import shorten_list
 from envmgr.project import discovery
 from envmgr.resolve import active, tool_environment
+from envmgr.shells import quoting
 from envmgr.shells.activation import environment_plan
 from envmgr.shells.activation.activation_shell import SHELLS
 from envmgr.shells.activation.environment_plan import Checks, EnvironmentPlan
@@ -75,10 +76,11 @@ def _resolve(context: Context) -> _Resolution:
         raise
     except EnvmgrError as error:
         return _Resolution(note=_note(error.message, error.hint))
-    return _Resolution(environment, active_versions, _notes(active_versions, environment.excluded))
+    return _Resolution(environment, active_versions, notes_of(active_versions, environment.excluded))
 
 
-def _notes(active_versions: Sequence[ActiveVersion], excluded: Sequence[ActiveVersion]) -> str:
+def notes_of(active_versions: Sequence[ActiveVersion], excluded: Sequence[ActiveVersion]) -> str:
+    """Return the message for tools that are missing, and for those that are not added to PATH."""
     missing = [item for item in active_versions if not item.is_available]
     notes = [_missing_note(missing)] if missing else []
     return "\n".join([*notes, *([_excluded_note(excluded)] if excluded else [])])
@@ -112,7 +114,7 @@ def _make_plan(context: Context, recording: Recording, resolution: _Resolution) 
     return EnvironmentPlan(
         project or "",
         resolution.environment.path,
-        {name: value for name, value in exports.items() if environment_plan.can_export(name)},
+        {name: value for name, value in exports.items() if quoting.can_export(name)},
         resolution.note,
         _checks(
             context, recording, resolution, tool_environment.project_files(context, project, searched_paths)

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from envmgr.kit.paths import Paths
 
-RESERVED_VARIABLES = frozenset(
-    {"BASHOPTS", "EUID", "IFS", "LINENO", "OPTIND", "PATH", "PPID", "PWD", "SHELLOPTS", "UID", "_"}
-)
 _TRASH = ".plans-"
 _numbers = iter(range(1 << 62))
 
@@ -157,7 +154,7 @@ def render(plan: Plan, stamps: Mapping[str, str]) -> str:
     for name in (*plan.exports, *plan.variables):
         if not quoting.is_name(name):
             raise ValueError(f"invalid shell variable {name!r}")
-    if not RESERVED_VARIABLES.isdisjoint(plan.exports):
+    if not quoting.RESERVED_VARIABLES.isdisjoint(plan.exports):
         raise ValueError("a variable that shells set themselves")
     exports = "".join(f"export {name}={quoting.posix(value)}\n" for name, value in plan.exports.items())
     conditions = " &&\n".join(_conditions(plan, stamps))

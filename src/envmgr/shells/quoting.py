@@ -4,6 +4,10 @@ from __future__ import annotations
 
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _NEXT = _FIRST | frozenset("0123456789")
+RESERVED_VARIABLES = frozenset(
+    {"BASHOPTS", "EUID", "IFS", "LINENO", "OPTIND", "PATH", "PPID", "PWD", "SHELLOPTS", "UID", "_"}
+)
+"""Variables that shells set themselves, or interpret."""
 
 
 def posix(text: str) -> str:
@@ -19,3 +23,8 @@ def batch(text: str) -> str:
 def is_name(text: str) -> bool:
     """Return whether a name is valid for a POSIX shell variable."""
     return bool(text) and text[0] in _FIRST and _NEXT.issuperset(text)
+
+
+def can_export(name: str) -> bool:
+    """Return whether a shell can set a variable without side effects."""
+    return is_name(name) and name not in RESERVED_VARIABLES

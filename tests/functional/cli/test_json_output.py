@@ -39,6 +39,7 @@ CALLS = {
     "current": (["current"], {"tools"}),
     "which": (["which", "alpha"], {"command", "path", "tool", "version"}),
     "where": (["where", "alpha"], {"tool", "version", "path"}),
+    "env": (["env"], {"path", "variables", "missing", "excluded"}),
     "why": (["why", "alpha"], {"tool", "request", "version", "considered", "lock", "candidates", "rejected"}),
     "install": (["install"], {"installed", "already_installed"}),
     "use": (["use", "alpha", "^1.0"], {"tool", "request", "file", "installed", "already_installed"}),

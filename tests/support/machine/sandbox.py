@@ -47,7 +47,18 @@ FORK_SERVER = ForkServer(
     _LOCALE,
 )
 """Has libraries that a run of envmgr may import, but not its own modules, which import what they need by themselves."""
-_FAST_COMMANDS = {"--version", "activate", "current", "exec", "hook", "list", "version", "where", "which"}
+_FAST_COMMANDS = {
+    "--version",
+    "activate",
+    "current",
+    "env",
+    "exec",
+    "hook",
+    "list",
+    "version",
+    "where",
+    "which",
+}
 _FAST_OPTIONS = {"--help", "-h"}
 """What imports no library and ends at once: a new interpreter takes less time for it than a fork."""
 PLATFORMS = (

@@ -28,6 +28,13 @@ def complete_shell(ctx: typer.Context) -> list[str]:
     return [] if ctx.args else [*SHELLS]
 
 
+def complete_syntax() -> list[str]:
+    """Return the shells in whose syntax variables are printed."""
+    from envmgr.shells.export import SYNTAXES
+
+    return [*SYNTAXES]
+
+
 def complete_available(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return tools; after TOOL@, or as second argument, also the versions in the cached release list."""
     context = _context()

@@ -14,7 +14,7 @@ import os
 
 from envmgr.kit.environment import is_overridden
 from envmgr.kit.frozen import frozen
-from envmgr.shells import plan, quoting
+from envmgr.shells import plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,11 +109,6 @@ def _mtime(path: str) -> int | None:
         return os.stat(path).st_mtime_ns
     except OSError:
         return None
-
-
-def can_export(name: str) -> bool:
-    """Return whether a shell can set a variable without side effects."""
-    return quoting.is_name(name) and name not in plan.RESERVED_VARIABLES
 
 
 def finish(paths: Paths, recording: Recording, shell: str, planned: EnvironmentPlan, text: str) -> None:

@@ -1,0 +1,77 @@
+"""Environment variables as code of a shell, or as a file of variables."""
+
+from __future__ import annotations
+
+from envmgr.kit.frozen import frozen
+from envmgr.shells import quoting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:,@%+=-")
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "$": "\\$", "`": "\\`", "\n": "\\n", "\r": "\\r"}
+
+
+@frozen
+class Syntax:
+    """A syntax of assignments: how a value is quoted, and the statement that exports it."""
+
+    quote: Callable[[str], str]
+    statement: str
+
+
+def render(variables: Mapping[str, str], shell: str) -> str:
+    """Return the code that sets variables in a shell of `SYNTAXES`."""
+    syntax = SYNTAXES[shell]()
+    return "".join(
+        syntax.statement.format(name=name, value=syntax.quote(value)) + "\n"
+        for name, value in variables.items()
+    )
+
+
+def render_dotenv(variables: Mapping[str, str]) -> str:
+    """Return variables as a dotenv file.
+
+    Its dialects differ in escapes, so values are quoted only if they must be, preferably by single quotes.
+    """
+    return "".join(f"{name}={_quote_dotenv(value)}\n" for name, value in variables.items())
+
+
+def _quote_dotenv(value: str) -> str:
+    if _PLAIN.issuperset(value):
+        return value
+    if not {"'", "\n", "\r"}.intersection(value):
+        return f"'{value}'"
+    return '"' + "".join(_ESCAPES.get(character, character) for character in value) + '"'
+
+
+def _posix() -> Syntax:
+    return Syntax(quoting.posix, "export {name}={value}")
+
+
+def _fish() -> Syntax:
+    from envmgr.shells.activation import fish
+
+    return Syntax(fish.quote, "set -gx {name} {value}")
+
+
+def _elvish() -> Syntax:
+    from envmgr.shells.activation import elvish
+
+    return Syntax(elvish.quote, "set-env {name} {value}")
+
+
+def _xonsh() -> Syntax:
+    return Syntax(repr, "${name} = {value}")
+
+
+SYNTAXES: dict[str, Callable[[], Syntax]] = {
+    "sh": _posix,
+    "bash": _posix,
+    "zsh": _posix,
+    "fish": _fish,
+    "elvish": _elvish,
+    "xonsh": _xonsh,
+}
+"""The syntaxes by the names of shells."""

@@ -1,0 +1,63 @@
+"""The forms in which `envmgr env` prints an environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from envmgr.cli import fast_path
+from envmgr.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def empty_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENVMGR_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ENVMGR_CEILING", str(tmp_path))
+    monkeypatch.setenv("PATH", "/a b:/bin")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        ([], "export PATH='/a b:/bin'\n"),
+        (["--shell", "fish"], "set -gx PATH '/a b:/bin'\n"),
+        (["--shell=elvish"], "set-env PATH '/a b:/bin'\n"),
+        (["--dotenv"], "PATH='/a b:/bin'\n"),
+    ],
+)
+def test_each_form_has_its_option(arguments, output, capsys):
+    assert main(["env", *arguments]) == 0
+    assert capsys.readouterr().out == output
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--shell=sh", "--dotenv"], ["--dotenv", "--json"], ["--shell=sh", "--json"]]
+)
+def test_only_one_form_is_printed(arguments, capsys):
+    assert main(["env", *arguments]) == 2
+    assert "mutually exclusive" in "".join(capsys.readouterr())
+
+
+def test_an_unsupported_shell_is_named(capsys):
+    assert main(["env", "--shell", "tcsh"]) == 2
+    assert "unsupported shell tcsh" in capsys.readouterr().err
+
+
+def test_missing_tools_are_reported_on_stderr(tmp_path, capsys):
+    (tmp_path / ".envmgr").write_text("nodejs=20\n")
+    assert main(["env"]) == 0
+    output = capsys.readouterr()
+    assert output.out == "export PATH='/a b:/bin'\n"
+    assert output.err.startswith("envmgr: nodejs 20 is not installed")
+
+
+@pytest.mark.parametrize("line", ["env", "env --dotenv", "env --shell fish"])
+def test_plain_forms_need_no_parser(line):
+    assert fast_path.lookup(line.split()) in fast_path.READ_ONLY
+
+
+@pytest.mark.parametrize(
+    "line", ["env fish", "env --shell", "env --help", "env fish --shell", "env --shell=fish"]
+)
+def test_other_forms_are_parsed(line):
+    assert fast_path.lookup(line.split()) is None

@@ -1,0 +1,58 @@
+"""Variables as code of a shell, and as a dotenv file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from envmgr.shells import export
+
+ODD = "a 'b' \"c\" $HOME `id` \\n \\' #x %s {name}\n é\u2028!"
+VARIABLES = {"PATH": "/o'dd dir:/usr/bin:/bin", "ODD": ODD, "EMPTY": "", "RAW": os.fsdecode(b"caf\xe9")}
+COMMANDS = {
+    "sh": ("sh", "-c"),
+    "bash": ("bash", "-c"),
+    "zsh": ("zsh", "-fc"),
+    "fish": ("fish", "--no-config", "-c"),
+    "elvish": ("elvish", "-norc", "-c"),
+}
+
+
+@pytest.mark.parametrize("shell", COMMANDS)
+def test_a_shell_exports_each_value_unchanged(shell):
+    words = COMMANDS[shell]
+    program = shutil.which(words[0])
+    if program is None:
+        pytest.skip(f"{shell} is not installed")
+    code = export.render(VARIABLES, shell) + "/usr/bin/env -0"
+    output = subprocess.run(
+        [program, *words[1:], os.fsencode(code)], capture_output=True, check=True, env={"PATH": "/bin"}
+    ).stdout
+    exported = dict(os.fsdecode(line).split("=", 1) for line in output.split(b"\0") if line)
+    expected = dict(VARIABLES)
+    if shell in {"fish", "elvish"}:  # their strings are Unicode
+        del exported["RAW"], expected["RAW"]
+    assert {name: exported[name] for name in expected} == expected
+
+
+def test_xonsh_reads_values_as_python_does():
+    name, value = export.render({"ODD": ODD}, "xonsh").rstrip("\n").split(" = ", 1)
+    assert (name, eval(value)) == ("$ODD", ODD)
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("/usr/bin:/a-b_c,d", "/usr/bin:/a-b_c,d"),
+        ("", ""),
+        ("C:\\a b\\n$x#y", "'C:\\a b\\n$x#y'"),
+        ('"', "'\"'"),
+        ("it's", '"it\'s"'),
+        ("a\n'$`\"\\\r", '"a\\n\'\\$\\`\\"\\\\\\r"'),
+    ],
+)
+def test_a_dotenv_value_is_quoted_only_if_it_must_be(value, line):
+    assert export.render_dotenv({"X": value}) == f"X={line}\n"
