@@ -219,6 +219,16 @@ def test_install_of_installed_tools_imports_no_installer(tmp_path):
     assert below(modules, UNUSED_FOR_INSTALLED_TOOLS) == set()
 
 
+@pytest.mark.parametrize("command", ["outdated", "upgrade"])
+def test_a_command_that_finds_no_newer_version_imports_no_installer(command, tmp_path):
+    add_manifest(tmp_path / "home")
+    install_node(tmp_path / "home", "demo")
+    imported_by(["lock"], tmp_path, "demo=20.1.0")
+    modules = imported_by([command], tmp_path)
+    assert f"envmgr.ops.maintenance.{command}" in modules
+    assert below(modules, UNUSED_FOR_INSTALLED_TOOLS - {"concurrent.futures"}) == set()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["lock", "--check"], ["list", "--remote", "demo"], ["lock", "--check", "--json"]],

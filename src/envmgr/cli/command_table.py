@@ -69,6 +69,8 @@ _MODULE_NAMES = {
     "deactivate": "activation",
     "setup": "activation",
     "uninstall": "maintenance.uninstall",
+    "outdated": "maintenance.outdated",
+    "upgrade": "maintenance.upgrade",
 }
 """Modules that are not named as their command: a word of Python, several commands in one module, or a package."""
 
@@ -178,6 +180,8 @@ Global options (before or after the command): --json (one JSON document on stdou
                     "deactivate": "Restore the environment of an activated shell.",
                     "setup": "Add the line that activates a shell to its start file.",
                     "lock": "Write .envmgr.lock for all platforms, install nothing.",
+                    "outdated": "Show newer versions of the project's tools.",
+                    "upgrade": "Install and lock newer versions of the project's tools.",
                     "uninstall": "Remove installed versions.",
                     "reshim": "Rewrite all shims, atomically.",
                     "doctor": "Diagnose problems and suggest fixes.",

@@ -65,7 +65,7 @@ _REMOTE_OPTIONS = frozenset({"--remote", "-r"})
 _LIST_OPTIONS = _REMOTE_OPTIONS | {"--all", "-a"}
 
 
-LONG_RUNNING = frozenset({"install", "use", "lock"})
+LONG_RUNNING = frozenset({"install", "use", "lock", "outdated", "upgrade"})
 """Commands that handle SIGTERM: they run long enough to be interrupted."""
 
 VARIADIC = 1_000
@@ -109,6 +109,24 @@ def _lock_check(options: Options, _args: Sequence[str]) -> int:
     from envmgr.cli.commands import lock
 
     return lock.run_check(options)
+
+
+def _list_outdated(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.commands.maintenance import outdated
+
+    return outdated.run(options, args, latest=False)
+
+
+def _list_outdated_latest(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.commands.maintenance import outdated
+
+    return outdated.run(options, args, latest=True)
+
+
+def _upgrade(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.commands.maintenance import upgrade
+
+    return upgrade.run(options, args, latest=False)
 
 
 def _use(options: Options, args: Sequence[str]) -> int:
@@ -212,11 +230,14 @@ _FAST_COMMANDS: dict[str, tuple[int, int, Command]] = {
     "install": (0, VARIADIC, _install),
     "use": (1, VARIADIC, _use),
     "lock": (0, VARIADIC, _lock),
+    "outdated": (0, VARIADIC, _list_outdated),
+    "upgrade": (0, VARIADIC, _upgrade),
 }
 
 _FAST_COMMANDS_WITH_OPTION: dict[tuple[str, str], tuple[int, int, Command]] = {
     ("install", "--locked"): (0, VARIADIC, _install_locked),
     ("lock", "--check"): (0, 0, _lock_check),
+    ("outdated", "--latest"): (0, VARIADIC, _list_outdated_latest),
     ("list", "--remote"): (1, 2, _list_remote),
     ("list", "-r"): (1, 2, _list_remote),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -9,21 +10,19 @@ from envmgr import versions
 from envmgr.install import store
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import ConnectTimedOut, InvalidRequest, Offline, Unreachable, UsageError
-from envmgr.kit.file_locks import path_lock
 from envmgr.kit.frozen import frozen, replace
-from envmgr.kit.fs import read_bytes, write_in_place
 from envmgr.lockformat.model import EMPTY, Artifact
 from envmgr.ops import install, reshim
-from envmgr.project import dotfile as dotfiles
-from envmgr.project import lockfile_io
+from envmgr.project import dotfile_edit, lockfile_io
 from envmgr.resolve import canonical_names, command_clashes, known_tools, lock_manifests, lock_update
 from envmgr.resolve.lock_update import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from envmgr.install.store import Installed
     from envmgr.ops.install import InstallResult
+    from envmgr.project.dotfile import Dotfile
     from envmgr.project.request import Request
     from envmgr.resolve.context import Context
     from envmgr.resolve.tool_specs import ToolSpec
@@ -220,54 +219,23 @@ def _record_pins(context: Context, changes: Sequence[_Change], result: InstallRe
 
 
 def _write(context: Context, path: str, changes: Sequence[_Change], pins: Sequence[Pin]) -> None:
-    """Write requests to a dotfile and their versions to its lock; restore the dotfile if locking fails."""
-    edit = _write_requests(context, path, changes)
-    try:
-        dotfile = next(file for file in context.project.files if file.path == path)
+    """Write requests to a dotfile and their versions to its lock; neither changes if locking fails."""
+    requests = [(change.tool, change.spec) for change in changes]
+    with requests_written(context, path, requests) as dotfile:
         lock_update.write(context, dotfile, pins)
         lock_manifests.warn_of_own_manifests(context, dotfile, pins)
+
+
+@contextlib.contextmanager
+def requests_written(context: Context, path: str, requests: Sequence[tuple[str, str]]) -> Iterator[Dotfile]:
+    """Write requests to a dotfile and yield it; restore it if the block raises."""
+    edit = dotfile_edit.write_requests(context.paths, path, requests)
+    if edit is not None:
+        context.forget_project()
+    try:
+        yield next(file for file in context.project.files if file.path == path)
     except BaseException:
         if edit is not None:
-            _restore(context, path, edit)
+            dotfile_edit.restore(context.paths, path, edit)
+            context.forget_project()
         raise
-
-
-@frozen
-class _Edit:
-    """The content of a dotfile before (None: no file) and after requests were written."""
-
-    before: bytes | None
-    after: str
-
-
-def _write_requests(context: Context, path: str, changes: Sequence[_Change]) -> _Edit | None:
-    """Write requests to a dotfile, all at once; return the edit, None if the dotfile has them."""
-    if _edit(path, changes) is None:
-        return None  # without a lock, for which there may be nowhere to write
-    with path_lock(context.paths, path):
-        edit = _edit(path, changes)
-        if edit is not None:
-            write_in_place(path, edit.after)
-    context.forget_project()
-    return edit
-
-
-def _edit(path: str, changes: Sequence[_Change]) -> _Edit | None:
-    """Return the edit that adds requests to a dotfile, None if it has them."""
-    content = read_bytes(path, dotfiles.LIMIT + 1)
-    text = changed = dotfiles.decode(content, path) if content else ""
-    for change in changes:
-        changed = dotfiles.with_request(changed, change.tool, change.spec, path)
-    return _Edit(content, changed) if changed != text else None
-
-
-def _restore(context: Context, path: str, edit: _Edit) -> None:
-    """Restore a dotfile, unless another process has changed it since."""
-    with path_lock(context.paths, path):
-        if read_bytes(path) != edit.after.encode():
-            return
-        if edit.before is None:
-            os.unlink(path)
-        else:
-            write_in_place(path, edit.before)
-    context.forget_project()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from envmgr.project.dotfile import Dotfile
     from envmgr.project.request import Request
     from envmgr.resolve.context import Context
+    from envmgr.resolve.platform_releases import AvailableRelease
 
 WORKERS = 8
 
@@ -167,14 +168,22 @@ def _resolve_upstream(
 
 def _select(context: Context, tool: str, spec: str, platforms: Sequence[Platform]) -> str:
     """Return the newest matching version with an archive for the platforms that require one."""
-    candidates = select_candidates(context, tool, spec)
-    release = newest_available(context, tool, candidates, required_platforms(context, platforms))
+    release = newest_release(context, tool, spec, platforms)
     if release.passed_over:
         context.progress.message(
             f"{tool} {spec}: passed over {', '.join(release.passed_over)}: "
             f"not available for {', '.join(release.platforms)}"
         )
     return release.version
+
+
+def newest_release(context: Context, tool: str, spec: str, platforms: Sequence[Platform]) -> AvailableRelease:
+    """Return the newest matching release with an archive for the platforms that require one.
+
+    Raise NoMatchingVersion with suggestions.
+    """
+    candidates = select_candidates(context, tool, spec)
+    return newest_available(context, tool, candidates, required_platforms(context, platforms))
 
 
 def _manual_artifacts(

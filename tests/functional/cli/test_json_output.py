@@ -45,6 +45,8 @@ CALLS = {
     "use": (["use", "alpha", "^1.0"], {"tool", "request", "file", "installed", "already_installed"}),
     "lock": (["lock"], {"path", "changed", "tools"}),
     "reshim": (["reshim"], {"directory", "commands", "added", "removed"}),
+    "outdated": (["outdated"], {"tools"}),
+    "upgrade": (["upgrade"], {"dry_run", "upgraded", "installed", "already_installed"}),
     "uninstall": (["uninstall", "--dry-run", "alpha@1.1.0"], {"dry_run", "removed"}),
     "doctor": (["doctor"], {"findings"}),
     "plugin-list": (["plugin", "list"], {"plugins"}),

@@ -20,3 +20,11 @@ OptionalTool = Annotated[
     typer.Argument(metavar="TOOL", help="Show only this tool.", autocompletion=completers.complete_one_tool),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")]
+RequestedTools = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TOOL...]",
+        help="Tools of the project (default: all).",
+        autocompletion=completers.complete_project_tool,
+    ),
+]
