@@ -273,7 +273,7 @@ HTTP_AND_SERVER_LIBRARIES = {
         (["alm", "push", "--help"], {"alm.declarations", "alm.declarations.push"}),
         (
             ["plugin", "lint", "--help"],
-            {"declarations", "declarations.plugin", "declarations.params"},
+            {"catalog.declarations", "catalog.declarations.plugin", "declarations", "declarations.params"},
         ),
     ],
     ids=["alm push", "plugin lint"],

@@ -76,6 +76,7 @@ _MODULE_NAMES = {
 
 _PACKAGE = "envmgr.cli.declarations"
 _ALM_PACKAGE = "envmgr.cli.alm.declarations"
+_CATALOG_PACKAGE = "envmgr.cli.catalog.declarations"
 _SHELLS = "for bash, zsh, fish or pwsh (default: current shell)."
 
 _ALM = GroupEntry(
@@ -187,8 +188,15 @@ Global options (before or after the command): --json (one JSON document on stdou
                     "doctor": "Diagnose problems and suggest fixes.",
                 },
             ),
+            *_commands(
+                _CATALOG_PACKAGE,
+                {
+                    "latest": "Print the newest version that a spec allows.",
+                    "search": "Find tools with a manifest by name or description.",
+                },
+            ),
             _group(
-                f"{_PACKAGE}.plugin",
+                f"{_CATALOG_PACKAGE}.plugin",
                 "Manage tool manifests.",
                 "envmgr plugin add nodejs ./nodejs.json",
                 {

@@ -55,6 +55,8 @@ def can_be_recorded(args: Sequence[str]) -> bool:
     command, *others = args or ("",)
     if command == "install":
         return set(others) <= {"--locked"}
+    if command in {"latest", "search"}:
+        return bool(others or command == "search") and not any(arg.startswith("-") for arg in others)
     if command == "list":
         options = {arg for arg in others if arg.startswith("-")}
         return options <= _LIST_OPTIONS and not _REMOTE_OPTIONS.isdisjoint(options)
@@ -191,6 +193,24 @@ def _list_remote(options: Options, args: Sequence[str]) -> int:
     return list_.run_remote(options, requested.tool, requested.spec, limit=list_.MAX_RELEASES)
 
 
+def _latest(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.catalog.commands import latest
+
+    return latest.run(options, args)
+
+
+def _latest_installed(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.catalog.commands import latest
+
+    return latest.run_installed(options, args)
+
+
+def _search(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.catalog.commands import search
+
+    return search.run(options, args)
+
+
 def _exec(options: Options, args: Sequence[str]) -> int:
     from envmgr.cli.commands import exec_
 
@@ -225,6 +245,8 @@ _FAST_COMMANDS: dict[str, tuple[int, int, Command]] = {
     "which": (1, 1, _which),
     "where": (1, 2, _where),
     "list": (0, 1, _list),
+    "latest": (1, 2, _latest),
+    "search": (0, VARIADIC, _search),
     "activate": (1, 1, _activate),
     "hook": (1, 1, _hook),
     "install": (0, VARIADIC, _install),
@@ -240,6 +262,7 @@ _FAST_COMMANDS_WITH_OPTION: dict[tuple[str, str], tuple[int, int, Command]] = {
     ("outdated", "--latest"): (0, VARIADIC, _list_outdated_latest),
     ("list", "--remote"): (1, 2, _list_remote),
     ("list", "-r"): (1, 2, _list_remote),
+    ("latest", "--installed"): (1, 2, _latest_installed),
 }
 READ_ONLY = frozenset({_version, _current, _which, _where, _list, _env})
 """Commands that start no thread and write nothing but their output, so that the process may end at once."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from envmgr.resolve.context import Context
 
 
-_TABLE_COMMANDS = frozenset({"list", "plugin"})
+_TABLE_COMMANDS = frozenset({"list", "plugin", "search"})
 """Commands that fit their output to the width of the terminal."""
 
 

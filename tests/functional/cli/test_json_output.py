@@ -49,6 +49,11 @@ CALLS = {
     "upgrade": (["upgrade"], {"dry_run", "upgraded", "installed", "already_installed"}),
     "uninstall": (["uninstall", "--dry-run", "alpha@1.1.0"], {"dry_run", "removed"}),
     "doctor": (["doctor"], {"findings"}),
+    "latest": (
+        ["latest", "alpha@1"],
+        {"tool", "spec", "version", "date", "lts", "prerelease", "installed", "path"},
+    ),
+    "search": (["search", "alp"], {"text", "tools"}),
     "plugin-list": (["plugin", "list"], {"plugins"}),
     "plugin-show": (["plugin", "show", "alpha"], {"name", "manifest", "digest", "scope"}),
     "plugin-lint": (["plugin", "lint", "alpha"], {"manifest", "issues", "warnings"}),

@@ -34,6 +34,8 @@ COMMANDS = (
     ("plugin", "list"),
     ("install", "--json"),
     ("install", "-q"),
+    ("latest", "alpha@1"),
+    ("search", "al"),
 )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from envmgr.cli import declarations
 from envmgr.cli.alm import declarations as alm_declarations
+from envmgr.cli.catalog import declarations as catalog_declarations
 from envmgr.cli.command_table import ENVMGR, CommandEntry, GroupEntry, find_group
 
 
@@ -36,7 +37,7 @@ def declared(module):
 
 MODULES = sorted(
     info.name
-    for package in (declarations, alm_declarations)
+    for package in (declarations, alm_declarations, catalog_declarations)
     for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 )
 

@@ -17,6 +17,10 @@ from envmgr.cli.fast_path import can_be_recorded
         "list -r alpha ^1",
         "list alpha --remote --all",
         "plugin list",
+        "latest alpha",
+        "latest alpha ^1",
+        "search",
+        "search java kit",
     ],
 )
 def test_a_command_that_may_have_nothing_to_do_is_recorded(line):
@@ -45,6 +49,10 @@ def test_a_command_that_may_have_nothing_to_do_is_recorded(line):
         "plugin list --help",
         "plugin show alpha",
         "current",
+        "latest",
+        "latest alpha --installed",
+        "latest --help",
+        "search --help",
     ],
 )
 def test_any_other_command_is_not(line):

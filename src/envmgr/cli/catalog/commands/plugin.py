@@ -18,7 +18,7 @@ from envmgr.cli.console import (
 )
 from envmgr.cli.output import progress, wrapped_table
 from envmgr.kit.errors import ManifestError, UsageError
-from envmgr.ops import plugins
+from envmgr.ops.catalog import plugins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from envmgr.catalog.manifest import Manifest
     from envmgr.cli.options import Options
     from envmgr.cli.output.table import Cell
+    from envmgr.ops.catalog.plugins import AddedManifest
     from envmgr.ops.confirmation import Confirm
-    from envmgr.ops.plugins import AddedManifest
     from envmgr.resolve.context import Context
 
 

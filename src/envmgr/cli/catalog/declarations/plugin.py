@@ -33,7 +33,7 @@ def add(
 
     SOURCE is a path or a URL, or the parts: VERSIONS_URL BIN_TEMPLATE [DOWNLOAD_TEMPLATE].
     """
-    from envmgr.cli.commands import plugin as command
+    from envmgr.cli.catalog.commands import plugin as command
 
     return command.run_add(options_of(ctx), args, trust=trust, project=project)
 
@@ -41,7 +41,7 @@ def add(
 @app.command("list", epilog="Example: envmgr plugin list")
 def list_(ctx: typer.Context) -> int:
     """List all tools that have a manifest."""
-    from envmgr.cli.commands import plugin as command
+    from envmgr.cli.catalog.commands import plugin as command
 
     return command.run_list(options_of(ctx))
 
@@ -49,7 +49,7 @@ def list_(ctx: typer.Context) -> int:
 @app.command(epilog="Example: envmgr plugin show nodejs")
 def show(ctx: typer.Context, name: Tool) -> int:
     """Print a manifest."""
-    from envmgr.cli.commands import plugin as command
+    from envmgr.cli.catalog.commands import plugin as command
 
     return command.run_show(options_of(ctx), name)
 
@@ -63,7 +63,7 @@ def remove(
     ] = False,
 ) -> int:
     """Remove a manifest you added."""
-    from envmgr.cli.commands import plugin as command
+    from envmgr.cli.catalog.commands import plugin as command
 
     return command.run_remove(options_of(ctx), name, project=project)
 
@@ -77,6 +77,6 @@ def lint(
     ],
 ) -> int:
     """Report all issues of a manifest, each with its JSON path."""
-    from envmgr.cli.commands import plugin as command
+    from envmgr.cli.catalog.commands import plugin as command
 
     return command.run_lint(options_of(ctx), target)

@@ -1,0 +1,1 @@
+"""Commands about the catalog: manifests of tools, and their releases upstream."""

@@ -1,0 +1,1 @@
+"""Bodies of commands about the catalog."""

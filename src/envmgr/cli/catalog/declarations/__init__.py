@@ -1,0 +1,1 @@
+"""Declarations of commands about the catalog."""

@@ -1,0 +1,1 @@
+"""Operations on the catalog: manifests of tools, and their releases upstream."""
