@@ -65,6 +65,7 @@ def _group(module: str, help_text: str, example: str, summaries: Mapping[str, st
 _MODULE_NAMES = {
     "list": "list_",
     "exec": "exec_",
+    "x": "exec_",
     "activate": "activation",
     "deactivate": "activation",
     "setup": "activation",
@@ -160,8 +161,8 @@ ENVMGR = GroupEntry(
     """\
 Project toolchains: install, lock and run exact tool versions.
 
-Global options (before or after the command): --json (one JSON document on stdout; not exec), -q/--quiet, -v/--verbose,
--C/--cwd DIR, --offline and --yes.""",
+Global options (before or after the command): --json (one JSON document on stdout; not exec and x), -q/--quiet,
+-v/--verbose, -C/--cwd DIR, --offline and --yes.""",
     "envmgr use nodejs ^20 && node --version",
     _entries(
         (
@@ -177,6 +178,7 @@ Global options (before or after the command): --json (one JSON document on stdou
                     "why": "Explain how a tool's version was resolved.",
                     "exec": "Run a command with the project's, or the named, tools.",
                     "env": "Print PATH and the variables of the project's tools.",
+                    "x": "Run a command of tools that are installed if missing.",
                     "activate": "Print code that makes a shell follow the directory.",
                     "deactivate": "Restore the environment of an activated shell.",
                     "setup": "Add the line that activates a shell to its start file.",

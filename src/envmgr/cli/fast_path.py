@@ -24,6 +24,8 @@ def lookup(args: Sequence[str]) -> Command | None:
         return _exec
     if args[0] == "env" and _is_plain_env(args[1:]):
         return _env
+    if args[0] == "x" and len(args) > 1 and not args[1].startswith("-"):
+        return _x
     option = next((arg for arg in args[1:] if arg.startswith("-")), "")
     if option:
         return _lookup_with_option(args, option)
@@ -67,7 +69,7 @@ _REMOTE_OPTIONS = frozenset({"--remote", "-r"})
 _LIST_OPTIONS = _REMOTE_OPTIONS | {"--all", "-a"}
 
 
-LONG_RUNNING = frozenset({"install", "use", "lock", "outdated", "upgrade"})
+LONG_RUNNING = frozenset({"install", "use", "lock", "outdated", "upgrade", "x"})
 """Commands that handle SIGTERM: they run long enough to be interrupted."""
 
 VARIADIC = 1_000
@@ -222,6 +224,12 @@ def _env(options: Options, args: Sequence[str]) -> int:
 
     shell = args[1] if args[:1] == ["--shell"] else None
     return env.run(options, shell, dotenv=args[:1] == ["--dotenv"])
+
+
+def _x(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.commands import exec_
+
+    return exec_.run_x(options, args)
 
 
 def _activate(options: Options, args: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from envmgr.cli.error_handler import Output, Terminated, run_guarded
-from envmgr.cli.options import Options, split
+from envmgr.cli.options import Options, count_own_arguments, split
 from envmgr.kit.frozen import replace
 
 TYPE_CHECKING = False
@@ -142,4 +142,4 @@ def _run_parsed(options: Options, args: list[str]) -> int:
 
 
 def _should_print_json(command_line: list[str]) -> bool:
-    return "--json" in command_line[: command_line.index("--") if "--" in command_line else None]
+    return "--json" in command_line[: count_own_arguments(command_line)]

@@ -42,19 +42,18 @@ _SWITCHES = {
     "--yes": "yes",
     "-y": "yes",
 }
+_DIRECTORY_OPTIONS = frozenset({"-C", "--cwd"})
 
 
 def split(arguments: Sequence[str]) -> tuple[Options, list[str]]:
     """Return the global options of a command line, and the other arguments; a `--` ends the search."""
-    options, args = Options(), []
-    remaining = iter(arguments)
+    options, args = Options(), list[str]()
+    count = count_own_arguments(arguments)
+    remaining = iter(arguments[:count])
     for arg in remaining:
-        if arg == "--":
-            args.append(arg)
-            args.extend(remaining)
-        elif arg in _SWITCHES:
+        if arg in _SWITCHES:
             options = replace(options, **{_SWITCHES[arg]: True})
-        elif arg in {"-C", "--cwd"}:
+        elif arg in _DIRECTORY_OPTIONS:
             options = replace(options, cwd=_directory(arg, next(remaining, "")))
         elif arg.startswith("--cwd="):
             options = replace(options, cwd=_directory("--cwd", arg.partition("=")[2]))
@@ -64,7 +63,25 @@ def split(arguments: Sequence[str]) -> tuple[Options, list[str]]:
             args.append(arg)
     if options.quiet and options.verbose:
         raise usage_error("--quiet and --verbose are mutually exclusive", "pass one of them")
-    return options, args
+    return options, [*args, *arguments[count:]]
+
+
+def count_own_arguments(arguments: Sequence[str]) -> int:
+    """Return how many arguments may be global options: all before `--`, or before those of `x TOOL`."""
+    if "--" in arguments:
+        return list(arguments).index("--")
+    words = _word_positions(arguments)
+    is_run = len(words) > 1 and arguments[words[0]] == "x"
+    return words[1] + 1 if is_run else len(arguments)
+
+
+def _word_positions(arguments: Sequence[str]) -> list[int]:
+    """Return the positions of arguments that are neither options nor the directory of `-C`."""
+    return [
+        index
+        for index, arg in enumerate(arguments)
+        if not arg.startswith("-") and (index == 0 or arguments[index - 1] not in _DIRECTORY_OPTIONS)
+    ]
 
 
 def _directory(option: str, path: str) -> str:

@@ -33,8 +33,13 @@ def run(
     chosen, project = _resolve(context, requests), active.resolve(context)
     if _install_missing(context, chosen if tools else project, confirm):
         chosen, project = _resolve(context, requests), active.resolve(context)
-    active_versions = (*chosen, *project)
-    _check_available(chosen if tools else active_versions)
+    _check_available(chosen if tools else project)
+    return start(context, chosen, command_line)
+
+
+def start(context: Context, chosen: Sequence[ActiveVersion], command_line: Sequence[str]) -> int:
+    """Run a command with some versions in front of the project's; return only on Windows."""
+    active_versions = (*chosen, *active.resolve(context))
     _enter(context)
     active_versions = (
         *active_versions,

@@ -25,6 +25,20 @@ def test_the_directory_option_is_accepted_in_each_form(tmp_path):
         assert split([*args, "list"])[0].cwd == directory
 
 
+@pytest.mark.parametrize(
+    ("typed", "options", "others"),
+    [
+        ("x pypi:ruff check -q --json", Options(), "x pypi:ruff check -q --json"),
+        ("-q x --offline ruff -v -C dir", Options(quiet=True, offline=True), "x ruff -v -C dir"),
+        ("x a@1 -q b -- c -q", Options(quiet=True), "x a@1 b -- c -q"),
+        ("-C / x ruff --yes", Options(cwd="/"), "x ruff --yes"),
+        ("plugin x -q", Options(quiet=True), "plugin x"),
+    ],
+)
+def test_options_behind_the_tool_of_x_are_left_alone(typed, options, others):
+    assert split(typed.split()) == (options, others.split())
+
+
 def test_arguments_of_a_shim_are_left_alone():
     assert split(["exec", "--shim", "node", "--", "-v"]) == (
         Options(),

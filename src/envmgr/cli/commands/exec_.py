@@ -1,4 +1,4 @@
-"""`envmgr exec`: run a command with the project's or the named tools; shims call it without a plan."""
+"""`envmgr exec` and `envmgr x`: run a command with tools; shims call `exec` without a plan."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from envmgr.kit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from envmgr.cli.options import Options
@@ -18,14 +18,32 @@ if TYPE_CHECKING:
 
 def run(options: Options, args: Sequence[str]) -> int:
     """Replace the process with the command; return its exit code on Windows only."""
+    return _run_with_progress(options, "exec", lambda context: _run(context, args, confirm_with(options)))
+
+
+def run_x(options: Options, args: Sequence[str]) -> int:
+    """Replace the process with a command of tools that are installed if missing; return only on Windows."""
+    return _run_with_progress(options, "x", lambda context: _run_x(context, args))
+
+
+def _run_with_progress(options: Options, name: str, work: Callable[[Context], int]) -> int:
     if options.json:
-        raise UsageError("--json is not supported by exec", "omit --json")
+        raise UsageError(f"--json is not supported by {name}", "omit --json")
     display = _LazyProgress(options)
     context = open_context(options, None if options.verbose else display)
     try:
-        return _run(context, args, confirm_with(options))
+        return work(context)
     finally:
         display.close()
+
+
+def _run_x(context: Context, args: Sequence[str]) -> int:
+    from envmgr.ops import run_tool
+
+    if "--" not in args:
+        return run_tool.run_own_command(context, args[0], args[1:])
+    tools, command_line = _split(args, "x")
+    return run_tool.run(context, tools, command_line)
 
 
 def _run(context: Context, args: Sequence[str], confirm: Confirm) -> int:
@@ -35,7 +53,7 @@ def _run(context: Context, args: Sequence[str], confirm: Confirm) -> int:
         command, arguments = args[1], args[2:]
         arguments = arguments[1:] if arguments[:1] == ["--"] else arguments
         return exec_.run_shim(context, command, arguments, confirm)
-    tools, command_line = _split(args)
+    tools, command_line = _split(args, "exec")
     return exec_.run(context, tools, command_line, confirm)
 
 
@@ -82,9 +100,11 @@ class _LazyProgress:
             self._block.__exit__(None, None, None)
 
 
-def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
+def _split(args: Sequence[str], name: str) -> tuple[list[str], list[str]]:
     at = args.index("--") if "--" in args else len(args)
     tools, command_line = list(args[:at]), list(args[at + 1 :])
     if not command_line:
-        raise UsageError("missing command after --", "for example: envmgr exec nodejs@20 -- node --version")
+        raise UsageError(
+            "missing command after --", f"for example: envmgr {name} nodejs@20 -- node --version"
+        )
     return tools, command_line

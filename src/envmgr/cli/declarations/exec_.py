@@ -1,4 +1,4 @@
-"""Declaration of `envmgr exec`."""
+"""Declarations of `envmgr exec` and `envmgr x`."""
 
 from __future__ import annotations
 
@@ -29,4 +29,21 @@ def exec_(
         raise UsageError("missing command after --", example)
     raise UsageError(  # envmgr.cli.fast_path runs every command line that has its `--`
         f"exec requires -- between tools and the command: {' '.join(args)}", example
+    )
+
+
+@app.command("x", epilog="Example: envmgr x pypi:ruff check")
+def x(
+    args: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TOOL... [-- CMD] ARGS...",
+            help="The tools, and the command (default: TOOL's own).",
+            autocompletion=completers.complete_available,
+        ),
+    ] = None,
+) -> int:
+    """Run a command of tools that are installed if missing."""
+    raise UsageError(  # envmgr.cli.fast_path runs every command line that names a tool
+        f"unexpected option {args[0]}" if args else "missing tool", "for example: envmgr x pypi:ruff check"
     )
