@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from envmgr.kit.environment import is_terminal
+from envmgr.kit.environment import can_prompt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,13 +123,13 @@ def print_status(options: Options, message: str) -> None:
 def confirm_with(options: Options, default: str = "y") -> Confirm:
     """Return a function that asks the user for confirmation.
 
-    `--yes` confirms, a missing terminal declines, and `default` ("y" or "n") is the answer of pressing Enter.
+    `--yes` confirms, CI and a missing terminal decline, and `default` ("y" or "n") is the answer of pressing Enter.
     """
 
     def confirm(question: str) -> bool:
         if options.yes:
             return True
-        if not (is_terminal(0) and is_terminal(2)):
+        if not can_prompt():
             return False
         sys.stderr.write(f"{question} [{'Y/n' if default == 'y' else 'y/N'}] ")
         sys.stderr.flush()

@@ -102,6 +102,11 @@ def is_terminal(stream: int) -> bool:
         return False
 
 
+def can_prompt() -> bool:
+    """Return whether a user can answer a question: at a terminal, and not in CI."""
+    return is_terminal(0) and is_terminal(2) and not os.environ.get("CI")
+
+
 def python() -> str:
     """Return the path of the Python interpreter."""
     return sys.executable

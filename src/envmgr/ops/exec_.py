@@ -199,10 +199,12 @@ def _install_missing(context: Context, active_versions: Sequence[ActiveVersion],
 
 def _can_install(context: Context, missing: Sequence[ActiveVersion], confirm: Confirm) -> bool:
     policy = context.settings.auto_install
+    if policy == "never":
+        return False
     names = ", ".join(
         f"{active_version.tool} {active_version.version or active_version.spec}" for active_version in missing
     )
-    return policy == "always" or (policy == "ask" and confirm(f"{names} not installed. Install it now?"))
+    return policy == "always" or confirm(f"{names} not installed. Install now?")
 
 
 def _variables(context: Context, active_versions: Sequence[ActiveVersion]) -> dict[str, str]:

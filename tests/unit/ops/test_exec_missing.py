@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+from envmgr.cli.console import confirm_with
+from envmgr.cli.options import Options
+from envmgr.kit import environment
 from envmgr.kit.errors import NotInstalled
 from envmgr.ops import exec_
 from support.machine.installed_tools import Toolbox
@@ -41,6 +44,15 @@ def test_exec_prompts_for_all_missing_tools(box):
     with pytest.raises(NotInstalled):
         exec_.run(box.context(ENVMGR_AUTO_INSTALL="ask"), [], ["node"], questions.append)
     assert "nodejs 22.3.0, python 3.13.0" in questions[0]
+
+
+def test_a_terminal_of_ci_has_no_prompt(monkeypatch):
+    monkeypatch.setattr(environment, "is_terminal", lambda _stream: True)
+    monkeypatch.delenv("CI", raising=False)
+    assert environment.can_prompt()
+    monkeypatch.setenv("CI", "true")
+    assert not environment.can_prompt()
+    assert not confirm_with(Options())("Install now?")
 
 
 def test_a_declined_prompt_leaves_no_draft_of_a_plan(box):
