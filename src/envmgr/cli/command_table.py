@@ -72,6 +72,7 @@ _MODULE_NAMES = {
     "uninstall": "maintenance.uninstall",
     "outdated": "maintenance.outdated",
     "upgrade": "maintenance.upgrade",
+    "self-update": "maintenance.self_update",
 }
 """Modules that are not named as their command: a word of Python, several commands in one module, or a package."""
 
@@ -188,6 +189,7 @@ Global options (before or after the command): --json (one JSON document on stdou
                     "uninstall": "Remove installed versions.",
                     "reshim": "Rewrite all shims, atomically.",
                     "doctor": "Diagnose problems and suggest fixes.",
+                    "self-update": "Print the commands that update envmgr.",
                 },
             ),
             *_commands(

@@ -5,6 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.metadata import Distribution
 
 DISTRIBUTION = "envmgr-toolchain"
 """The project's name in `pyproject.toml`; the command and the package are `envmgr`."""
@@ -19,13 +20,20 @@ def requirement(*extras: str) -> str:
 def _direct_url() -> str:
     """Return the URL that the installer recorded, or an empty string."""
     import json
+
+    distribution = installed_distribution()
+    text = distribution.read_text("direct_url.json") if distribution else None
+    return _url(json.loads(text)) if text else ""
+
+
+def installed_distribution() -> Distribution | None:
+    """Return the metadata of this distribution, or None if it was not installed."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:
-        text = distribution(DISTRIBUTION).read_text("direct_url.json")
+        return distribution(DISTRIBUTION)
     except PackageNotFoundError:
-        return ""
-    return _url(json.loads(text)) if text else ""
+        return None
 
 
 def _url(origin: Mapping[str, object]) -> str:
@@ -38,12 +46,20 @@ def _checkout_url() -> str:
     """Return the URL of the checkout that this package runs from, or an empty string."""
     from pathlib import Path
 
+    directory = checkout_directory()
+    return Path(directory).as_uri() if directory else ""
+
+
+def checkout_directory() -> str:
+    """Return the directory of the checkout that this package runs from, or an empty string."""
+    from pathlib import Path
+
     root = Path(__file__).resolve().parents[3]
     try:
         is_checkout = f'name = "{DISTRIBUTION}"' in (root / "pyproject.toml").read_text(encoding="utf-8")
     except OSError:
         return ""
-    return root.as_uri() if is_checkout else ""
+    return str(root) if is_checkout else ""
 
 
 def _wheel_url() -> str:

@@ -53,6 +53,7 @@ CALLS = {
         ["latest", "alpha@1"],
         {"tool", "spec", "version", "date", "lts", "prerelease", "installed", "path"},
     ),
+    "self-update": (["self-update"], {"version", "installer", "origin", "location", "commands"}),
     "search": (["search", "alp"], {"text", "tools"}),
     "plugin-list": (["plugin", "list"], {"plugins"}),
     "plugin-show": (["plugin", "show", "alpha"], {"name", "manifest", "digest", "scope"}),

@@ -57,7 +57,7 @@ def test_every_error_code_is_listed():
 )
 def test_every_documented_command_exists(text):
     commands = {*app.tree().commands, "help"}
-    for output in re.findall(r"(?:^\$ |`)envmgr ([a-z]+)\b", text, re.MULTILINE):
+    for output in re.findall(r"(?:^\$ |`)envmgr ([a-z]+(?:-[a-z]+)*)\b", text, re.MULTILINE):
         assert output in commands
 
 
