@@ -208,7 +208,10 @@ Global options (before or after the command): --json (one JSON document on stdou
                     "list": "List all tools that have a manifest.",
                     "show": "Print a manifest.",
                     "remove": "Remove a manifest you added.",
+                    "update": "Read added manifests again from their sources.",
+                    "trust": "Allow a manifest's install script to run.",
                     "lint": "Report all issues of a manifest, each with its JSON path.",
+                    "test": "Install a tool in a scratch directory and check it.",
                 },
             ),
             _group(

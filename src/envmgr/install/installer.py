@@ -117,8 +117,7 @@ def _check_trust(job: InstallJob, trusted: tuple[str, ...]) -> None:
         return
     raise UntrustedScript(
         f"{job} has an untrusted install script (manifest {job.plugin})",
-        f"review it with `envmgr plugin show {job.tool}`, then run"
-        f" `envmgr config set trusted {' '.join((*trusted, job.plugin))!r}`",
+        f"review it with `envmgr plugin show {job.tool}`, then run `envmgr plugin trust {job.tool}`",
     )
 
 

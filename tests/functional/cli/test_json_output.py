@@ -57,6 +57,8 @@ CALLS = {
     "search": (["search", "alp"], {"text", "tools"}),
     "plugin-list": (["plugin", "list"], {"plugins"}),
     "plugin-show": (["plugin", "show", "alpha"], {"name", "manifest", "digest", "scope"}),
+    "plugin-trust": (["plugin", "trust", "alpha"], {"name", "digest", "has_script", "trusted", "changed"}),
+    "plugin-update": (["plugin", "update"], {"dry_run", "plugins"}),
     "plugin-lint": (["plugin", "lint", "alpha"], {"manifest", "issues", "warnings"}),
     "config-list": (["config", "list"], {"settings"}),
     "config-get": (["config", "get", "jobs"], {"name", "value", "origin", "description"}),

@@ -280,8 +280,7 @@ def test_a_script_needs_trust_before_anything_is_downloaded(trusted, install, pa
     with pytest.raises(UntrustedScript) as caught:
         install(tar(TREE), scripted(SCRIPT), trusted=trusted)
     assert "sha256:aa" in caught.value.message
-    assert "envmgr config set trusted" in caught.value.hint
-    assert "sha256:aa" in caught.value.hint
+    assert "envmgr plugin trust" in caught.value.hint
     assert install.fetch.calls == 0
     nothing_left(paths)
 

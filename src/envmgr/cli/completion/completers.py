@@ -77,6 +77,15 @@ def complete_installed() -> list[str]:
     ]
 
 
+def complete_plugin_with_source() -> list[str]:
+    """Return the user's and the project's manifests that have a recorded source."""
+    from envmgr.ops.catalog import plugin_sources, plugins
+
+    context = _context()
+    directories = (plugins.user_directory(context), plugins.project_directory(context))
+    return sorted({name for directory in directories for name in plugin_sources.read(directory)})
+
+
 def complete_command() -> list[str]:
     """Return the commands of all installed versions."""
     from envmgr.install import store

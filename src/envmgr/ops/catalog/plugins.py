@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from envmgr.catalog import lint as linting
 from envmgr.catalog import manifest_reader, registry
 from envmgr.catalog.schema_check import CheckedManifests
-from envmgr.kit.config import settings
-from envmgr.kit.errors import CatalogError, StorageError, UnknownTool, UntrustedScript, UsageError
-from envmgr.kit.file_locks import file_lock
+from envmgr.kit.errors import CatalogError, StorageError, UnknownTool, UsageError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text, storage_errors, write_atomic
 from envmgr.kit.paths import file_name
+from envmgr.ops.catalog import plugin_sources, plugin_trust
+from envmgr.ops.catalog.plugin_sources import PluginSource
 from envmgr.ops.confirmation import decline_all
 from envmgr.shells import plan
 
@@ -78,7 +78,10 @@ def add(
             f"{source} is a git repository; plugins are single JSON files",
             "pass the path or URL of a manifest",
         )
-    return _add_text(context, name, _fetch(context, source), source, directory, may_trust)
+    added = _add_text(context, name, fetch(context, source), source, directory, may_trust)
+    location = source if "://" in source else _absolute(context, source)
+    plugin_sources.record(context.paths, directory, name, PluginSource(location, added.manifest.digest))
+    return added
 
 
 def add_parts(
@@ -94,10 +97,13 @@ def add_parts(
     if download_template:
         fields["download_url_template"] = download_template
     text = json.dumps(fields, indent=2) + "\n"
-    return _add_text(context, name, text, "the command line", directory, decline_all)
+    added = _add_text(context, name, text, "the command line", directory, decline_all)
+    plugin_sources.record(context.paths, directory, name, None)
+    return added
 
 
-def _fetch(context: Context, source: str) -> str:
+def fetch(context: Context, source: str) -> str:
+    """Return the text of a manifest at a path or URL."""
     if "://" in source:
         return context.http.get(source).body.decode("utf-8", "replace")
     path = _absolute(context, source)
@@ -114,24 +120,37 @@ def _absolute(context: Context, path: str) -> str:
 def _add_text(
     context: Context, name: str, text: str, origin: str, directory: str, may_trust: Confirm
 ) -> AddedManifest:
-    manifest = linting.read(text, origin, CheckedManifests(context.paths).find_issues)
-    if manifest.name != name:
-        raise CatalogError(
-            f"manifest {origin} describes {manifest.name}, not {name}",
-            f"run `envmgr plugin add {manifest.name} {origin}`",
-        )
-    _check_trust(context, manifest, may_trust)
-    path = _path(directory, name)
+    manifest = read_manifest(context, name, text, origin)
+    path = path_of(directory, name)
     before = _other_manifest(context, name, path)
-    with _without_plans(context):
-        write_atomic(path, text)
-    context.forget_manifests()
+    write_manifest(context, manifest, text, directory, may_trust)
     after = _other_manifest(context, name, path)
     return AddedManifest(
         manifest_reader.read(text, path),
         shadows=None if after or before is None else _label(context, before),
         shadowed_by=_label(context, after) if after else None,
     )
+
+
+def read_manifest(context: Context, name: str, text: str, origin: str) -> Manifest:
+    """Return the manifest in a text; raise ManifestError with every issue, CatalogError for another name."""
+    manifest = linting.read(text, origin, CheckedManifests(context.paths).find_issues)
+    if manifest.name != name:
+        raise CatalogError(
+            f"manifest {origin} describes {manifest.name}, not {name}",
+            f"run `envmgr plugin add {manifest.name} {origin}`",
+        )
+    return manifest
+
+
+def write_manifest(
+    context: Context, manifest: Manifest, text: str, directory: str, may_trust: Confirm
+) -> None:
+    """Write a manifest to a directory; raise UntrustedScript if it has a script that `may_trust` declines."""
+    plugin_trust.require_trust(context, manifest, may_trust)
+    with _without_plans(context):
+        write_atomic(path_of(directory, manifest.name), text)
+    context.forget_manifests()
 
 
 @contextlib.contextmanager
@@ -160,20 +179,9 @@ def _label(context: Context, manifest: Manifest) -> str:
     return f"the {scope} manifest {manifest.origin if scope in {'project', 'user'} else manifest.name}"
 
 
-def _check_trust(context: Context, manifest: Manifest, may_trust: Confirm) -> None:
-    if not manifest.has_script or manifest.digest in context.settings.trusted:
-        return
-    danger = f"the manifest of {manifest.name} has an install script, which runs with your permissions"
-    if not may_trust(f"{danger}. Trust it?"):
-        raise UntrustedScript(danger, "review it, then pass --trust")
-    with file_lock(context.paths, "settings"):
-        trusted = (*context.settings.trusted, manifest.digest)
-        settings.set_value(context.paths.config_file, "trusted", " ".join(trusted))
-
-
 def remove(context: Context, name: str, directory: str) -> str:
     """Remove a manifest that was added to a directory and return its path."""
-    path = _path(directory, name)
+    path = path_of(directory, name)
     if not os.path.isfile(path):
         manifest = context.registry.check(name)
         raise UnknownTool(
@@ -182,6 +190,7 @@ def remove(context: Context, name: str, directory: str) -> str:
         )
     with _without_plans(context), storage_errors(path):
         os.unlink(path)
+    plugin_sources.record(context.paths, directory, name, None)
     return path
 
 
@@ -205,5 +214,6 @@ def lint(context: Context, target: str) -> Report:
     return linting.lint(text_of(context.registry.get(target)), target, is_tool)
 
 
-def _path(directory: str, name: str) -> str:
+def path_of(directory: str, name: str) -> str:
+    """Return the path of a manifest in a directory."""
     return os.path.join(directory, f"{file_name(name)}.json")

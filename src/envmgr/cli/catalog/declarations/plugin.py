@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from envmgr.cli.completion import completers
-from envmgr.cli.declarations.params import Tool
+from envmgr.cli.declarations.params import DryRun, Tool
 from envmgr.cli.options import options_of
 
 app = typer.Typer()
@@ -80,3 +80,56 @@ def lint(
     from envmgr.cli.catalog.commands import plugin as command
 
     return command.run_lint(options_of(ctx), target)
+
+
+@app.command(epilog="Example: envmgr plugin update --dry-run")
+def update(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME...]",
+            help="Manifests (default: all that have a source).",
+            autocompletion=completers.complete_plugin_with_source,
+        ),
+    ] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Trust changed install scripts.")] = False,
+    project: Annotated[
+        bool, typer.Option("--project", help="Update those of the project (.envmgr.plugins).")
+    ] = False,
+    dry_run: DryRun = False,
+) -> int:
+    """Read added manifests again from their sources."""
+    from envmgr.cli.catalog.commands import plugin_update as command
+
+    return command.run(options_of(ctx), names or [], trust=trust, project=project, dry_run=dry_run)
+
+
+@app.command(epilog="Example: envmgr plugin trust nodejs")
+def trust(
+    ctx: typer.Context,
+    name: Tool,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Stop trusting it.")] = False,
+) -> int:
+    """Allow a manifest's install script to run."""
+    from envmgr.cli.catalog.commands import plugin_trust as command
+
+    return command.run(options_of(ctx), name, revoke=revoke)
+
+
+@app.command("test", epilog="Example: envmgr plugin test nodejs")
+def test_(
+    ctx: typer.Context,
+    tool: Annotated[
+        str,
+        typer.Argument(
+            metavar="TOOL[@SPEC]",
+            help="A tool (default: newest version).",
+            autocompletion=completers.complete_available,
+        ),
+    ],
+) -> int:
+    """Install a tool in a scratch directory and check it."""
+    from envmgr.cli.catalog.commands import plugin_test as command
+
+    return command.run(options_of(ctx), tool)
