@@ -121,6 +121,11 @@ def _run_without_fast_path(options: Options, args: list[str], run_read_only: Run
     if print_page is not None:
         return run_read_only(lambda: print_page(options))
     _stop_on_signals()
+    if args[0] == "help" and any(arg.startswith("--man") for arg in args):
+        from envmgr.cli import man_page
+
+        if man_page.is_requested(args):
+            return man_page.run(options, args)
     if args[0] == "help":
         args = [*args[1:], "--help"]
     return _run_alm(options, args) if args[0] == "alm" else _run_parsed(options, args)
