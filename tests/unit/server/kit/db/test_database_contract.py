@@ -375,6 +375,44 @@ def test_a_shared_value_is_of_one_commit(tmp_path, runner):
     run_with_database(runner, tmp_path, app_module, work)
 
 
+def test_units_that_arrive_together_share_commits(tmp_path, runner):
+    async def work(database):
+        values = iter(range(100))
+
+        def create():
+            return next(values)
+
+        def unit(name):
+            def add_and_share(transaction):
+                add(name)(transaction)
+                return transaction.share(create)
+
+            return add_and_share
+
+        results = await asyncio.gather(*(database.write(unit(f"app-{n}")) for n in range(40)))
+        assert len(set(results)) < 20
+        assert len(await names(database)) == len(await events(database)) == 40
+
+    run_with_database(runner, tmp_path, app_module, work)
+
+
+def test_a_unit_that_fails_before_it_changes_anything_leaves_its_group_as_it_is(tmp_path, runner):
+    async def work(database):
+        attempts = []
+
+        def fail(transaction):
+            attempts.append(transaction.one(BY_NAME, name="none"))
+            raise LookupError("mine")
+
+        units = [fail if n == 3 else add(f"app-{n}") for n in range(8)]
+        results = await asyncio.gather(*map(database.write, units), return_exceptions=True)
+        assert isinstance(results.pop(3), LookupError)
+        assert results == [None] * 7
+        assert attempts == [None]
+
+    run_with_database(runner, tmp_path, app_module, work)
+
+
 def test_a_shared_value_that_cannot_be_created_is_tried_again(tmp_path, runner):
     async def work(database):
         attempts = []

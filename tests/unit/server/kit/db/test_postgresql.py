@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy.util.concurrency import await_
 
 from envmgr.server.app import module
 from envmgr.server.app.store import app
@@ -108,7 +109,7 @@ def test_a_unit_that_conflicts_at_each_attempt_is_refused_for_now(tmp_path, monk
                 attempts.append(transaction.one(REVISION, name="shop"))
                 # Another process changes the row between this unit's read and its write.
                 other.read_blocking(lambda _reader: None)
-                runner.await_(other.write(lambda rival: rival.execute(TOUCH, name="shop")))
+                await_(other.write(lambda rival: rival.execute(TOUCH, name="shop")))
                 transaction.execute(TOUCH, name="shop")
 
             with pytest.raises(ServiceUnavailable, match="in conflict 4 times") as caught:
@@ -131,7 +132,7 @@ def test_a_repeated_unit_reads_the_row_of_the_other(tmp_path):
                 if attempts[-1]:
                     raise Conflict("the name is in use")
                 if len(attempts) == 1:
-                    runner.await_(other.write(add("shop")))
+                    await_(other.write(add("shop")))
                 try:
                     transaction.insert(ADD, name="shop")
                 except UniqueViolation as error:
@@ -172,6 +173,44 @@ def test_a_unit_that_hides_a_violation_is_a_bug_and_not_a_success(tmp_path):
         with pytest.raises(RuntimeError, match="succeeded after a statement that failed"):
             await database.write(unit)
         assert await database.read(lambda reader: reader.one(COUNT)) == (0,)
+
+    run_with_database(tmp_path, work)
+
+
+def test_a_unit_that_takes_long_does_not_delay_those_that_arrived_with_it(tmp_path):
+    async def work(database):
+        release = asyncio.Event()
+        slow = asyncio.ensure_future(database.write(lambda _transaction: await_(release.wait())))
+        await asyncio.gather(*(database.write(add(f"app-{n}")) for n in range(8)))
+        await database.write(add("later"))
+        assert not slow.done()
+        release.set()
+        assert await slow
+
+    run_with_database(tmp_path, work)
+
+
+def test_a_unit_that_waits_for_a_lock_does_not_delay_its_group(tmp_path):
+    async def work(database):
+        await database.write(add("shop"))
+        async with open_postgres(tmp_path, module) as other:
+            has_lock, release = asyncio.Event(), asyncio.Event()
+
+            def hold(transaction):
+                transaction.execute(TOUCH, name="shop")
+                has_lock.set()
+                await_(release.wait())
+
+            holding = asyncio.ensure_future(other.write(hold))
+            await has_lock.wait()
+            units = [add("one"), lambda transaction: transaction.execute(TOUCH, name="shop"), add("two")]
+            first, waiting, last = (asyncio.ensure_future(database.write(unit)) for unit in units)
+            await asyncio.gather(first, last)
+            assert not waiting.done()
+            release.set()
+            await holding
+            assert await waiting == 1
+        assert await database.read(lambda reader: reader.one(REVISION, name="shop")) == (3,)
 
     run_with_database(tmp_path, work)
 
@@ -221,7 +260,7 @@ def test_a_lock_that_is_not_released_is_not_awaited_for_ever(tmp_path, monkeypat
 
         def hold(transaction):
             transaction.execute(LOCK_APPS)
-            runner.await_(release.wait())
+            await_(release.wait())
 
         holding = asyncio.ensure_future(database.write(hold))
         await asyncio.sleep(0.2)
@@ -241,7 +280,7 @@ def test_a_transaction_that_idles_is_ended(tmp_path, monkeypatch):
     async def work(database):
         def unit(transaction):
             transaction.insert(ADD, name="slow")
-            runner.await_(asyncio.sleep(0.5))
+            await_(asyncio.sleep(0.5))
             transaction.insert(ADD, name="never")
 
         with pytest.raises(ServiceUnavailable):
@@ -256,11 +295,11 @@ def test_more_units_than_connections_wait_for_a_bounded_time(tmp_path, monkeypat
 
     async def work(database):
         release = asyncio.Event()
-        holding = [
-            asyncio.ensure_future(database.write(lambda _transaction: runner.await_(release.wait())))
-            for _ in range(runner.MAX_WRITERS)
-        ]
-        await wait_until(lambda: async_value(len(database._units) == runner.MAX_WRITERS))
+        holding = []
+        for count in range(1, runner.MAX_WRITERS + 1):
+            unit = database.write(lambda _transaction: await_(release.wait()))
+            holding.append(asyncio.ensure_future(unit))
+            await wait_until(lambda count=count: async_value(database.connections_in_use == count))
         with pytest.raises(ServiceUnavailable, match="all 6 database connections are in use") as caught:
             await database.write(add("shop"))
         assert caught.value.headers["retry-after"]
@@ -317,8 +356,10 @@ def test_a_server_that_refuses_connections_is_reported_at_once():
         database = PostgresDatabase(
             "postgresql://alm@127.0.0.1:1/alm", "app", append_unnumbered, number_events
         )
-        with pytest.raises(ServiceUnavailable, match="database of app is temporarily unavailable"):
-            await database.read(lambda reader: reader.one(COUNT))
+        calls = [database.read(lambda reader: reader.one(COUNT)), *(database.write(add(n)) for n in "abc")]
+        for result in await asyncio.gather(*calls, return_exceptions=True):
+            assert isinstance(result, ServiceUnavailable)
+            assert "database of app is temporarily unavailable" in result.detail
         await database.close()
 
     asyncio.run(work())
@@ -331,7 +372,7 @@ def test_an_event_that_is_committed_late_gets_a_number_after_those_before_it(tmp
     def append_slowly(transaction, events):
         append_unnumbered(transaction, events)
         appended.set()
-        runner.await_(release.wait())
+        await_(release.wait())
 
     async def work(database):
         url = postgres_url(tmp_path, module)

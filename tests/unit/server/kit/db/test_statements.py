@@ -19,7 +19,7 @@ from envmgr.server.kit.db.constructs import (
     upsert,
     values_of,
 )
-from envmgr.server.kit.db.postgresql.database import DIALECT as POSTGRESQL
+from envmgr.server.kit.db.postgresql.transaction import DIALECT as POSTGRESQL
 from envmgr.server.kit.db.schema import Id, Text
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.db.sqlite import DIALECT as SQLITE

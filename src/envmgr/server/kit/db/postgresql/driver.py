@@ -34,11 +34,12 @@ SETTINGS: Mapping[str, str] = {
 UNIQUE_VIOLATION = "23505"
 _CONFLICTS = frozenset({"40001", "40P01"})
 """Serialization failure, deadlock."""
+_LOCK_NOT_AVAILABLE = "55P03"
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
 """The session was ended: by an operator, a crash, a start or shutdown, a timeout of idling."""
 _TRANSIENT_CLASSES = frozenset({"08", "53", "57", "58"})
 """Connection lost, resources exhausted, stopped by an operator, error of the system."""
-_TRANSIENT = frozenset({"25006", "25P03", "28000", "28P01", "3D000", "55P03"})
+_TRANSIENT = frozenset({"25006", "25P03", "28000", "28P01", "3D000", _LOCK_NOT_AVAILABLE})
 """A standby, timeouts of idling and of locks, and a server whose roles or databases are being restored."""
 _CORRUPT = frozenset({"XX001", "XX002"})
 
@@ -113,6 +114,11 @@ def is_conflict(error: BaseException) -> bool:
     if isinstance(error, asyncpg.exceptions.InvalidCachedStatementError):
         return True
     return code_of(error) in _CONFLICTS
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """Return whether a lock was not released in time."""
+    return code_of(error) == _LOCK_NOT_AVAILABLE
 
 
 def is_lost_connection(error: BaseException) -> bool:
