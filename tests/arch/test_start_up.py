@@ -219,6 +219,14 @@ def test_install_of_installed_tools_imports_no_installer(tmp_path):
     assert below(modules, UNUSED_FOR_INSTALLED_TOOLS) == set()
 
 
+def test_prune_imports_nothing_that_downloads_or_displays_progress(tmp_path):
+    modules = imported_by(["prune", "--dry-run"], tmp_path)
+    assert "envmgr.ops.maintenance.prune" in modules
+    assert (
+        below(modules, {"rich", "envmgr.catalog.catalog", *UNUSED_FOR_INSTALLED_TOOLS} - {"typer"}) == set()
+    )
+
+
 @pytest.mark.parametrize("command", ["outdated", "upgrade"])
 def test_a_command_that_finds_no_newer_version_imports_no_installer(command, tmp_path):
     add_manifest(tmp_path / "home")

@@ -72,6 +72,7 @@ _MODULE_NAMES = {
     "uninstall": "maintenance.uninstall",
     "outdated": "maintenance.outdated",
     "upgrade": "maintenance.upgrade",
+    "prune": "maintenance.prune",
     "self-update": "maintenance.self_update",
 }
 """Modules that are not named as their command: a word of Python, several commands in one module, or a package."""
@@ -187,6 +188,7 @@ Global options (before or after the command): --json (one JSON document on stdou
                     "outdated": "Show newer versions of the project's tools.",
                     "upgrade": "Install and lock newer versions of the project's tools.",
                     "uninstall": "Remove installed versions.",
+                    "prune": "Remove versions that no known project needs.",
                     "reshim": "Rewrite all shims, atomically.",
                     "doctor": "Diagnose problems and suggest fixes.",
                     "self-update": "Print the commands that update envmgr.",

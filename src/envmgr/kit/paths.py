@@ -46,6 +46,11 @@ class Paths:
         return os.path.join(self.data, "plans")
 
     @property
+    def projects(self) -> str:
+        """Records of known projects."""
+        return os.path.join(self.data, "projects")
+
+    @property
     def locks(self) -> str:
         """Lock files."""
         return os.path.join(self.data, "locks")
@@ -141,6 +146,7 @@ def _platform_paths() -> Paths:
     return Paths(directories.user_data_dir, directories.user_config_dir, directories.user_cache_dir)
 
 
+_NAME_MODULUS = (1 << 127) - 1
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-@~,")
 
 
@@ -155,6 +161,12 @@ def file_name(name: str) -> str:
 
 def _bytes_of(name: str) -> bytes:
     return name.encode(errors="surrogateescape")
+
+
+def hashed_name(text: str) -> str:
+    """Return a file name for any text: the remainder of its number, as `hashlib` takes long to import."""
+    number = int.from_bytes(_bytes_of(text), "big")
+    return f"{number % _NAME_MODULUS:032x}"
 
 
 def decode_file_name(encoded: str) -> str:

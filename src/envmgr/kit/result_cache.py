@@ -20,6 +20,7 @@ import time
 
 from envmgr import __version__
 from envmgr.kit.frozen import frozen
+from envmgr.kit.paths import hashed_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ _HEAD_FIELDS = 3
 _SECRET_MARKS = frozenset("@?#")
 _CONFIRMED, _UNCONFIRMED = "confirmed", "unconfirmed"
 _TYPE_BITS, _DIRECTORY_BITS = 0o170000, 0o040000
-_NAME_MODULUS = (1 << 127) - 1
 _SECOND_NS = 1_000_000_000
 _TICK_NS = 20_000_000
 _COARSE_TICK_NS = 2 * _SECOND_NS
@@ -132,9 +132,8 @@ def find(paths: Paths, key: Sequence[str]) -> Result | None:
 
 
 def _path_of(paths: Paths, key: Sequence[str]) -> str:
-    """Return the file of a result; its name is a remainder of the key, as `hashlib` takes long to import."""
-    number = int.from_bytes("\0".join(key).encode(errors="surrogateescape"), "big")
-    return os.path.join(directory_of(paths), f"{number % _NAME_MODULUS:032x}")
+    """Return the file of a result."""
+    return os.path.join(directory_of(paths), hashed_name("\0".join(key)))
 
 
 def _read(path: str, key: Sequence[str]) -> _Entry | None:

@@ -7,7 +7,7 @@ import os
 from envmgr.kit.errors import EnvmgrError, UsageError, WorkingDirectoryMissing
 from envmgr.kit.frozen import frozen
 from envmgr.kit.text_lists import shorten_list
-from envmgr.project import discovery
+from envmgr.project import discovery, known_projects
 from envmgr.resolve import active, tool_environment
 from envmgr.shells import quoting
 from envmgr.shells.activation import environment_plan
@@ -59,11 +59,14 @@ def plan_directory(context: Context, shell: ActivationShell) -> str:
     """
     recording = environment_plan.start(context.paths)
     try:
-        planned = _make_plan(context, recording, _resolve(context))
+        resolution = _resolve(context)
+        planned = _make_plan(context, recording, resolution)
         text = shell.render(planned)
     except BaseException:
         environment_plan.discard(recording)
         raise
+    if resolution.active_versions:
+        known_projects.record(context.paths, context.project)
     environment_plan.finish(context.paths, recording, shell.plan_name, planned, text)
     return text
 

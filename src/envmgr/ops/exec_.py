@@ -7,6 +7,7 @@ import os
 from envmgr.kit.environment import is_overridden
 from envmgr.kit.errors import CannotRun, CommandNotFound, WorkingDirectoryMissing
 from envmgr.ops.confirmation import decline_all
+from envmgr.project import known_projects
 from envmgr.project.request import Origin, Request
 from envmgr.resolve import active, executable, tool_environment, tool_specs, unavailable
 from envmgr.shells import execution, plan
@@ -40,6 +41,7 @@ def run(
 def start(context: Context, chosen: Sequence[ActiveVersion], command_line: Sequence[str]) -> int:
     """Run a command with some versions in front of the project's; return only on Windows."""
     active_versions = (*chosen, *active.resolve(context))
+    known_projects.record(context.paths, context.project)
     _enter(context)
     active_versions = (
         *active_versions,
@@ -102,6 +104,7 @@ def run_shim(context: Context, command: str, arguments: Sequence[str], confirm: 
         path = execution.with_shims(context.paths.shims, variables.get("PATH", ""))
         variables["PATH"] = execution.ensure_path_prefix(tool_environment.bin_dirs(providers), path)
         _check_interpreter(context, program, active_versions, variables["PATH"])
+        known_projects.record(context.paths, context.project)
         if draft:
             _write_plan(context, draft, command, active_versions, program, providers)
     finally:

@@ -18,7 +18,7 @@ from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.http import urls
 from envmgr.kit.thread_pool import POLL_INTERVAL_SECONDS, await_result
 from envmgr.ops import reshim
-from envmgr.project import lockfile, lockfile_io
+from envmgr.project import known_projects, lockfile, lockfile_io
 from envmgr.resolve import command_clashes, install_plan, lock_manifests, lock_update, requirements
 from envmgr.resolve.install_plan import Options, Step
 
@@ -77,6 +77,7 @@ def install_requests(context: Context, requests: Iterable[Request]) -> InstallRe
 
 def run(context: Context, steps: Sequence[Step], options: Options) -> InstallResult:
     """Install the versions of the steps, update their locks and the shims."""
+    known_projects.record(context.paths, context.project)
     outcomes, failures = _run_steps(context, steps, options)
     has_stale_shims = not _write_shims(context, outcomes)
     locks = [] if options.locked else _record(context, steps, outcomes)

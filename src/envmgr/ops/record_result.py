@@ -13,6 +13,7 @@ from envmgr.kit import data_files, result_cache
 from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.fs import list_names
 from envmgr.kit.result_cache import Result, Validity, directory_input, file_input
+from envmgr.project import known_projects
 from envmgr.project.lockfile_io import path_beside
 from envmgr.shells import shim
 
@@ -52,6 +53,11 @@ def _project_files(context: Context) -> Iterator[str]:
     for path in context.project.searched_paths:
         yield file_input(path)
         yield file_input(path_beside(path))
+
+
+def _records(context: Context) -> Iterator[str]:
+    for directory in known_projects.directories(context.project):
+        yield file_input(known_projects.record_path(context.paths, directory))
 
 
 def _settings(context: Context) -> Iterator[str]:
@@ -97,6 +103,7 @@ def _own_files(_context: Context) -> Iterator[str]:
 
 INPUTS = (
     ("dotfiles and locks, and the absence of others", _project_files),
+    ("records of the project", _records),
     ("settings", _settings),
     ("manifests", _manifests),
     ("installed tools", _installations),

@@ -18,7 +18,7 @@ from envmgr.kit.thread_pool import map_parallel
 from envmgr.lockformat.model import EMPTY, Artifact, Locked, Lockfile
 from envmgr.lockformat.names import key
 from envmgr.lockformat.writer import render
-from envmgr.project import lockfile, lockfile_io
+from envmgr.project import known_projects, lockfile, lockfile_io
 from envmgr.resolve import lock_consistency
 from envmgr.resolve.platform_releases import newest_available, required_platforms
 from envmgr.resolve.select_release import select_candidates
@@ -325,6 +325,7 @@ def _has_matching_request(lock: Lockfile, tool: str, spec: str) -> bool:
 
 def write(context: Context, dotfile: Dotfile, pins: Iterable[Pin]) -> bool:
     """Record pins in a dotfile's lock, merged with concurrent changes; return whether it changed."""
+    known_projects.record(context.paths, context.project)
     path = lockfile_io.path_beside(dotfile.path)
     pins = list(pins)
     current = context.locks.reload(path)

@@ -47,6 +47,7 @@ CALLS = {
     "reshim": (["reshim"], {"directory", "commands", "added", "removed"}),
     "outdated": (["outdated"], {"tools"}),
     "upgrade": (["upgrade"], {"dry_run", "upgraded", "installed", "already_installed"}),
+    "prune": (["prune", "--dry-run"], {"dry_run", "removed", "projects", "deleted_projects", "unreadable"}),
     "uninstall": (["uninstall", "--dry-run", "alpha@1.1.0"], {"dry_run", "removed"}),
     "doctor": (["doctor"], {"findings"}),
     "latest": (
