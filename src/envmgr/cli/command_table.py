@@ -80,6 +80,7 @@ _MODULE_NAMES = {
 _PACKAGE = "envmgr.cli.declarations"
 _ALM_PACKAGE = "envmgr.cli.alm.declarations"
 _CATALOG_PACKAGE = "envmgr.cli.catalog.declarations"
+_EXCHANGE_PACKAGE = "envmgr.cli.declarations.exchange"
 _SHELLS = "for bash, zsh, fish or pwsh (default: current shell)."
 
 _ALM = GroupEntry(
@@ -192,6 +193,12 @@ Global options (before or after the command): --json (one JSON document on stdou
                     "reshim": "Rewrite all shims, atomically.",
                     "doctor": "Diagnose problems and suggest fixes.",
                     "self-update": "Print the commands that update envmgr.",
+                },
+            ),
+            *_commands(
+                _EXCHANGE_PACKAGE,
+                {
+                    "sbom": "Print the locked toolchain as a bill of materials.",
                 },
             ),
             *_commands(

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from envmgr.catalog import url_versions
-from envmgr.kit.errors import LockOutOfDate
+from envmgr.kit.errors import CatalogError, LockOutOfDate
 from envmgr.kit.platform import parse as parse_platform
 from envmgr.project import lockfile
 from envmgr.project.lockfile_io import path_beside
@@ -39,6 +39,20 @@ def mismatches(context: Context, tool: str, version: str, locked: Locked) -> Ite
         check_signature(context, tool, version, locked)
     if not has_urls or context.registry.scope(manifest) in _OWN_SCOPES:
         yield _mismatch(context, manifest, version, locked)
+
+
+def fitting_manifest(context: Context, tool: str, version: str, locked: Locked) -> Manifest | None:
+    """Return the manifest that a version was locked with; None if another is here, or none.
+
+    The built-in manifest of another version of envmgr is accepted if it has the locked URLs.
+    """
+    try:
+        manifest = context.catalog.manifest(tool)
+    except CatalogError:
+        return None
+    is_own = context.registry.scope(manifest) in _OWN_SCOPES
+    has_same_urls = not is_own and _has_urls(manifest, version, locked)
+    return manifest if locked.plugin == manifest.digest or has_same_urls else None
 
 
 def check_signature(context: Context, tool: str, version: str, locked: Locked) -> Signature | None:

@@ -67,6 +67,7 @@ CALLS = {
     "config-unset": (["config", "unset", "jobs"], {"name", "value", "origin"}),
     "config-path": (["config", "path"], {"path"}),
     "cache-dir": (["cache", "dir"], {"path"}),
+    "sbom": (["sbom"], {"format", "tools", "document"}),
     "cache-list": (["cache", "list"], {"path", "bytes", "entries"}),
     "version": (["--version"], {"version"}),
     "help": (["install", "--help"], {"help"}),

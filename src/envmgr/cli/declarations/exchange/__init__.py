@@ -1,0 +1,1 @@
+"""Declarations of the commands that exchange data with other programs."""

@@ -1,0 +1,1 @@
+"""Exchange with other programs: a bill of materials of the locked toolchain."""

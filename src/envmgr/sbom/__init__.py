@@ -1,0 +1,1 @@
+"""Bill of materials of a locked toolchain, as CycloneDX and SPDX documents."""
