@@ -55,7 +55,7 @@ def test_a_service_with_an_older_database_goes_on_after_the_gap_is_recorded(clus
     postgres_databases().put_back(cluster.database("app"))
 
     check_refused_at_start(app)
-    check_unready_once_the_others_answer(cluster)
+    check_refusal_once_the_others_answer(cluster, token)
     accepted = accept_gap(cluster, "app")
     assert accepted.returncode == 0, accepted.stderr
     assert "events 3 to 4 of app are lost" in accepted.stdout
@@ -100,7 +100,7 @@ def check_refused_at_start(app):
     assert "Traceback" not in message
 
 
-def check_unready_once_the_others_answer(cluster):
+def check_refusal_once_the_others_answer(cluster, token):
     """Start the service while the others do not answer: it cannot compare its database with theirs."""
     app, *peers = (cluster.services[name] for name in RUNNING)
     for peer in peers:
@@ -115,6 +115,10 @@ def check_unready_once_the_others_answer(cluster):
     wait_until(lambda: "the database of app ends at event 2, but" in details(app).get("consistency", ""))
     assert CURE in details(app)["consistency"]
     assert not app.is_ready()
+    with app.wire(token, timeout=60) as wire:
+        refusal = wire.ask("POST", "/apps", {"name": "refused"})
+    assert refusal.status == 503
+    assert CURE in refusal.json["detail"]
     assert app.stop() == 0
 
 

@@ -15,7 +15,7 @@ from envmgr.server.kit.http.health import Check
 from envmgr.server.kit.messaging import event_numbering
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.config.settings import Settings
@@ -142,8 +142,13 @@ def database_backend(settings: Settings, data: DataDirectory) -> DatabaseBackend
     return PostgresBackend(settings.database_url, settings.database_urls)
 
 
-def service_backend(settings: Settings, service: str) -> DatabaseBackend:
-    """Return the database of a separate service; raise SettingsError if the extra is missing."""
+def service_backend(
+    settings: Settings, service: str, admit_events: Callable[[], None] = lambda: None
+) -> DatabaseBackend:
+    """Return the database of a separate service; raise SettingsError if the extra is missing.
+
+    `admit_events` raises what a unit of work raises instead of emitting events.
+    """
     with require_service_extra("postgres", "separate services require PostgreSQL", settings.bus):
         from envmgr.server.bootstrap.postgres_backend import PostgresBackend
-    return PostgresBackend(settings.database_url, {service: settings.database_url})
+    return PostgresBackend(settings.database_url, {service: settings.database_url}, admit_events)

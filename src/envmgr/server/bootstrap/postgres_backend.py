@@ -16,7 +16,10 @@ from envmgr.server.kit.http.health import Check
 from envmgr.server.kit.messaging import event_numbering
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from envmgr.server.kit.common.events import DomainEvent
+    from envmgr.server.kit.db.sql import Transaction
 
 LOCKED_SERVICE = "worker"
 """The service in whose database the server's lock is."""
@@ -25,8 +28,14 @@ LOCKED_SERVICE = "worker"
 class PostgresBackend:
     """Databases on PostgreSQL (implements `DatabaseBackend`): of one prefix, or each by its own URL."""
 
-    def __init__(self, url: str, urls: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        url: str,
+        urls: Mapping[str, str] = MappingProxyType({}),
+        admit_events: Callable[[], None] = lambda: None,
+    ) -> None:
         self._url = url
+        self._admit_events = admit_events
         self._urls = urls
         self._relay_lock: PostgresLeadership | None = None
         self._lock = PostgresLeadership(
@@ -53,8 +62,13 @@ class PostgresBackend:
     def open(self, service: str) -> PostgresDatabase:
         """Return a service's database, whose connections are opened when needed."""
         return PostgresDatabase(
-            self._url_of(service), service, event_numbering.append_unnumbered, event_numbering.number_events
+            self._url_of(service), service, self._append_events, event_numbering.number_events
         )
+
+    def _append_events(self, transaction: Transaction, events: Sequence[DomainEvent]) -> None:
+        if events:
+            self._admit_events()
+        event_numbering.append_unnumbered(transaction, events)
 
     def grant(self, service: str, role: str) -> None:
         """Grant a role all but changes of the schema and of append-only tables; raise UnusableDatabase."""

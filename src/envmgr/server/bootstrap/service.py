@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -13,15 +14,17 @@ from envmgr.server.bootstrap.buses import create_bus
 from envmgr.server.bootstrap.checkpoints import checkpoint_destination
 from envmgr.server.bootstrap.composition import audit_key
 from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE, require_current
+from envmgr.server.bootstrap.older_copy_guard import RESTORE_HINT, OlderCopyGuard
 from envmgr.server.bootstrap.peers import Peers, read_tls
 from envmgr.server.bootstrap.registry import REQUEST_POLICY, module_of
 from envmgr.server.bootstrap.routing import create_router, probe_routes, system_routes
-from envmgr.server.bootstrap.service_health import RESTORE_HINT, create_service_health
+from envmgr.server.bootstrap.service_health import create_service_health
 from envmgr.server.bootstrap.service_parts import Resources, create_parts
 from envmgr.server.contracts.remote import event_state_rpc
 from envmgr.server.contracts.remote.event_state import POLL_INTERVAL_SECONDS
 from envmgr.server.contracts.remote.problem_messages import ProblemDetailMessages
 from envmgr.server.kit.common.failures import describe
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.config.settings import SettingsError
 from envmgr.server.kit.db.migrations import UnusableDatabase
 from envmgr.server.kit.grpc.interceptor import CallGuard, CallInterceptor, policies_of
@@ -32,7 +35,6 @@ from envmgr.server.kit.http.request_policy import merge_policies
 from envmgr.server.kit.http.server import SHUTDOWN_NOTICE_SECONDS
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.event_state import read_event_state
-from envmgr.server.kit.messaging.older_copies import find_older_copy
 from envmgr.server.kit.runtime.periodic_task import PeriodicTask
 from envmgr.server.kit.runtime.request_deadline import RequestDeadline
 from envmgr.server.kit.security.service_keys import service_tokens
@@ -42,7 +44,7 @@ from envmgr.server.kit.telemetry.delivery_observer import LoggingDeliveryObserve
 from envmgr.server.kit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from envmgr.server.bootstrap.service_parts import ServiceParts
     from envmgr.server.kit.config.service_settings import ServiceSettings
@@ -96,7 +98,9 @@ class ServiceServer:
         self._log = log
         self._metrics = Metrics()
         self._peers = Peers(settings.peers, keys.tokens, keys.access, keys.tls, tracing)
-        self._database = service_backend(common, settings.service).open(settings.service)
+        self._copy_guard = OlderCopyGuard()
+        backend = service_backend(common, settings.service, self._copy_guard.require_current)
+        self._database = backend.open(settings.service)
         self._bus = _create_bus(settings, port, log, self._metrics, tracing)
         self._parts = create_parts(
             settings.service,
@@ -114,7 +118,9 @@ class ServiceServer:
         )
         module = self._parts.module
         self._lag = ConsumerLag([module.outbox], [module.dead_letters, *self._peers.event_states.peers])
-        self._health = create_service_health(self._parts, self._bus, self._peers, self._lag, self._metrics)
+        self._health = create_service_health(
+            self._parts, self._bus, self._peers, self._lag, self._metrics, self._find_missing
+        )
         self._grpc = _create_grpc_server(self._parts, keys, log, self._metrics, tracing)
         self._tasks: list[asyncio.Task[None]] = []
         self.grpc_port = settings.grpc_port
@@ -147,7 +153,7 @@ class ServiceServer:
         # First, as all else changes databases or the broker: a process without its port has no effect.
         await self._start_grpc()
         await self._start_background()
-        polling = PeriodicTask("peer-event-states", POLL_INTERVAL_SECONDS, states.refresh)
+        polling = PeriodicTask("peer-event-states", POLL_INTERVAL_SECONDS, self._compare_with_peers)
         self._tasks = [asyncio.create_task(polling.run_forever(self._log), name=polling.name)]
         if self._parts.gateway is not None:
             # Last, so that nothing can fail between generating a password and printing it.
@@ -157,9 +163,17 @@ class ServiceServer:
 
     async def _require_current_copy(self) -> None:
         """Raise UnusableDatabase if the database lacks what peers have recorded, as far as they respond."""
+        if missing := await self._find_missing():
+            raise UnusableDatabase(f"databases are not of one time: {'; '.join(missing)}", RESTORE_HINT)
+
+    async def _compare_with_peers(self) -> None:
+        await self._peers.event_states.refresh()
+        with suppress(ServiceUnavailable):  # the database cannot be compared, nor changed
+            await self._find_missing()
+
+    async def _find_missing(self) -> Sequence[str]:
         module = self._parts.module
-        if older := await find_older_copy(module.outbox, module.dead_letters, self._peers.event_states.known):
-            raise UnusableDatabase(f"databases are not of one time: {'; '.join(older)}", RESTORE_HINT)
+        return await self._copy_guard.compare(module.outbox, module.dead_letters, self._peers.event_states)
 
     async def _start_grpc(self) -> None:
         try:

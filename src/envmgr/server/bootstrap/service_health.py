@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from envmgr.server.bootstrap.databases import expected_revisions
 from envmgr.server.bootstrap.health import audit_gauges, event_gauges
+from envmgr.server.bootstrap.older_copy_guard import RESTORE_HINT
 from envmgr.server.kit.common.problems import Problem, ServiceUnavailable
 from envmgr.server.kit.http.health import Check, Health
-from envmgr.server.kit.messaging.older_copies import find_older_copy
 from envmgr.server.kit.runtime import health_checks
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from envmgr.server.bootstrap.peers import Peers
     from envmgr.server.bootstrap.service_parts import ServiceParts
     from envmgr.server.kit.grpc.channel import PeerChannel
@@ -21,16 +23,19 @@ if TYPE_CHECKING:
     from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
     from envmgr.server.kit.telemetry.metrics import Metrics
 
-RESTORE_HINT = (
-    "stop the services and restore all databases from one backup; or stop this one and continue without the lost "
-    "events: `envmgr-alm restore --accept-gap SERVICE`"
-)
-
 
 def create_service_health(
-    parts: ServiceParts, bus: Bus, peers: Peers, lag: ConsumerLag, metrics: Metrics
+    parts: ServiceParts,
+    bus: Bus,
+    peers: Peers,
+    lag: ConsumerLag,
+    metrics: Metrics,
+    find_missing: Callable[[], Awaitable[Sequence[str]]],
 ) -> Health:
-    """Return the readiness checks and gauges of a service."""
+    """Return the readiness checks and gauges of a service.
+
+    `find_missing` returns what the database lacks of what the peers that were reached have recorded.
+    """
     module = parts.module
     databases = {module.name: module.database}
     health = Health(
@@ -40,7 +45,7 @@ def create_service_health(
             health_checks.migration_check(databases, expected_revisions(), f" --service {module.name}"),
             Check("bus", bus.check),
             health_checks.event_backlog_check([module], lag, parts.background.problems),
-            Check("consistency", partial(_consistency, parts, peers)),
+            Check("consistency", partial(_consistency, find_missing, peers)),
             Check("peers", partial(_peers, parts, peers)),
         ],
         gauges=[
@@ -57,12 +62,11 @@ def create_service_health(
     return health
 
 
-async def _consistency(parts: ServiceParts, peers: Peers) -> str:
-    module, states = parts.module, peers.event_states
-    if older := await find_older_copy(module.outbox, module.dead_letters, states.known):
-        raise ServiceUnavailable("; ".join([*older, RESTORE_HINT]))
-    if states.unknown:
-        return f"not compared yet with {', '.join(states.unknown)}"
+async def _consistency(find_missing: Callable[[], Awaitable[Sequence[str]]], peers: Peers) -> str:
+    if missing := await find_missing():
+        raise ServiceUnavailable("; ".join([*missing, RESTORE_HINT]))
+    if unknown := peers.event_states.unknown:
+        return f"not compared yet with {', '.join(unknown)}"
     return "of one time with all other databases"
 
 
