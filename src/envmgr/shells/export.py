@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from envmgr.kit.frozen import frozen
 from envmgr.shells import quoting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    Syntax = tuple[Callable[[str], str], str]
+    """How a value is quoted, and the statement that exports it."""
+
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:,@%+=-")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "$": "\\$", "`": "\\`", "\n": "\\n", "\r": "\\r"}
 
 
-@frozen
-class Syntax:
-    """A syntax of assignments: how a value is quoted, and the statement that exports it."""
-
-    quote: Callable[[str], str]
-    statement: str
-
-
 def render(variables: Mapping[str, str], shell: str) -> str:
     """Return the code that sets variables in a shell of `SYNTAXES`."""
-    syntax = SYNTAXES[shell]()
+    quote, statement = SYNTAXES[shell]()
     return "".join(
-        syntax.statement.format(name=name, value=syntax.quote(value)) + "\n"
-        for name, value in variables.items()
+        statement.format(name=name, value=quote(value)) + "\n" for name, value in variables.items()
     )
 
 
@@ -47,23 +40,23 @@ def _quote_dotenv(value: str) -> str:
 
 
 def _posix() -> Syntax:
-    return Syntax(quoting.posix, "export {name}={value}")
+    return quoting.posix, "export {name}={value}"
 
 
 def _fish() -> Syntax:
     from envmgr.shells.activation import fish
 
-    return Syntax(fish.quote, "set -gx {name} {value}")
+    return fish.quote, "set -gx {name} {value}"
 
 
 def _elvish() -> Syntax:
     from envmgr.shells.activation import elvish
 
-    return Syntax(elvish.quote, "set-env {name} {value}")
+    return elvish.quote, "set-env {name} {value}"
 
 
 def _xonsh() -> Syntax:
-    return Syntax(repr, "${name} = {value}")
+    return repr, "${name} = {value}"
 
 
 SYNTAXES: dict[str, Callable[[], Syntax]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from envmgr.cli.console import open_context, print_result
+from envmgr.cli.console import open_context, print_json
 from envmgr.kit.usage_error import usage_error
 from envmgr.ops.env import project_environment
 from envmgr.shells import export
@@ -22,14 +22,12 @@ def run(options: Options, shell: str | None, *, dotenv: bool) -> int:
     """Print the environment of the directory as code of a shell, a dotenv file or a JSON document."""
     _check_form(options, shell, dotenv=dotenv)
     environment = project_environment(open_context(options))
-    if not options.json:
-        _print_notes(environment)
-    return print_result(
-        options,
-        "env",
-        lambda: _to_json(environment),
-        lambda _style, _width: _text(environment, shell, dotenv=dotenv).removesuffix("\n").split("\n"),
-    )
+    if options.json:
+        print_json({"schema": "envmgr/env/1", **_to_json(environment)})
+        return 0
+    _print_notes(environment)
+    sys.stdout.write(_text(environment, shell, dotenv=dotenv))
+    return 0
 
 
 def _check_form(options: Options, shell: str | None, *, dotenv: bool) -> None:
