@@ -139,6 +139,12 @@ def test_a_request_that_cannot_be_raised_stays_and_is_named(box, spec):
     assert "excludes 2.3.1 and stays as it is" in notes[0]
 
 
+def test_without_a_request_there_is_nothing_to_upgrade(box):
+    with pytest.raises(ProjectError, match="nothing to upgrade: no .envmgr with tools found"):
+        upgrade.plan(box.context(), latest=True)
+    assert check_versions(box.context()) == ()
+
+
 def test_a_variable_is_not_changed(box):
     box.request("alpha=^1.0\n")
     context = box.context(ENVMGR_ALPHA_VERSION="1.0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envmgr.kit.errors import ProjectError
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.thread_pool import map_parallel
 from envmgr.lockformat.model import EMPTY
@@ -55,13 +56,19 @@ class UpgradeResult:
 def plan(context: Context, tools: Sequence[str] = (), *, latest: bool = False) -> tuple[Target, ...]:
     """Return the versions to take: the newest that the requests allow, or with `latest` of all.
 
-    Requests change only with `latest`, and keep their style. Versions are never replaced by older ones.
+    Requests change only with `latest`, and keep their style. Versions are never replaced by older ones. Raise
+    ProjectError without a request.
     """
 
     def target(status: VersionStatus) -> Target:
         spec = _new_spec(context, status) if latest else status.spec
         return Target(status, spec, _pin(context, status, spec))
 
+    if not context.project.requests():
+        raise ProjectError(
+            f"nothing to upgrade: no .envmgr with tools found in {context.environment.cwd} or its parents",
+            "run `envmgr use TOOL` to request one",
+        )
     return tuple(map_parallel(target, check_versions(context, tools), lock_update.WORKERS))
 
 
