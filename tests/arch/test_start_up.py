@@ -60,7 +60,7 @@ def install_node(home, tool="nodejs"):
     receipt.write(directory, new_receipt(tool, "20.1.0"))
 
 
-def imported_by(arguments, tmp_path, request="nodejs=^20.1"):
+def imported_by(arguments, tmp_path, request="nodejs=^20.1", variables=None):
     """Return the modules that a command has imported when it ends."""
     project = tmp_path / "project"
     project.mkdir(exist_ok=True)
@@ -70,7 +70,7 @@ def imported_by(arguments, tmp_path, request="nodejs=^20.1"):
     result = subprocess.run(
         [sys.executable, "-I", "-c", REPORT, *arguments],
         cwd=project,
-        env={"ENVMGR_HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"},
+        env={"ENVMGR_HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin", **(variables or {})},
         capture_output=True,
         text=True,
         check=False,
@@ -154,6 +154,19 @@ def test_resolving_a_tool_name_imports_no_http_client(arguments, tmp_path):
     modules = imported_by(arguments, tmp_path)
     assert "envmgr.catalog.registry" in modules
     assert below(modules, {"envmgr.kit.http.client", "envmgr.catalog.catalog"}) == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unused"),
+    [
+        ([], HEAVY),
+        (["uninstall"], HEAVY),
+        (["use"], {"typer", "httpx", "rich", "jsonschema", "ssl", "threading"}),
+    ],
+    ids=["commands", "installed versions", "tools"],
+)
+def test_completion_imports_no_parser(arguments, unused, tmp_path):
+    assert imported_by(arguments, tmp_path, variables={"_ENVMGR_COMPLETE": "=n"}) & unused == set()
 
 
 def test_listing_manifests_imports_no_http_client(tmp_path):

@@ -98,7 +98,7 @@ def _run(command_line: list[str], run_read_only: Runner) -> int:
     if incomplete:
         from envmgr.cli.completion import candidates
 
-        return candidates.print_candidates(command_line, incomplete[1:])
+        return run_read_only(lambda: candidates.print_candidates(command_line, incomplete[1:]))
     options, args = split(command_line)
     options = replace(options, arguments=tuple(args))
     code = fast_path.print_recorded(options)

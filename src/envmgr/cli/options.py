@@ -45,6 +45,11 @@ _SWITCHES = {
 _DIRECTORY_OPTIONS = frozenset({"-C", "--cwd"})
 
 
+def is_switch(arg: str) -> bool:
+    """Return whether an argument is a global option without a value."""
+    return arg in _SWITCHES
+
+
 def split(arguments: Sequence[str]) -> tuple[Options, list[str]]:
     """Return the global options of a command line, and the other arguments; a `--` ends the search."""
     options, args = Options(), list[str]()

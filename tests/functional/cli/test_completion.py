@@ -193,7 +193,22 @@ def test_a_directory_is_completed_by_the_shell(box):
     assert candidates(box, ["-C"], "a") == [":files"]
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "pwsh"])
+@pytest.mark.skipif(shutil.which("elvish") is None, reason="elvish is not here")
+def test_elvish_offers_candidates_and_files(box):
+    (box.project / "a-manifest.json").write_text("{}")
+    script = box.root / "script.elv"
+    script.write_text(box.ok("--show-completion", "elvish").out)
+    running = Terminal(["elvish", "-rc", str(script)], box)
+    try:
+        for line, stem in {"use alpha@1.": "alpha@1.0.0", "plugin lint a-": "a-manifest.json"}.items():
+            completer = f"$edit:completion:arg-completer[envmgr] envmgr {line}"
+            running.send(f"for c [({completer})] {{ echo 'stem='$c[stem]'.' }}\r")
+            running.read_until(re.escape(f"stem={stem}."))
+    finally:
+        running.close()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "pwsh", "elvish"])
 def test_installing_completion_is_done_once(sandbox, shell):
     first = sandbox.ok("--install-completion", shell, "--json").json
     sandbox.ok("--install-completion", shell)
@@ -221,4 +236,4 @@ def test_the_users_shell_is_the_default(sandbox):
     assert sandbox.ok("--show-completion", env={"SHELL": "/bin/zsh"}).out.startswith("#compdef envmgr")
     result = sandbox.run("--show-completion", env={"SHELL": "/bin/tcsh"})
     assert result.code == 2
-    assert "bash, zsh, fish, pwsh" in result.err
+    assert "bash, zsh, fish, pwsh, elvish" in result.err

@@ -2,40 +2,19 @@
 
 The scripts of `envmgr.cli.completion` run envmgr with the arguments before the cursor; `_ENVMGR_COMPLETE` is `=` and
 the beginning of the word at the cursor. Each line of the output is a candidate, after a tab its description; or FILES.
+Commands, tools and versions come from tables, without the parser; options and all else are asked of it.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, cast
 
-import typer
+from envmgr.cli.command_table import GroupEntry, find_group
+from envmgr.cli.options import is_switch
 
-from envmgr.cli import app
-from envmgr.cli.command_table import find_group
-from envmgr.cli.completion.completers import FILES
-from envmgr.cli.usage_errors import commands_of
-from envmgr.kit.errors import EnvmgrError
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from typer.core import TyperArgument, TyperOption
-
-    from envmgr.cli.usage_errors import Command
-
-    Parameter = TyperArgument | TyperOption
-
-_GLOBAL_OPTIONS = {
-    "--json": "Print one JSON document",
-    "--quiet": "Print errors only",
-    "--verbose": "Verbose output",
-    "--cwd": "Run as if in another directory",
-    "--offline": "Never use the network",
-    "--yes": "Answer questions with yes",
-}
-_ALM_OPTIONS = {"--url": "Server URL", "--token": "Access token"}
-_DIRECTORY_OPTIONS = {"-C", "--cwd"}
 
 
 def print_candidates(args: Sequence[str], incomplete: str) -> int:
@@ -47,78 +26,52 @@ def print_candidates(args: Sequence[str], incomplete: str) -> int:
 
 def candidates(args: Sequence[str], incomplete: str) -> Mapping[str, str]:
     """Return the candidates for the cursor, each with its description."""
-    if args[-1:] and args[-1] in _DIRECTORY_OPTIONS:
-        return {FILES: ""}
-    if "--" in args:
-        return {}
-    command, path, command_args = _resolve_command(args)
-    option = _option_with_value(command, args[-1]) if args else None
-    if option is not None:
-        return _values(command, option, (), incomplete)
-    if incomplete.startswith("-"):
-        alm_options = _ALM_OPTIONS if path[:1] == ["alm"] else {}
-        return _matching(incomplete, {**_options(command), **alm_options, **_GLOBAL_OPTIONS})
-    group = find_group(path)
-    if group:
-        return _matching(incomplete, {name: entry.summary for name, entry in group.commands.items()})
-    argument = _argument_at(command, len(command_args))
-    return {} if argument is None else _values(command, argument, command_args, incomplete)
+    result = from_tables(args, incomplete)
+    if result is None:
+        from envmgr.cli.completion import parser_candidates
+
+        return parser_candidates.candidates(args, incomplete)
+    return result
 
 
-def _resolve_command(args: Sequence[str]) -> tuple[Command, list[str], list[str]]:
-    """Return the command of a command line, its path and its arguments so far."""
-    command, path, command_args = app.tree(), list[str](), list[str]()
-    for arg in args:
-        commands = commands_of(command)
-        if arg in commands:
-            command, path = commands[arg], [*path, arg]
-        elif not arg.startswith("-"):
-            command_args.append(arg)
-    return command, path, command_args
-
-
-def _parameters(command: Command) -> list[Parameter]:
-    return cast("list[Parameter]", command.params)
-
-
-def _option_with_value(command: Command, arg: str) -> Parameter | None:
-    """Return the option that takes its value from the argument after `arg`, if there is one."""
-    if not arg.startswith("-"):
+def from_tables(args: Sequence[str], incomplete: str) -> Mapping[str, str] | None:
+    """Return the candidates that need no parser; None if it must be asked."""
+    words = [arg for arg in args if not is_switch(arg)]
+    if any(word.startswith("-") for word in (*words, incomplete)):
         return None
-    for parameter in _parameters(command):
-        if arg in parameter.opts and not getattr(parameter, "is_flag", False):
-            return parameter
-    return None
+    path, others = _split(words)
+    group = find_group(path)
+    if group and not others:
+        return _matching(incomplete, {name: entry.summary for name, entry in group.commands.items()})
+    return None if group else _values(path, others, incomplete)
 
 
-def _argument_at(command: Command, position: int) -> Parameter | None:
-    """Return the argument at a position; a variadic one takes all positions from its own on."""
-    arguments = [parameter for parameter in _parameters(command) if parameter.param_type_name == "argument"]
-    for argument in arguments[: position + 1]:
-        if argument.nargs == -1:
-            return argument
-    return arguments[position] if position < len(arguments) else None
+def _split(words: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Return the path of the command in a command line, and its arguments."""
+    path: tuple[str, ...] = ()
+    for index, word in enumerate(words):
+        group = find_group(path)
+        if not isinstance(group, GroupEntry) or word not in group.commands:
+            return path, list(words[index:])
+        path = (*path, word)
+    return path, []
 
 
-def _values(command: Command, parameter: Parameter, args: Sequence[str], incomplete: str) -> dict[str, str]:
-    """Return what the completer of a parameter offers, without the arguments that are there."""
-    context = typer.Context(command)
-    context.args = [*args]
+def _values(path: tuple[str, ...], args: Sequence[str], incomplete: str) -> Mapping[str, str] | None:
+    from envmgr.cli.completion.arguments import ARGUMENTS
+
+    values = ARGUMENTS.get(path)
+    if values is None:
+        return None
     try:
-        items = parameter.shell_complete(context, incomplete)
-    except EnvmgrError:
-        return {}
-    if any(item.help == FILES for item in items):
-        return {FILES: ""}
-    return {item.value: item.help or "" for item in items if item.value not in args}
+        offered = values(args, incomplete)
+    except Exception as error:
+        from envmgr.kit.errors import EnvmgrError
 
-
-def _options(command: Command) -> dict[str, str]:
-    options = {"--help": "Show the help"}
-    for parameter in _parameters(command):
-        if parameter.opts[0].startswith("-"):
-            options[max(parameter.opts, key=len)] = getattr(parameter, "help", "") or ""
-    return options
+        if isinstance(error, EnvmgrError):
+            return {}
+        raise
+    return _matching(incomplete, {value: "" for value in offered if value not in args})
 
 
 def _matching(incomplete: str, values: Mapping[str, str]) -> dict[str, str]:

@@ -94,7 +94,22 @@ PWSH = r"""Register-ArgumentCompleter -Native -CommandName envmgr -ScriptBlock {
 }
 """
 
-SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "pwsh": PWSH}
+ELVISH = r"""use str
+set edit:completion:arg-completer[envmgr] = {|@words|
+    tmp E:_ENVMGR_COMPLETE = '='$words[-1]
+    var args = $words[1..-1]
+    for line [(try { e:envmgr $@args 2> /dev/null | from-lines } catch { nop })] {
+        if (eq $line :files) {
+            edit:complete-filename $@words
+        } else {
+            var value @text = (str:split "\t" $line)
+            edit:complex-candidate $value &display=(str:join '  ' [$value $@text])
+        }
+    }
+}
+"""
+
+SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "pwsh": PWSH, "elvish": ELVISH}
 
 
 def run_show(options: Options, args: Sequence[str]) -> int:
@@ -146,6 +161,8 @@ def _script_paths(shell: str, environment: Environment, data: str) -> tuple[str,
     config = environment.get("XDG_CONFIG_HOME", os.path.join(environment.home, ".config"))
     if shell == "fish":
         return os.path.join(config, "fish", "completions", "envmgr.fish"), None
+    if shell == "elvish":
+        return os.path.join(data, "completion", "envmgr.elv"), os.path.join(config, "elvish", "rc.elv")
     path = os.path.join(data, "completion", f"envmgr.{'ps1' if shell == 'pwsh' else shell}")
     if shell == "pwsh":
         folder = (
@@ -160,8 +177,9 @@ def _script_paths(shell: str, environment: Environment, data: str) -> tuple[str,
 
 def _add_source_line(start_file: str, path: str) -> None:
     """Add the line that sources a script to a start file, unless it is there."""
-    quoted = os.fsencode(f". '{path.replace(chr(39), _escaped_quote(start_file))}'")
-    line = quoted.decode(errors="surrogateescape")
+    quoted = os.fsencode(f"'{path.replace(chr(39), _escaped_quote(start_file))}'")
+    source = "eval (slurp < {})" if start_file.endswith(".elv") else ". {}"
+    line = source.format(quoted.decode(errors="surrogateescape"))
     text = decode_text(read_bytes(start_file) or b"", "surrogateescape")  # its encoding is the user's choice
     if line not in text.splitlines():
         separator = "" if not text or text.endswith("\n") else "\n"
@@ -169,4 +187,4 @@ def _add_source_line(start_file: str, path: str) -> None:
 
 
 def _escaped_quote(start_file: str) -> str:
-    return "''" if start_file.endswith(".ps1") else "'\\''"
+    return "''" if start_file.endswith((".ps1", ".elv")) else "'\\''"

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.cli.completion.candidates import FILES, candidates
+from envmgr.cli import app
+from envmgr.cli.completion import candidates as tables
+from envmgr.cli.completion.arguments import ARGUMENTS
+from envmgr.cli.completion.candidates import candidates
+from envmgr.cli.completion.completers import FILES, VALUES_ATTRIBUTE
+from envmgr.cli.usage_errors import commands_of
 
 
 @pytest.mark.parametrize(
@@ -28,3 +33,56 @@ def test_a_flag_does_not_change_the_candidates():
     assert candidates(["alm", "audit", "--verify"], "--fo") == {
         "--follow": "Show new entries as they arrive."
     }
+
+
+def command_paths(command, path=()):
+    """Yield the path of every command that is not a group, and the command."""
+    if not commands_of(command):
+        yield path, command
+    for name, subcommand in commands_of(command).items():
+        yield from command_paths(subcommand, (*path, name))
+
+
+def declared_values(parameter):
+    """Return the function in `arguments` that the completer of an argument calls, or None."""
+    cells = getattr(getattr(parameter, "_custom_shell_complete", None), "__closure__", None) or ()
+    completers = [cell.cell_contents for cell in cells if callable(cell.cell_contents)]
+    return getattr(completers[0], VALUES_ATTRIBUTE, None) if completers else None
+
+
+def test_the_table_of_arguments_is_what_commands_declare():
+    declared = {
+        path: {declared_values(item) for item in command.params if item.param_type_name == "argument"}
+        for path, command in command_paths(app.tree())
+    }
+    assert {
+        path: next(iter(values))
+        for path, values in declared.items()
+        if len(values) == 1 and None not in values
+    } == ARGUMENTS
+
+
+@pytest.mark.parametrize(
+    ("args", "incomplete", "expected"),
+    [
+        ([], "ins", ["install"]),
+        (["-q", "plugin"], "te", ["test"]),
+        (["config", "get"], "http_t", ["http_timeout"]),
+        (["config", "get", "http_timeout"], "http_t", []),
+        (["activate"], "elv", ["elvish"]),
+    ],
+)
+def test_commands_and_plain_arguments_need_no_parser(args, incomplete, expected):
+    assert list(tables.from_tables(args, incomplete) or ()) == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "incomplete"),
+    [(["lock"], "--ch"), (["lock", "--platform"], ""), (["plugin", "lint"], "a"), (["exec", "--"], "")],
+)
+def test_options_and_other_arguments_need_the_parser(args, incomplete):
+    assert tables.from_tables(args, incomplete) is None
+
+
+def test_words_that_are_no_command_have_no_candidates():
+    assert candidates(["nonsense"], "x") == {}

@@ -1,0 +1,136 @@
+"""Values of arguments for completion, without the parser; none uses the network.
+
+Each function returns the candidates for a word that begins with `incomplete`, after the arguments `args`, without
+options.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from envmgr.resolve.context import Context
+
+    Values = Callable[[Sequence[str], str], Iterable[str]]
+
+
+def available(args: Sequence[str], incomplete: str) -> list[str]:
+    """Return tools; after TOOL@, or as second argument, also the versions in the cached release list."""
+    context = _context()
+    if "@" in incomplete[1:]:
+        tool = incomplete[: incomplete.index("@", 1)]
+        return [f"{tool}@{version}" for version in _versions(context, tool)]
+    if len(args) == 1 and "@" not in args[0][1:]:
+        return [*_versions(context, args[0]), *_tools(context)]
+    return _tools(context)
+
+
+def tool_then_version(args: Sequence[str], incomplete: str) -> list[str]:
+    """Return tools for the first argument, versions of that tool for the second."""
+    if not args:
+        return available(args, incomplete)
+    (tool, *others) = args
+    return [] if others or "@" in tool else _versions(_context(), tool)
+
+
+def one_tool(args: Sequence[str], _incomplete: str) -> list[str]:
+    """Return tools for the first argument."""
+    return [] if args else _tools(_context())
+
+
+def project_tool(_args: Sequence[str], _incomplete: str) -> list[str]:
+    """Return the tools that the project requests."""
+    return sorted(request.tool for request in _context().project.requests())
+
+
+def installed_versions(_args: Sequence[str], _incomplete: str) -> list[str]:
+    """Return TOOL@VERSION of all installed versions."""
+    from envmgr import versions
+    from envmgr.install import store
+
+    paths = _context().paths
+    return [
+        f"{tool}@{version}"
+        for tool in sorted(store.tools(paths))
+        for version in reversed(versions.sort(store.versions(paths, tool)))
+    ]
+
+
+def command(_args: Sequence[str], _incomplete: str) -> list[str]:
+    """Return the commands of all installed versions."""
+    from envmgr.install import store
+
+    return sorted({name for tree in store.all_installed(_context().paths) for name in tree.commands()})
+
+
+def plugin_with_source(_args: Sequence[str], _incomplete: str) -> list[str]:
+    """Return the user's and the project's manifests that have a recorded source."""
+    from envmgr.ops.catalog import plugin_sources, plugins
+
+    context = _context()
+    directories = (plugins.user_directory(context), plugins.project_directory(context))
+    return sorted({name for directory in directories for name in plugin_sources.read(directory)})
+
+
+def setting(args: Sequence[str], _incomplete: str) -> list[str]:
+    """Return the names of settings for the first argument."""
+    from envmgr.kit.config.settings import SETTINGS
+
+    return [] if args else [*SETTINGS]
+
+
+def shell(args: Sequence[str], _incomplete: str) -> list[str]:
+    """Return the shells that can be activated, for the first argument."""
+    from envmgr.shells.activation.activation_shell import SHELLS
+
+    return [] if args else [*SHELLS]
+
+
+def _context() -> Context:
+    from envmgr.resolve.context import current
+
+    return current(flags={"offline": True})
+
+
+def _tools(context: Context) -> list[str]:
+    """Return tools that have a manifest or an installed version, or that the project requests."""
+    from envmgr.install import store
+
+    requested = (request.tool for request in context.project.requests())
+    return sorted({*context.registry.names(), *store.tools(context.paths), *requested})
+
+
+def _versions(context: Context, tool: str) -> list[str]:
+    """Return the versions of a tool that a request can name, newest first."""
+    listing = context.catalog.listing(tool)
+    return ["latest", *listing.aliases, *reversed(listing.versions)]
+
+
+ARGUMENTS: dict[tuple[str, ...], Values] = {
+    ("install",): available,
+    ("use",): available,
+    ("x",): available,
+    ("exec",): installed_versions,
+    ("list",): tool_then_version,
+    ("latest",): tool_then_version,
+    ("search",): one_tool,
+    ("current",): one_tool,
+    ("why",): one_tool,
+    ("where",): installed_versions,
+    ("uninstall",): installed_versions,
+    ("which",): command,
+    ("lock",): project_tool,
+    ("outdated",): project_tool,
+    ("upgrade",): project_tool,
+    ("activate",): shell,
+    ("setup",): shell,
+    ("plugin", "show"): one_tool,
+    ("plugin", "remove"): one_tool,
+    ("plugin", "trust"): one_tool,
+    ("plugin", "test"): available,
+    ("plugin", "update"): plugin_with_source,
+    ("config", "get"): setting,
+    ("config", "unset"): setting,
+}
+"""The commands whose arguments all have the same values; a test compares them with what is declared."""
