@@ -23,7 +23,7 @@ def box(tmp_path_factory):
 @pytest.mark.parametrize(
     ("spec", "expect", "code", "text"),
     [
-        ("", "alpha {version} <--version>", 0, "alpha 2.0.0 works"),
+        ("", "alpha {version}", 0, "alpha 2.0.0 works"),
         (
             "@1",
             "alpha 2",
