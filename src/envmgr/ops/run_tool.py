@@ -88,15 +88,18 @@ def _request(tool: str, spec: str) -> Request:
 
 
 def _install(context: Context, missing: Sequence[ActiveVersion]) -> dict[tuple[str, str], Pin]:
-    """Install versions, with the digests of a lock that has them; return their pins by tool and spec."""
+    """Install versions, and tools that they require; return the pins of all by tool and spec."""
     from envmgr.ops import install, reshim
-    from envmgr.resolve import install_plan
+    from envmgr.resolve import install_plan, requirements
 
     for version in missing:
         if version.kind == "path":
             raise unavailable.not_installed_error(version)
     requests = [replace(version.request, specs=(version.spec,)) for version in missing]
     steps = install_plan.plan_requests(context, requests, install_plan.Options())
+    required = dict.fromkeys(name for _, name in requirements.find_unmet(context, steps, force=False))
+    more = [context.project.request(name) or _request(name, "latest") for name in required]
+    steps += install_plan.plan_requests(context, more, install_plan.Options())
     install.install_versions(context, [step.pin for step in steps])
     reshim.reshim(context)
     return {(step.pin.tool, step.pin.spec): step.pin for step in steps}

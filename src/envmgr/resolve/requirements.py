@@ -31,16 +31,9 @@ def check(context: Context, steps: Sequence[Step], *, force: bool) -> None:
     A required tool is available if any version is installed, if it is installed in this run, or if the project has it
     from elsewhere (`system`, `path:`). For a package, a program on PATH is sufficient.
     """
-    running = {step.pin.tool for step in steps}
-    unmet = []
-    for step in steps:
-        if force or store.get(context.paths, step.pin.tool, step.pin.version) is None:
-            missing = [
-                name for name in _required_tools(context, step) if not _is_there(context, name, running)
-            ]
-            unmet += [(step, name) for name in missing]
+    unmet = find_unmet(context, steps, force=force)
     for step, name in unmet:
-        if _is_package(context, step) and not _is_on_path(context, name):
+        if _is_package(context, step):
             context.progress.message(f"{step.pin.tool} needs {name}: {_install_hint(context, name)}")
     refused = [(step, name) for step, name in unmet if not _is_package(context, step)]
     if refused:
@@ -50,6 +43,19 @@ def check(context: Context, steps: Sequence[Step], *, force: bool) -> None:
         ]
         hints = dict.fromkeys(_install_hint(context, name) for _, name in refused)
         raise InstallError("\n".join(dict.fromkeys(lines)), "; ".join(hints))
+
+
+def find_unmet(context: Context, steps: Sequence[Step], *, force: bool) -> list[tuple[Step, str]]:
+    """Return the steps that install a tool whose required tool is missing, each with the name of that."""
+    running = {step.pin.tool for step in steps}
+    return [
+        (step, name)
+        for step in steps
+        if force or store.get(context.paths, step.pin.tool, step.pin.version) is None
+        for name in _required_tools(context, step)
+        if not _is_there(context, name, running)
+        and not (_is_package(context, step) and _is_on_path(context, name))
+    ]
 
 
 def _required_tools(context: Context, step: Step) -> Iterator[str]:

@@ -15,9 +15,15 @@ def box(tmp_path_factory):
         box = Sandbox(tmp_path_factory.mktemp("x") / "root", server)
         box.publish("alpha")
         box.publish("beta", ("0.9.0",), commands=("beta", "fail"))
+        box.publish("gamma", ("3.0.0",))
+        box.add_manifest({**box.manifest("gamma", ("gamma",)), "requires": ["beta"]})
         box.write("alpha=^1.0")
         box.ok("lock")
         yield box
+
+
+def test_required_tools_are_installed_and_on_path(box):
+    assert box.ok("x", "gamma@3", "--", "sh", "-c", "gamma && beta").out == "gamma 3.0.0\nbeta 0.9.0\n"
 
 
 def test_missing_tools_are_installed_and_run_without_changing_the_project(box):
