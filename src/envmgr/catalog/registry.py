@@ -11,7 +11,7 @@ from envmgr.catalog.sources.kinds import KINDS, package_kinds, placeholders
 from envmgr.kit import data_files
 from envmgr.kit.errors import ManifestError, StorageError, UnknownTool
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import read_text
+from envmgr.kit.fs import is_file, list_names, read_text
 from envmgr.kit.paths import decode_file_name, file_name
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Registry:
             (os.path.join(manifest_dir.directory, f"{file_name(tool)}.json"), manifest_dir)
             for manifest_dir in self.directories
         )
-        return next((result for result in paths if tool and os.path.isfile(result[0])), None)
+        return next((result for result in paths if tool and is_file(result[0])), None)
 
     def _find_by_alias(self, tool: str) -> Manifest | None:
         return next((manifest for manifest in self._readable() if tool in manifest.aliases), None)
@@ -184,11 +184,7 @@ def _text(path: str) -> str:
 
 
 def _names_in(directory: str) -> Iterator[str]:
-    try:
-        files = sorted(os.listdir(directory))
-    except OSError:
-        return
-    for file in files:
+    for file in sorted(list_names(directory)):
         if file.endswith(".json") and file != SCHEMA_FILE and not file.startswith("."):
             try:
                 yield decode_file_name(file.removesuffix(".json"))

@@ -106,10 +106,7 @@ def _decoded_names(directory: str, is_included: Callable[[str], bool]) -> Iterat
 
 
 def _has_installation(directory: str) -> bool:
-    try:
-        return any(receipts.is_complete(os.path.join(directory, name)) for name in os.listdir(directory))
-    except OSError:
-        return False
+    return any(receipts.is_complete(os.path.join(directory, name)) for name in list_names(directory))
 
 
 def find_program(
@@ -131,15 +128,12 @@ def programs(bin_dirs: Iterable[str], extensions: tuple[str, ...] | None = None)
 
 
 def _programs_in(directory: str) -> list[str]:
-    try:
-        return [
-            name
-            for name in os.listdir(directory)
-            # `._name` holds the metadata that macOS stores beside a file, with its mode
-            if not name.startswith("._") and is_program(os.path.join(directory, name))
-        ]
-    except OSError:
-        return []
+    return [
+        name
+        for name in list_names(directory)
+        # `._name` holds the metadata that macOS stores beside a file, with its mode
+        if not name.startswith("._") and is_program(os.path.join(directory, name))
+    ]
 
 
 def is_program(path: str) -> bool:

@@ -47,6 +47,11 @@ def storage_error(error: OSError, path: str, hints: Mapping[int, str] = _HINTS) 
     return _storage_error(f"cannot write {path}: {_reason(error)}", hints.get(error.errno or 0))
 
 
+def read_error(error: OSError, path: str) -> StorageError:
+    """Return a StorageError for an OSError of reading, with the path and a hint."""
+    return _storage_error(f"cannot read {path}: {_reason(error)}", _HINTS.get(error.errno or 0))
+
+
 def _reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
@@ -86,9 +91,17 @@ def list_names(directory: str) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise _storage_error(
-            f"cannot read {directory}: {_reason(error)}", _HINTS.get(error.errno or 0)
-        ) from error
+        raise read_error(error, directory) from error
+
+
+def is_file(path: str) -> bool:
+    """Return whether a path is a file; raise StorageError where that cannot be determined."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        raise read_error(error, path) from error
 
 
 def read_bytes(path: str, limit: int = -1) -> bytes | None:

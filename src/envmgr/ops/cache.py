@@ -9,7 +9,7 @@ from envmgr.catalog import schema_check
 from envmgr.install import store
 from envmgr.kit import result_cache
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import remove_unused_tree
+from envmgr.kit.fs import read_error, remove_unused_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,11 +79,16 @@ def _entry(context: Context, path: str, kind: str, source: str) -> Entry:
 
 
 def _files_below(top: str) -> Iterator[str]:
-    for directory, _, names in os.walk(top):
+    for directory, _, names in os.walk(top, onerror=_raise_unless_missing):
         for name in names:
             path = os.path.join(directory, name)
             if os.path.isfile(path):
                 yield path
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise read_error(error, error.filename) from error
 
 
 def _content(path: str, kind: str, installed: Mapping[str, str]) -> str:

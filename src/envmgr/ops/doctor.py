@@ -268,7 +268,7 @@ def _lacks_commands(context: Context, tool: str, version: str) -> tuple[str, ...
 
 def _is_empty(directory: str) -> bool:
     """Return whether a directory is there for programs that are installed later."""
-    return os.path.isdir(directory) and not os.listdir(directory)
+    return os.path.isdir(directory) and not list_names(directory)
 
 
 def _directories(context: Context) -> Iterator[tuple[str, str]]:

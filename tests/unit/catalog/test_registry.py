@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -164,6 +165,19 @@ def test_a_file_that_is_not_text_is_an_error_and_does_not_hide_others(paths):
     with pytest.raises(StorageError, match=r"mine\.json: invalid UTF-8"):
         tools.get("mine")
     assert tools.get("node").name == "nodejs"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links to themselves")
+def test_a_directory_of_manifests_that_cannot_be_read_is_named(tmp_path):
+    """Its manifests would be passed over, and the built-in ones used in their place."""
+    directory = tmp_path / registry.PROJECT_DIRECTORY
+    directory.symlink_to(directory.name)  # root cannot list it either
+    tools = Registry(single_root(str(tmp_path / "home")), [str(tmp_path)])
+    cause = ".*: Too many levels of symbolic links$"
+    with pytest.raises(StorageError, match=f"^cannot read {directory}{cause}"):
+        tools.names()
+    with pytest.raises(StorageError, match=f"^cannot read {directory}{cause}"):
+        tools.get("zig")
 
 
 def test_the_text_of_a_manifest_is_its_file_content(paths):

@@ -140,6 +140,18 @@ def test_a_store_that_cannot_be_listed_is_named(paths):
         store.tools(paths)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links to themselves")
+def test_a_directory_of_the_store_that_cannot_be_listed_is_not_empty(paths):
+    os.makedirs(paths.installs)
+    directory = os.path.join(paths.installs, "x")
+    os.symlink("x", directory)
+    cause = f"^cannot read {directory}: Too many levels of symbolic links$"
+    with pytest.raises(StorageError, match=cause):
+        store.tools(paths)
+    with pytest.raises(StorageError, match=cause):
+        store.programs([directory])
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="executable bits")
 def test_programs_are_executable_files(paths, put):
     directory = put(**{"bin/node": "", "bin/npm": "", "bin/notes": "", "lib/x": ""})
