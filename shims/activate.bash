@@ -33,15 +33,15 @@ __envmgr_hook() {
 __envmgr_remove_hook() {
     __envmgr_command=$1
     case $1 in
-    '__envmgr_hook && :') __envmgr_command= ;;
-    '__envmgr_hook && :'$'\n'*) __envmgr_command=${1#*$'\n'} ;;
-    *$'\n__envmgr_hook && :' | *$'\n__envmgr_hook && :\n'*) __envmgr_command=${1/$'\n__envmgr_hook && :'/} ;;
+    "$__envmgr_entry") __envmgr_command= ;;
+    "$__envmgr_entry"$'\n'*) __envmgr_command=${1#*$'\n'} ;;
+    *$'\n'"$__envmgr_entry" | *$'\n'"$__envmgr_entry"$'\n'*) __envmgr_command=${1/$'\n'"$__envmgr_entry"/} ;;
     esac
-    __envmgr_command=${__envmgr_command//'__envmgr_hook && :; '/}
-    __envmgr_command=${__envmgr_command//'__envmgr_hook && :;'/}
-    __envmgr_command=${__envmgr_command//'; __envmgr_hook && :'/}
-    __envmgr_command=${__envmgr_command//';__envmgr_hook && :'/}
-    __envmgr_command=${__envmgr_command//'__envmgr_hook && :'/:}
+    __envmgr_command=${__envmgr_command//"$__envmgr_entry; "/}
+    __envmgr_command=${__envmgr_command//"$__envmgr_entry;"/}
+    __envmgr_command=${__envmgr_command//"; $__envmgr_entry"/}
+    __envmgr_command=${__envmgr_command//";$__envmgr_entry"/}
+    __envmgr_command=${__envmgr_command//"$__envmgr_entry"/:}
 }
 
 __envmgr_deactivate() {
@@ -60,18 +60,21 @@ __envmgr_deactivate() {
         ;;
     esac
     [[ ${PROMPT_COMMAND[*]-} ]] || unset PROMPT_COMMAND
-    unset __envmgr_status
+    unset __envmgr_status __envmgr_prompt __envmgr_entry
     __envmgr_match_case __envmgr_restore
     unset -f __envmgr_remove_hook __envmgr_match_case
 }
 
-# `&& :` passes the exit code on to what follows, without the ERR trap or `set -e` seeing a failure. bash before 5.1
-# runs only the first element of an array.
+# Others save PROMPT_COMMAND, or export it: without the hook, it only passes the exit code on. `&& :` does that without
+# the ERR trap or `set -e` seeing a failure. bash before 5.1 runs only the first element of an array.
+__envmgr_prompt=__envmgr_hook
+# shellcheck disable=SC2016 # expanded at each prompt
+__envmgr_entry='eval "${__envmgr_prompt-(exit \$?)}" && :'
 case $(declare -p PROMPT_COMMAND 2>/dev/null):${BASH_VERSION-} in
 'declare -a'*:[1-4].* | 'declare -a'*:5.0.*)
-    PROMPT_COMMAND[0]=${PROMPT_COMMAND[0]:+${PROMPT_COMMAND[0]}$'\n'}'__envmgr_hook && :'
+    PROMPT_COMMAND[0]=${PROMPT_COMMAND[0]:+${PROMPT_COMMAND[0]}$'\n'}$__envmgr_entry
     ;;
-'declare -a'*) PROMPT_COMMAND+=('__envmgr_hook && :') ;;
-*) PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}'__envmgr_hook && :' ;;
+'declare -a'*) PROMPT_COMMAND+=("$__envmgr_entry") ;;
+*) PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}$__envmgr_entry ;;
 esac
 __envmgr_hook && :

@@ -83,6 +83,16 @@ def test_directories_that_differ_only_in_case_are_distinct(box, front, start):
     assert session.run("shopt -q nocasematch && echo set") == "set"
 
 
+@bash_only
+def test_variables_that_differ_only_in_case_are_distinct(box, start):
+    for name, version in (("tool", "20.1.0"), ("TOOL", "18.2.0")):
+        (box.directory / name).symlink_to(box.paths.install("nodejs", version))
+    session = start("shopt -s nocasematch", ENVMGR_NODEJS_VERSION=f"path:{box.directory}/tool", warm=False)
+    session.run("cd project")
+    session.run(session.dialect.export("ENVMGR_NODEJS_VERSION", f"path:{box.directory}/TOOL"))
+    assert session.run("node") == "nodejs 18.2.0 node"
+
+
 @both
 def test_variables_with_values_that_envmgr_never_sets_do_no_harm(box, start):
     session = start(warm=False, __ENVMGR_NAMES="y[$(echo >executed)]")
@@ -150,7 +160,7 @@ def test_prompt_commands_that_others_changed_are_restored(box, start):
     session.run(f"PROMPT_COMMAND=(:); {activate}; PROMPT_COMMAND[1]+='; seen=2'")
     session.run("(exit 9)")
     assert session.run("echo $? $seen") == "9 2"
-    assert session.run(f"{activate}; {show}").count("__envmgr_hook") == 1
+    assert session.run(f"{activate}; {show}").count("__envmgr_prompt") == 1
     assert session.run(f"envmgr deactivate; {show}") == 'declare -a PROMPT_COMMAND=([0]=":" [1]="seen=2")'
 
 
@@ -166,6 +176,11 @@ def test_an_integration_that_wraps_the_prompt_command_keeps_it_working(start):
     session.run("cd project; false")
     assert session.run("echo $?") == "1"
     assert session.run("node") == "nodejs 20.1.0 node"
+    assert session.run("envmgr deactivate") == ""
+    assert session.run("(exit 5)") == ""
+    assert session.run("echo $?") == "5"
+    inner = 'env PROMPT_COMMAND="$saved" bash --norc --noprofile -c \'(exit 6); eval "$PROMPT_COMMAND"; echo $?\''
+    assert session.run(inner) == "6"
 
 
 @zsh_only

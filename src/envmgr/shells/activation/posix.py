@@ -29,15 +29,20 @@ def render(planned: EnvironmentPlan) -> str:
 def _format_condition(checks: Checks) -> str:
     if not checks.is_settled:
         return "return 1"
-    return f"[[ {' && '.join(_iterate_conditions(checks))} ]]"
+    return f"{' && '.join(_iterate_comparisons(checks))} && [[ {' && '.join(_iterate_tests(checks))} ]]"
 
 
-def _iterate_conditions(checks: Checks) -> Iterator[str]:
-    yield f"${{ENVMGR_HOME:-$__envmgr_home}} = {quote(checks.home)}"
+def _iterate_comparisons(checks: Checks) -> Iterator[str]:
+    """Yield the comparisons of variables; in bash, `[[` ignores case with `nocasematch`, `[` never does."""
+    yield f'[ "${{ENVMGR_HOME:-$__envmgr_home}}" = {quote(checks.home)} ]'
     unset = "".join(f"${{{name}-}}" for name, value in checks.variables.items() if not value)
     if unset:
-        yield f'-z "{unset}"'
+        yield f'[ -z "{unset}" ]'
     for name, value in checks.variables.items():
         if value:
-            yield f'"${{{name}-}}" = {quote(value)}'
+            yield f'[ "${{{name}-}}" = {quote(value)} ]'
+
+
+def _iterate_tests(checks: Checks) -> Iterator[str]:
+    yield "1"
     yield from file_tests(checks, quote)
