@@ -43,7 +43,12 @@ fn is-file {|file|
 fn is-same {|item|
     var exists = (is-file $item[path])
     if (and $exists (not-eq $item[mtime_ns] '')) {
-        eq (slurp < $item[path]) $item[content]
+        var content = (slurp < $item[path])
+        if (has-key $item bytes) {
+            eq (str:join ' ' [(str:to-utf8-bytes $content)]) $item[bytes]
+        } else {
+            eq $content $item[content]
+        }
     } else {
         eq $exists (not-eq $item[mtime_ns] '')
     }

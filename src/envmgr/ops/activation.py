@@ -12,7 +12,7 @@ from envmgr.resolve import active, tool_environment
 from envmgr.shells import quoting
 from envmgr.shells.activation import environment_plan
 from envmgr.shells.activation.activation_shell import SHELLS
-from envmgr.shells.activation.environment_plan import Checks, EnvironmentPlan
+from envmgr.shells.activation.environment_plan import Checks, EnvironmentPlan, InputChanged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ def plan_directory(context: Context, shell: ActivationShell) -> str:
     recording = environment_plan.start(context.paths)
     try:
         resolution = _resolve(context)
-        planned = _make_plan(context, recording, resolution)
-        text = shell.render(planned)
+        planned, text = _render(shell, _make_plan(context, recording, resolution))
     except BaseException:
         environment_plan.discard(recording)
         raise
@@ -69,6 +68,15 @@ def plan_directory(context: Context, shell: ActivationShell) -> str:
         known_projects.record(context.paths, context.project)
     environment_plan.finish(context.paths, recording, shell.plan_name, planned, text)
     return text
+
+
+def _render(shell: ActivationShell, planned: EnvironmentPlan) -> tuple[EnvironmentPlan, str]:
+    """Return a plan and its text; it is not settled if an input changes meanwhile."""
+    try:
+        return planned, shell.render(planned)
+    except InputChanged:
+        changed = environment_plan.mark_unsettled(planned)
+        return changed, shell.render(changed)
 
 
 def _resolve(context: Context) -> _Resolution:

@@ -117,6 +117,22 @@ def test_an_edit_is_noticed_at_the_next_prompt(box, start):
     assert session.run("node") == "nodejs 18.2.0 node"
 
 
+@pytest.mark.parametrize("shell", ["elvish"])  # the others compare times only
+def test_a_file_in_utf_16_is_compared_without_starting_python(box, start):
+    file = box.request("", box.directory / "wide")
+    file.write_bytes("nodejs=20\n".encode("utf-16"))
+    box.wait_for_clock()
+    session = start()
+    session.run("cd wide")
+    assert session.run("node") == "nodejs 20.1.0 node"
+    assert box.slow_runs() == 1
+    session.run("")
+    assert box.slow_runs() == 0
+    file.write_bytes("nodejs=18\n".encode("utf-16"))
+    session.run("")
+    assert session.run("node") == "nodejs 18.2.0 node"
+
+
 def test_an_edit_that_sets_an_older_time_is_noticed(box, start):
     session = start()
     session.run("cd project")

@@ -64,6 +64,16 @@ def test_a_file_that_changes_before_its_content_is_recorded_has_not_settled(box,
 def test_a_file_that_changes_after_its_content_is_recorded_has_not_settled(box, monkeypatch):
     change_after(monkeypatch, elvish, "read_bytes", box.project / ".envmgr")
     assert make_plan(box, "elvish")["settled"] is False
+    assert not any(name.endswith(".mark") for name in os.listdir(box.paths.plans))
+
+
+def test_an_input_that_is_not_utf_8_settles(box):
+    content = "nodejs=20\n".encode("utf-16")
+    (box.project / ".envmgr").write_bytes(content)
+    box.wait_for_clock()
+    document = make_plan(box, "elvish")
+    assert document["settled"] is True
+    assert document["inputs"][0]["bytes"].split()[:3] == ["0xff", "0xfe", "0x6e"]
 
 
 def test_a_plan_that_is_not_used_leaves_no_files(box, monkeypatch):

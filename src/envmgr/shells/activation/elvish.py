@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 
+from envmgr.kit.errors import StorageError
 from envmgr.kit.fs import read_bytes
 from envmgr.shells.activation import json_plan
+from envmgr.shells.activation.environment_plan import InputChanged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,24 +21,29 @@ def quote(text: str) -> str:
 
 
 def render(planned: EnvironmentPlan) -> str:
-    """Return a plan as JSON, with the content of the inputs.
-
-    It is not settled if one is not UTF-8, or has changed.
-    """
+    """Return a plan as JSON, with the content of the inputs; raise InputChanged."""
     document = json.loads(json_plan.render(planned))
-    try:
-        for item in document["inputs"]:
-            item["content"] = _content(item["path"], item["mtime_ns"])
-    except (OSError, ValueError):
-        document["settled"] = False
+    for item in document["inputs"] if planned.checks.is_settled else ():
+        item.update(_describe_content(item["path"], item["mtime_ns"]))
     return json.dumps(document)
 
 
-def _content(path: str, mtime_ns: str) -> str:
-    """Return the content of a file; raise ValueError if it is not UTF-8, or has another time now."""
-    if not mtime_ns:
-        return ""
-    content = read_bytes(path)
-    if content is None or str(os.stat(path).st_mtime_ns) != mtime_ns:
-        raise ValueError(f"{path} was changed just now")
-    return content.decode()
+def _describe_content(path: str, mtime_ns: str) -> dict[str, str]:
+    """Return the content of a file as text, or, if it is not UTF-8, as bytes in Elvish's form."""
+    content = _read(path, mtime_ns) if mtime_ns else b""
+    try:
+        return {"content": content.decode()}
+    except UnicodeDecodeError:
+        return {"bytes": " ".join(map(hex, content))}
+
+
+def _read(path: str, mtime_ns: str) -> bytes:
+    """Return the content of a file; raise InputChanged if it has another time now."""
+    try:
+        content = read_bytes(path)
+        is_unchanged = content is not None and str(os.stat(path).st_mtime_ns) == mtime_ns
+    except (OSError, StorageError):
+        content, is_unchanged = None, False
+    if content is None or not is_unchanged:
+        raise InputChanged(path)
+    return content

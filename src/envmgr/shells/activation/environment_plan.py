@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 
 from envmgr.kit.environment import is_overridden
-from envmgr.kit.frozen import frozen
+from envmgr.kit.frozen import frozen, replace
 from envmgr.shells import plan
 
 TYPE_CHECKING = False
@@ -63,6 +63,10 @@ class EnvironmentPlan:
     checks: Checks
 
 
+class InputChanged(Exception):
+    """An input that was changed while its plan was made."""
+
+
 @frozen
 class Recording:
     """A draft and a mark, created before the inputs are read; None and "" if they cannot be written."""
@@ -109,6 +113,11 @@ def _mtime(path: str) -> int | None:
         return os.stat(path).st_mtime_ns
     except OSError:
         return None
+
+
+def mark_unsettled(planned: EnvironmentPlan) -> EnvironmentPlan:
+    """Return a plan that is used once, as an input has changed."""
+    return replace(planned, checks=replace(planned.checks, is_settled=False))
 
 
 def finish(paths: Paths, recording: Recording, shell: str, planned: EnvironmentPlan, text: str) -> None:
