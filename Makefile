@@ -42,7 +42,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Modules are compiled once, not in each of thousands of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-postgresql test-cluster test-lowest test-newest lowest check unit lint types contracts coverage bench dist openapi proto protos requirements upgrade clean
+.PHONY: demo nu test test-all test-postgresql test-cluster test-lowest test-newest lowest check unit lint types contracts coverage bench dist openapi proto protos requirements upgrade clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/demo.sh
@@ -148,6 +148,17 @@ $(PINNED): $(REQUIREMENTS)
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install -qq --require-hashes --no-deps --only-binary :all: -r $(REQUIREMENTS)
 	@touch $(PINNED)
+
+# Nushell, in which the tests of activation run, from the machine's own npm registry; they skip it where it is missing.
+NU := $(VENV)/npm/.ready
+
+nu: $(NU)
+
+$(NU): $(PINNED) requirements/npm/package-lock.json
+	mkdir -p $(VENV)/npm
+	cp requirements/npm/package.json requirements/npm/package-lock.json $(VENV)/npm/
+	npm ci --prefix $(VENV)/npm --ignore-scripts --no-audit --no-fund --silent
+	@touch $(NU)
 
 $(READY): $(PINNED) pyproject.toml
 	$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
+from support.machine.shell_session import find_shell
 from support.requirements import IN_CI
 from support.services.database_runners import RUNNERS
 
 
 @pytest.mark.skipif(not IN_CI, reason="a developer's machine may lack shells")
-@pytest.mark.parametrize("shell", ["sh", "dash", "bash", "zsh", "fish", "busybox", "elvish", "direnv"])
+@pytest.mark.parametrize("shell", ["sh", "dash", "bash", "zsh", "fish", "busybox", "elvish", "nu", "direnv"])
 def test_continuous_integration_has_every_shell(shell):
-    assert shutil.which(shell)
+    assert find_shell(shell)
 
 
 @pytest.mark.skipif(not IN_CI, reason="a developer's machine may lack PostgreSQL")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envmgr.ops import activation
 from support.machine.installed_tools import Toolbox
-from support.machine.shell_session import DIALECTS, ShellSession, write_script
+from support.machine.shell_session import DIALECTS, ShellSession, find_shell, write_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +49,7 @@ def front(box: Toolbox) -> Callable[..., str]:
 def start(box: Toolbox, shell: str, tmp_path: Path) -> Iterator[Callable[..., ShellSession]]:
     """Return a function that starts an activated shell in the directory above the projects."""
     dialect = DIALECTS[shell]
-    if not shutil.which(dialect.words[0]):
+    if not find_shell(shell):
         pytest.skip(f"{shell} is not installed")
     sessions = []
 

@@ -179,7 +179,9 @@ def test_an_integration_that_wraps_the_prompt_command_keeps_it_working(start):
     assert session.run("envmgr deactivate") == ""
     assert session.run("(exit 5)") == ""
     assert session.run("echo $?") == "5"
-    inner = 'env PROMPT_COMMAND="$saved" bash --norc --noprofile -c \'(exit 6); eval "$PROMPT_COMMAND"; echo $?\''
+    inner = (
+        'env PROMPT_COMMAND="$saved" bash --norc --noprofile -c \'(exit 6); eval "$PROMPT_COMMAND"; echo $?\''
+    )
     assert session.run(inner) == "6"
 
 

@@ -8,21 +8,22 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import termios
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmgr.kit.frozen import replace
 from envmgr.ops import activation
 from envmgr.shells import quoting, shim
-from envmgr.shells.activation import elvish, fish
+from envmgr.shells.activation import elvish, fish, nu
 from envmgr.shells.activation.script import render_script
 from support.machine.installed_tools import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from support.machine.installed_tools import Toolbox
 
@@ -36,8 +37,8 @@ BEGIN = "<begin>"
 class Dialect:
     """A shell: how it is started without the user's start files, and the syntax that tests need.
 
-    `start_file` is code that sets the prompt; its path is added to `words`. Shells with one echo what is typed: they
-    print BEGIN before they run a line, and number their prompts.
+    `start_file` is code that sets the prompt; its path is added to `words`. `typed` is how a line is entered.
+    Shells with a start file echo what is typed: they print BEGIN before they run a line, and number their prompts.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Dialect:
     export: Callable[[str, str], str]
     prepend: Callable[[str], str]
     start_file: str = ""
+    typed: str = "{}\n"
     enter: Callable[[str], str] = lambda name: "cd ./*"  # noqa: ARG005 - the only directory, for shells that expand this
 
 
@@ -107,7 +109,30 @@ $PROMPT = lambda: f'<ready {{next(numbers)}}>'
 def print_begin(cmd, **_):
     print('{BEGIN}', flush=True)
 """,
-        lambda name: f"cd @({'./' + name!r})",
+        enter=lambda name: f"cd @({'./' + name!r})",
+    ),
+    "nu": Dialect(
+        "nu",
+        ("nu", "--no-history", "--no-std-lib", "--env-config", os.devnull, "--config"),
+        "",
+        lambda path: f"$env.config.hooks.pre_prompt ++= [{{ code: (open --raw {nu.quote(str(path))}) }}]",
+        lambda name, value: f"$env.{name} = {nu.quote(value)}",
+        lambda directory: f"$env.PATH = $env.PATH | prepend {nu.quote(directory)}",
+        f"""
+$env.prompts = [0] # a list, which programs do not inherit
+$env.PROMPT_COMMAND = {{|| $"<ready ($env.prompts.0)>" }}
+$env.PROMPT_COMMAND_RIGHT = ''
+$env.PROMPT_INDICATOR = ''
+$env.config.show_banner = false
+$env.config.use_ansi_coloring = false
+$env.config.shell_integration.osc2 = false
+$env.config.shell_integration.osc7 = false
+$env.config.shell_integration.osc133 = false
+$env.config.hooks.pre_prompt = [{{|| $env.prompts = [($env.prompts.0 + 1)] }}]
+$env.config.hooks.pre_execution = [{{|| print '{BEGIN}' }}]
+""",
+        "\x1b[200~{}\x1b[201~\r",  # as pasted: else the whole line is printed again for each character
+        enter=lambda name: f"cd {nu.quote(name)}",
     ),
     "elvish": Dialect(
         "elvish",
@@ -126,12 +151,24 @@ fn ready-last {{
 ready-last
 set edit:after-readline = [{{|line| echo '{BEGIN}' }}]
 """,
+        "{}\r",
     ),
 }
 
-_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[=>()][0-9A-B]?|[\r\x07]")
+CURSOR_QUERY, CURSOR_POSITION = b"\x1b[6n", b"\x1b[1;1R"
+"""What line editors ask of a terminal before they print a prompt, and an answer."""
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[=>()78][0-9A-B]?|[\r\x07]"
+)
 _NO_LINE_FEED = re.compile("⏎ +⏎ ")
 """fish's mark of output without a line feed, which follows all output here."""
+
+
+def find_shell(name: str) -> str | None:
+    """Return the path of a shell: of the test environment, else of the system."""
+    environment = Path(sys.prefix)
+    pinned = [environment / "bin", *environment.glob("npm/node_modules/@nushell/*/bin")]
+    return shutil.which(name, path=os.pathsep.join(map(str, pinned))) or shutil.which(name)
 
 
 class ShellSession:
@@ -155,8 +192,7 @@ class ShellSession:
 
     def _start_words(self, files: Path) -> tuple[str, ...]:
         """Return the words that start the shell, with its start file."""
-        program_path = shutil.which(self.dialect.words[0]) or self.dialect.words[0]
-        words = (program_path, *self.dialect.words[1:])
+        words = (find_shell(self.name) or self.name, *self.dialect.words[1:])
         if not self.dialect.start_file:
             return words
         path = files / f"start.{self.name}"
@@ -194,7 +230,7 @@ class ShellSession:
         return self.run("exit")
 
     def _send(self, line: str) -> None:
-        os.write(self._controller, os.fsencode(line + ("\r" if self.name == "elvish" else "\n")))
+        os.write(self._controller, os.fsencode(self.dialect.typed.format(line)))
 
     def _read(self, seconds: float = 60) -> str:
         self._prompts += 1
@@ -205,9 +241,12 @@ class ShellSession:
             assert left > 0, f"no prompt after {output!r}"
             if select.select([self._controller], [], [], left)[0]:
                 output += self._read_block(output)
+                self._answer_query(output)
         text = _NO_LINE_FEED.sub("", _ESCAPES.sub("", output.decode(errors="surrogateescape")))
         text = text[: text.rindex(ready)]
-        return text.rpartition(BEGIN)[2].strip("\n") if self.dialect.start_file else text.strip("\n")
+        for start in (f"<ready {self._prompts - 1}>", BEGIN) if self.dialect.start_file else ():
+            text = text.rpartition(start)[2]
+        return text.strip("\n")
 
     def _read_block(self, output: bytes) -> bytes:
         try:
@@ -216,6 +255,10 @@ class ShellSession:
             block = b""
         assert block, f"the shell ended after {output!r}"
         return block
+
+    def _answer_query(self, output: bytes) -> None:
+        if output.endswith(CURSOR_QUERY):
+            os.write(self._controller, CURSOR_POSITION)
 
     def close(self) -> None:
         """End the shell and all that it started."""

@@ -13,7 +13,9 @@ app = typer.Typer()
 Shell = Annotated[
     str,
     typer.Argument(
-        metavar="SHELL", help="bash, zsh, fish, xonsh or elvish.", autocompletion=completers.complete_shell
+        metavar="SHELL",
+        help="bash, zsh, fish, elvish, nu or xonsh.",
+        autocompletion=completers.complete_shell,
     ),
 ]
 

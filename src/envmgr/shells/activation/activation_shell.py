@@ -106,6 +106,21 @@ def elvish() -> ActivationShell:
     )
 
 
+def nushell() -> ActivationShell:
+    """Return Nushell, whose hooks run text as code: no other form evaluates the output of a program."""
+    from envmgr.shells.activation import json_plan, nu
+
+    return ActivationShell(
+        "nu",
+        "json",
+        ("activate.nu",),
+        nu.quote,
+        json_plan.render,
+        "$env.config.hooks.pre_prompt ++= [{ code: (^envmgr activate nu) }]",
+        lambda environment: os.path.join(_nu_config_home(environment), "nushell", "config.nu"),
+    )
+
+
 def _bash_start_file(environment: Environment) -> str:
     """Return the file that bash reads in new terminals.
 
@@ -114,6 +129,15 @@ def _bash_start_file(environment: Environment) -> str:
     names = (".bash_profile", ".bash_login", ".profile") if sys.platform == "darwin" else (".bashrc",)
     paths = [os.path.join(environment.home, name) for name in names]
     return next((path for path in paths if os.path.isfile(path)), paths[0])
+
+
+def _nu_config_home(environment: Environment) -> str:
+    is_macos = sys.platform == "darwin" and not environment.get("XDG_CONFIG_HOME")
+    return (
+        os.path.join(environment.home, "Library", "Application Support")
+        if is_macos
+        else _config_home(environment)
+    )
 
 
 def _config_home(environment: Environment) -> str:
@@ -126,4 +150,5 @@ SHELLS: dict[str, Callable[[], ActivationShell]] = {
     "fish": fish,
     "xonsh": xonsh,
     "elvish": elvish,
+    "nu": nushell,
 }
