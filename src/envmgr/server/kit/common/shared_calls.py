@@ -21,8 +21,12 @@ class SharedCalls(Generic[K, T]):
     So an answer is never older than the call for it, and many callers at once cause two calls.
     """
 
-    def __init__(self, call: Callable[[K], Awaitable[T]]) -> None:
+    def __init__(
+        self, call: Callable[[K], Awaitable[T]], max_wait_seconds: float | None = MAX_WAIT_SECONDS
+    ) -> None:
+        """Create it; a call waits for the one before it for so long, or to its end."""
         self._call = call
+        self._max_wait_seconds = max_wait_seconds
         self._in_progress: dict[K, asyncio.Task[T]] = {}
         self._next: dict[K, asyncio.Task[T]] = {}
 
@@ -39,7 +43,7 @@ class SharedCalls(Generic[K, T]):
     async def _run(self, key: K) -> T:
         previous = self._in_progress.get(key)
         if previous is not None:
-            await asyncio.wait({previous}, timeout=MAX_WAIT_SECONDS)
+            await asyncio.wait({previous}, timeout=self._max_wait_seconds)
         task = self._in_progress[key] = self._next.pop(key)
         try:
             return await self._call(key)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envmgr.server.kit.messaging.bus import ALL_TYPES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -24,9 +26,13 @@ class ConsumerLag:
         """By consumer and outbox: the sequence up to which all events are of other types."""
 
     async def by_consumer(self) -> dict[str, int]:
-        """Return by consumer how many events it has yet to consume."""
+        """Return by consumer how many events it has yet to consume, all as of one moment."""
+        # Once for all consumers: it numbers events, which takes a transaction.
+        latest = {outbox.service: await outbox.latest_sequence() for outbox in self._outboxes}
         return {
-            subscription.consumer: await self._lag(subscription, await service.offsets(subscription.consumer))
+            subscription.consumer: await self._lag(
+                subscription, await service.offsets(subscription.consumer), latest
+            )
             for service in self._services
             for subscription in service.subscriptions
         }
@@ -53,17 +59,23 @@ class ConsumerLag:
         pending = [sequence for sequence in first if sequence is not None]
         return min(pending) - 1 if pending else await outbox.latest_sequence()
 
-    async def _lag(self, subscription: Subscriber, offsets: Mapping[str, int]) -> int:
-        counts = [await self._pending(subscription, outbox, offsets) for outbox in self._outboxes]
+    async def _lag(
+        self, subscription: Subscriber, offsets: Mapping[str, int], latest: Mapping[str, int]
+    ) -> int:
+        counts = [
+            await self._pending(subscription, outbox, offsets.get(outbox.service, 0), latest[outbox.service])
+            for outbox in self._outboxes
+        ]
         return sum(counts)
 
-    async def _pending(self, subscription: Subscriber, outbox: Outbox, offsets: Mapping[str, int]) -> int:
+    async def _pending(self, subscription: Subscriber, outbox: Outbox, offset: int, latest: int) -> int:
         key = subscription.consumer, outbox.service
-        after = max(offsets.get(outbox.service, 0), self._checked.get(key, 0))
-        latest = await outbox.latest_sequence()
+        after = max(offset, self._checked.get(key, 0))
         if latest <= after:
             return 0
-        pending = await outbox.count_after(after, subscription.types)
+        if ALL_TYPES in subscription.types:
+            return latest - after
+        pending = await outbox.count_between(after, latest, subscription.types)
         if not pending:
             self._checked[key] = latest
         return pending

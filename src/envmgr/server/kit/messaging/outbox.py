@@ -75,10 +75,14 @@ _RECORD_CONSUMED = Statement(
 )
 _CONSUMED = Statement(select(_CONSUMER.c.sequence).where(_CONSUMER.c.consumer == bindparam("consumer")))
 _ALL_CONSUMED = Statement(select(_CONSUMER.c.consumer, _CONSUMER.c.sequence))
-_COUNT_AFTER = Statement(
+_COUNT_BETWEEN = Statement(
     select(func.count())
     .select_from(_OUTBOX)
-    .where(_OUTBOX.c.sequence > bindparam("after"), _OUTBOX.c.type.in_(values_of("types", _OUTBOX.c.type)))
+    .where(
+        _OUTBOX.c.sequence > bindparam("after"),
+        _OUTBOX.c.sequence <= bindparam("up_to"),
+        _OUTBOX.c.type.in_(values_of("types", _OUTBOX.c.type)),
+    )
 )
 _FIRST_AFTER = Statement(
     select(func.min(_OUTBOX.c.sequence)).where(
@@ -155,13 +159,12 @@ class Outbox:
         """Return the role of the process that relays this outbox."""
         return self._database.leadership()
 
-    async def count_after(self, sequence: int, types: frozenset[str]) -> int:
-        """Count the events of some types after a sequence."""
-        if ALL_TYPES in types:
-            return max(0, await self.latest_sequence() - sequence)
+    async def count_between(self, after: int, up_to: int, types: frozenset[str]) -> int:
+        """Count the events of some types after a sequence, up to another one."""
         names = _encode(sorted(types)).decode()
-        await self._database.number_events()
-        row = await self._database.read(lambda reader: reader.one(_COUNT_AFTER, after=sequence, types=names))
+        row = await self._database.read(
+            lambda reader: reader.one(_COUNT_BETWEEN, after=after, up_to=up_to, types=names)
+        )
         return int(row[0]) if row else 0
 
     async def first_after(self, sequence: int, types: frozenset[str]) -> int | None:

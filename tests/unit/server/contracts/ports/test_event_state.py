@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 from envmgr.server.contracts.remote.event_state import PeerEventStates, RemoteEventState
 from envmgr.server.contracts.remote.event_state_rpc import rpc_service
@@ -27,8 +28,8 @@ class Outbox:
     async def latest_sequence(self):
         return self._latest
 
-    async def count_after(self, sequence, _types):
-        return max(0, self._latest - sequence)
+    async def count_between(self, after, up_to, _types):
+        return max(0, up_to - after)
 
     async def first_after(self, sequence, _types):
         return sequence + 1 if sequence < self._latest else None
@@ -104,6 +105,18 @@ def test_consumers_of_another_process_have_a_lag():
         assert await remote.offsets("other") == {}
 
     run(AUDIT, scenario)
+
+
+def test_the_lag_of_all_consumers_is_of_one_moment():
+    class GrowingOutbox(Outbox):
+        async def latest_sequence(self):
+            self._latest += 1
+            return self._latest
+
+    consumers = [Consumers(7), Consumers(7)]
+    consumers[1].subscriptions = [SimpleNamespace(consumer="audit", types=frozenset({"*"}))]
+    lag = ConsumerLag([GrowingOutbox()], consumers)
+    assert asyncio.run(lag.by_consumer()) == {"deployment": 3, "audit": 3}
 
 
 def test_what_an_unknown_consumer_has_is_not_taken_for_consumed():

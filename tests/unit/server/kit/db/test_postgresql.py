@@ -391,6 +391,28 @@ def test_an_event_that_is_committed_late_gets_a_number_after_those_before_it(tmp
     run_with_database(tmp_path, work)
 
 
+def test_callers_that_wait_for_numbers_share_transactions(tmp_path):
+    url = postgres_url(tmp_path, module)
+    runs = []
+
+    def number(transaction):
+        runs.append(transaction)
+        return number_events(transaction)
+
+    async def work():
+        database = PostgresDatabase(url, "app", append_unnumbered, number)
+        await database.write(emit(*range(3)))
+        waiting = [asyncio.ensure_future(database.number_events()) for _ in range(20)]
+        await asyncio.sleep(0)
+        waiting.append(asyncio.ensure_future(database.write(emit(3))))
+        await asyncio.gather(*waiting)
+        assert len(runs) <= 2
+        assert await latest_sequence(database) == 4
+        await database.close()
+
+    asyncio.run(work())
+
+
 def test_more_events_than_a_batch_are_numbered_at_once(tmp_path):
     async def work(database):
         await database.write(emit(*range(1200)))

@@ -21,6 +21,7 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
 
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.common.shared_calls import SharedCalls
 from envmgr.server.kit.db.commit_listeners import CommitListeners
 from envmgr.server.kit.db.postgresql import driver
 from envmgr.server.kit.db.postgresql.failures import RETRY_AFTER_SECONDS, translate_errors
@@ -74,6 +75,8 @@ class PostgresDatabase:
         # Units read in other databases, and in their own: connections are not awaited of a pool that is in use for it.
         self._writers = ConnectionPool(url, f"envmgr-alm {source}", MAX_WRITERS)
         self._readers = ConnectionPool(url, f"envmgr-alm {source}", MAX_READERS)
+        # Callers share transactions, which would wait for one another.
+        self._numbering = SharedCalls(self._number_all, max_wait_seconds=None)
         self._queue = UnitQueue(self._write_group, self._start)
         self._leadership = PostgresLeadership(
             url, source, self._listeners.call, idle_seconds=RELAY_IDLE_SECONDS
@@ -117,7 +120,7 @@ class PostgresDatabase:
 
     async def number_events(self) -> None:
         """Assign numbers to the committed events; raise ServiceUnavailable."""
-        await self._finish(self._number_events())
+        await self._numbering.fetch(self.source)
 
     def leadership(self) -> PostgresLeadership:
         """Return the role of the process that relays this database's events."""
@@ -266,6 +269,9 @@ class PostgresDatabase:
         # A notification that is lost is made up for: the leader also polls.
         async with self._readers.connection() as connection:
             await connection.execute(f"NOTIFY {CHANNEL}")
+
+    async def _number_all(self, _source: str) -> None:
+        await self._finish(self._number_events())
 
     async def _number_events(self) -> None:
         with translate_errors(self.source):
