@@ -140,7 +140,7 @@ def test_a_request_that_cannot_be_raised_stays_and_is_named(box, spec):
 
 
 def test_without_a_request_there_is_nothing_to_upgrade(box):
-    with pytest.raises(ProjectError, match="nothing to upgrade: no .envmgr with tools found"):
+    with pytest.raises(ProjectError, match=r"nothing to upgrade: no \.envmgr with tools found"):
         upgrade.plan(box.context(), latest=True)
     assert check_versions(box.context()) == ()
 
