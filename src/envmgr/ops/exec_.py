@@ -35,12 +35,11 @@ def run(
     if _install_missing(context, chosen if tools else project, confirm):
         chosen, project = _resolve(context, requests), active.resolve(context)
     _check_available(chosen if tools else project)
-    return start(context, chosen, command_line)
+    return start(context, (*chosen, *project), command_line)
 
 
-def start(context: Context, chosen: Sequence[ActiveVersion], command_line: Sequence[str]) -> int:
-    """Run a command with some versions in front of the project's; return only on Windows."""
-    active_versions = (*chosen, *active.resolve(context))
+def start(context: Context, active_versions: Sequence[ActiveVersion], command_line: Sequence[str]) -> int:
+    """Run a command with versions in front of PATH; return only on Windows."""
     known_projects.record(context.paths, context.project)
     _enter(context)
     active_versions = (

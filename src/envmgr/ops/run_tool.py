@@ -24,7 +24,7 @@ NEWEST_UPSTREAM = frozenset({"latest", "stable"})
 
 def run(context: Context, tools: Sequence[str], command_line: Sequence[str]) -> int:
     """Run a command with tools (`TOOL@SPEC`) in front of the project's; return only on Windows."""
-    return exec_.start(context, _provide(context, tools), command_line)
+    return _start(context, _provide(context, tools), command_line)
 
 
 def run_own_command(context: Context, tool: str, arguments: Sequence[str]) -> int:
@@ -33,7 +33,11 @@ def run_own_command(context: Context, tool: str, arguments: Sequence[str]) -> in
     Raise CommandNotFound if the tool has several commands and none of its name.
     """
     chosen = _provide(context, [tool])
-    return exec_.start(context, chosen, [own_command(context, chosen[0]), *arguments])
+    return _start(context, chosen, [own_command(context, chosen[0]), *arguments])
+
+
+def _start(context: Context, chosen: Sequence[ActiveVersion], command_line: Sequence[str]) -> int:
+    return exec_.start(context, (*chosen, *active.resolve(context)), command_line)
 
 
 def own_command(context: Context, active_version: ActiveVersion) -> str:
