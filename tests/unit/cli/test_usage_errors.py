@@ -88,7 +88,8 @@ def test_every_command_helps_with_an_example(path, capsys):
     assert app.run(Options(), [*path, "--help"]) == 0
     out = capsys.readouterr().out
     assert f"Usage: envmgr {' '.join(path)} " in out
-    assert f"Example: envmgr {' '.join(path)}" in out or path == ("reshim",)
+    example = out.partition("Example: ")[2]
+    assert f"envmgr {' '.join(path)}" in example
 
 
 def test_help_texts_are_short():
