@@ -16,6 +16,7 @@ import pytest
 
 from support.http.fault_server import Server
 from support.machine.sandbox import Sandbox
+from support.machine.shell_session import find_shell
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shells of Unix")
 
@@ -208,7 +209,24 @@ def test_elvish_offers_candidates_and_files(box):
         running.close()
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "pwsh", "elvish"])
+@pytest.mark.skipif(find_shell("nu") is None, reason="Nushell is not here")
+def test_nushell_offers_candidates_and_leaves_files_to_itself(box):
+    script = box.root / "script.nu"
+    lines = [
+        box.ok("--show-completion", "nu").out,
+        *(
+            f"print (do $env.config.completions.external.completer [{words}] | to json --raw)"
+            for words in ("envmgr uninstall al", "envmgr plugin lint a", "git a")
+        ),
+    ]
+    script.write_text("\n".join(lines))
+    result = box.command([find_shell("nu"), "--no-history", "--no-config-file", str(script)])
+    assert result.out.splitlines() == ['[{"value":"alpha@1.1.0","description":""}]', "null", "null"], (
+        result.err
+    )
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "pwsh", "elvish", "nu"])
 def test_installing_completion_is_done_once(sandbox, shell):
     first = sandbox.ok("--install-completion", shell, "--json").json
     sandbox.ok("--install-completion", shell)
@@ -236,4 +254,4 @@ def test_the_users_shell_is_the_default(sandbox):
     assert sandbox.ok("--show-completion", env={"SHELL": "/bin/zsh"}).out.startswith("#compdef envmgr")
     result = sandbox.run("--show-completion", env={"SHELL": "/bin/tcsh"})
     assert result.code == 2
-    assert "bash, zsh, fish, pwsh, elvish" in result.err
+    assert "bash, zsh, fish, pwsh, elvish, nu" in result.err

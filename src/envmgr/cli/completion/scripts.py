@@ -109,7 +109,27 @@ set edit:completion:arg-completer[envmgr] = {|@words|
 }
 """
 
-SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "pwsh": PWSH, "elvish": ELVISH}
+NU = r"""let envmgr_previous_completer = $env.config?.completions?.external?.completer?
+$env.config.completions.external.completer = {|spans: list<string>|
+    if ($spans | first) != "envmgr" {
+        if $envmgr_previous_completer != null { do $envmgr_previous_completer $spans }
+    } else {
+        let words = $spans | skip 1 | drop 1
+        let output = with-env { _ENVMGR_COMPLETE: $"=($spans | last)" } { do { ^envmgr ...$words } | complete }
+        let lines = $output | get stdout | lines
+        if ":files" not-in $lines {
+            $lines | each {|line|
+                let parts = $line | split row "\t"
+                { value: $parts.0, description: ($parts | get 1? | default "") }
+            }
+        }
+    }
+}
+"""
+
+SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "pwsh": PWSH, "elvish": ELVISH, "nu": NU}
+_EXTENSIONS = {"elvish": "elv", "nu": "nu"}
+"""The ends of the names of scripts, of shells whose start file that of activation is."""
 
 
 def run_show(options: Options, args: Sequence[str]) -> int:
@@ -131,7 +151,7 @@ def run_install(options: Options, args: Sequence[str]) -> int:
     path, start_file = _script_paths(shell, context.environment, context.paths.data)
     write_in_place(path, SCRIPTS[shell])
     if start_file:
-        _add_source_line(start_file, path)
+        _add_source_line(shell, start_file, path)
     message = f"completion installed for {shell}: {path}"
     suffix = f", sourced from {start_file}" if start_file else ""
     return print_result(
@@ -161,8 +181,11 @@ def _script_paths(shell: str, environment: Environment, data: str) -> tuple[str,
     config = environment.get("XDG_CONFIG_HOME", os.path.join(environment.home, ".config"))
     if shell == "fish":
         return os.path.join(config, "fish", "completions", "envmgr.fish"), None
-    if shell == "elvish":
-        return os.path.join(data, "completion", "envmgr.elv"), os.path.join(config, "elvish", "rc.elv")
+    if shell in _EXTENSIONS:
+        from envmgr.shells.activation.activation_shell import SHELLS
+
+        path = os.path.join(data, "completion", f"envmgr.{_EXTENSIONS[shell]}")
+        return path, SHELLS[shell]().start_file(environment)
     path = os.path.join(data, "completion", f"envmgr.{'ps1' if shell == 'pwsh' else shell}")
     if shell == "pwsh":
         folder = (
@@ -175,16 +198,21 @@ def _script_paths(shell: str, environment: Environment, data: str) -> tuple[str,
     return path, os.path.join(home, f".{shell}rc")
 
 
-def _add_source_line(start_file: str, path: str) -> None:
+def _add_source_line(shell: str, start_file: str, path: str) -> None:
     """Add the line that sources a script to a start file, unless it is there."""
-    quoted = os.fsencode(f"'{path.replace(chr(39), _escaped_quote(start_file))}'")
-    source = "eval (slurp < {})" if start_file.endswith(".elv") else ". {}"
-    line = source.format(quoted.decode(errors="surrogateescape"))
+    line = os.fsencode(_source_line(shell, path)).decode(errors="surrogateescape")
     text = decode_text(read_bytes(start_file) or b"", "surrogateescape")  # its encoding is the user's choice
     if line not in text.splitlines():
         separator = "" if not text or text.endswith("\n") else "\n"
         write_in_place(start_file, f"{text}{separator}{line}\n")
 
 
-def _escaped_quote(start_file: str) -> str:
-    return "''" if start_file.endswith((".ps1", ".elv")) else "'\\''"
+def _source_line(shell: str, path: str) -> str:
+    """Return the command of a shell that runs a script in it."""
+    if shell == "nu":
+        from envmgr.shells.activation import nu
+
+        return f"source {nu.quote(path)}"
+    quote = "''" if shell in {"pwsh", "elvish"} else "'\\''"
+    quoted = f"'{path.replace(chr(39), quote)}'"
+    return f"eval (slurp < {quoted})" if shell == "elvish" else f". {quoted}"
