@@ -10,6 +10,8 @@ from envmgr.server.kit.telemetry.logs import printable
 from envmgr.server.kit.telemetry.request_info import PROBE_PATHS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.metrics import Metrics
     from envmgr.server.kit.telemetry.request_info import RequestInfo
@@ -43,8 +45,7 @@ class AccessLog:
         if info.route in PROBE_PATHS and status < _SERVER_ERROR:
             return
         fields = {"traceparent": info.traceparent} if info.traceparent else {}
-        log = self._log.error if status >= _SERVER_ERROR else self._log.info
-        log(
+        self._log_function(info, status)(
             "http_request",
             method=info.method,
             path=printable(info.path),
@@ -56,6 +57,12 @@ class AccessLog:
             request_id=info.request_id,
             **fields,
         )
+
+    def _log_function(self, info: RequestInfo, status: int) -> Callable[..., object]:
+        """Return the function of a level: a probe that is refused reports a state, and repeats it."""
+        if status < _SERVER_ERROR:
+            return self._log.info
+        return self._log.warning if info.route in PROBE_PATHS else self._log.error
 
     def on_error(self, info: RequestInfo, error: BaseException) -> None:
         """Log what a damaged database needs, or an unhandled exception."""
