@@ -12,15 +12,16 @@ WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # Two for each processor where the tests that take long run, too: they wait more than they compute.
 LONG_TEST_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 2)))
 
-# Packages that import no dependency, so that no version of one can change them.
-INDEPENDENT_PACKAGES := versions lockformat shells project
-INDEPENDENT_TESTS := unit/scripts unit/support server/api/test_schemathesis.py
-# Each dependency is used by the units, by requests to the API, by an installed client that calls a server, by the
+# Packages that import no dependency, so that no version of one can change them; and services, which use them in the
+# same ways as requests to the whole API do.
+INDEPENDENT_PACKAGES := versions lockformat shells project resolve ops
+SERVICE_PACKAGES := app version deployment audit gateway worker bootstrap main
+# Each dependency is used by the units, by requests to the API, by an installed client that pushes to a server, by the
 # command line, and by a server that exports traces.
 LOWEST_TESTS := tests/unit tests/contract tests/server/api tests/server/process/test_tracing.py \
-  tests/functional/alm tests/functional/cli/test_command_line.py \
-  $(INDEPENDENT_PACKAGES:%=--ignore=tests/unit/%) $(INDEPENDENT_TESTS:%=--ignore=tests/%) \
-  -m "not slow and not registries" --hypothesis-profile=quick
+  tests/functional/alm/test_push.py tests/functional/cli/test_command_line.py \
+  $(patsubst %,--ignore=tests/unit/%,$(INDEPENDENT_PACKAGES) $(SERVICE_PACKAGES:%=server/%) scripts support) \
+  --ignore=tests/server/api/test_schemathesis.py -m "not slow and not registries" --hypothesis-profile=quick
 # All but clusters, those that start development tools, and what takes long.
 NEWEST_TESTS := tests/unit tests/property tests/functional tests/contract tests/server --ignore=tests/server/api/test_schemathesis.py \
   -m "not slow and not registries" --hypothesis-profile=quick
@@ -50,7 +51,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" --hypothesis-profile=quick
 
-# Also what takes long: four times the examples of each property, many points of a kill, survival under load, a fuzzer on
+# Also what takes long: twice the examples of each property, many points of a kill, survival under load, a fuzzer on
 # the whole API, the set-up itself against a local index, the coverage of the pure core, and the lowest versions of the
 # dependencies.
 test-all: $(READY) coverage

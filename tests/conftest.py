@@ -31,7 +31,9 @@ _TOKENS = {"GITHUB_TOKEN", "GH_TOKEN", "CI", "NO_COLOR", "FORCE_COLOR", "CLICOLO
 _CLIENTS = ("SSL_CERT_", "REQUESTS_CA_", "PIP_", "NPM_CONFIG_", "NODE_")
 
 # The time that an example takes depends more on the load of the machine than on the code.
-settings.register_profile("envmgr", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "envmgr", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("quick", settings.get_profile("envmgr"), max_examples=25)
 settings.load_profile("envmgr")
 

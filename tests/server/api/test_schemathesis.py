@@ -14,7 +14,7 @@ from support.server.concurrent_writers import lock
 
 SECONDS = 900
 """On an idle processor, the test takes a tenth of that."""
-MAX_EXAMPLES = 3 if IS_CHOSEN else 12
+MAX_EXAMPLES = 3 if IS_CHOSEN else 6
 """Fewer through a gateway, where a request takes several times as long; those of the phase `coverage` stay the same."""
 CONFIG = f"""
 hooks = {schemathesis_hooks.__file__!r}
