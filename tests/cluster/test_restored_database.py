@@ -12,7 +12,7 @@ from support import waiting
 from support.server import server_commands
 from support.server.cluster import NEEDS_CLUSTER, Cluster
 from support.server.concurrent_writers import pages
-from support.server.loaded_cluster import PROGRESS_TIMEOUT_SECONDS, details
+from support.server.loaded_cluster import PROGRESS_TIMEOUT_SECONDS
 from support.services.database_runners import postgres_databases
 from support.services.nats_server import create_nats_server
 
@@ -108,12 +108,12 @@ def check_refusal_once_the_others_answer(cluster, token):
     try:
         app.launch()
         app.await_alive()
-        assert details(app)["consistency"].startswith("not compared yet with ")
+        assert app.readiness()["consistency"].startswith("not compared yet with ")
     finally:
         for peer in peers:
             peer.resume()
-    wait_until(lambda: "the database of app ends at event 2, but" in details(app).get("consistency", ""))
-    assert CURE in details(app)["consistency"]
+    wait_until(lambda: "the database of app ends at event 2, but" in app.readiness().get("consistency", ""))
+    assert CURE in app.readiness()["consistency"]
     assert not app.is_ready()
     with app.wire(token, timeout=60) as wire:
         refusal = wire.ask("POST", "/apps", {"name": "refused"})

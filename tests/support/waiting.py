@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 WAIT_TIMEOUT_SECONDS = 60
-POLL_SECONDS = 0.05
+MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.02, 0.5
+POLL_SHARE = 0.2
+"""Of the time waited so far: a question costs the processes time that are waited for."""
 
 
 def wait_until(
@@ -19,8 +21,14 @@ def wait_until(
     seconds: float = WAIT_TIMEOUT_SECONDS,
 ) -> T:
     """Wait for a condition, and return its result; fail with the problem after the time."""
-    end = time.monotonic() + seconds
+    start = time.monotonic()
     while not (result := condition()):
-        assert time.monotonic() < end, problem
-        time.sleep(POLL_SECONDS)
+        waited = time.monotonic() - start
+        assert waited < seconds, problem
+        time.sleep(poll_interval(waited))
     return result
+
+
+def poll_interval(waited_seconds: float) -> float:
+    """Return the time until the next look, in seconds, from the time waited so far."""
+    return min(MAX_POLL_SECONDS, MIN_POLL_SECONDS + waited_seconds * POLL_SHARE)

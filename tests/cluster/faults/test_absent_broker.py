@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from support.server.cluster import NEEDS_CLUSTER
-from support.server.loaded_cluster import await_writes, details, wait_until
+from support.server.loaded_cluster import await_writes, wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -63,7 +63,7 @@ def absent(broker):
 
 def is_disconnected(process):
     """Return whether a process reports that it is not connected to the broker."""
-    return "not connected" in details(process).get("bus", "")
+    return "not connected" in process.readiness().get("bus", "")
 
 
 def attempts(process):

@@ -11,7 +11,7 @@ from envmgr.server.kit.grpc.channel import CALL_TIMEOUT_SECONDS
 from envmgr.server.kit.grpc.circuit_breaker import FAILURE_THRESHOLD
 from envmgr.server.kit.runtime.request_deadline import REQUEST_TIMEOUT_SECONDS
 from support.server.cluster import NEEDS_CLUSTER
-from support.server.loaded_cluster import await_writes, details, wait_until
+from support.server.loaded_cluster import await_writes, wait_until
 from support.server.tcp_proxy import TcpProxy
 
 pytestmark = [
@@ -49,7 +49,7 @@ def test_a_service_that_does_not_answer_is_not_waited_for(loaded, proxy, gateway
         assert "may have had its effect" in lost.json["detail"]
         wait_until(lambda: gateway.metric(BREAKER) == 1, "the circuit does not open")
         check_refused_at_once(gateway, token)
-        assert "service version" in details(gateway)["peers"]
+        assert "service version" in gateway.readiness()["peers"]
         assert not gateway.is_ready()
         for path in ("/apps", "/deployments", "/audits", "/users"):
             assert ask(gateway, token, "GET", path).status == 200

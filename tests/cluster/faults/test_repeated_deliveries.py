@@ -10,7 +10,7 @@ from nats.js.api import Header
 from nats.js.errors import BadRequestError
 
 from support.server.cluster import NEEDS_CLUSTER
-from support.server.loaded_cluster import await_writes, details, wait_until
+from support.server.loaded_cluster import await_writes, wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -77,7 +77,7 @@ def test_an_event_that_contradicts_the_log_is_found_and_holds_nothing_up(loaded)
         with loaded.clients() as crew:
             loaded.ask_broker(forge, "app")
             wait_until(lambda: audit.metric(AUDIT_DEAD_LETTERS) == 1, "the contradiction is not found")
-            assert "dead letters of the audit log: 1" in details(audit)["audit"]
+            assert "dead letters of the audit log: 1" in audit.readiness()["audit"]
             await_writes(crew)
         assert not audit.is_ready()
     wait_until(audit.is_ready)

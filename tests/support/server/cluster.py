@@ -155,6 +155,10 @@ class ClusterDaemon(Daemon):
         """Run a statement in a service's database; return its rows."""
         return self._cluster.execute(service, statement)
 
+    def event_details(self) -> list[str]:
+        """Return what each service reports of its events."""
+        return [service.readiness().get("events", "") for service in self._cluster.services.values()]
+
     @property
     def is_running(self) -> bool:
         """Return whether all services run."""

@@ -11,10 +11,9 @@ import nats
 
 from envmgr.server.kit.messaging.nats_bus.names import Names
 from support import waiting
-from support.http.raw_client import ConnectionClosed
 from support.server.cluster import Cluster
 from support.server.concurrent_writers import Writer, WriterPool, life_of_an_app, pages
-from support.server.local_system import IDLE_EVENTS
+from support.server.server_process import IDLE_EVENTS
 from support.server.write_checks import check_everything, prepare
 from support.services.nats_server import create_nats_server
 
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
     from support.server.cluster import ServiceDaemon
 
 T = TypeVar("T")
-CLIENTS, PAUSE_SECONDS = 6, 0.2
+CLIENTS, PAUSE_SECONDS = 6, 0.5
 """Clients, and what each waits after a response: faster ones only take the processors from what is tested."""
-WRITES_BETWEEN_FAULTS = 30
+WRITES_BETWEEN_FAULTS = 12
 PROGRESS_TIMEOUT_SECONDS = 120
 wait_until = partial(waiting.wait_until, seconds=PROGRESS_TIMEOUT_SECONDS)
 
@@ -103,7 +102,9 @@ class LoadedCluster:
     def settle(self) -> None:
         """Wait until every event is published and consumed."""
         wait_until(
-            lambda: all(details(process).get("events") == IDLE_EVENTS for process in self.cluster.processes),
+            lambda: all(
+                process.readiness().get("events") == IDLE_EVENTS for process in self.cluster.processes
+            ),
             "events are still on their way",
         )
 
@@ -119,13 +120,3 @@ def await_writes(crew: WriterPool, count: int = WRITES_BETWEEN_FAULTS) -> None:
     enough = len(crew.confirmed) + count
     wait_until(lambda: len(crew.confirmed) >= enough or crew.wrong, "writes do not go on")
     assert crew.wrong == []
-
-
-def details(process: ServiceDaemon) -> dict[str, str]:
-    """Return the details of a process's checks by their names; empty if it does not respond."""
-    try:
-        with process.wire() as wire:
-            checks = wire.ask("GET", "/readyz").json.get("checks", ())
-    except (ConnectionClosed, TimeoutError):
-        return {}
-    return {check["name"]: check["detail"] for check in checks}

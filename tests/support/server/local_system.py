@@ -9,10 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from support.http.raw_client import HOST, ConnectionClosed, Wire
+from support.server.server_process import IDLE_EVENTS, SETTLE_TIMEOUT_SECONDS
+from support.waiting import wait_until
 
 CHECKOUT = Path(__file__).parents[3]
 SCRIPT = CHECKOUT / "deploy" / "local.sh"
@@ -22,9 +23,7 @@ PROCESSES = ("postgresql", "broker", *SERVICES)
 PORT_SPAN = 22
 """Ports from the base on that are used."""
 COMMAND_TIMEOUT_SECONDS = 240
-SETTLE_TIMEOUT_SECONDS = 120
 REQUIRED_PROGRAMS = ("bash", "curl", "jq")
-IDLE_EVENTS = "0 events pending, consumers at most 0 behind"
 
 
 class LocalSystem:
@@ -86,7 +85,7 @@ class LocalSystem:
         for name in names:
             os.kill(self.process_id(name), signal.SIGKILL)
         for name in names:
-            _await(lambda name=name: not is_running(self.process_id(name)), f"{name} does not end")
+            wait_until(lambda name=name: not is_running(self.process_id(name)), f"{name} does not end")
 
     def erase_broker(self) -> None:
         """Delete what the broker has stored; it must have ended."""
@@ -123,7 +122,7 @@ class LocalSystem:
 
     def settle(self) -> None:
         """Wait until every event is published and consumed."""
-        _await(
+        wait_until(
             lambda: all(self.readiness(service).get("events") == IDLE_EVENTS for service in SERVICES),
             "events are still on their way",
             SETTLE_TIMEOUT_SECONDS,
@@ -155,10 +154,3 @@ def is_running(process_id: int) -> bool:
     except OSError:
         return False
     return text.rpartition(")")[2].split()[0] != "Z"
-
-
-def _await(condition, problem: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, problem
-        time.sleep(0.1)

@@ -17,6 +17,7 @@ from support.http.raw_client import ConnectionClosed, Wire
 from support.ports import free_port
 from support.server import server_commands
 from support.services.database_runners import DATABASE, postgres_databases, postgres_server_url
+from support.waiting import poll_interval, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,8 +28,8 @@ ADMIN_PASSWORD = "correct horse battery staple"
 START_SECONDS = 180
 """Timeout of a start on a loaded machine."""
 
-SETTLE_SECONDS, QUIET_SECONDS, POLL_SECONDS = 60, 1.5, 0.1
-"""The relay polls for pending events at least once a second."""
+SETTLE_TIMEOUT_SECONDS = 120
+IDLE_EVENTS = "0 events pending, consumers at most 0 behind"
 
 
 class Daemon:
@@ -79,13 +80,13 @@ class Daemon:
         self._await(self.is_alive)
 
     def _await(self, look: Callable[[], bool]) -> None:
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
+        start = time.monotonic()
+        while (waited := time.monotonic() - start) < START_SECONDS:
             if self._running.poll() is not None:
                 break
             if look():
                 return
-            time.sleep(0.02)
+            time.sleep(poll_interval(waited))
         self.kill()
         raise AssertionError(f"the server does not start:\n{self.output[-4000:]}")
 
@@ -201,19 +202,34 @@ class Daemon:
         (value,) = [line.rpartition(" ")[2] for line in lines if line.startswith(f"{name} ")]
         return float(value)
 
+    def readiness(self) -> dict[str, str]:
+        """Return the details of the server's checks by their names; empty if it does not respond."""
+        try:
+            with self.wire() as wire:
+                checks = wire.ask("GET", "/readyz").json.get("checks", ())
+        except (ConnectionClosed, TimeoutError):
+            return {}
+        return {check["name"]: check["detail"] for check in checks}
+
+    def event_details(self) -> list[str]:
+        """Return what each process reports of its events."""
+        return [self.readiness().get("events", "")]
+
     def settle(self, token: str) -> None:
-        """Wait until the audit has stopped growing, when all events have arrived."""
-        last_head, since, end = -1, time.monotonic(), time.monotonic() + SETTLE_SECONDS
+        """Wait until all events have arrived.
+
+        One look does not suffice: an event may cause another one between the questions of how many are pending and
+        how far consumers are behind.
+        """
+        state: tuple[list[str], object] = ([], None)
+
+        def has_settled() -> bool:
+            nonlocal state
+            earlier, state = state, (self.event_details(), wire.ask("GET", "/audits?limit=1").json)
+            return state == earlier and set(state[0]) == {IDLE_EVENTS}
+
         with self.wire(token) as wire:
-            while time.monotonic() < end:
-                newest = wire.ask("GET", "/audits?limit=1").json
-                head = newest[0]["seq"] if newest else 0
-                if head != last_head:
-                    last_head, since = head, time.monotonic()
-                elif time.monotonic() - since >= QUIET_SECONDS:
-                    return
-                time.sleep(POLL_SECONDS)
-        raise AssertionError("the audit never stops growing")
+            wait_until(has_settled, "events are still on their way", SETTLE_TIMEOUT_SECONDS)
 
     def login(self, username: str = "admin", password: str = ADMIN_PASSWORD) -> dict[str, str]:
         """Sign in and return the session."""
