@@ -224,6 +224,15 @@ Global options (before or after the command): --json (one JSON document on stdou
                 },
             ),
             _group(
+                f"{_EXCHANGE_PACKAGE}.bundle",
+                "Move a locked environment to machines without a network.",
+                "envmgr bundle create tools.tar",
+                {
+                    "create": "Write the locked tools of the project to one file.",
+                    "load": "Install from a bundle, without a network.",
+                },
+            ),
+            _group(
                 f"{_PACKAGE}.config",
                 "Manage settings.",
                 "envmgr config set minimum_release_age 7d",

@@ -69,7 +69,7 @@ _REMOTE_OPTIONS = frozenset({"--remote", "-r"})
 _LIST_OPTIONS = _REMOTE_OPTIONS | {"--all", "-a"}
 
 
-LONG_RUNNING = frozenset({"install", "use", "lock", "outdated", "upgrade", "x"})
+LONG_RUNNING = frozenset({"install", "use", "lock", "bundle", "outdated", "upgrade", "x"})
 """Commands that handle SIGTERM: they run long enough to be interrupted."""
 
 VARIADIC = 1_000

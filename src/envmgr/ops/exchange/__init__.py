@@ -1,1 +1,1 @@
-"""Exchange with other programs: a bill of materials of the locked toolchain."""
+"""Exchange with other programs and machines: bills of materials and bundles."""

@@ -1,0 +1,1 @@
+"""Bundles: a locked environment in one file, for machines without a network."""
