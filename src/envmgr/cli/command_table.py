@@ -65,6 +65,7 @@ def _group(module: str, help_text: str, example: str, summaries: Mapping[str, st
 _MODULE_NAMES = {
     "list": "list_",
     "exec": "exec_",
+    "import": "import_",
     "x": "exec_",
     "activate": "activation",
     "deactivate": "activation",
@@ -198,6 +199,7 @@ Global options (before or after the command): --json (one JSON document on stdou
             *_commands(
                 _EXCHANGE_PACKAGE,
                 {
+                    "import": "Write .envmgr from files of other version managers.",
                     "sbom": "Print the locked toolchain as a bill of materials.",
                 },
             ),

@@ -1,0 +1,1 @@
+"""Requests in files of other version managers."""
