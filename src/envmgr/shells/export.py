@@ -55,6 +55,12 @@ def _elvish() -> Syntax:
     return elvish.quote, "set-env {name} {value}"
 
 
+def _nu() -> Syntax:
+    from envmgr.shells.activation import nu
+
+    return nu.quote, "$env.{name} = {value}"
+
+
 def _xonsh() -> Syntax:
     return repr, "${name} = {value}"
 
@@ -65,6 +71,7 @@ SYNTAXES: dict[str, Callable[[], Syntax]] = {
     "zsh": _posix,
     "fish": _fish,
     "elvish": _elvish,
+    "nu": _nu,
     "xonsh": _xonsh,
 }
 """The syntaxes by the names of shells."""
