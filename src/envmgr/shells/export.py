@@ -65,6 +65,12 @@ def _xonsh() -> Syntax:
     return repr, "${name} = {value}"
 
 
+def _pwsh() -> Syntax:
+    from envmgr.shells.activation import powershell
+
+    return powershell.quote, "$env:{name} = {value}"
+
+
 SYNTAXES: dict[str, Callable[[], Syntax]] = {
     "sh": _posix,
     "bash": _posix,
@@ -72,6 +78,7 @@ SYNTAXES: dict[str, Callable[[], Syntax]] = {
     "fish": _fish,
     "elvish": _elvish,
     "nu": _nu,
+    "pwsh": _pwsh,
     "xonsh": _xonsh,
 }
 """The syntaxes by the names of shells."""

@@ -48,6 +48,10 @@ def test_xonsh_reads_values_as_python_does():
     assert (name, eval(value)) == ("$ODD", ODD)
 
 
+def test_values_are_quoted_for_powershell():
+    assert export.render({"X": "it's"}, "pwsh") == "$env:X = 'it''s'\n"
+
+
 @pytest.mark.parametrize(
     ("value", "line"),
     [

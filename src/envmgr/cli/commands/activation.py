@@ -39,7 +39,8 @@ def refuse_deactivation() -> int:
     """Raise UsageError: in an activated shell, `deactivate` is run by a function of that shell."""
     raise UsageError(
         "deactivate requires an activated shell",
-        'run `eval "$(envmgr activate bash)"` first, or the line of your shell: `envmgr activate --help`',
+        'run `eval "$(envmgr activate bash)"` first, or the line of your shell: `envmgr activate --help`; '
+        "in PowerShell, run `Disable-EnvmgrActivation`",
     )
 
 

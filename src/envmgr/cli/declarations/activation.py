@@ -14,7 +14,7 @@ Shell = Annotated[
     str,
     typer.Argument(
         metavar="SHELL",
-        help="bash, zsh, fish, elvish, nu or xonsh.",
+        help="bash, zsh, fish, elvish, nu, pwsh or xonsh.",
         autocompletion=completers.complete_shell,
     ),
 ]

@@ -21,7 +21,7 @@ def env(
             "--shell",
             metavar="SHELL",
             show_default=False,
-            help="Syntax: sh, bash, zsh, fish, elvish, nu or xonsh (sh).",
+            help="Syntax: sh, bash, zsh, fish, elvish, nu, pwsh, xonsh (sh).",
             autocompletion=completers.complete_syntax,
         ),
     ] = None,

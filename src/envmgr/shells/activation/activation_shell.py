@@ -121,6 +121,28 @@ def nushell() -> ActivationShell:
     )
 
 
+def powershell() -> ActivationShell:
+    """Return PowerShell."""
+    from envmgr.shells.activation import powershell as module
+
+    return ActivationShell(
+        "pwsh",
+        "pwsh",
+        ("activate.ps1",),
+        module.quote,
+        module.render,
+        "(& envmgr activate pwsh) -join [char]10 | Invoke-Expression",
+        _powershell_start_file,
+    )
+
+
+def _powershell_start_file(environment: Environment) -> str:
+    """Return the file that PowerShell reads in every program that hosts it."""
+    if sys.platform == "win32":
+        return os.path.join(environment.home, "Documents", "PowerShell", "profile.ps1")
+    return os.path.join(_config_home(environment), "powershell", "profile.ps1")
+
+
 def _bash_start_file(environment: Environment) -> str:
     """Return the file that bash reads in new terminals.
 
@@ -151,4 +173,5 @@ SHELLS: dict[str, Callable[[], ActivationShell]] = {
     "xonsh": xonsh,
     "elvish": elvish,
     "nu": nushell,
+    "pwsh": powershell,
 }
