@@ -10,7 +10,9 @@ from support.services.database_runners import RUNNERS
 
 
 @pytest.mark.skipif(not IN_CI, reason="a developer's machine may lack shells")
-@pytest.mark.parametrize("shell", ["sh", "dash", "bash", "zsh", "fish", "busybox", "elvish", "nu", "direnv"])
+@pytest.mark.parametrize(
+    "shell", ["sh", "dash", "bash", "zsh", "fish", "busybox", "elvish", "nu", "xonsh", "direnv"]
+)
 def test_continuous_integration_has_every_shell(shell):
     assert find_shell(shell)
 

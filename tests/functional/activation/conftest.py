@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+SLOW_SHELLS = ("xonsh",)
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test with a `shell` in every shell, unless it names its shells."""
+    """Run each test with a `shell` in every shell, unless it names its shells.
+
+    Only tests marked `essential` run in shells that take long to start.
+    """
     marks = metafunc.definition.iter_markers("parametrize")
     if "shell" in metafunc.fixturenames and not any("shell" in mark.args[0] for mark in marks):
-        metafunc.parametrize("shell", DIALECTS)
+        is_essential = metafunc.definition.get_closest_marker("essential")
+        shells = [name for name in DIALECTS if is_essential or name not in SLOW_SHELLS]
+        metafunc.parametrize("shell", shells)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ def edit(box, text, directory=None):
     box.wait_for_clock()
 
 
+@pytest.mark.essential
 def test_path_and_variables_follow_the_directory(box, front, start):
     session = start()
     assert session.variable("NODE_HOME") is None
@@ -50,6 +51,7 @@ def test_outside_of_projects_the_environment_is_untouched(start):
     )
 
 
+@pytest.mark.essential
 def test_entries_of_the_user_stay_where_they_were(front, start):
     path = f"/usr/bin:{front()}::/bin:{front('18.2.0')}"
     session = start(PATH=path, warm=False)
@@ -80,6 +82,7 @@ def test_entries_of_the_user_stay_after_another_program_restored_them(front, sta
     assert session.variable("PATH") == f"/added:{saved_path}"
 
 
+@pytest.mark.essential
 def test_python_starts_once_per_project_and_not_at_prompts(box, start):
     session = start(warm=False)
     session.run("cd project")
@@ -109,6 +112,7 @@ def test_subdirectories_belong_to_the_project(box, start):
     assert box.slow_runs() == 0
 
 
+@pytest.mark.essential
 def test_an_edit_is_noticed_at_the_next_prompt(box, start):
     session = start()
     session.run("cd project")
@@ -142,6 +146,7 @@ def test_an_edit_that_sets_an_older_time_is_noticed(box, start):
     assert session.run("node") == "nodejs 18.2.0 node"
 
 
+@pytest.mark.essential
 def test_a_nearer_file_is_noticed_at_the_next_prompt(box, start):
     nested = box.project / "nested"
     nested.mkdir()
@@ -155,6 +160,7 @@ def test_a_nearer_file_is_noticed_at_the_next_prompt(box, start):
     assert session.run("node") == "nodejs 20.1.0 node"
 
 
+@pytest.mark.essential
 def test_a_missing_tool_is_reported_once(box, start):
     edit(box, "nodejs=20\ngo=1.23\n")
     session = start()
@@ -166,6 +172,7 @@ def test_a_missing_tool_is_reported_once(box, start):
         assert message not in session.run(line)
 
 
+@pytest.mark.essential
 def test_an_installation_is_noticed_at_the_next_prompt(box, start):
     edit(box, "nodejs=22\n")
     session = start()
@@ -229,6 +236,7 @@ def test_a_variable_of_the_user_is_restored(box, start):
     assert session.variable("NODE_HOME") == "/the user's"
 
 
+@pytest.mark.essential
 def test_a_variable_changed_in_a_project_is_left_alone(box, start):
     session = start()
     session.run("cd project")
@@ -253,6 +261,7 @@ def test_an_entry_added_in_a_project_stays_in_front_and_after_it(front, start):
     assert session.variable("PATH") == "/added:/usr/bin:/bin"
 
 
+@pytest.mark.essential
 def test_a_path_that_another_program_resets_is_repaired(front, start):
     """Virtual environments and direnv restore the PATH that they saved."""
     session = start()
@@ -264,6 +273,7 @@ def test_a_path_that_another_program_resets_is_repaired(front, start):
     assert session.variable("PATH") == "/usr/bin:/bin"
 
 
+@pytest.mark.essential
 def test_deactivate_restores_the_environment(start):
     session = start(NODE_HOME="/before", warm=False)
     session.run("cd project")
@@ -275,6 +285,7 @@ def test_deactivate_restores_the_environment(start):
     assert session.variable("PATH") == "/usr/bin:/bin"
 
 
+@pytest.mark.essential
 def test_activation_twice_is_harmless(box, front, start):
     session = start()
     session.run("cd project")
@@ -287,6 +298,7 @@ def test_activation_twice_is_harmless(box, front, start):
     assert session.variable("NODE_HOME") is None
 
 
+@pytest.mark.essential
 def test_a_nested_shell_restores_what_its_parent_set(box, front, start):
     session = start(NODE_HOME="/before", warm=False)
     session.run("cd project")
