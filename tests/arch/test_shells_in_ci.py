@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.machine.shell_session import find_shell
+from support.machine.shells import find_shell
 from support.requirements import IN_CI
 from support.services.database_runners import RUNNERS
 

@@ -8,7 +8,8 @@ import pytest
 
 from envmgr.ops import activation
 from support.machine.installed_tools import Toolbox
-from support.machine.shell_session import DIALECTS, ShellSession, find_shell, write_script
+from support.machine.shell_session import DIALECTS, ShellSession, write_script
+from support.machine.shells import find_shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
-import sys
 import termios
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmgr.kit.frozen import replace
@@ -21,9 +18,11 @@ from envmgr.shells import quoting, shim
 from envmgr.shells.activation import elvish, fish, nu
 from envmgr.shells.activation.script import render_script
 from support.machine.installed_tools import program
+from support.machine.shells import find_shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from support.machine.installed_tools import Toolbox
 
@@ -162,13 +161,6 @@ _ESCAPES = re.compile(
 )
 _NO_LINE_FEED = re.compile("⏎ +⏎ ")
 """fish's mark of output without a line feed, which follows all output here."""
-
-
-def find_shell(name: str) -> str | None:
-    """Return the path of a shell: of the test environment, else of the system."""
-    environment = Path(sys.prefix)
-    pinned = [environment / "bin", *environment.glob("npm/node_modules/@nushell/*/bin")]
-    return shutil.which(name, path=os.pathsep.join(map(str, pinned))) or shutil.which(name)
 
 
 class ShellSession:

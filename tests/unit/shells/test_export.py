@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from envmgr.shells import export
-from support.machine.shell_session import find_shell
+from support.machine.shells import find_shell
 
 ODD = "a 'b' \"c\" $HOME `id` \\n \\' #x %s {name}\n é\u2028!"
 VARIABLES = {"PATH": "/o'dd dir:/usr/bin:/bin", "ODD": ODD, "EMPTY": "", "RAW": os.fsdecode(b"caf\xe9")}
