@@ -4,11 +4,15 @@ Measured with 16 callers that each insert a row and an event, a unit takes 0.24 
 server so, and 0.60 and 0.49 ms in a transaction of its own. A unit joins a group before the group's first statement: it
 sees whatever was committed before it was added. A group that takes long returns the units that it has not begun, for
 another one to write them beside it.
+
+Within a group, units wait for one another. The farther the server, the smaller groups are, and the more are written
+side by side: with a round trip of several milliseconds, one unit each.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
@@ -22,8 +26,12 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Transaction
 
 MAX_GROUP_UNITS = 64
-MAX_GROUP_SECONDS = 0.02
-"""Seconds after which a group returns the units that it has not begun."""
+MAX_GROUP_SECONDS = 0.005
+"""Seconds that the units of a group should take; then, it returns those that it has not begun."""
+INITIAL_UNIT_SECONDS = 0.001
+"""Seconds that a unit is expected to take before any was measured."""
+_NEWEST_WEIGHT = 0.2
+"""The part of the newest group in the mean of the seconds that a unit takes."""
 
 
 class PendingUnit:
@@ -80,16 +88,19 @@ class UnitGroup:
         self._timer: asyncio.TimerHandle | None = None
 
     def take_pending(self) -> None:
-        """Move the pending units from the queue to this group, once it has a transaction."""
-        self.waiting = self._queue.take(MAX_GROUP_UNITS)
+        """Move pending units from the queue to this group, once it has a transaction."""
+        self._queue.fill(self)
         self._timer = asyncio.get_running_loop().call_later(MAX_GROUP_SECONDS, self._queue.overtake, self)
 
     def begin_units(self) -> Iterator[PendingUnit]:
         """Yield the units in turn, up to those that were returned to the queue."""
+        start = time.perf_counter()
         while self.waiting:
             unit = self.waiting.popleft()
             self.units.append(unit)
             yield unit
+        if self.units:
+            self._queue.record_time((time.perf_counter() - start) / len(self.units))
 
     def resolve(self) -> None:
         """Resolve the units, whose transaction is committed."""
@@ -99,9 +110,10 @@ class UnitGroup:
     def fail(self, error: Exception) -> None:
         """Raise an error in all callers; without a transaction, in those of the pending units."""
         if self._timer is None:
-            self.take_pending()
-        for unit in (*self.units, *self.begin_units()):
+            self.waiting = self._queue.take_all()
+        for unit in (*self.units, *self.waiting):
             unit.fail(error)
+        self.waiting.clear()
 
     def cancel_timer(self) -> None:
         """Stop the time, as the group has ended."""
@@ -110,7 +122,7 @@ class UnitGroup:
 
 
 class UnitQueue:
-    """Pending units, and the groups that take them: one at a time, unless it takes long.
+    """Pending units, and the groups that take them: several at a time, if one would take long.
 
     `start_task` runs a coroutine to its end.
     """
@@ -124,6 +136,8 @@ class UnitQueue:
         self._start_task = start_task
         self._pending: deque[PendingUnit] = deque()
         self._current: UnitGroup | None = None
+        """The newest group, until it ends or has taken long."""
+        self._unit_seconds = INITIAL_UNIT_SECONDS
 
     def add(self, unit: PendingUnit) -> None:
         """Add a unit, for the next group."""
@@ -131,12 +145,24 @@ class UnitQueue:
         if self._current is None:
             self._begin_group()
 
-    def take(self, limit: int) -> deque[PendingUnit]:
-        """Remove and return the oldest units."""
+    def fill(self, group: UnitGroup) -> None:
+        """Move the oldest units to a group, and begin another one for the rest."""
+        limit = min(MAX_GROUP_UNITS, int(MAX_GROUP_SECONDS / self._unit_seconds) or 1)
         if len(self._pending) <= limit:
-            units, self._pending = self._pending, deque()
-            return units
-        return deque(self._pending.popleft() for _ in range(limit))
+            group.waiting = self.take_all()
+            return
+        group.waiting = deque(self._pending.popleft() for _ in range(limit))
+        self._begin_group()
+
+    def take_all(self) -> deque[PendingUnit]:
+        """Remove and return all units."""
+        units, self._pending = self._pending, deque()
+        return units
+
+    def record_time(self, seconds: float) -> None:
+        """Record how long each unit of a group took; one that waited counts as the limit."""
+        newest = min(seconds, MAX_GROUP_SECONDS)
+        self._unit_seconds += _NEWEST_WEIGHT * (newest - self._unit_seconds)
 
     def overtake(self, group: UnitGroup) -> None:
         """Return the units that a group has not begun to the queue, and write them in another one."""
@@ -144,8 +170,8 @@ class UnitQueue:
         group.waiting.clear()
         if self._current is group:
             self._current = None
-            if self._pending:
-                self._begin_group()
+        if self._pending and self._current is None:
+            self._begin_group()
 
     def _begin_group(self) -> None:
         self._current = group = UnitGroup(self)
