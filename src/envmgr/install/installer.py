@@ -18,7 +18,7 @@ from envmgr.install.outcome import Outcome, outcome_of_existing
 from envmgr.install.receipt import Receipt
 from envmgr.install.unpacker import Unpacker
 from envmgr.kit import file_locks
-from envmgr.kit.errors import BadArchive, UnsafeArchive, UntrustedScript
+from envmgr.kit.errors import BadArchive, InstallError, UnsafeArchive, UntrustedScript
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import make_dir, storage_errors
 from envmgr.kit.paths import file_name
@@ -76,8 +76,10 @@ def install(  # noqa: PLR0913 - all passed by keyword
     Concurrent installs of the same version wait for each other, and all succeed. Setting `stop` ends, with
     KeyboardInterrupt, an installation in a thread. Raises UntrustedScript before anything is downloaded.
     """
-    existing = None if force else store.get(paths, job.tool, job.version)
-    if existing:
+    existing = store.get(paths, job.tool, job.version)
+    if existing and force:
+        _require_no_link(existing)
+    if existing and not force:
         return _finish_existing(job, existing, progress)
     _check_trust(job, trusted)
     progress.step(str(job), "waiting")
@@ -92,6 +94,15 @@ def install(  # noqa: PLR0913 - all passed by keyword
         _note_emulation(job, progress)
         installation = _Installation(job, paths, progress, jobs, stop or threading.Event())
         return installation.run(http, locate, fetch or _download())
+
+
+def _require_no_link(existing: Installed) -> None:
+    """Raise InstallError for an installation made elsewhere, which is never replaced."""
+    if existing.link:
+        raise InstallError(
+            f"{existing.tool} {existing.version} is linked to {existing.link}, which is not replaced",
+            f"run `envmgr uninstall {existing.tool}@{existing.version}` to remove the link first",
+        )
 
 
 def _note_emulation(job: InstallJob, progress: Progress) -> None:
@@ -282,11 +293,11 @@ class _Installation:
                 raise
             self.progress.step(str(self.job), "removing the previous files")
         else:
-            _rename_into(root, path)
+            rename_into(root, path)
         return path
 
 
-def _rename_into(root: str, path: str) -> None:
+def rename_into(root: str, path: str) -> None:
     """Rename into the tool's directory, which a concurrent uninstall may remove."""
     for attempts_left in (2, 1, 0):
         make_dir(os.path.dirname(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envmgr.kit.errors import DigestMismatch
+from envmgr.kit.errors import DigestMismatch, InstallError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.http import urls
 
@@ -29,7 +29,10 @@ class Outcome:
 
 def outcome_of_existing(existing: Installed, artifact: Artifact) -> Outcome:
     """Return the outcome of an installed version; raise DigestMismatch if it comes from another archive."""
-    _check_same(existing, artifact)
+    if existing.link:
+        require_target(existing)
+    else:
+        _check_same(existing, artifact)
     return Outcome(
         existing.tool,
         existing.version,
@@ -41,6 +44,15 @@ def outcome_of_existing(existing: Installed, artifact: Artifact) -> Outcome:
         from_cache=True,
         already_installed=True,
     )
+
+
+def require_target(existing: Installed) -> None:
+    """Raise InstallError if an installation is a link to a directory that does not exist."""
+    if existing.is_broken:
+        raise InstallError(
+            f"{existing.tool} {existing.version} is linked to {existing.link}: directory not found",
+            f"restore it, or run `envmgr uninstall {existing.tool}@{existing.version}`",
+        )
 
 
 def _check_same(existing: Installed, artifact: Artifact) -> None:

@@ -23,6 +23,7 @@ class Receipt:
 
     `files`, `bytes` and `files_digest` summarize FILES, the list of the tree. `variants`, `default_vendor` and
     `requires` are the manifest's, so that selecting and running installed versions does not require it.
+    `link` is the directory of an installation made elsewhere: `bin_dirs` and `home` are then absolute.
     """
 
     tool: str
@@ -42,6 +43,7 @@ class Receipt:
     variants: tuple[str, ...] = ()
     default_vendor: str | None = None
     requires: tuple[str, ...] = ()
+    link: str = ""
 
 
 def is_complete(directory: str) -> bool:
@@ -69,6 +71,8 @@ def write(directory: str, receipt: Receipt) -> None:
 
 def _to_json(receipt: Receipt) -> dict[str, object]:
     fields: dict[str, object] = {name: getattr(receipt, name) for name in field_names(Receipt)}
+    if not receipt.link:
+        del fields["link"]
     listing = {
         "count": fields.pop("files"),
         "bytes": fields.pop("bytes"),

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @frozen
 class Installed:
-    """A complete installation; `path` and `bin_dirs` are absolute, `env` is ready to export."""
+    """A complete installation; `path` and `bin_dirs` are absolute, `env` is ready to export.
+
+    `link` is not empty for one made elsewhere, and then its directory, as `path` is.
+    """
 
     tool: str
     version: str
@@ -36,6 +39,12 @@ class Installed:
     variants: tuple[str, ...] = ()
     default_vendor: str | None = None
     requires: tuple[str, ...] = ()
+    link: str = ""
+
+    @property
+    def is_broken(self) -> bool:
+        """Return whether it is a link to a directory that does not exist."""
+        return bool(self.link) and not os.path.isdir(self.link)
 
     def find(self, command: str) -> str | None:
         """Return the path of one of its programs."""
@@ -77,7 +86,7 @@ def _describe_installed(directory: str, receipt: Receipt) -> Installed:
     return Installed(
         tool=receipt.tool,
         version=receipt.version,
-        path=directory,
+        path=receipt.link or directory,
         bin_dirs=tuple(_inside(directory, relative) for relative in receipt.bin_dirs),
         env={name: value.replace("{home}", home) for name, value in receipt.env.items()},
         installed_at=receipt.installed_at,
@@ -89,6 +98,7 @@ def _describe_installed(directory: str, receipt: Receipt) -> Installed:
         variants=receipt.variants,
         default_vendor=receipt.default_vendor,
         requires=receipt.requires,
+        link=receipt.link,
     )
 
 

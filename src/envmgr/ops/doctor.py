@@ -79,6 +79,8 @@ def _fix_installs(context: Context) -> Iterator[Finding]:
     """Reinstall damaged installations from their archives; remove those without a receipt."""
     for tool, version, _ in _find_damaged(context):
         installed = store.get(context.paths, tool, version)
+        if installed and installed.link:
+            continue
         if installed is None:
             context.progress.step(f"{tool} {version}", "removing")
             store.remove(context.paths, tool, version)
@@ -246,6 +248,21 @@ def _check_installs(context: Context) -> Iterator[Finding]:
     if not broken:
         count = len(list(store.all_installed(context.paths)))
         yield Finding("installs", OK, f"{_count(count, 'installed version')} intact")
+    yield from _check_links(context)
+
+
+def _check_links(context: Context) -> Iterator[Finding]:
+    for installed in store.all_installed(context.paths):
+        name = f"{installed.tool} {installed.version}"
+        if installed.is_broken:
+            yield Finding(
+                "installs",
+                ERROR,
+                f"{name} is linked to {installed.link}: directory not found",
+                f"restore it, or run `envmgr uninstall {installed.tool}@{installed.version}`",
+            )
+        elif installed.link:
+            yield Finding("installs", OK, f"{name} is linked to {installed.link}")
 
 
 def _find_damaged(context: Context) -> list[tuple[str, str, str]]:
@@ -261,7 +278,7 @@ def _find_damaged(context: Context) -> list[tuple[str, str, str]]:
 
 def _lacks_commands(context: Context, tool: str, version: str) -> tuple[str, ...]:
     installed = store.get(context.paths, tool, version)
-    if installed is None or installed.commands() or any(map(_is_empty, installed.bin_dirs)):
+    if installed is None or installed.link or installed.commands() or any(map(_is_empty, installed.bin_dirs)):
         return ()
     return ("it provides no commands",)
 

@@ -156,7 +156,8 @@ def _newest_installed(context: Context, tool: str, spec: str) -> Installed | Non
         version = versions.max_satisfying(store.versions(context.paths, tool), spec)
     except ValueError:
         return None
-    return store.get(context.paths, tool, version) if version else None
+    installed = store.get(context.paths, tool, version) if version else None
+    return None if installed and installed.link else installed
 
 
 def _pin_of_installed(context: Context, installed: Installed, spec: str) -> Pin:

@@ -38,7 +38,7 @@ def _of_active(context: Context, tool: str) -> ToolLocation:
         from envmgr.kit.errors import NoVersionSet
 
         raise NoVersionSet(f"no version of {tool} is set here", hint)
-    if active_version.installed:
+    if active_version.installed and active_version.is_available:
         return ToolLocation(tool, active_version.installed.version, active_version.installed.path)
     if active_version.kind == "path" and active_version.is_available:
         return ToolLocation(tool, active_version.spec, active_version.directory)

@@ -44,7 +44,9 @@ class ActiveVersion:
     @property
     def is_available(self) -> bool:
         """Return whether it can be run now."""
-        return self.kind == "system" or self.installed is not None or os.path.isdir(self.directory)
+        if self.installed is not None:
+            return not self.installed.is_broken
+        return self.kind == "system" or os.path.isdir(self.directory)
 
     @property
     def bin_dirs(self) -> tuple[str, ...]:

@@ -193,7 +193,7 @@ def _manual_artifacts(
     if locked:
         return dict(locked.artifacts)
     installed = store.get(context.paths, tool, version)
-    if installed is None:
+    if installed is None or installed.link:
         return {}
     artifact = Artifact(installed.url, Digest("sha256", installed.sha256), installed.size)
     return {installed.platform: artifact}

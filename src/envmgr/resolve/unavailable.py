@@ -61,6 +61,13 @@ def not_installed_error(
             f"{active_version.tool}: directory {active_version.directory} not found (requested by {requester})",
             "install it there, or request another version",
         )
+    if active_version.installed and active_version.installed.is_broken:
+        name = f"{active_version.tool}@{active_version.version}"
+        return kind(
+            f"{active_version.tool} {active_version.version} is linked to {active_version.installed.link}: "
+            f"directory not found (requested by {requester})",
+            f"restore it, or run `envmgr uninstall {name}` and `envmgr install`",
+        )
     return kind(
         f"{active_version.tool} {active_version.version or active_version.spec} is not installed "
         f"(requested by {requester})",

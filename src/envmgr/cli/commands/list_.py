@@ -44,6 +44,7 @@ def _to_json(row: Row) -> dict[str, object]:
         "version": row.installed.version,
         "active": row.active is not None,
         "path": row.installed.path,
+        "link": row.installed.link or None,
         "request": row.active.spec if row.active else None,
         "source": source_json(row.active.request.origin) if row.active else None,
         "installed_at": row.installed.installed_at,
@@ -59,16 +60,25 @@ def _lines(rows: Sequence[Row], tool: str | None, cwd: str, style: Style, width:
 
 
 def _row(row: Row, cwd: str) -> tuple[table.Cell, ...]:
+    link = _link_text(row, cwd)
     if row.active is None:
-        return (("", row.installed.tool), ("", row.installed.version), ("", ""), ("", ""))
+        return (("", row.installed.tool), ("", row.installed.version), ("", ""), link)
     origin = row.active.request.origin
     source = str(replace(origin, name=display_path(origin.name, cwd)))
     return (
         ("bold", row.installed.tool),
         ("green", row.installed.version),
         ("dim", row.active.spec),
-        ("cyan", source),
+        ("cyan", f"{source} {link[1]}".rstrip()),
     )
+
+
+def _link_text(row: Row, cwd: str) -> table.Cell:
+    """Return the directory that a version is linked to, if any."""
+    if not row.installed.link:
+        return ("", "")
+    missing = " (not found)" if row.installed.is_broken else ""
+    return ("red" if missing else "dim", f"-> {display_path(row.installed.link, cwd)}{missing}")
 
 
 def run_remote(options: Options, tool: str, spec: str | None, *, limit: int | None) -> int:

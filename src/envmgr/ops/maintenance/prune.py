@@ -69,7 +69,7 @@ def _find_unneeded(context: Context, all_needs: Iterable[Needs]) -> Iterator[Ins
     installed = {(item.tool, item.version): item for item in store.all_installed(context.paths)}
     needed = _with_requirements(context, installed, list(all_needs))
     for name, item in sorted(installed.items()):
-        if name not in needed and not os.path.islink(item.path):
+        if name not in needed and not item.link and not os.path.islink(item.path):
             yield item
 
 

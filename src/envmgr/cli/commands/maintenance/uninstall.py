@@ -32,9 +32,14 @@ def run(options: Options, args: Sequence[str], *, dry_run: bool) -> int:
         "uninstall",
         lambda: {"dry_run": dry_run, "removed": [_to_json(tree) for tree in removed.versions]},
         lambda style, _: [
-            f"{verb} {style.paint('bold', tree.tool)} {tree.version}" for tree in removed.versions
+            f"{verb} {style.paint('bold', tree.tool)} {tree.version}{_link_note(tree)}"
+            for tree in removed.versions
         ],
     )
+
+
+def _link_note(tree: Installed) -> str:
+    return f" (the link; {tree.link} stays)" if tree.link else ""
 
 
 def _confirm_ambiguous(options: Options, ambiguous: Iterable[Installed]) -> None:
