@@ -6,7 +6,7 @@ sees whatever was committed before it was added. A group that takes long returns
 another one to write them beside it.
 
 Within a group, units wait for one another. The farther the server, the smaller groups are, and the more are written
-side by side: with a round trip of several milliseconds, one unit each.
+side by side.
 """
 
 from __future__ import annotations
@@ -26,10 +26,14 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Transaction
 
 MAX_GROUP_UNITS = 64
-MAX_GROUP_SECONDS = 0.005
-"""Seconds that the units of a group should take; then, it returns those that it has not begun."""
+EXPECTED_GROUP_SECONDS = 0.005
+"""Seconds that the units of a group should take, after the first one: that checks permissions for all."""
+MAX_GROUP_SECONDS = 0.02
+"""Seconds after which a group returns the units that it has not begun."""
 INITIAL_UNIT_SECONDS = 0.001
 """Seconds that a unit is expected to take before any was measured."""
+MIN_GROUP_UNITS = 2
+"""The size of groups where units take long; of smaller ones, nothing could be measured."""
 _NEWEST_WEIGHT = 0.2
 """The part of the newest group in the mean of the seconds that a unit takes."""
 
@@ -94,13 +98,14 @@ class UnitGroup:
 
     def begin_units(self) -> Iterator[PendingUnit]:
         """Yield the units in turn, up to those that were returned to the queue."""
-        start = time.perf_counter()
+        end_of_first = 0.0
         while self.waiting:
             unit = self.waiting.popleft()
             self.units.append(unit)
             yield unit
-        if self.units:
-            self._queue.record_time((time.perf_counter() - start) / len(self.units))
+            end_of_first = end_of_first or time.perf_counter()
+        if (others := len(self.units) - 1) > 0:
+            self._queue.record_time((time.perf_counter() - end_of_first) / others)
 
     def resolve(self) -> None:
         """Resolve the units, whose transaction is committed."""
@@ -147,7 +152,8 @@ class UnitQueue:
 
     def fill(self, group: UnitGroup) -> None:
         """Move the oldest units to a group, and begin another one for the rest."""
-        limit = min(MAX_GROUP_UNITS, int(MAX_GROUP_SECONDS / self._unit_seconds) or 1)
+        expected = int(EXPECTED_GROUP_SECONDS / self._unit_seconds)
+        limit = min(MAX_GROUP_UNITS, max(MIN_GROUP_UNITS, expected))
         if len(self._pending) <= limit:
             group.waiting = self.take_all()
             return
@@ -160,8 +166,8 @@ class UnitQueue:
         return units
 
     def record_time(self, seconds: float) -> None:
-        """Record how long each unit of a group took; one that waited counts as the limit."""
-        newest = min(seconds, MAX_GROUP_SECONDS)
+        """Record how long each unit of a group took; those that waited for locks count little."""
+        newest = min(seconds, EXPECTED_GROUP_SECONDS)
         self._unit_seconds += _NEWEST_WEIGHT * (newest - self._unit_seconds)
 
     def overtake(self, group: UnitGroup) -> None:
