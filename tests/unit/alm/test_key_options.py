@@ -130,12 +130,20 @@ def test_an_unknown_key_error_names_the_list_command():
 
 def test_revoking_a_key_asks_for_confirmation_with_its_effect(monkeypatch, capsys):
     for module in (prompts, console):
-        monkeypatch.setattr(module, "is_terminal", lambda _: True)
+        monkeypatch.setattr(module, "can_prompt", lambda: True)
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
     with pytest.raises(AlmError, match="cancelled"):
         prompts.confirm_revocation(Options(), "key 6 (jj)")
     requested = "Revoke key 6 (jj)? Clients using it will be rejected. [y/N] "
     assert capsys.readouterr().err == requested
+
+
+def test_revoking_a_key_in_ci_is_refused_with_the_option(monkeypatch):
+    monkeypatch.setattr(prompts, "is_terminal", lambda _: True)
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(UsageError, match="requires confirmation, but this is CI") as caught:
+        prompts.confirm_revocation(Options(), "key 6 (jj)")
+    assert caught.value.hint == "pass --yes"
 
 
 def test_keys_are_listed_below_column_headings():

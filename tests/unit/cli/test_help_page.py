@@ -17,6 +17,7 @@ GROUPS = [
     ("alm", "deployments"),
     ("alm", "keys"),
     ("alm", "versions"),
+    ("bundle",),
     ("cache",),
     ("config",),
     ("plugin",),

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from envmgr.cli.console import confirm_with
-from envmgr.kit.environment import is_terminal
+from envmgr.kit.environment import can_prompt, is_terminal
 from envmgr.kit.errors import AlmError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def prompt_password(prompt: str) -> str:
 def _ask(options: Options, question: str, action: str) -> None:
     if options.yes:
         return
-    if not (is_terminal(0) and is_terminal(2)):
-        raise UsageError(f"{action} requires confirmation, but stdin is not a terminal", "pass --yes")
+    if not can_prompt():
+        cause = "this is CI" if is_terminal(0) else "stdin is not a terminal"
+        raise UsageError(f"{action} requires confirmation, but {cause}", "pass --yes")
     if not confirm_with(options, "n")(question):
         raise AlmError("cancelled")

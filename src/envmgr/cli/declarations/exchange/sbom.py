@@ -23,7 +23,8 @@ class Format(StrEnum):
 def sbom(
     ctx: typer.Context,
     format_name: Annotated[
-        Format, typer.Option("--format", help="CycloneDX 1.6 or SPDX 3.0.1.")
+        Format,
+        typer.Option("--format", metavar="FORMAT", help="cyclonedx (1.6) or spdx (3.0.1)."),
     ] = Format.CYCLONEDX,
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file.")
