@@ -82,7 +82,7 @@ def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
     """Return the step that installs a version from a URL, locked if the project requests it."""
     version = item.spec or ""
     tool = canonical_names.require_name(context, item.tool)
-    if not versions.is_folder_name(version) or not versions.parse_spec(version).exact:
+    if not versions.is_folder_name(version) or not versions.is_exact(version):
         raise UsageError(f"{version!r} is not a full version", f"use `envmgr install {tool} 1.2.3 {url}`")
     _check_url(context, tool, version, url)
     request = context.project.request(tool)

@@ -95,12 +95,7 @@ def _is_undated(context: Context, listing: Listing, spec: str) -> bool:
 
 
 def _is_exact(listing: Listing, spec: str) -> bool:
-    if listing.release(spec):
-        return True
-    try:
-        return versions.parse_spec(spec).exact
-    except ValueError:
-        return False
+    return bool(listing.release(spec)) or versions.is_exact(spec)
 
 
 def _is_after(release: Release, limit: datetime) -> bool:

@@ -6,7 +6,7 @@ from envmgr.versions.aliases import PREFIXES, classify, resolve_aliases
 from envmgr.versions.directory_names import is_folder_name
 from envmgr.versions.errors import SpecError, VendorError, WordError
 from envmgr.versions.selection import Selection, max_satisfying, satisfies, select
-from envmgr.versions.spec import Spec, parse_spec, split_requests
+from envmgr.versions.spec import Spec, is_exact, parse_spec, split_requests
 from envmgr.versions.version import Version, compare, compare_build, parse, pin, sort
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "classify",
     "compare",
     "compare_build",
+    "is_exact",
     "is_folder_name",
     "max_satisfying",
     "parse",

@@ -7,7 +7,7 @@ from envmgr.versions.aliases import classify
 from envmgr.versions.comparator import OPERATOR_CHARACTERS, read_comparators
 from envmgr.versions.errors import SpecError
 from envmgr.versions.selection import max_satisfying
-from envmgr.versions.spec import parse_spec
+from envmgr.versions.spec import is_exact
 from envmgr.versions.version import read
 
 TYPE_CHECKING = False
@@ -111,16 +111,10 @@ def _candidates(style: _Style, version: str, variants: tuple[str, ...]) -> tuple
     release = _split_lead(version, parsed.vendor)[1]
     whole = style.lead + release
     if style.comparator.is_exact:
-        return (whole,) if _is_exact(whole, variants) else (f"=={whole}",)
+        # `1.1.1x` reads as a wildcard.
+        return (whole,) if is_exact(whole, variants) else (f"=={whole}",)
     count = min(style.count, len(parsed.numbers))
     return (f"{style.lead}{_first_numbers(release, count)}{style.suffix}", whole)
-
-
-def _is_exact(spec: str, variants: tuple[str, ...]) -> bool:
-    try:
-        return parse_spec(spec, variants).exact
-    except SpecError:  # `1.1.1x` reads as a wildcard
-        return False
 
 
 def _first_numbers(release: str, count: int) -> str:

@@ -59,6 +59,14 @@ def parse_spec(text: str, variants: tuple[str, ...] = ()) -> Spec:
     return spec
 
 
+def is_exact(text: str, variants: tuple[str, ...] = ()) -> bool:
+    """Return whether a text requests one full version; words and invalid specs do not."""
+    try:
+        return parse_spec(text, variants).exact
+    except ValueError:
+        return False
+
+
 def split_requests(text: str) -> tuple[str, ...]:
     """Split the value of an `.envmgr` line into specs: a comma separates unless an operator follows."""
     requests: list[str] = []

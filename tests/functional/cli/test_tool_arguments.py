@@ -45,3 +45,12 @@ def test_a_directory_is_an_argument_of_its_own(sandbox):
     bin_directory.mkdir(parents=True)
     sandbox.ok("use", "alpha", f"path:{sandbox.root}/mine")
     assert (sandbox.project / ".envmgr").read_text() == f"alpha=path:{sandbox.root}/mine\n"
+
+
+@pytest.mark.parametrize("version", ["latest", "1", "^1.0.0"])
+def test_a_url_needs_a_full_version(sandbox, version):
+    sandbox.publish("alpha", ("1.0.0",))
+    result = sandbox.run("install", "alpha", version, "https://example.org/alpha-1.0.0.tar.gz")
+    assert result.code == 2
+    assert f"error: '{version}' is not a full version" in result.err
+    assert "hint: use `envmgr install alpha 1.2.3 https://example.org/" in result.err

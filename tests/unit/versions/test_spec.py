@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.versions import SpecError, parse_spec, split_requests
+from envmgr.versions import SpecError, is_exact, parse_spec, split_requests
 from envmgr.versions import spec as module
 
 
@@ -103,3 +103,20 @@ def test_a_comma_separates_requests_unless_an_operator_follows(text, requests):
 def test_an_empty_request_is_rejected(text):
     with pytest.raises(SpecError, match="empty version"):
         split_requests(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "variants", "result"),
+    [
+        ("1.2.3", (), True),
+        ("3.13.0t", ("t",), True),
+        ("1.2", (), False),
+        ("^1.2.3", (), False),
+        ("latest", (), False),
+        ("1.1.1x", (), False),
+        ("1..2", (), False),
+        ("", (), False),
+    ],
+)
+def test_only_a_full_version_is_exact(text, variants, result):
+    assert is_exact(text, variants) is result

@@ -31,7 +31,7 @@ def link(context: Context, tool: str, version: str, directory: str) -> Installed
     that does not exist or has no programs.
     """
     name = canonical_names.require_name(context, tool)
-    if not _is_exact(version):
+    if not versions.is_folder_name(version) or not versions.is_exact(version):
         raise UsageError(f"{version!r} is not a full version", f"for example: envmgr link {name} 1.2.3 DIR")
     _check_directory(context, directory)
     new_receipt = _receipt(context.catalog.manifest(name), version, directory, context)
@@ -43,13 +43,6 @@ def link(context: Context, tool: str, version: str, directory: str) -> Installed
     if installed is None:
         raise InstallError(f"{name} {version} was removed meanwhile", "retry")
     return installed
-
-
-def _is_exact(version: str) -> bool:
-    try:
-        return versions.is_folder_name(version) and bool(versions.parse_spec(version).exact)
-    except ValueError:  # a word, such as `latest`
-        return False
 
 
 def _check_directory(context: Context, directory: str) -> None:
