@@ -174,7 +174,7 @@ def serving_cluster() -> Iterator[Cluster]:
 
 
 def _run_script(*arguments: str) -> None:
-    environment = {**os.environ, "ALM_LOCAL_BIN": os.path.dirname(sys.executable), "LOG_LEVEL": "warning"}
+    environment = {**os.environ, "ALM_LOCAL_BIN": os.path.dirname(sys.executable)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     result = subprocess.run(
         [_SCRIPT, *arguments], env=environment, capture_output=True, text=True, check=False
