@@ -213,8 +213,9 @@ class ServiceServer:
             background.stop,
             self._bus.stop,
             self._stop_tasks,
-            self._peers.close,
+            # Units in progress are finished first: they ask a peer for permissions.
             self._database.close,
+            self._peers.close,
         ):
             await self._attempt(step)
 
