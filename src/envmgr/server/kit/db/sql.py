@@ -42,6 +42,11 @@ class UniqueViolation(Exception):
     """A row with the same unique values exists."""
 
 
+def future_error(error: BaseException) -> BaseException:
+    """Return the error of a unit as a future accepts it: StopIteration would end the coroutine that waits."""
+    return RuntimeError("a unit raised StopIteration") if isinstance(error, StopIteration) else error
+
+
 class DamagedDatabase(EnvmgrError):
     """The content of the database is damaged."""
 

@@ -22,7 +22,7 @@ from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.common.threads import run_in_thread
 from envmgr.server.kit.db.commit_listeners import CommitListeners
 from envmgr.server.kit.db.constructs import ROWS, encode_rows
-from envmgr.server.kit.db.sql import DamagedDatabase, UniqueViolation
+from envmgr.server.kit.db.sql import DamagedDatabase, UniqueViolation, future_error
 from envmgr.server.kit.db.sqlite_errors import CORRUPT, TRANSIENT, UNIQUE, code_of
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class _PendingWrite:
         if self.error is None:
             self.future.set_result(self.result)
         else:
-            self.future.set_exception(self.error)
+            self.future.set_exception(future_error(self.error))
 
 
 class OnlyLeader:

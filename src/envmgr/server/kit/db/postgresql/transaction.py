@@ -52,7 +52,7 @@ class PostgresTransaction(PostgresReader):
         self.now = now
         self.events: list[DomainEvent] = []
         self.effects = 0
-        """The number of statements so far that change rows, and of events."""
+        """The number so far of statements that changed rows, may have, or failed, and of events."""
         self.has_violation = False
         self._shared: dict[object, Any] = {}
 
@@ -72,6 +72,15 @@ class PostgresTransaction(PostgresReader):
             self._raise_violation(error)
             raise
 
+    def all(self, statement: Statement, **values: object) -> list[Row]:
+        """Return every row; the statement may also change rows and return them."""
+        self.effects += not statement.is_query
+        try:
+            return super().all(statement, **values)
+        except Exception as error:
+            self._raise_violation(error)
+            raise
+
     def insert(self, statement: Statement, **values: object) -> int:
         """Insert a row and return its ID; raise UniqueViolation."""
         row = self.one(statement, **values)
@@ -81,14 +90,16 @@ class PostgresTransaction(PostgresReader):
         """Change rows and return how many; raise UniqueViolation."""
         if _is_unmatchable(statement, values):
             return 0
-        self.effects += 1
         try:
             tag = await_(self.connection.execute(*_call(statement, values)))
         except Exception as error:
+            self.effects += 1
             self._raise_violation(error)
             raise
         count = tag.rpartition(" ")[2]
-        return int(count) if count.isdecimal() else 0
+        rows = int(count) if count.isdecimal() else 0
+        self.effects += rows > 0
+        return rows
 
     def execute_many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
         """Run a statement over `rows_of` and return how many rows changed; raise UniqueViolation, ValueError."""

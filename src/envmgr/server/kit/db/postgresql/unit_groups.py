@@ -18,6 +18,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from envmgr.server.kit.db.postgresql import driver
+from envmgr.server.kit.db.sql import future_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -67,7 +68,7 @@ class PendingUnit:
     def fail(self, error: Exception) -> None:
         """Raise an error in the caller, unless it is gone."""
         if not self._future.done():
-            self._future.set_exception(error)
+            self._future.set_exception(future_error(error))
 
     def resolve(self) -> None:
         """Resolve the future with what `run` stored."""
