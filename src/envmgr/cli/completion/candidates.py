@@ -16,6 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_SAFE_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+@:/~^=-")
+"""Shells insert a candidate unquoted, and a repository's manifest names versions: `1$(rm -r .)` would be run."""
+
 
 def print_candidates(args: Sequence[str], incomplete: str) -> int:
     """Print the candidates for the cursor; return the exit code."""
@@ -25,13 +28,13 @@ def print_candidates(args: Sequence[str], incomplete: str) -> int:
 
 
 def candidates(args: Sequence[str], incomplete: str) -> Mapping[str, str]:
-    """Return the candidates for the cursor, each with its description."""
+    """Return the candidates for the cursor, each with its description; none that a shell could run."""
     result = from_tables(args, incomplete)
     if result is None:
         from envmgr.cli.completion import parser_candidates
 
-        return parser_candidates.candidates(args, incomplete)
-    return result
+        result = parser_candidates.candidates(args, incomplete)
+    return {value: text for value, text in result.items() if _SAFE_CHARACTERS.issuperset(value)}
 
 
 def from_tables(args: Sequence[str], incomplete: str) -> Mapping[str, str] | None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from envmgr.cli import app
@@ -86,3 +88,32 @@ def test_options_and_other_arguments_need_the_parser(args, incomplete):
 
 def test_words_that_are_no_command_have_no_candidates():
     assert candidates(["nonsense"], "x") == {}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Return the directory of a project; the machine has no tools."""
+    directory = tmp_path / "project"
+    directory.mkdir()
+    monkeypatch.setenv("ENVMGR_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(directory)
+    return directory
+
+
+def add_manifest(project, versions, name="evil"):
+    """Write a manifest with a static list of versions into a project's repository."""
+    folder = project / ".envmgr.plugins"
+    folder.mkdir(exist_ok=True)
+    document = {"name": name, "source": {"kind": "static", "versions": versions}, "bin": [name]}
+    (folder / f"{name}.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("args", [["install"], ["install", "--force"], ["list", "evil"]], ids=" ".join)
+def test_a_candidate_that_a_shell_would_run_is_not_offered(project, args):
+    commands = ["1$(sh)", "2`sh`", "3;sh", "4&sh", "5'", "6 sh", "7(sh)", "8{a,b}", "9#", "10!!"]
+    add_manifest(project, [*commands, "1.0+b-c~1"])
+    incomplete = "" if args[0] == "list" else "evil@"
+    assert set(candidates(args, incomplete)) == {
+        f"{incomplete}latest",
+        f"{incomplete}1.0+b-c~1",
+    }
