@@ -21,6 +21,7 @@ from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.fs import read_bytes, replace_file
 from envmgr.kit.platform import parse as parse_platform
 from envmgr.kit.thread_pool import map_parallel
+from envmgr.lockformat.model import EMPTY
 from envmgr.lockformat.writer import render
 from envmgr.ops.exchange.sbom import require_complete_lock
 from envmgr.ops.lock import project_file
@@ -28,7 +29,7 @@ from envmgr.project import lockfile
 from envmgr.resolve import lock_manifests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from envmgr.catalog.manifest import Manifest
     from envmgr.install.download.download import Download
@@ -79,11 +80,15 @@ def create_bundle(context: Context, path: str, platforms: Sequence[str] = ()) ->
     in the lock. Raise LockOutOfDate, or UnsupportedPlatform if a tool is not locked for a platform.
     """
     lock_path, lock = require_complete_lock(context)
-    names = sorted({*platforms} or {context.platform.key})
-    archives = list(_archives(context, lock_path, lock, [parse_platform(name) for name in names]))
+    dotfile = read_bytes(project_file(context).path) or b""  # before the downloads: it belongs to this lock
+    chosen = {item.key: item for item in map(parse_platform, platforms)} or {
+        context.platform.key: context.platform
+    }
+    names = sorted(chosen)
+    archives = list(_archives(context, lock_path, lock, [chosen[name] for name in names]))
     fetched = map_parallel(lambda archive: _fetch(context, archive), _distinct(archives), WORKERS)
     lock = _record_digests(context, lock_path, lock, archives, fetched)
-    content = _content(context, lock, names, fetched)
+    content = _content(dotfile, lock, names, fetched)
     with replace_file(path) as output:
         writer.write(content, output)
     count = sum(map(len, lock.tools.values()))
@@ -171,28 +176,43 @@ def _record_digests(
     archives: Sequence[_LockedArchive],
     fetched: Sequence[_Fetched],
 ) -> Lockfile:
-    """Return the lock with the digests that upstream does not publish, after writing them."""
+    """Return the lock with the digests that upstream does not publish, after adding them to the file."""
     by_url = {item.archive.artifact.url: item.download for item in fetched}
+    recorded = _with_digests(lock, archives, by_url)
+    if recorded != lock:
+        with path_lock(context.paths, path):
+            # the file may have changed during the downloads: only digests that are still missing are added
+            current = context.locks.reload(path) or EMPTY
+            updated = _with_digests(current, archives, by_url)
+            if updated != current:
+                context.locks.write(path, updated)
+    return recorded
+
+
+def _with_digests(
+    lock: Lockfile, archives: Sequence[_LockedArchive], by_url: Mapping[str, Download]
+) -> Lockfile:
+    """Return a lock with the digests of those of the archives that it has without one."""
     for archive in archives:
-        result = by_url[archive.artifact.url]
-        lock = lockfile.record_digest(
-            lock,
-            archive.manifest.name,
-            archive.version,
-            archive.platform.key,
-            archive.artifact.digest or Digest("sha256", result.sha256),
-            result.size,
-        )
-    with path_lock(context.paths, path):
-        if context.locks.reload(path) != lock:
-            context.locks.write(path, lock)
+        if _is_without_digest(lock, archive):
+            result = by_url[archive.artifact.url]
+            digest = archive.artifact.digest or Digest("sha256", result.sha256)
+            lock = lockfile.record_digest(
+                lock, archive.manifest.name, archive.version, archive.platform.key, digest, result.size
+            )
     return lock
 
 
+def _is_without_digest(lock: Lockfile, archive: _LockedArchive) -> bool:
+    """Return whether a lock has an archive, with its URL, and no digest of it."""
+    locked = lock.find(archive.manifest.name, archive.version)
+    artifact = locked.artifacts.get(archive.platform.key) if locked else None
+    return artifact is not None and artifact.url == archive.artifact.url and artifact.digest is None
+
+
 def _content(
-    context: Context, lock: Lockfile, platforms: Sequence[str], fetched: Sequence[_Fetched]
+    dotfile: bytes, lock: Lockfile, platforms: Sequence[str], fetched: Sequence[_Fetched]
 ) -> BundleContent:
-    dotfile = read_bytes(project_file(context).path) or b""
     manifests = {item.archive.manifest.name: _manifest_text(item.archive.manifest) for item in fetched}
     lock_text = render(lock).encode()
     manifest_texts = {tool: text for tool, text in manifests.items() if text is not None}
