@@ -12,7 +12,7 @@ MISE = """
 node = "22"
 python = ["3.12", "prefix:3.11"]
 "npm:prettier" = { version = "3.3.3", postinstall = "x" }
-go = 1.22
+go = 1.20
 zig = { os = ["linux"] }
 [env]
 A = "1"
@@ -54,7 +54,7 @@ def read(name, text):
         (
             "mise.toml",
             MISE,
-            {"node": "22", "python": "3.12, 3.11", "npm:prettier": "3.3.3", "go": "1.22"},
+            {"node": "22", "python": "3.12, 3.11", "npm:prettier": "3.3.3", "go": "1.20"},
             ["npm:prettier", "zig", "[env]"],
         ),
         ("package.json", PACKAGE, {"nodejs": "^22"}, ["volta.yarn", "packageManager"]),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def read_mise(text: str) -> Iterator[Entry]:
     """Yield the requests of `mise.toml`."""
-    document = tomllib.loads(text)
+    document = tomllib.loads(text, parse_float=str)  # 3.10 is not 3.1
     for tool, value in _table(document.get("tools")).items():
         yield from _mise_entries(tool, value)
     for name in document:
@@ -29,7 +29,7 @@ def read_mise(text: str) -> Iterator[Entry]:
 def _mise_entries(tool: str, value: object) -> Iterator[Entry]:
     values = value if isinstance(value, list) else [value]
     versions = [item.get("version") if isinstance(item, dict) else item for item in values]
-    if not versions or not all(isinstance(version, str | int | float) for version in versions):
+    if not versions or not all(isinstance(version, str | int) for version in versions):
         yield Skipped(tool, "its version is not a text")
         return
     yield ForeignRequest(tool, ", ".join(to_spec(str(version)) for version in versions))
