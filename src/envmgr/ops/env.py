@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from envmgr.kit.frozen import frozen
+from envmgr.project import known_projects
 from envmgr.resolve import active, tool_environment
 from envmgr.shells import quoting
 
@@ -31,8 +32,9 @@ class ProjectEnvironment:
 
 
 def project_environment(context: Context) -> ProjectEnvironment:
-    """Return PATH and the variables of the tools that are active in the context's directory."""
+    """Record the project; return PATH and the variables of the tools that are active in the directory."""
     active_versions = active.resolve(context)
+    known_projects.record(context.paths, context.project)
     environment = tool_environment.tool_environment(context, active_versions)
     exports = {name: value for name, value in environment.exports.items() if quoting.can_export(name)}
     path = _join_path(environment.path, context.environment.get("PATH"))

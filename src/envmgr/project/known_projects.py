@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 
-from envmgr.kit.errors import StorageError
 from envmgr.kit.fs import list_names, read_bytes, unlink_quietly, write_atomic
 from envmgr.kit.paths import hashed_name
 
@@ -28,11 +27,22 @@ def record(paths: Paths, project: Project) -> None:
     """Record a project, and those above it; without permission to write, it stays unknown."""
     for directory in directories(project):
         path = record_path(paths, directory)
-        if not os.path.exists(path):
-            try:
-                write_atomic(path, os.fsencode(directory))
-            except StorageError:  # what the command did does not depend on it
-                return
+        is_known = os.path.exists(path) or _write_if_possible(path, directory)
+        if not is_known:  # what the command did does not depend on it
+            return
+
+
+def _write_if_possible(path: str, directory: str) -> bool:
+    """Write a project's record; return whether that was possible."""
+    try:
+        write_atomic(path, os.fsencode(directory))
+    except Exception as error:
+        from envmgr.kit.errors import StorageError  # fast commands run without it
+
+        if isinstance(error, StorageError):
+            return False
+        raise
+    return True
 
 
 def record_path(paths: Paths, directory: str) -> str:

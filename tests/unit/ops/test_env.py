@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envmgr.ops.env import project_environment
+from envmgr.project import known_projects
 from support.machine.installed_tools import Toolbox
 
 
@@ -52,3 +53,9 @@ def test_missing_tools_and_directories_of_the_project_are_named_and_not_added(bo
     assert environment.path == ()
     assert [item.tool for item in environment.missing] == ["nodejs"]
     assert [item.tool for item in environment.excluded] == ["zig"]
+
+
+def test_a_project_whose_environment_is_printed_becomes_known(box):
+    box.request("nodejs=20\n")
+    project_environment(box.context())
+    assert [*known_projects.recorded_directories(box.paths)] == [str(box.project)]
