@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from envmgr.kit.frozen import replace
 from envmgr.ops.maintenance import prune
 from envmgr.project import known_projects
 from support.machine.installed_tools import Toolbox
@@ -156,6 +157,19 @@ def test_a_project_without_permission_to_look_keeps_everything(box, monkeypatch)
     monkeypatch.setattr(os, "stat", refuse(stat))
     monkeypatch.setattr("builtins.open", refuse(open_file))
     assert unneeded(box) == set()
+
+
+def test_a_deleted_project_that_is_back_becomes_known_when_its_shims_run(box):
+    directory = add_project(box, "gone", "nodejs=18\n")
+    box.reshim()
+    box.output("node", cwd=directory)
+    assert box.is_fast("node", cwd=directory)
+    directory.rename(box.directory / "aside")
+    selection = prune.select(box.context())
+    prune.remove(box.context(), replace(selection, versions=()))
+    (box.directory / "aside").rename(directory)
+    box.output("node", cwd=directory)
+    assert [*known_projects.recorded_directories(box.paths)] == [str(directory)]
 
 
 def test_a_version_that_became_needed_after_the_question_stays(box):

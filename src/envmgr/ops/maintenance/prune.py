@@ -11,6 +11,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.ops.maintenance import needs, uninstall
 from envmgr.project import discovery, dotfile, known_projects
 from envmgr.resolve import active
+from envmgr.shells import plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,4 +90,6 @@ def remove(context: Context, selection: PruneResult) -> PruneResult:
         uninstall.remove(context, uninstall.UninstallResult(versions))
     for directory in current.deleted_projects:
         known_projects.forget(context.paths, directory)
+    if current.deleted_projects:  # where a project is back, its plan would run it without recording it
+        plan.invalidate_all(context.paths)
     return PruneResult(versions, current.projects, current.deleted_projects, current.unreadable)
