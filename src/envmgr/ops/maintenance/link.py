@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from envmgr import versions
@@ -19,24 +20,30 @@ from envmgr.resolve import canonical_names
 from envmgr.resolve.active import bin_dirs_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from envmgr.catalog.manifest import Manifest
     from envmgr.install.store import Installed
     from envmgr.resolve.context import Context
+
+_SYSTEM_DIRECTORIES = tuple(
+    os.path.join(root, name) for root in ("/", "/usr", "/usr/local") for name in ("", "bin", "sbin")
+)
 
 
 def link(context: Context, tool: str, version: str, directory: str) -> Installed:
     """Record a directory as an installed version and write its shims; nothing in it is changed.
 
-    A link to another directory is replaced. Raise InstallError for a version that envmgr installed, and for a directory
-    that does not exist or has no programs.
+    A link to another directory is replaced. Raise InstallError for a version that is there and no link, and for a
+    directory that does not exist, has no programs, or has those of the system or of envmgr.
     """
     name = canonical_names.require_name(context, tool)
     if not versions.is_folder_name(version) or not versions.is_exact(version):
         raise UsageError(f"{version!r} is not a full version", f"for example: envmgr link {name} 1.2.3 DIR")
-    _check_directory(context, directory)
+    _check_directory(context, name, directory)
     new_receipt = _receipt(context.catalog.manifest(name), version, directory, context)
     with file_lock(context.paths, store.lock_name(name, version)):
-        _require_replaceable(store.get(context.paths, name, version))
+        _require_replaceable(context.paths.install(name, version), f"{name} {version}", f"{name}@{version}")
         _publish(context, new_receipt)
     reshim.reshim(context)
     installed = store.get(context.paths, name, version)
@@ -45,16 +52,52 @@ def link(context: Context, tool: str, version: str, directory: str) -> Installed
     return installed
 
 
-def _check_directory(context: Context, directory: str) -> None:
+def _check_directory(context: Context, tool: str, directory: str) -> None:
     if not os.path.isdir(directory):
         raise InstallError(f"directory {directory} not found", "pass the directory of an installation")
-    real, installs = os.path.realpath(directory), os.path.realpath(context.paths.installs)
-    if os.path.commonpath([real, installs]) == installs:
-        raise InstallError(f"{directory} is an installation of envmgr", "pass a directory outside of it")
-    if not store.programs(bin_dirs_of(directory)):
+    bin_dirs = bin_dirs_of(directory)
+    for managed in (context.paths.installs, context.paths.shims):
+        if any(
+            is_inside(os.path.realpath(path), os.path.realpath(managed)) for path in (directory, *bin_dirs)
+        ):
+            raise InstallError(
+                f"{directory} has programs of envmgr in {managed}", "pass a directory outside of it"
+            )
+    _require_own_programs(context, tool, directory)
+    if not store.programs(bin_dirs):
         raise InstallError(
             f"no program found in {directory} or its `bin`", "pass the directory of an installation"
         )
+
+
+def is_inside(path: str, directory: str, kind: type[PurePath] = PurePath) -> bool:
+    """Return whether a path is a directory or below it; on Windows, they may be on different drives."""
+    return kind(path).is_relative_to(directory)
+
+
+def _require_own_programs(context: Context, tool: str, directory: str) -> None:
+    """Raise InstallError for programs of many tools: each would get a shim."""
+    shared = _canonical_paths([*_SYSTEM_DIRECTORIES, *_path_entries(context)])
+    shared_dirs = [path for path in bin_dirs_of(directory) if not shared.isdisjoint(_canonical_paths([path]))]
+    if shared_dirs:
+        raise InstallError(
+            f"{directory} is not the directory of one tool: the system's programs are in {shared_dirs[0]}",
+            f"request the system's program as `{tool}=system`: `envmgr use {tool} system`",
+        )
+
+
+def _path_entries(context: Context) -> Iterator[str]:
+    """Yield the directories on PATH, without those of links, which an activated shell adds."""
+    linked = [installed for installed in store.all_installed(context.paths) if installed.link]
+    link_dirs = _canonical_paths(path for installed in linked for path in installed.bin_dirs)
+    for entry in context.environment.get("PATH").split(os.pathsep):
+        if os.path.isabs(entry) and link_dirs.isdisjoint(_canonical_paths([entry])):
+            yield entry
+
+
+def _canonical_paths(paths: Iterable[str]) -> frozenset[str]:
+    """Return paths such that those of the same directory are equal."""
+    return frozenset(os.path.normcase(os.path.realpath(path)) for path in paths)
 
 
 def _receipt(manifest: Manifest, version: str, directory: str, context: Context) -> Receipt:
@@ -70,23 +113,35 @@ def _receipt(manifest: Manifest, version: str, directory: str, context: Context)
         platform=context.platform.key,
         installed_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         bin_dirs=bin_dirs_of(directory),
-        home=os.path.normpath(os.path.join(directory, layout.home if layout else "")),
+        home=_home(directory, layout.home if layout else ""),
         env=layout.env if layout else {},
         files=0,
         bytes=0,
         files_digest="",
         variants=manifest.variants,
         default_vendor=manifest.default_vendor,
+        requires=manifest.requires,
         link=directory,
     )
 
 
-def _require_replaceable(existing: Installed | None) -> None:
-    if existing and not existing.link:
-        raise InstallError(
-            f"{existing.tool} {existing.version} is already installed in {existing.path}",
-            f"run `envmgr uninstall {existing.tool}@{existing.version}` first",
-        )
+def _home(directory: str, relative: str) -> str:
+    """Return the home in a directory, or the directory if it is the home itself."""
+    inside = os.path.join(directory, relative)
+    return os.path.normpath(inside if os.path.isdir(inside) else directory)
+
+
+def _require_replaceable(path: str, name: str, spec: str) -> None:
+    """Raise InstallError unless a path is free or a link with a readable receipt."""
+    existing = receipt.read(path)
+    if not os.path.lexists(path) or (existing and existing.link):
+        return
+    if existing:
+        raise InstallError(f"{name} is already installed in {path}", f"run `envmgr uninstall {spec}` first")
+    raise InstallError(
+        f"{path} exists, and its receipt cannot be read",
+        "update envmgr, or move the directory away, then retry",
+    )
 
 
 def _publish(context: Context, new_receipt: Receipt) -> None:
