@@ -156,6 +156,13 @@ def _pins_of_file(
     return pins
 
 
+def check_locked(context: Context, requests: Sequence[Request], lock: Lockfile, name: str) -> None:
+    """Raise what `plan_requests` raises for a lock, which errors call by a name."""
+    known_tools.require_known(context, requests)
+    canonical_names.require_canonical(context, requests)
+    _check_locked(context, name, lock, lock_update.lockable(requests))
+
+
 def _check_locked(
     context: Context, path: str, lock: Lockfile | None, requests: Sequence[tuple[str, str]]
 ) -> None:

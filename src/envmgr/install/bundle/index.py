@@ -105,6 +105,8 @@ def _read(document: Mapping[str, object]) -> BundleIndex:
         signatures,
         sizes,
     )
+    if not {*archives.values()}.isdisjoint(index.texts):  # only archives are compared with the lock
+        raise ValueError("an archive is listed as another file")
     if {*index.texts, *index.archive_blobs} != {*sizes}:
         raise ValueError("sizes are not those of its content")
     if any(sizes[name] > MAX_TEXT_BYTES for name in index.texts):

@@ -7,10 +7,11 @@ import shutil
 from typing import TYPE_CHECKING
 
 from envmgr.catalog import manifest_reader
-from envmgr.catalog.registry import PROJECT_DIRECTORY
+from envmgr.catalog.registry import PROJECT_DIRECTORY, text_of
 from envmgr.install import staging
 from envmgr.install.bundle.reader import BundleReader
 from envmgr.install.download import cache
+from envmgr.kit.environment import Environment
 from envmgr.kit.errors import (
     BadArchive,
     DigestMismatch,
@@ -25,7 +26,9 @@ from envmgr.kit.paths import file_name
 from envmgr.ops import install
 from envmgr.project import dotfile as dotfiles
 from envmgr.project import lockfile_io
+from envmgr.project.discovery import CEILING
 from envmgr.resolve import install_plan, lock_manifests, lock_update
+from envmgr.resolve.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
     from envmgr.lockformat.model import Artifact, Lockfile
     from envmgr.ops.install import InstallResult
     from envmgr.project.dotfile import Dotfile
-    from envmgr.resolve.context import Context
 
 _INCOMPLETE_HINT = "nothing was installed: create the bundle again"
 
@@ -55,6 +57,7 @@ class _Verified:
 
     index: BundleIndex
     texts: Mapping[str, bytes]
+    dotfile: Dotfile
     lock: Lockfile
     artifacts: Mapping[str, Artifact]
     staged: str
@@ -69,6 +72,7 @@ def load_bundle(context: Context, path: str, *, force: bool) -> LoadedBundle:
     with staging.directory(context.paths) as staged:
         verified = _verify(context, path, staged)
         files = _project_files(context, verified)
+        _check_plan(context, verified, files)
         if not force:
             _require_no_conflict(files)
         _fill_cache(context, verified)
@@ -76,8 +80,9 @@ def load_bundle(context: Context, path: str, *, force: bool) -> LoadedBundle:
     context.forget_project()
     context.forget_manifests()
     options = install_plan.Options(locked=True)
-    result = install.run(context, install_plan.plan_project(context, options), options)
-    return LoadedBundle(tuple(files), changed, result)
+    # what other files and variables request is not in the bundle, and cannot be downloaded
+    steps = install_plan.plan_requests(context, verified.dotfile.entries, options)
+    return LoadedBundle(tuple(files), changed, install.run(context, steps, options))
 
 
 def _verify(context: Context, path: str, staged: str) -> _Verified:
@@ -103,7 +108,13 @@ def _read(context: Context, file: BinaryIO, staged: str) -> _Verified:
         promised = [artifact for url, artifact in artifacts.items() if index.archives[url] == digest]
         _copy_archive(reader, digest, promised, staged if digest in required else None)
     reader.check_end()
-    return _Verified(index, texts, lock, artifacts, staged)
+    path = _dotfile_path(context)
+    dotfile = dotfiles.parse(dotfiles.decode(texts[index.dotfile], path), path)
+    return _Verified(index, texts, dotfile, lock, artifacts, staged)
+
+
+def _dotfile_path(context: Context) -> str:
+    return os.path.join(context.environment.cwd, dotfiles.NAME)
 
 
 def _require_platform(context: Context, index: BundleIndex) -> None:
@@ -175,18 +186,49 @@ def _decode(content: bytes) -> str:
 
 def _project_files(context: Context, verified: _Verified) -> dict[str, bytes]:
     """Return the project's files by path: missing manifests, the dotfile, the lock."""
-    directory = context.environment.cwd
-    dotfile = os.path.join(directory, dotfiles.NAME)
-    content = verified.texts[verified.index.dotfile]
-    _require_locked(dotfiles.parse(dotfiles.decode(content, dotfile), dotfile), verified.lock)
+    _require_locked(verified.dotfile, verified.lock)
+    path = verified.dotfile.path
     return {
         **{
-            os.path.join(directory, PROJECT_DIRECTORY, f"{file_name(tool)}.json"): text
+            os.path.join(context.environment.cwd, PROJECT_DIRECTORY, f"{file_name(tool)}.json"): text
             for tool, text in _missing_manifests(context, verified).items()
         },
-        dotfile: content,
-        lockfile_io.path_beside(dotfile): verified.texts[verified.index.lock],
+        path: verified.texts[verified.index.dotfile],
+        lockfile_io.path_beside(path): verified.texts[verified.index.lock],
     }
+
+
+def _check_plan(context: Context, verified: _Verified, files: Mapping[str, bytes]) -> None:
+    """Raise what planning the installation would raise, without the project's files.
+
+    They are written to a directory of their own, with the project's manifests that the lock is for.
+    """
+    directory = os.path.join(verified.staged, "project")
+    texts = {**_project_manifests(context, verified.lock), **files}
+    for path, content in texts.items():
+        staged = os.path.join(directory, os.path.relpath(path, context.environment.cwd))
+        make_dir(os.path.dirname(staged))
+        write_atomic(staged, content)
+    staged_context = Context(
+        Environment({**context.environment.variables, CEILING: directory}, directory),
+        context.paths,
+        context.platform,
+        flags=context.flags,
+    )
+    install_plan.check_locked(staged_context, verified.dotfile.entries, verified.lock, "the bundle's lock")
+
+
+def _project_manifests(context: Context, lock: Lockfile) -> dict[str, bytes]:
+    """Return the texts of the locked tools' manifests that are the project's, by path."""
+    texts = {}
+    for tool, versions in lock.tools.items():
+        for version, locked in versions.items():
+            manifest = lock_manifests.fitting_manifest(context, tool, version, locked)
+            text = text_of(manifest) if manifest else None
+            if manifest and text is not None and context.registry.scope(manifest) == "project":
+                path = os.path.join(context.environment.cwd, PROJECT_DIRECTORY, f"{file_name(tool)}.json")
+                texts[path] = text.encode()
+    return texts
 
 
 def _require_locked(dotfile: Dotfile, lock: Lockfile) -> None:

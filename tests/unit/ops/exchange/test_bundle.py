@@ -52,11 +52,11 @@ def lock_of(archives, manifest=MANIFEST):
     return Lockfile({"demo@1.0.0": "1.0.0"}, {"demo": {"1.0.0": Locked(digest, artifacts)}})
 
 
-def write_bundle(path, *, archives=None, lock=None, manifest=MANIFEST, dotfile=b"demo=1.0.0\n"):
+def write_bundle(path, *, archives=None, lock=None, manifest=MANIFEST, dotfile=b"demo=1.0.0\n", others=()):
     """Write a bundle of archives by platform; return its members by name."""
     archives = archives or {HERE: archive("here"), ELSEWHERE: archive("elsewhere")}
     lock_text = render(lock or lock_of(archives)).encode()
-    texts = {sha256(text): text for text in (dotfile, lock_text, manifest)}
+    texts = {sha256(text): text for text in (dotfile, lock_text, manifest, *others)}
     paths = {}
     for content in archives.values():
         file = path.parent / sha256(content)
@@ -67,7 +67,7 @@ def write_bundle(path, *, archives=None, lock=None, manifest=MANIFEST, dotfile=b
         sha256(dotfile),
         sha256(lock_text),
         {f"http://127.0.0.1:9/1.0.0/demo-{name}.tar.gz": sha256(item) for name, item in archives.items()},
-        {"demo": sha256(manifest)},
+        {"demo": sha256(manifest), **{f"other-{number}": sha256(text) for number, text in enumerate(others)}},
         {},
         {name: len(texts[name]) for name in texts} | {sha256(item): len(item) for item in archives.values()},
     )
@@ -87,8 +87,9 @@ class Machine:
         self.project.mkdir()
         self.paths = paths_module.single_root(str(self.root))
 
-    def load(self, *, force=False):
-        environment = Environment({"HOME": str(self.root), "PATH": "/usr/bin:/bin"}, str(self.project))
+    def load(self, *, force=False, **variables):
+        variables = {"HOME": str(self.root), "PATH": "/usr/bin:/bin", **variables}
+        environment = Environment(variables, str(self.project))
         context = Context(environment, self.paths, platform.current(), flags={"offline": True})
         return load_bundle(context, str(self.bundle), force=force)
 
@@ -97,7 +98,8 @@ class Machine:
 
     def check_unchanged(self):
         assert self.files(self.project) == []
-        assert [name for name in self.files(self.root) if not name.startswith("locks/")] == []
+        unimportant = ("locks/", "cache/checked-manifests")
+        assert [name for name in self.files(self.root) if not name.startswith(unimportant)] == []
 
 
 @pytest.fixture
@@ -119,6 +121,13 @@ def test_a_bundle_installs_its_tools_and_writes_the_project(machine):
     ]
     again = machine.load()
     assert (again.changed, again.result.installed) == ((), ())
+
+
+def test_only_the_requests_of_the_bundle_are_installed(machine):
+    write_bundle(machine.bundle)
+    (machine.project.parent / ".envmgr").write_text("zig=0.12.0\n")
+    loaded = machine.load(ENVMGR_DEMO_VERSION="2.0.0")
+    assert [(outcome.tool, outcome.version) for outcome in loaded.result.installed] == [("demo", "1.0.0")]
 
 
 def test_the_same_content_gives_the_same_bytes(machine, tmp_path):
@@ -167,6 +176,17 @@ def replace_archive_in_index(path):
     archives = {HERE: archive("other"), ELSEWHERE: archive("elsewhere")}
     promised = lock_of({HERE: archive("here"), ELSEWHERE: archive("elsewhere")})
     write_bundle(path, archives=archives, lock=promised)
+
+
+def list_archive_as_manifest(path):
+    other = archive("other")
+    write_bundle(path, archives={HERE: other}, lock=lock_of({HERE: archive("here")}), others=[other])
+
+
+def lock_another_version(path):
+    archives = {HERE: archive("here")}
+    lock = Lockfile({"demo@2": "1.0.0"}, lock_of(archives).tools)
+    write_bundle(path, archives=archives, lock=lock, dotfile=b"demo=2\n")
 
 
 def replace_archive_of_other_platform(path):
@@ -226,6 +246,12 @@ FAULTS = {
     "changed archive": (change_each_archive, "digest-mismatch", "digest mismatch in the bundle"),
     "longer archive": (grow_archive, "digest-mismatch", "exceeds the size in the index"),
     "archive that is not locked": (replace_archive_in_index, "digest-mismatch", "locked sha256:"),
+    "archive that is listed as a manifest": (list_archive_as_manifest, "bad-archive", "as another file"),
+    "lock of a version that is not requested": (
+        lock_another_version,
+        "lock-out-of-date",
+        "lock is inconsistent",
+    ),
     "archive of another platform": (replace_archive_of_other_platform, "digest-mismatch", "locked sha256:"),
     "manifest that is not locked": (replace_manifest, "bad-archive", "manifest of demo is not the one"),
     "no digest": (lock_without_digest, "bad-archive", "has no digest in its lock"),
