@@ -61,3 +61,9 @@ def test_plain_forms_need_no_parser(line):
 )
 def test_other_forms_are_parsed(line):
     assert fast_path.lookup(line.split()) is None
+
+
+def test_quiet_prints_no_notes(tmp_path, capsys):
+    (tmp_path / ".envmgr").write_text("nodejs=20\n")
+    assert main(["-q", "env"]) == 0
+    assert capsys.readouterr() == ("export PATH='/a b:/bin'\n", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from envmgr.cli.console import open_context, print_json
+from envmgr.cli.console import open_context, print_json, print_status
 from envmgr.kit.usage_error import usage_error
 from envmgr.ops.env import project_environment
 from envmgr.shells import export
@@ -25,7 +25,7 @@ def run(options: Options, shell: str | None, *, dotenv: bool) -> int:
     if options.json:
         print_json({"schema": "envmgr/env/1", **_to_json(environment)})
         return 0
-    _print_notes(environment)
+    _print_notes(options, environment)
     sys.stdout.write(_text(environment, shell, dotenv=dotenv))
     return 0
 
@@ -44,13 +44,13 @@ def _text(environment: ProjectEnvironment, shell: str | None, *, dotenv: bool) -
     return export.render(environment.variables, shell or _DEFAULT_SHELL)
 
 
-def _print_notes(environment: ProjectEnvironment) -> None:
+def _print_notes(options: Options, environment: ProjectEnvironment) -> None:
     """Print on stderr which tools are missing, and which are not added to PATH."""
     if not (environment.missing or environment.excluded):
         return
     from envmgr.ops.activation import notes_of
 
-    sys.stderr.write(notes_of(environment.missing, environment.excluded) + "\n")
+    print_status(options, notes_of(environment.missing, environment.excluded))
 
 
 def _to_json(environment: ProjectEnvironment) -> dict[str, object]:
