@@ -22,7 +22,7 @@ def available(args: Sequence[str], incomplete: str) -> list[str]:
         tool = incomplete[: incomplete.index("@", 1)]
         return [f"{tool}@{version}" for version in _versions(context, tool)]
     if len(args) == 1 and "@" not in args[0][1:]:
-        return [*_versions(context, args[0]), *_tools(context)]
+        return [*_cached_versions(context, args[0]), *_tools(context)]
     return _tools(context)
 
 
@@ -105,6 +105,16 @@ def _versions(context: Context, tool: str) -> list[str]:
     """Return the versions of a tool that a request can name, newest first."""
     listing = context.catalog.listing(tool)
     return ["latest", *listing.aliases, *reversed(listing.versions)]
+
+
+def _cached_versions(context: Context, tool: str) -> list[str]:
+    """Return the versions of a tool; none if its list is not cached, or the tool unknown."""
+    from envmgr.kit.errors import EnvmgrError
+
+    try:
+        return _versions(context, tool)
+    except EnvmgrError:
+        return []
 
 
 ARGUMENTS: dict[tuple[str, ...], Values] = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from envmgr.cli.command_table import GroupEntry, find_group
-from envmgr.cli.options import is_switch
+from envmgr.cli.options import is_switch, split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +22,25 @@ _SAFE_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 def print_candidates(args: Sequence[str], incomplete: str) -> int:
     """Print the candidates for the cursor; return the exit code."""
-    result = candidates(args, incomplete)
+    result = candidates(_enter_directory(args), incomplete)
     sys.stdout.writelines(f"{value}\t{text}\n" if text else f"{value}\n" for value, text in result.items())
     return 0
+
+
+def _enter_directory(args: Sequence[str]) -> Sequence[str]:
+    """Enter the directory of `-C`, if it is complete and exists; return the other arguments."""
+    if not any(arg.startswith(("-C", "--cwd")) for arg in args):
+        return args
+    import os
+
+    from envmgr.kit.errors import EnvmgrError
+
+    try:
+        options, others = split([os.path.expanduser(arg) for arg in args])  # shells pass `~` as it is typed
+        os.chdir(options.cwd or ".")
+    except (EnvmgrError, OSError):
+        return args
+    return others
 
 
 def candidates(args: Sequence[str], incomplete: str) -> Mapping[str, str]:

@@ -117,3 +117,17 @@ def test_a_candidate_that_a_shell_would_run_is_not_offered(project, args):
         f"{incomplete}latest",
         f"{incomplete}1.0+b-c~1",
     }
+
+
+@pytest.mark.usefixtures("project")
+def test_a_tool_whose_list_is_not_cached_does_not_hide_other_tools():
+    assert "python" in candidates(["install", "nodejs"], "py")
+
+
+@pytest.mark.parametrize("option", [["-C", "project"], ["--cwd=project"]], ids=" ".join)
+@pytest.mark.parametrize("command", [["install"], ["install", "--force"]], ids=" ".join)
+def test_candidates_are_those_of_the_directory_that_is_passed(project, monkeypatch, capsys, option, command):
+    add_manifest(project, ["1.5"], "local")
+    monkeypatch.chdir(project.parent)
+    assert tables.print_candidates([*option, *command], "local@1") == 0
+    assert capsys.readouterr().out == "local@1.5\n"
