@@ -53,11 +53,12 @@ def _run_write(options: Options, words: Sequence[str]) -> int:
             f"{WRITE_OPTION} requires a directory",
             f"for example: envmgr help {WRITE_OPTION} ~/.local/share/man/man1",
         )
-    paths = write_pages(words[0])
+    directory = os.path.join(options.cwd or "", words[0])
+    paths = write_pages(directory)
     if options.json:
-        print_json({"schema": "envmgr/man-pages/1", "directory": words[0], "pages": paths})
+        print_json({"schema": "envmgr/man-pages/1", "directory": directory, "pages": paths})
     elif not options.quiet:
-        sys.stdout.write(f"wrote {len(paths)} pages to {words[0]}; read them with `man envmgr`\n")
+        sys.stdout.write(f"wrote {len(paths)} pages to {directory}; read them with `man envmgr`\n")
     return 0
 
 

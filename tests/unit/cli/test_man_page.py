@@ -27,6 +27,11 @@ def test_every_command_and_group_has_a_page(directory):
     assert {"envmgr", "envmgr-install", "envmgr-alm-apps-list"} <= names
 
 
+def test_pages_are_written_below_the_directory_that_is_passed(tmp_path):
+    assert man_page.run(Options(quiet=True, cwd=str(tmp_path)), ["help", "--man-pages", "out"]) == 0
+    assert (tmp_path / "out" / "envmgr.1").is_file()
+
+
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not here")
 def test_groff_formats_all_pages_without_a_warning(directory):
     files = sorted(str(file) for file in directory.iterdir())
