@@ -35,6 +35,7 @@ class Origin:
 
     url: str = ""
     vcs: str = ""
+    revision: str = ""
     is_editable: bool = False
     is_directory: bool = False
 
@@ -53,7 +54,8 @@ class Origin:
     def requirement(self) -> str:
         """Return the requirement that installs from the same place again."""
         url = f"{self.vcs}+{self.url}" if self.vcs else self.url
-        return f"{DISTRIBUTION} @ {url}"
+        revision = f"@{self.revision}" if self.revision else ""
+        return f"{DISTRIBUTION} @ {url}{revision}"
 
 
 @frozen
@@ -197,6 +199,7 @@ def parse_origin(text: str | None) -> Origin:
     return Origin(
         url=str(document["url"]),
         vcs=str(vcs.get("vcs", "")),
+        revision=str(vcs.get("requested_revision", "")),
         is_editable=bool(directory and directory.get("editable")),
         is_directory=directory is not None,
     )

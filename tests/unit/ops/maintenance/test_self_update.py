@@ -13,6 +13,7 @@ from envmgr.ops.maintenance.self_update import Installation, Origin, advise, adv
 
 WHEEL = Origin("file:///tmp/a.whl")
 VCS = Origin("https://git.example/envmgr", vcs="git")
+STABLE = {"url": VCS.url, "vcs_info": {"vcs": "git", "commit_id": "1", "requested_revision": "stable"}}
 DIRECTORY = Origin("file:///home/you/my%20envmgr", is_directory=True)
 PIP = Installation("/v/bin/python", "/v", True, frozenset({"bin", "pyvenv.cfg"}), "pip", Origin())
 PIPX = replace(PIP, files=frozenset({"pipx_metadata.json", "bin"}))
@@ -29,6 +30,10 @@ PULL = "git -C '/home/you/my envmgr' pull --ff-only"
         (
             replace(PIP, origin=VCS),
             ["/v/bin/python -m pip install --upgrade 'DIST @ git+https://git.example/envmgr'"],
+        ),
+        (
+            replace(PIP, origin=parse_origin(json.dumps(STABLE))),
+            ["/v/bin/python -m pip install --upgrade 'DIST @ git+https://git.example/envmgr@stable'"],
         ),
         (
             replace(PIP, origin=DIRECTORY),
