@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.messaging.event_state import ConsumerState, EventState
 
 POLL_TIMEOUT_SECONDS = 2.0
-POLL_INTERVAL_SECONDS = 1.0
+POLL_INTERVAL_SECONDS = 2.0
 _NO_OFFSETS: Mapping[str, int] = MappingProxyType({})
 
 
