@@ -12,7 +12,6 @@ from support.requirements import needs_programs
 from support.server.loaded_cluster import await_writes, wait_until
 from support.server.loaded_system import clients, start_for_clients
 from support.server.local_system import PROCESSES, REQUIRED_PROGRAMS, SERVICES, LocalSystem, is_running
-from support.services.brokers import BROKER_PARAMETERS
 
 pytestmark = [
     pytest.mark.slow,
@@ -20,14 +19,15 @@ pytestmark = [
     needs_programs(*REQUIRED_PROGRAMS),
 ]
 DATABASE_AWAY_SECONDS = 10
-ON_ONE_BUS = pytest.mark.parametrize("shared_system", BROKER_PARAMETERS[:1], indirect=True)
-"""Faults in which every bus has the same part: those of the broker itself run on each."""
 
 
-@pytest.fixture(scope="module", params=BROKER_PARAMETERS)
-def shared_system(request, tmp_path_factory):
-    """A system for all tests on a bus: its start takes longer than most faults."""
-    system = LocalSystem(tmp_path_factory.mktemp("shared") / "system", request.param)
+@pytest.fixture(scope="module")
+def shared_system(tmp_path_factory):
+    """A system for all tests, on NATS: its start takes longer than most faults.
+
+    Faults of the Kafka broker: tests/server/process/test_brokers.py.
+    """
+    system = LocalSystem(tmp_path_factory.mktemp("shared") / "system")
     try:
         start_for_clients(system)
         yield system
@@ -42,7 +42,6 @@ def system(shared_system):
     return shared_system
 
 
-@ON_ONE_BUS
 def test_each_service_is_killed(system):
     with clients(system) as crew:
         for service in SERVICES:
@@ -68,7 +67,6 @@ def test_the_broker_is_killed_and_comes_back_with_and_without_its_store(system):
             await_writes(crew)
 
 
-@ON_ONE_BUS
 def test_postgresql_is_killed_and_is_away(system):
     """Requests are answered with 503 and Retry-After, and no service needs a restart."""
     with clients(system) as crew:
@@ -96,10 +94,8 @@ def check_unavailable(system):
     assert int(reply.header("retry-after")) > 0
 
 
-@ON_ONE_BUS
 def test_everything_is_killed_at_once(system):
     with clients(system) as crew:
-        for _ in range(2):
-            system.kill(*PROCESSES)
-            system.up()
-            await_writes(crew)
+        system.kill(*PROCESSES)
+        system.up()
+        await_writes(crew)

@@ -15,6 +15,7 @@ from support.requirements import needs_programs
 from support.server.loaded_cluster import await_writes, wait_until
 from support.server.loaded_system import clients, start_for_clients
 from support.server.local_system import REQUIRED_PROGRAMS, SERVICES, LocalSystem
+from support.services.brokers import BROKER_PARAMETERS
 
 pytestmark = [
     pytest.mark.slow,
@@ -54,9 +55,10 @@ def can_mount():
 
 
 @pytest.mark.skipif(not can_mount(), reason="this user cannot mount a small disk")
-def test_the_disk_of_postgresql_is_full(disk, tmp_path):
+@pytest.mark.parametrize("bus", BROKER_PARAMETERS[1:])  # NATS: test_faults.py
+def test_the_disk_of_postgresql_is_full(disk, tmp_path, bus):
     """Writes are refused until space is there again; PostgreSQL may have ended, the services go on."""
-    system = LocalSystem(tmp_path / "system")
+    system = LocalSystem(tmp_path / "system", bus)
     system.directory.mkdir(mode=0o700)
     (system.directory / "postgresql").symlink_to(disk / "postgresql")
     try:

@@ -233,7 +233,7 @@ def test_each_service_exports_the_metrics_of_calls_connections_and_events(cluste
 
 
 def has_answered_peers(service):
-    """Return whether the others have asked a service, which they do every second once they are connected."""
+    """Return whether the others have asked a service, which they do at an interval."""
     text = ask(service, "", "GET", "/metrics").body.decode()
     return 'code="OK",method="envmgr.alm.v1.EventStateService/GetEventState"' in text
 

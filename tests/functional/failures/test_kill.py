@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from support.machine.sandbox import Sandbox
 
 KILLER = Path(support.programs.__path__[0]) / "killer"
-BATCHES = 6
+BATCHES = 4
 POINTS_A_BATCH = 10
 MOMENTS = 6
 LARGE_BALLAST = 40

@@ -119,7 +119,7 @@ def test_a_second_server_on_the_same_databases_is_refused(daemon, tmp_path, url)
     refused = run(tmp_path / "other", url, "serve", "all")
     assert refused.returncode == 1
     assert "are in use by another server" in refused.stderr
-    assert daemon.is_ready()
+    wait_until(daemon.is_ready)
 
 
 def test_a_server_with_pending_migrations_is_not_ready(daemon, databases, url):
