@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 @frozen
 class TrustChange:
-    """A manifest, whether its install script may run now, and whether that is new."""
+    """A manifest, whether its install script may run now, and whether the file changed.
+
+    `variable` is the variable that decides instead of the file; empty if none is set.
+    """
 
     manifest: Manifest
     is_trusted: bool
     has_changed: bool
+    variable: str = ""
 
 
 def trust(context: Context, name: str) -> TrustChange:
@@ -31,7 +35,7 @@ def trust(context: Context, name: str) -> TrustChange:
     manifest = context.registry.check(name)
     if not manifest.has_script or manifest.builtin:
         return TrustChange(manifest, is_trusted=True, has_changed=False)
-    return TrustChange(manifest, is_trusted=True, has_changed=_add(context, manifest.digest))
+    return _change(context, manifest, has_changed=_add(context, manifest.digest))
 
 
 def revoke(context: Context, name: str) -> TrustChange:
@@ -40,8 +44,21 @@ def revoke(context: Context, name: str) -> TrustChange:
     with file_lock(context.paths, "settings"):
         others = [digest for digest in _read_recorded(context) if digest != manifest.digest]
         has_changed = len(others) < len(_read_recorded(context)) and _write(context, others)
-    needs_trust = manifest.has_script and not manifest.builtin
-    return TrustChange(manifest, is_trusted=not needs_trust, has_changed=has_changed)
+    if not manifest.has_script or manifest.builtin:
+        return TrustChange(manifest, is_trusted=True, has_changed=has_changed)
+    return _change(context, manifest, has_changed=has_changed)
+
+
+def _change(context: Context, manifest: Manifest, *, has_changed: bool) -> TrustChange:
+    """Return a change of the file with what is in effect after it: a variable wins."""
+    variable = settings.variable_of("trusted")
+    effective = settings.load(context.environment, context.paths, context.flags).trusted
+    return TrustChange(
+        manifest,
+        manifest.digest in effective,
+        has_changed,
+        variable if context.environment.get(variable) else "",
+    )
 
 
 def require_trust(context: Context, manifest: Manifest, may_trust: Confirm) -> None:

@@ -17,6 +17,8 @@ def run(options: Options, name: str, *, revoke: bool) -> int:
     context = open_context(options)
     change = plugin_trust.revoke(context, name) if revoke else plugin_trust.trust(context, name)
     print_status(options, _message(change))
+    if change.variable:
+        print_status(options, f"warning: {change.variable} is set: it decides, and not config.toml")
     return print_result(
         options,
         "plugin-trust",
