@@ -16,10 +16,10 @@ LONG_TEST_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 2)))
 # same ways as requests to the whole API do.
 INDEPENDENT_PACKAGES := versions lockformat shells project resolve ops
 SERVICE_PACKAGES := app version deployment audit gateway worker bootstrap main
-# Each dependency is used by the units, by requests to the API, by an installed client that pushes to a server, by the
-# command line, and by a server that exports traces.
+# Each dependency is used by the units, by requests to the API, by an installed client that pushes to a server, and by a
+# server that exports traces.
 LOWEST_TESTS := tests/unit tests/contract tests/server/api tests/server/process/test_tracing.py \
-  tests/functional/alm/test_push.py tests/functional/cli/test_command_line.py \
+  tests/functional/alm/test_push.py \
   $(patsubst %,--ignore=tests/unit/%,$(INDEPENDENT_PACKAGES) $(SERVICE_PACKAGES:%=server/%) scripts support) \
   --ignore=tests/server/api/test_schemathesis.py -m "not slow and not registries" --hypothesis-profile=quick
 # All but clusters, those that start development tools, and what takes long.
