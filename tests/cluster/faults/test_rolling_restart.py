@@ -21,7 +21,7 @@ pytestmark = [
     NEEDS_CLUSTER,
 ]
 RECONNECT_SECONDS = 0.05
-WRITES_BETWEEN_RESTARTS = 10
+WRITES_BETWEEN_RESTARTS = 5
 
 
 @dataclass(frozen=True)

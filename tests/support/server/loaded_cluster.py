@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from support.server.cluster import ServiceDaemon
 
 T = TypeVar("T")
-CLIENTS, PAUSE_SECONDS = 6, 0.5
+CLIENTS, PAUSE_SECONDS = 4, 0.5
 """Clients, and what each waits after a response: faster ones only take the processors from what is tested."""
-WRITES_BETWEEN_FAULTS = 12
+WRITES_BETWEEN_FAULTS = 8
 PROGRESS_TIMEOUT_SECONDS = 120
 wait_until = partial(waiting.wait_until, seconds=PROGRESS_TIMEOUT_SECONDS)
 
