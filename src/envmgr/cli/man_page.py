@@ -39,7 +39,7 @@ def run(options: Options, args: Sequence[str]) -> int:
     if WRITE_OPTION in args:
         return _run_write(options, [arg for arg in args if arg not in {"help", WRITE_OPTION}])
     path = [arg for arg in args[1:] if arg != PRINT_OPTION]
-    text = page(path)
+    text = format_page(path)
     if options.json:
         print_json({"schema": "envmgr/man/1", "name": page_name(path), "page": text})
     else:
@@ -68,7 +68,7 @@ def write_pages(directory: str) -> list[str]:
     paths = []
     for path in command_paths(app.tree()):
         paths.append(os.path.join(directory, f"{page_name(path)}.1"))
-        write_if_changed(paths[-1], page(path))
+        write_if_changed(paths[-1], format_page(path))
     return paths
 
 
@@ -84,7 +84,7 @@ def page_name(path: Sequence[str]) -> str:
     return "-".join(("envmgr", *path))
 
 
-def page(path: Sequence[str]) -> str:
+def format_page(path: Sequence[str]) -> str:
     """Return the page of the command at a path of names; raise UsageError if it is unknown."""
     command = _find_command(path)
     context = typer.Context(command, info_name=" ".join(("envmgr", *path)))

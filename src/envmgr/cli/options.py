@@ -42,7 +42,7 @@ _SWITCHES = {
     "--yes": "yes",
     "-y": "yes",
 }
-_DIRECTORY_OPTIONS = frozenset({"-C", "--cwd"})
+DIRECTORY_OPTIONS = frozenset({"-C", "--cwd"})
 
 
 def is_switch(arg: str) -> bool:
@@ -58,7 +58,7 @@ def split(arguments: Sequence[str]) -> tuple[Options, list[str]]:
     for arg in remaining:
         if arg in _SWITCHES:
             options = replace(options, **{_SWITCHES[arg]: True})
-        elif arg in _DIRECTORY_OPTIONS:
+        elif arg in DIRECTORY_OPTIONS:
             options = replace(options, cwd=_directory(arg, next(remaining, "")))
         elif arg.startswith("--cwd="):
             options = replace(options, cwd=_directory("--cwd", arg.partition("=")[2]))
@@ -85,7 +85,7 @@ def _word_positions(arguments: Sequence[str]) -> list[int]:
     return [
         index
         for index, arg in enumerate(arguments)
-        if not arg.startswith("-") and (index == 0 or arguments[index - 1] not in _DIRECTORY_OPTIONS)
+        if not arg.startswith("-") and (index == 0 or arguments[index - 1] not in DIRECTORY_OPTIONS)
     ]
 
 

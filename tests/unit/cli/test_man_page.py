@@ -43,7 +43,7 @@ def test_groff_formats_all_pages_without_a_warning(directory):
 
 
 def test_a_page_has_what_the_help_has():
-    text = man_page.page(["list"])
+    text = man_page.format_page(["list"])
     assert ".B envmgr list\n[OPTIONS] [TOOL] [SPEC]\n" in text
     assert ".B \\-\\-remote, \\-r\n" in text or ".B \\-r, \\-\\-remote\n" in text
     assert ".SH EXAMPLES\n.nf\nenvmgr list \\-\\-remote nodejs ^20\n" in text
@@ -51,7 +51,7 @@ def test_a_page_has_what_the_help_has():
 
 
 def test_the_page_of_a_group_lists_its_commands():
-    text = man_page.page(["plugin"])
+    text = man_page.format_page(["plugin"])
     assert ".TP\n.B lint\nReport all issues of a manifest, each with its JSON path.\n" in text
     assert ".BR envmgr\\-plugin\\-add (1)," in text
 

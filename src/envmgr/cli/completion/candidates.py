@@ -45,7 +45,7 @@ def _enter_directory(args: Sequence[str]) -> Sequence[str]:
 
 def candidates(args: Sequence[str], incomplete: str) -> Mapping[str, str]:
     """Return the candidates for the cursor, each with its description; none that a shell could run."""
-    result = from_tables(args, incomplete)
+    result = find_in_tables(args, incomplete)
     if result is None:
         from envmgr.cli.completion import parser_candidates
 
@@ -53,7 +53,7 @@ def candidates(args: Sequence[str], incomplete: str) -> Mapping[str, str]:
     return {value: text for value, text in result.items() if _SAFE_CHARACTERS.issuperset(value)}
 
 
-def from_tables(args: Sequence[str], incomplete: str) -> Mapping[str, str] | None:
+def find_in_tables(args: Sequence[str], incomplete: str) -> Mapping[str, str] | None:
     """Return the candidates that need no parser; None if it must be asked."""
     words = [arg for arg in args if not is_switch(arg)]
     if any(word.startswith("-") for word in (*words, incomplete)):
@@ -61,7 +61,7 @@ def from_tables(args: Sequence[str], incomplete: str) -> Mapping[str, str] | Non
     path, others = _split(words)
     group = find_group(path)
     if group and not others:
-        return _matching(incomplete, {name: entry.summary for name, entry in group.commands.items()})
+        return with_prefix({name: entry.summary for name, entry in group.commands.items()}, incomplete)
     return None if group else _values(path, others, incomplete)
 
 
@@ -90,8 +90,9 @@ def _values(path: tuple[str, ...], args: Sequence[str], incomplete: str) -> Mapp
         if isinstance(error, EnvmgrError):
             return {}
         raise
-    return _matching(incomplete, {value: "" for value in offered if value not in args})
+    return with_prefix({value: "" for value in offered if value not in args}, incomplete)
 
 
-def _matching(incomplete: str, values: Mapping[str, str]) -> dict[str, str]:
+def with_prefix(values: Mapping[str, str], incomplete: str) -> dict[str, str]:
+    """Return the values that begin as the word at the cursor."""
     return {value: text for value, text in values.items() if value.startswith(incomplete)}

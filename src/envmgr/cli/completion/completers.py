@@ -35,15 +35,15 @@ def _declare(values: Values) -> Completer:
 VALUES_ATTRIBUTE = "values"
 """The attribute of a completer that names its function in `arguments`."""
 
-complete_available = _declare(arguments.available)
-complete_tool_then_version = _declare(arguments.tool_then_version)
-complete_one_tool = _declare(arguments.one_tool)
-complete_project_tool = _declare(arguments.project_tool)
-complete_installed = _declare(arguments.installed_versions)
-complete_command = _declare(arguments.command)
-complete_setting = _declare(arguments.setting)
-complete_shell = _declare(arguments.shell)
-complete_plugin_with_source = _declare(arguments.plugin_with_source)
+complete_available = _declare(arguments.list_tools_and_versions)
+complete_tool_then_version = _declare(arguments.list_tools_then_versions)
+complete_tool = _declare(arguments.list_tools)
+complete_project_tool = _declare(arguments.list_requested_tools)
+complete_installed = _declare(arguments.list_installed_versions)
+complete_command = _declare(arguments.list_commands)
+complete_setting = _declare(arguments.list_settings)
+complete_shell = _declare(arguments.list_shells)
+complete_plugin_with_source = _declare(arguments.list_plugins_with_source)
 
 
 def complete_file(incomplete: str) -> list[tuple[str, str]]:

@@ -8,7 +8,9 @@ import typer
 
 from envmgr.cli import app
 from envmgr.cli.command_table import find_group
+from envmgr.cli.completion.candidates import with_prefix
 from envmgr.cli.completion.completers import FILES
+from envmgr.cli.options import DIRECTORY_OPTIONS
 from envmgr.cli.usage_errors import commands_of
 from envmgr.kit.errors import EnvmgrError
 
@@ -30,12 +32,11 @@ _GLOBAL_OPTIONS = {
     "--yes": "Answer questions with yes",
 }
 _ALM_OPTIONS = {"--url": "Server URL", "--token": "Access token"}
-_DIRECTORY_OPTIONS = {"-C", "--cwd"}
 
 
 def candidates(args: Sequence[str], incomplete: str) -> Mapping[str, str]:
     """Return the candidates for the cursor, each with its description."""
-    if args[-1:] and args[-1] in _DIRECTORY_OPTIONS:
+    if args[-1:] and args[-1] in DIRECTORY_OPTIONS:
         return {FILES: ""}
     if "--" in args:
         return {}
@@ -45,11 +46,11 @@ def candidates(args: Sequence[str], incomplete: str) -> Mapping[str, str]:
         return _values(command, option, (), incomplete)
     if incomplete.startswith("-"):
         alm_options = _ALM_OPTIONS if path[:1] == ["alm"] else {}
-        return _matching(incomplete, {**_options(command), **alm_options, **_GLOBAL_OPTIONS})
+        return with_prefix({**_options(command), **alm_options, **_GLOBAL_OPTIONS}, incomplete)
     group = find_group(path)
     if group:
         commands = {} if command_args else {name: entry.summary for name, entry in group.commands.items()}
-        return _matching(incomplete, commands)
+        return with_prefix(commands, incomplete)
     argument = _argument_at(command, len(command_args))
     return {} if argument is None else _values(command, argument, command_args, incomplete)
 
@@ -108,7 +109,3 @@ def _options(command: Command) -> dict[str, str]:
         if parameter.opts[0].startswith("-"):
             options[max(parameter.opts, key=len)] = getattr(parameter, "help", "") or ""
     return options
-
-
-def _matching(incomplete: str, values: Mapping[str, str]) -> dict[str, str]:
-    return {value: text for value, text in values.items() if value.startswith(incomplete)}

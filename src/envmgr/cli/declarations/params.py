@@ -12,12 +12,12 @@ from envmgr.cli.completion import completers
 Tool = Annotated[
     str,
     typer.Argument(
-        metavar="TOOL", help=f"A tool: nodejs, {examples()}.", autocompletion=completers.complete_one_tool
+        metavar="TOOL", help=f"A tool: nodejs, {examples()}.", autocompletion=completers.complete_tool
     ),
 ]
 OptionalTool = Annotated[
     str | None,
-    typer.Argument(metavar="TOOL", help="Show only this tool.", autocompletion=completers.complete_one_tool),
+    typer.Argument(metavar="TOOL", help="Show only this tool.", autocompletion=completers.complete_tool),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")]
 RequestedTools = Annotated[

@@ -75,7 +75,7 @@ def test_the_table_of_arguments_is_what_commands_declare():
     ],
 )
 def test_commands_and_plain_arguments_need_no_parser(args, incomplete, expected):
-    assert list(tables.from_tables(args, incomplete) or ()) == expected
+    assert list(tables.find_in_tables(args, incomplete) or ()) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_commands_and_plain_arguments_need_no_parser(args, incomplete, expected)
     [(["lock"], "--ch"), (["lock", "--platform"], ""), (["plugin", "lint"], "a"), (["exec", "--"], "")],
 )
 def test_options_and_other_arguments_need_the_parser(args, incomplete):
-    assert tables.from_tables(args, incomplete) is None
+    assert tables.find_in_tables(args, incomplete) is None
 
 
 def test_words_that_are_no_command_have_no_candidates():

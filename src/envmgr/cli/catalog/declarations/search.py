@@ -20,7 +20,7 @@ def search(
         typer.Argument(
             metavar="[TEXT...]",
             help="Words of a name or description (default: all tools).",
-            autocompletion=completers.complete_one_tool,
+            autocompletion=completers.complete_tool,
         ),
     ] = None,
 ) -> int:

@@ -12,7 +12,7 @@ from envmgr.cli.options import options_of
 app = typer.Typer()
 
 
-class Format(StrEnum):
+class SbomFormat(StrEnum):
     """Formats of a bill of materials."""
 
     CYCLONEDX = "cyclonedx"
@@ -23,9 +23,9 @@ class Format(StrEnum):
 def sbom(
     ctx: typer.Context,
     format_name: Annotated[
-        Format,
+        SbomFormat,
         typer.Option("--format", metavar="FORMAT", help="cyclonedx (1.6) or spdx (3.0.1)."),
-    ] = Format.CYCLONEDX,
+    ] = SbomFormat.CYCLONEDX,
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file.")
     ] = None,
