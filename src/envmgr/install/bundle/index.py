@@ -43,7 +43,7 @@ class BundleIndex:
     sizes: Mapping[str, int]
 
     @property
-    def texts(self) -> tuple[str, ...]:
+    def text_blobs(self) -> tuple[str, ...]:
         """Return the digests of the blobs that are no archives, in the order of the file."""
         others = (*sorted(self.manifests.values()), *sorted(self.signatures.values()))
         return tuple(dict.fromkeys((self.dotfile, self.lock, *others)))
@@ -51,7 +51,7 @@ class BundleIndex:
     @property
     def archive_blobs(self) -> tuple[str, ...]:
         """Return the digests of the archives, in the order of the file."""
-        return tuple(sorted({*self.archives.values()} - {*self.texts}))
+        return tuple(sorted({*self.archives.values()} - {*self.text_blobs}))
 
 
 def render(index: BundleIndex) -> bytes:
@@ -105,11 +105,11 @@ def _read(document: Mapping[str, object]) -> BundleIndex:
         signatures,
         sizes,
     )
-    if not {*archives.values()}.isdisjoint(index.texts):  # only archives are compared with the lock
+    if not {*archives.values()}.isdisjoint(index.text_blobs):  # only archives are compared with the lock
         raise ValueError("an archive is listed as another file")
-    if {*index.texts, *index.archive_blobs} != {*sizes}:
+    if {*index.text_blobs, *index.archive_blobs} != {*sizes}:
         raise ValueError("sizes are not those of its content")
-    if any(sizes[name] > MAX_TEXT_BYTES for name in index.texts):
+    if any(sizes[name] > MAX_TEXT_BYTES for name in index.text_blobs):
         raise ValueError("a file is too large")
     return index
 

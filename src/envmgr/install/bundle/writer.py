@@ -28,7 +28,7 @@ def write(content: BundleContent, output: BinaryIO) -> None:
     with tarfile.open(fileobj=output, mode="w|", format=tarfile.GNU_FORMAT) as archive:
         text = render(content.index)
         archive.addfile(_member(INDEX, len(text)), io.BytesIO(text))
-        for digest in content.index.texts:
+        for digest in content.index.text_blobs:
             blob = content.texts[digest]
             archive.addfile(_member(BLOBS + digest, len(blob)), io.BytesIO(blob))
         for digest in content.index.archive_blobs:

@@ -23,7 +23,7 @@ from envmgr.kit.platform import parse as parse_platform
 from envmgr.kit.thread_pool import map_parallel
 from envmgr.lockformat.model import EMPTY
 from envmgr.lockformat.writer import render
-from envmgr.ops.exchange.sbom import require_complete_lock
+from envmgr.ops.exchange.complete_lock import require_complete_lock
 from envmgr.ops.lock import project_file
 from envmgr.project import lockfile
 from envmgr.resolve import lock_manifests
@@ -228,7 +228,7 @@ def _content(
         {digest: _sha256(text) for digest, text in signed.items()},
         {},
     )
-    sizes = {name: len(texts[name]) for name in index.texts}
+    sizes = {name: len(texts[name]) for name in index.text_blobs}
     sizes |= {name: archives[name].size for name in index.archive_blobs}
     return BundleContent(
         replace(index, sizes=sizes), texts, {name: archives[name].path for name in index.archive_blobs}

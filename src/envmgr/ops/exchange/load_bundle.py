@@ -9,37 +9,31 @@ from typing import TYPE_CHECKING
 from envmgr.catalog import manifest_reader
 from envmgr.catalog.registry import PROJECT_DIRECTORY, text_of
 from envmgr.install import staging
-from envmgr.install.bundle.reader import BundleReader
 from envmgr.install.download import cache
 from envmgr.kit.environment import Environment
-from envmgr.kit.errors import (
-    BadArchive,
-    DigestMismatch,
-    ProjectError,
-    StorageError,
-    UnsafeArchive,
-    UnsupportedPlatform,
-)
+from envmgr.kit.errors import BadArchive, ProjectError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import make_dir, read_bytes, storage_errors, write_atomic, write_in_place
 from envmgr.kit.paths import file_name
 from envmgr.ops import install
-from envmgr.project import dotfile as dotfiles
+from envmgr.ops.exchange.bundle_verification import (
+    INCOMPLETE_HINT,
+    VerifiedBundle,
+    decode_text,
+    list_urls,
+    verify_bundle,
+)
 from envmgr.project import lockfile_io
 from envmgr.project.discovery import CEILING
 from envmgr.resolve import install_plan, lock_manifests, lock_update
 from envmgr.resolve.context import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import BinaryIO
+    from collections.abc import Mapping
 
-    from envmgr.install.bundle.index import BundleIndex
-    from envmgr.lockformat.model import Artifact, Lockfile
+    from envmgr.lockformat.model import Lockfile
     from envmgr.ops.install import InstallResult
     from envmgr.project.dotfile import Dotfile
-
-_INCOMPLETE_HINT = "nothing was installed: create the bundle again"
 
 
 @frozen
@@ -51,18 +45,6 @@ class LoadedBundle:
     result: InstallResult
 
 
-@frozen
-class _Verified:
-    """The verified content of a bundle: its archives for this machine are staged by their digest."""
-
-    index: BundleIndex
-    texts: Mapping[str, bytes]
-    dotfile: Dotfile
-    lock: Lockfile
-    artifacts: Mapping[str, Artifact]
-    staged: str
-
-
 def load_bundle(context: Context, path: str, *, force: bool) -> LoadedBundle:
     """Install a bundle and write its project files to the working directory.
 
@@ -70,7 +52,7 @@ def load_bundle(context: Context, path: str, *, force: bool) -> LoadedBundle:
     ProjectError if other files of the project exist, unless `force` is set. Network access must be off.
     """
     with staging.directory(context.paths) as staged:
-        verified = _verify(context, path, staged)
+        verified = verify_bundle(context, path, staged)
         files = _project_files(context, verified)
         _check_plan(context, verified, files)
         if not force:
@@ -85,106 +67,7 @@ def load_bundle(context: Context, path: str, *, force: bool) -> LoadedBundle:
     return LoadedBundle(tuple(files), changed, install.run(context, steps, options))
 
 
-def _verify(context: Context, path: str, staged: str) -> _Verified:
-    """Return the content of a bundle; errors name the file."""
-    try:
-        with open(path, "rb") as file:
-            return _read(context, file, staged)
-    except (BadArchive, DigestMismatch, UnsafeArchive) as error:
-        raise type(error)(f"cannot load {path}: {error.message}", error.hint or _INCOMPLETE_HINT) from None
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from error
-
-
-def _read(context: Context, file: BinaryIO, staged: str) -> _Verified:
-    reader = BundleReader(file)
-    index = reader.index
-    _require_platform(context, index)
-    texts = {digest: reader.read_text(digest) for digest in index.texts}
-    lock = lockfile_io.parse(_decode(texts[index.lock]), "the bundle's lock")
-    artifacts = _artifacts(context, lock, index)
-    required = {index.archives[url] for url in _urls_for(context, lock)}
-    for digest in index.archive_blobs:
-        promised = [artifact for url, artifact in artifacts.items() if index.archives[url] == digest]
-        _copy_archive(reader, digest, promised, staged if digest in required else None)
-    reader.check_end()
-    path = _dotfile_path(context)
-    dotfile = dotfiles.parse(dotfiles.decode(texts[index.dotfile], path), path)
-    return _Verified(index, texts, dotfile, lock, artifacts, staged)
-
-
-def _dotfile_path(context: Context) -> str:
-    return os.path.join(context.environment.cwd, dotfiles.NAME)
-
-
-def _require_platform(context: Context, index: BundleIndex) -> None:
-    if context.platform.key not in index.platforms:
-        raise UnsupportedPlatform(
-            f"the bundle is not for {context.platform.key}, but for {', '.join(index.platforms)}",
-            f"create one with `envmgr bundle create FILE --platform {context.platform.key}`",
-        )
-
-
-def _urls_for(context: Context, lock: Lockfile) -> list[str]:
-    """Return the URLs of this machine's archives; raise BadArchive if one is not locked."""
-    urls = []
-    for tool, versions in lock.tools.items():
-        for version, locked in versions.items():
-            artifact = locked.artifacts.get(context.platform.key)
-            if artifact is None:
-                raise BadArchive(f"its lock has no {tool} {version} for {context.platform.key}")
-            urls.append(artifact.url)
-    return urls
-
-
-def _artifacts(context: Context, lock: Lockfile, index: BundleIndex) -> dict[str, Artifact]:
-    """Return the locked archives of a bundle by URL; raise BadArchive if it has others, or lacks one."""
-    locked = {
-        artifact.url: artifact
-        for versions in lock.tools.values()
-        for entry in versions.values()
-        for artifact in entry.artifacts.values()
-    }
-    others = sorted({*index.archives} - {*locked})
-    missing = sorted({*_urls_for(context, lock)} - {*index.archives})
-    unproven = sorted(url for url in index.archives if url in locked and locked[url].digest is None)
-    for urls, problem in (
-        (others, "is not in its lock"),
-        (missing, "is missing"),
-        (unproven, "has no digest in its lock"),
-    ):
-        if urls:
-            raise BadArchive(f"{urls[0]} {problem}")
-    return {url: locked[url] for url in index.archives}
-
-
-def _copy_archive(
-    reader: BundleReader, digest: str, promised: Sequence[Artifact], staged: str | None
-) -> None:
-    """Compare an archive with the lock, and stage it if it is for this machine."""
-    algorithms = [artifact.digest.algorithm for artifact in promised if artifact.digest]
-    if staged is None:
-        digests = reader.copy_blob(digest, algorithms, len)
-    else:
-        with storage_errors(staged), open(os.path.join(staged, digest), "xb") as output:
-            digests = reader.copy_blob(digest, algorithms, output.write)
-    for artifact in promised:
-        expected = artifact.digest
-        if expected is None or digests[expected.algorithm] != expected.value:
-            raise DigestMismatch(
-                f"digest mismatch for {artifact.url}\n  locked {expected}\n  got    sha256:{digest}",
-                "nothing was installed: the bundle was changed; create it again",
-            )
-
-
-def _decode(content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise BadArchive("a file of the bundle is not UTF-8 text", _INCOMPLETE_HINT) from None
-
-
-def _project_files(context: Context, verified: _Verified) -> dict[str, bytes]:
+def _project_files(context: Context, verified: VerifiedBundle) -> dict[str, bytes]:
     """Return the project's files by path: missing manifests, the dotfile, the lock."""
     _require_locked(verified.dotfile, verified.lock)
     path = verified.dotfile.path
@@ -198,7 +81,7 @@ def _project_files(context: Context, verified: _Verified) -> dict[str, bytes]:
     }
 
 
-def _check_plan(context: Context, verified: _Verified, files: Mapping[str, bytes]) -> None:
+def _check_plan(context: Context, verified: VerifiedBundle, files: Mapping[str, bytes]) -> None:
     """Raise what planning the installation would raise, without the project's files.
 
     They are written to a directory of their own, with the project's manifests that the lock is for.
@@ -234,10 +117,10 @@ def _project_manifests(context: Context, lock: Lockfile) -> dict[str, bytes]:
 def _require_locked(dotfile: Dotfile, lock: Lockfile) -> None:
     differences = lock_update.differences(lock, dotfile)
     if differences:
-        raise BadArchive(f"the bundle's lock is out of date: {differences[0]}", _INCOMPLETE_HINT)
+        raise BadArchive(f"the bundle's lock is out of date: {differences[0]}", INCOMPLETE_HINT)
 
 
-def _missing_manifests(context: Context, verified: _Verified) -> dict[str, bytes]:
+def _missing_manifests(context: Context, verified: VerifiedBundle) -> dict[str, bytes]:
     """Return the texts of the manifests that this machine lacks or has another one of."""
     texts: dict[str, bytes] = {}
     for tool, versions in verified.lock.tools.items():
@@ -248,10 +131,10 @@ def _missing_manifests(context: Context, verified: _Verified) -> dict[str, bytes
         )
         if digest and not is_here:
             texts[tool] = verified.texts[digest]
-            manifest = manifest_reader.read(_decode(texts[tool]), f"{tool}.json", False)
+            manifest = manifest_reader.read(decode_text(texts[tool]), f"{tool}.json", False)
             if manifest.name != tool or any(manifest.digest != locked.plugin for locked in versions.values()):
                 raise BadArchive(
-                    f"the bundle's manifest of {tool} is not the one of its lock", _INCOMPLETE_HINT
+                    f"the bundle's manifest of {tool} is not the one of its lock", INCOMPLETE_HINT
                 )
     return texts
 
@@ -265,9 +148,9 @@ def _require_no_conflict(files: Mapping[str, bytes]) -> None:
         )
 
 
-def _fill_cache(context: Context, verified: _Verified) -> None:
+def _fill_cache(context: Context, verified: VerifiedBundle) -> None:
     """Move the archives and signatures of this machine into the cache, from where they are installed."""
-    for url in _urls_for(context, verified.lock):
+    for url in list_urls(context, verified.lock):
         digest = verified.index.archives[url]
         staged, target = os.path.join(verified.staged, digest), cache.path_of(context.paths, digest)
         if os.path.isfile(staged):  # several tools may have one archive

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from envmgr import __version__
 from envmgr.catalog.registry import package_of
 from envmgr.catalog.sources.kinds import KINDS
-from envmgr.kit.errors import ConfigError, LockOutOfDate
+from envmgr.kit.errors import ConfigError
 from envmgr.kit.frozen import frozen
-from envmgr.ops.lock import project_file
-from envmgr.project import lockfile_io
-from envmgr.resolve import lock_manifests, lock_update
+from envmgr.ops.exchange.complete_lock import require_complete_lock
+from envmgr.resolve import lock_manifests
 from envmgr.sbom import toolchain as toolchains
 from envmgr.sbom.cyclonedx import to_cyclonedx
 from envmgr.sbom.purl import purl_of
@@ -60,24 +59,6 @@ def _read_toolchain(context: Context) -> Toolchain:
         __version__,
         _creation_time(context),
     )
-
-
-def require_complete_lock(context: Context) -> tuple[str, Lockfile]:
-    """Return the path and the content of the nearest lock; raise LockOutOfDate unless it has all requests."""
-    dotfile = project_file(context)
-    path = lockfile_io.path_beside(dotfile.path)
-    lock = context.locks.lock(path)
-    if lock is None:
-        raise LockOutOfDate(f"{path} not found", "run `envmgr lock` and commit the file")
-    differences = lock_update.differences(lock, dotfile) or [
-        f"{tool} {version} has no archives" for tool, version in sorted(lock.seed.items())
-    ]
-    if differences:
-        raise LockOutOfDate(
-            "\n".join([f"{path} is out of date", *(f"  {line}" for line in differences)]),
-            "run `envmgr lock` and commit the file",
-        )
-    return path, lock
 
 
 def _components(context: Context, lock: Lockfile) -> Iterator[Component]:
