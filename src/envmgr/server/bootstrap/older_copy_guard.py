@@ -6,6 +6,7 @@ the others have already received.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from envmgr.server.kit.common.problems import ServiceUnavailable
@@ -31,13 +32,16 @@ class OlderCopyGuard:
 
     def __init__(self) -> None:
         self._missing: Sequence[str] = ()
+        self._comparison = asyncio.Lock()
 
     async def compare(
         self, outbox: Outbox, dead_letters: DeadLetters, states: PeerEventStates
     ) -> Sequence[str]:
         """Return what the database lacks of what the peers that were reached have recorded."""
-        self._missing = await find_older_copy(outbox, dead_letters, states.known)
-        return self._missing
+        # One after the other: a probe that began when less was known of the peers must not end last.
+        async with self._comparison:
+            self._missing = await find_older_copy(outbox, dead_letters, states.known)
+            return self._missing
 
     def require_current(self) -> None:
         """Raise ServiceUnavailable if the database is known to be an older copy."""

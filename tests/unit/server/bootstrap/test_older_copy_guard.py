@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from envmgr.server.app import module
 from envmgr.server.app.store import add, app
+from envmgr.server.bootstrap import older_copy_guard
 from envmgr.server.bootstrap.older_copy_guard import OlderCopyGuard
 from envmgr.server.bootstrap.postgres_backend import PostgresBackend
 from envmgr.server.kit.common.problems import ServiceUnavailable
@@ -60,5 +61,25 @@ def test_a_database_that_lacks_what_others_have_received_takes_no_changes(tmp_pa
         assert "`envmgr-alm restore --accept-gap SERVICE`" in caught.value.detail
         assert await database.write(lambda transaction: transaction.all(NAMES)) == [("one",), ("two",)]
         await database.close()
+
+    asyncio.run(main())
+
+
+def test_a_comparison_that_began_earlier_does_not_end_last(monkeypatch):
+    """A probe begins while no peer has responded; the comparison after it knows the audit log."""
+
+    async def main():
+        delays = {"none": 0.05, "audit": 0.0}
+
+        async def find_older_copy(_outbox, _dead_letters, peer):
+            await asyncio.sleep(delays[peer])
+            return [] if peer == "none" else ["the database of app ends at event 2"]
+
+        monkeypatch.setattr(older_copy_guard, "find_older_copy", find_older_copy)
+        guard = OlderCopyGuard()
+        comparisons = [guard.compare(None, None, SimpleNamespace(known=peer)) for peer in delays]
+        await asyncio.gather(*comparisons)
+        with pytest.raises(ServiceUnavailable, match="ends at event 2"):
+            guard.require_current()
 
     asyncio.run(main())
