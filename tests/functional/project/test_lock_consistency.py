@@ -133,6 +133,7 @@ class TestTemplates:
         sandbox.add_manifest(document | {"download_url_template": template})
         sandbox.write("alpha=1.0.0")
         sandbox.ok("install")
+        assert "1.0.0" in sandbox.ok("list", "alpha").out
         sandbox.ok("install", "--locked")
         sandbox.ok("lock", "--check")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.dialects.postgresql import asyncpg as dialects
@@ -12,7 +13,7 @@ from envmgr.server.kit.db.postgresql import driver
 from envmgr.server.kit.db.sql import UniqueViolation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Dialect
 
@@ -65,21 +66,13 @@ class PostgresTransaction(PostgresReader):
 
     def one(self, statement: Statement, **values: object) -> Row | None:
         """Return the first row, or None; the statement may also change rows and return them."""
-        self.effects += not statement.is_query
-        try:
+        with self._counting(statement):
             return super().one(statement, **values)
-        except Exception as error:
-            self._raise_violation(error)
-            raise
 
     def all(self, statement: Statement, **values: object) -> list[Row]:
         """Return every row; the statement may also change rows and return them."""
-        self.effects += not statement.is_query
-        try:
+        with self._counting(statement):
             return super().all(statement, **values)
-        except Exception as error:
-            self._raise_violation(error)
-            raise
 
     def insert(self, statement: Statement, **values: object) -> int:
         """Insert a row and return its ID; raise UniqueViolation."""
@@ -109,6 +102,16 @@ class PostgresTransaction(PostgresReader):
         """Record an event in the same transaction."""
         self.events.append(event)
         self.effects += 1
+
+    @contextmanager
+    def _counting(self, statement: Statement) -> Iterator[None]:
+        """Count a statement that may change rows while it runs; raise UniqueViolation."""
+        self.effects += not statement.is_query
+        try:
+            yield
+        except Exception as error:
+            self._raise_violation(error)
+            raise
 
     def _raise_violation(self, error: Exception) -> None:
         if driver.code_of(error) == driver.UNIQUE_VIOLATION:
