@@ -1,4 +1,4 @@
-"""Environment variables as code of a shell, or as a file of variables."""
+"""Environment variables as code of a shell, as a file of variables, or as files of GitHub Actions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from envmgr.shells import quoting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     Syntax = tuple[Callable[[str], str], str]
     """How a value is quoted, and the statement that exports it."""
@@ -37,6 +37,39 @@ def _quote_dotenv(value: str) -> str:
     if not {"'", "\n", "\r"}.intersection(value):
         return f"'{value}'"
     return '"' + "".join(_ESCAPES.get(character, character) for character in value) + '"'
+
+
+def render_github_env(variables: Mapping[str, str]) -> str:
+    """Return variables as lines of GITHUB_ENV, each value between delimiters that it does not contain."""
+    return "".join(_github_variable(name, value) for name, value in variables.items())
+
+
+def _github_variable(name: str, value: str) -> str:
+    delimiter = "END"
+    while delimiter in value:
+        delimiter += "_"
+    return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
+
+
+def render_github_path(directories: Iterable[str]) -> str:
+    """Return directories of PATH as lines of GITHUB_PATH, whose last line is the first directory.
+
+    Raise ConfigError for a line break, which lines cannot contain.
+    """
+    lines = [*directories][::-1]
+    for line in lines:
+        _require_one_line(line)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _require_one_line(directory: str) -> None:
+    if "\n" in directory or "\r" in directory:
+        from envmgr.kit.errors import ConfigError
+
+        raise ConfigError(
+            f"cannot add {directory!r} to GITHUB_PATH: it contains a line break",
+            "set ENVMGR_HOME to another directory",
+        )
 
 
 def _posix() -> Syntax:

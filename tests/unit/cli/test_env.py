@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from envmgr.cli import fast_path
@@ -31,7 +33,13 @@ def test_each_form_has_its_option(arguments, output, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--shell=sh", "--dotenv"], ["--dotenv", "--json"], ["--shell=sh", "--json"]]
+    "arguments",
+    [
+        ["--shell=sh", "--dotenv"],
+        ["--dotenv", "--json"],
+        ["--shell=sh", "--json"],
+        ["--github=env", "--dotenv"],
+    ],
 )
 def test_only_one_form_is_printed(arguments, capsys):
     assert main(["env", *arguments]) == 2
@@ -41,6 +49,25 @@ def test_only_one_form_is_printed(arguments, capsys):
 def test_an_unsupported_shell_is_named(capsys):
     assert main(["env", "--shell", "tcsh"]) == 2
     assert "unsupported shell tcsh" in capsys.readouterr().err
+
+
+def test_an_unsupported_file_of_github_is_named(capsys):
+    assert main(["env", "--github", "output"]) == 2
+    assert "unsupported file output" in capsys.readouterr().err
+
+
+def test_the_files_of_github_have_what_the_tools_add_to_the_environment(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ENVMGR_A_VERSION", f"path:{tmp_path / 'one'}")
+    monkeypatch.setenv("ENVMGR_B_VERSION", f"path:{tmp_path / 'two'}")
+    (tmp_path / ".envmgr").write_text("a=1\nb=1\n")
+    for name in ("one", "two"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+    assert main(["env", "--json"]) == 0
+    path = json.loads(capsys.readouterr().out)["path"]
+    assert main(["env", "--github", "path"]) == 0
+    assert capsys.readouterr().out.splitlines() == path[::-1] != []
+    assert main(["env", "--github", "env"]) == 0
+    assert capsys.readouterr().out == ""
 
 
 def test_missing_tools_are_reported_on_stderr(tmp_path, capsys):

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from envmgr.kit.errors import ConfigError
 from envmgr.shells import export
 from support.machine.shells import find_shell
 
@@ -65,3 +66,29 @@ def test_values_are_quoted_for_powershell():
 )
 def test_a_dotenv_value_is_quoted_only_if_it_must_be(value, line):
     assert export.render_dotenv({"X": value}) == f"X={line}\n"
+
+
+def read_github_env(text):
+    """Return the variables that the runner of GitHub Actions reads from a GITHUB_ENV file."""
+    variables, lines = {}, iter(text.split("\n")[:-1])
+    for line in lines:
+        name, _, delimiter = line.partition("<<")
+        variables[name] = "\n".join(iter(lambda: next(lines), delimiter))
+    return variables
+
+
+@pytest.mark.parametrize(
+    "value", ["", "/a b", "a\nb\n\nc", "END\nX<<END_\nx\nEND_", "a=b<<c", "\r\nEND\r\n", ODD]
+)
+def test_github_reads_each_value_unchanged(value):
+    variables = {"FIRST": value, "LAST": "x"}
+    assert read_github_env(export.render_github_env(variables)) == variables
+
+
+def test_the_first_directory_is_the_last_line_of_github_path():
+    assert export.render_github_path(["/first", "/second dir"]) == "/second dir\n/first\n"
+
+
+def test_a_directory_with_a_line_break_is_refused():
+    with pytest.raises(ConfigError, match=r"'/a\\nb' to GITHUB_PATH"):
+        export.render_github_path(["/a\nb"])

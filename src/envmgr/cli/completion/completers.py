@@ -58,6 +58,13 @@ def complete_syntax() -> list[str]:
     return [*SYNTAXES]
 
 
+def complete_github_file() -> list[str]:
+    """Return the files of GitHub Actions for which variables are printed."""
+    from envmgr.cli.commands.env import GITHUB_FILES
+
+    return [*GITHUB_FILES]
+
+
 def complete_scope() -> list[str]:
     """Return the scopes of API keys."""
     from envmgr.alm.key_options import SCOPES

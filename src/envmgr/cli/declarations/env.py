@@ -26,6 +26,16 @@ def env(
         ),
     ] = None,
     dotenv: Annotated[bool, typer.Option("--dotenv", help="Print a dotenv file.")] = False,
+    github: Annotated[
+        str | None,
+        typer.Option(
+            "--github",
+            metavar="FILE",
+            show_default=False,
+            help="Print lines of a file of GitHub Actions: env or path.",
+            autocompletion=completers.complete_github_file,
+        ),
+    ] = None,
 ) -> int:
     """Print PATH and the variables of the project's tools.
 
@@ -33,4 +43,4 @@ def env(
     """
     from envmgr.cli.commands import env as command
 
-    return command.run(options_of(ctx), shell, dotenv=dotenv)
+    return command.run(options_of(ctx), shell, dotenv=dotenv, github=github)
