@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.catalog import lint, schema_check, template
+from envmgr.catalog import lint, template
+from envmgr.catalog.schema import schema_check
 
 TEXT = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)

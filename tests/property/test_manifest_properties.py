@@ -5,8 +5,10 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
-from envmgr.catalog import checksums, lint, manifest_reader, schema_check
+from envmgr.catalog import checksums, lint, manifest_reader
+from envmgr.catalog.schema import json_schema, schema_check
 from envmgr.catalog.sources import url_index
 from envmgr.kit.errors import ManifestError, SourceError
 from envmgr.kit.platform import ARCHITECTURES, DEFAULT_PLATFORMS, OPERATING_SYSTEMS
@@ -66,6 +68,16 @@ def caught(kind, function, *arguments):
 def test_any_manifest_is_read_or_rejected_with_its_issues(text):
     error = caught(ManifestError, lint.read, text, "x.json")
     assert error is None or (error.issues and all(error.issues))
+
+
+@given(HALF_RIGHT | MANIFESTS)
+def test_the_evaluator_of_schemas_agrees_with_the_library(data):
+    schema = schema_check.read_schema()
+    undecidable = caught(json_schema.UndecidableSchema, json_schema.is_valid, data, schema)
+    if undecidable:
+        assert "uniqueItems" in str(undecidable)
+    else:
+        assert json_schema.is_valid(data, schema) == Draft202012Validator(schema).is_valid(data)
 
 
 @given(HALF_RIGHT)

@@ -6,20 +6,19 @@ import re
 from typing import TYPE_CHECKING, cast
 
 from envmgr.catalog import lint_values as values
-from envmgr.catalog import manifest_fields, manifest_reader, schema_check, signing, template, url_hints
+from envmgr.catalog import manifest_fields, manifest_reader, signing, template, url_hints
 from envmgr.catalog.manifest_fields import table
+from envmgr.catalog.schema import schema_check
 from envmgr.catalog.sources.kinds import KINDS
 from envmgr.kit.errors import ManifestError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.platform import DEFAULT_PLATFORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from envmgr.catalog.manifest import Manifest
     from envmgr.catalog.sources.kinds import SourceKind
-
-    SchemaCheck = Callable[[Mapping[str, object]], Sequence[str]]
 
 NAMED_VERSION = "1.2.3"
 """The version used to check a manifest that defines no usable one."""
@@ -37,24 +36,21 @@ def lint(
     text: str,
     origin: str,
     is_tool: Callable[[str], bool] = lambda _: True,
-    find_schema_issues: SchemaCheck = schema_check.find_issues,
 ) -> Report:
     """Check the text of a manifest; `is_tool` returns whether a required tool exists."""
     try:
         data = manifest_reader.decode(text, origin)
-        return _check(data, origin, is_tool, find_schema_issues)
+        return _check(data, origin, is_tool)
     except ManifestError as error:
         return Report(error.issues)
     except RecursionError:
         return Report(("$: nested too deeply",))
 
 
-def _check(
-    data: Mapping[str, object], origin: str, is_tool: Callable[[str], bool], find_schema_issues: SchemaCheck
-) -> Report:
+def _check(data: Mapping[str, object], origin: str, is_tool: Callable[[str], bool]) -> Report:
     results = [
         *values.invalid_unicode("$", data),
-        *find_schema_issues(data),
+        *schema_check.find_issues(data),
         *_choices(data),
         *signing.unsupported_settings(data),
     ]
@@ -75,18 +71,18 @@ def _path_of(issue: str) -> str:
     return issue.partition(": ")[0]
 
 
-def check(text: str, origin: str, find_schema_issues: SchemaCheck = schema_check.find_issues) -> None:
+def check(text: str, origin: str) -> None:
     """Raise ManifestError with every issue of a manifest that cannot be used."""
-    result = lint(text, origin, find_schema_issues=find_schema_issues).errors
+    result = lint(text, origin).errors
     if result:
         raise ManifestError(
             origin, result, "docs/plugins.md explains each field of a manifest, with examples"
         )
 
 
-def read(text: str, origin: str, find_schema_issues: SchemaCheck = schema_check.find_issues) -> Manifest:
+def read(text: str, origin: str) -> Manifest:
     """Read a manifest that anyone may have written; raise ManifestError with every issue."""
-    check(text, origin, find_schema_issues)
+    check(text, origin)
     return manifest_reader.read(text, origin)
 
 

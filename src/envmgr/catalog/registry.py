@@ -47,7 +47,6 @@ class Registry:
             ManifestDir(paths.plugins, "user"),
             ManifestDir(data_files.directory("plugins"), "built-in"),
         )
-        self._paths = paths
         self._read: dict[str, Manifest] = {}
         self._checked: dict[str, Manifest] = {}
 
@@ -70,9 +69,8 @@ class Registry:
             manifest_dir.scope != "built-in" if manifest_dir else not self.get(tool).builtin
         ):
             from envmgr.catalog import lint
-            from envmgr.catalog.schema_check import CheckedManifests
 
-            lint.check(_text(path), path, CheckedManifests(self._paths).find_issues)
+            lint.check(_text(path), path)
         return self.get(tool)
 
     def names(self) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 
-from envmgr.catalog import schema_check
 from envmgr.install import store
 from envmgr.kit import result_cache
 from envmgr.kit.frozen import frozen
@@ -58,7 +57,6 @@ def clear(context: Context) -> Cache:
         context.paths.downloads,
         context.paths.index,
         result_cache.directory_of(context.paths),
-        schema_check.file_of(context.paths),
     ):
         remove_unused_tree(path)
     context.progress.done("cache", "removed")

@@ -415,7 +415,6 @@ def test_the_table_has_all_files_that_a_command_reads(fresh, command):
         path
         for path in trace.paths
         if not path.startswith((*OWN_DIRECTORIES, str(fresh.sandbox.home / "cache/results")))
-        and path != str(fresh.sandbox.home / "cache/checked-manifests")  # it decides nothing
     }
     assert {path for path in read if not is_covered(path, inputs)} == known_directories(fresh.sandbox) & read
 

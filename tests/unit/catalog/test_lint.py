@@ -5,7 +5,8 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from envmgr.catalog import lint, schema_check
+from envmgr.catalog import lint
+from envmgr.catalog.schema import schema_check
 from envmgr.kit.errors import ManifestError
 
 GOOD = {

@@ -87,7 +87,7 @@ def _update(
     old = read_text(path) or ""
     _require_unedited(name, path, old, source)
     new = plugins.fetch(context, location)
-    manifest = plugins.read_manifest(context, name, new, location)
+    manifest = plugins.read_manifest(name, new, location)
     if new == old:
         return PluginUpdate(name, location, digest=manifest.digest)
     result = PluginUpdate(name, location, _difference(name, old, new), manifest.digest)

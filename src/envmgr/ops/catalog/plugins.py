@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from envmgr.catalog import lint as linting
 from envmgr.catalog import manifest_reader, registry
-from envmgr.catalog.schema_check import CheckedManifests
 from envmgr.kit.errors import CatalogError, StorageError, UnknownTool, UsageError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text, storage_errors, write_atomic
@@ -120,7 +119,7 @@ def _absolute(context: Context, path: str) -> str:
 def _add_text(
     context: Context, name: str, text: str, origin: str, directory: str, may_trust: Confirm
 ) -> AddedManifest:
-    manifest = read_manifest(context, name, text, origin)
+    manifest = read_manifest(name, text, origin)
     path = path_of(directory, name)
     before = _other_manifest(context, name, path)
     write_manifest(context, manifest, text, directory, may_trust)
@@ -132,9 +131,9 @@ def _add_text(
     )
 
 
-def read_manifest(context: Context, name: str, text: str, origin: str) -> Manifest:
+def read_manifest(name: str, text: str, origin: str) -> Manifest:
     """Return the manifest in a text; raise ManifestError with every issue, CatalogError for another name."""
-    manifest = linting.read(text, origin, CheckedManifests(context.paths).find_issues)
+    manifest = linting.read(text, origin)
     if manifest.name != name:
         raise CatalogError(
             f"manifest {origin} describes {manifest.name}, not {name}",

@@ -1,0 +1,1 @@
+"""The schema of manifests, and its evaluation."""
