@@ -15,7 +15,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.kit.platform import DEFAULT_PLATFORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from envmgr.catalog.manifest import Manifest
     from envmgr.catalog.sources.kinds import SourceKind
@@ -32,22 +32,30 @@ class Report:
     warnings: tuple[str, ...] = ()
 
 
-def lint(
-    text: str,
-    origin: str,
-    is_tool: Callable[[str], bool] = lambda _: True,
-) -> Report:
+def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True) -> Report:
     """Check the text of a manifest; `is_tool` returns whether a required tool exists."""
+    errors = find_errors(text, origin)
+    try:
+        return Report(errors, _find_warnings(manifest_reader.decode(text, origin), origin, errors, is_tool))
+    except (ManifestError, RecursionError):  # which is the error
+        return Report(errors)
+
+
+def find_errors(text: str, origin: str) -> tuple[str, ...]:
+    """Return the errors of a manifest, each with its JSON path, without looking for warnings."""
     try:
         data = manifest_reader.decode(text, origin)
-        return _check(data, origin, is_tool)
+        errors = _find_errors(data)
+        if not errors:
+            manifest_reader.build(data, origin)
     except ManifestError as error:
-        return Report(error.issues)
+        return tuple(error.issues)
     except RecursionError:
-        return Report(("$: nested too deeply",))
+        return ("$: nested too deeply",)
+    return errors
 
 
-def _check(data: Mapping[str, object], origin: str, is_tool: Callable[[str], bool]) -> Report:
+def _find_errors(data: Mapping[str, object]) -> tuple[str, ...]:
     results = [
         *values.invalid_unicode("$", data),
         *schema_check.find_issues(data),
@@ -55,10 +63,17 @@ def _check(data: Mapping[str, object], origin: str, is_tool: Callable[[str], boo
         *signing.unsupported_settings(data),
     ]
     results += _elsewhere([*_check_semantics(data), *_names(data)], results)
+    return tuple(dict.fromkeys(results))
+
+
+def _find_warnings(
+    data: Mapping[str, object], origin: str, errors: Sequence[str], is_tool: Callable[[str], bool]
+) -> tuple[str, ...]:
+    """Return the warnings; those about releases only for a manifest without errors."""
     warnings = [*values.plain_http("$", data), *_unknown_requirements(data, is_tool)]
-    if not results:
+    if not errors:
         warnings = [*_warnings(manifest_reader.build(data, origin)), *warnings]
-    return Report(tuple(dict.fromkeys(results)), tuple(dict.fromkeys(warnings)))
+    return tuple(dict.fromkeys(warnings))
 
 
 def _elsewhere(issues: Iterable[str], others: Iterable[str]) -> list[str]:
@@ -73,10 +88,10 @@ def _path_of(issue: str) -> str:
 
 def check(text: str, origin: str) -> None:
     """Raise ManifestError with every issue of a manifest that cannot be used."""
-    result = lint(text, origin).errors
-    if result:
+    errors = find_errors(text, origin)
+    if errors:
         raise ManifestError(
-            origin, result, "docs/plugins.md explains each field of a manifest, with examples"
+            origin, errors, "docs/plugins.md explains each field of a manifest, with examples"
         )
 
 
