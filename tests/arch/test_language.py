@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 CHECKOUT = Path(__file__).parents[2]
-TREES = ("src", "tests", "benchmarks", "scripts")
+TREES = ("src", "tests", "benchmarks", "scripts", "integrations")
 """Directories of the checkout whose modules follow the rules."""
 DATA_DIRECTORIES = frozenset({"_data", "data"})
 """Names of directories with data, which may contain any text."""
@@ -142,7 +142,21 @@ SECOND_SENTENCE = re.compile(r"\. +[A-Z`]")
 """End of a sentence in the first line of a docstring, which is one sentence."""
 
 TEXT_FILES = (
-    *("*.md", "docs", "shims", "proto", "deploy", ".github", ".ci", "Makefile", "*.toml", "requirements"),
+    *(
+        "*.md",
+        "docs",
+        "shims",
+        "proto",
+        "deploy",
+        "integrations",
+        "templates",
+        "action.yml",
+        ".github",
+        ".ci",
+        "Makefile",
+        "*.toml",
+        "requirements",
+    ),
     *("tests/**.sh", "tests/**.sql", "scripts/**.sh", "src/**.sql", "src/**.html", "src/**.mako"),
 )
 """Paths, as git reads them, of texts that follow the rules for words."""

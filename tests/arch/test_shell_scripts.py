@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
-SCRIPTS = [CHECKOUT / ".ci" / "run", *sorted((CHECKOUT / "deploy").rglob("*.sh"))]
+SCRIPTS = [
+    CHECKOUT / ".ci" / "run",
+    *sorted((CHECKOUT / "deploy").rglob("*.sh")),
+    *sorted((CHECKOUT / "integrations").rglob("*.sh")),
+]
 SOURCED = CHECKOUT / "deploy" / "local"
 PROGRAMS = [path for path in SCRIPTS if path.parent != SOURCED]
 

@@ -1,4 +1,4 @@
-"""Workflows: actions are pinned to commits, and only publishing jobs may request an identity token."""
+"""Workflows and the action: pinned to commits, and only publishing jobs may request an identity token."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))
+CHECKOUT = Path(__file__).parents[2]
+WORKFLOWS = sorted((CHECKOUT / ".github" / "workflows").glob("*.yml"))
+ACTION = CHECKOUT / "action.yml"
 PROGRAMS = Path(sys.executable).parent
 
 
@@ -23,9 +25,19 @@ def test_workflows_follow_the_schema():
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_workflows_have_no_known_weakness():
+def test_the_action_follows_the_schema():
+    result = run(PROGRAMS / "check-jsonschema", "--builtin-schema", "vendor.github-actions", ACTION)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_action_uses_each_input_and_only_declared_ones():
+    text = ACTION.read_text()
+    assert set(re.findall(r"inputs\.([\w-]+)", text)) == set(yaml.safe_load(text)["inputs"])
+
+
+def test_workflows_and_the_action_have_no_known_weakness():
     """Among them: expressions that end up in a script, and credentials that later steps can read."""
-    result = run(PROGRAMS / "zizmor", "--offline", "--quiet", *WORKFLOWS)
+    result = run(PROGRAMS / "zizmor", "--offline", "--quiet", ACTION, *WORKFLOWS)
     assert result.returncode == 0, result.stdout
     assert result.stdout.startswith("No findings to report")
 
@@ -49,7 +61,7 @@ def test_a_workflow_is_valid_and_its_jobs_have_timeouts(path):
     assert all({"uses", "run"} & step.keys() for job in workflow["jobs"].values() for step in job["steps"])
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [ACTION, *WORKFLOWS], ids=lambda path: path.name)
 def test_actions_are_pinned_to_a_commit_with_its_version(path):
     uses = re.findall(r"uses: (.*)", path.read_text())
     assert uses

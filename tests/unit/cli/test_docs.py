@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[3]
 COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 ALM = (ROOT / "docs" / "alm.md").read_text(encoding="utf-8")
+CI = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 INSTALLATION = (ROOT / "docs" / "installation.md").read_text(encoding="utf-8")
 
@@ -53,7 +54,9 @@ def test_every_error_code_is_listed():
 
 
 @pytest.mark.parametrize(
-    "text", [README, INSTALLATION, COMMANDS, FILES], ids=["README", "installation", "commands", "files"]
+    "text",
+    [README, INSTALLATION, COMMANDS, FILES, CI],
+    ids=["README", "installation", "commands", "files", "ci"],
 )
 def test_every_documented_command_exists(text):
     commands = {*app.tree().commands, "help"}
@@ -68,6 +71,7 @@ def test_links_have_a_target():
         (ROOT / "docs", COMMANDS),
         (ROOT / "docs", FILES),
         (ROOT / "docs", ALM),
+        (ROOT / "docs", CI),
     ):
         for target in re.findall(r"\]\(([^):]+)\)", text):
             path, _, anchor = target.partition("#")

@@ -9,6 +9,7 @@ import pytest
 
 from envmgr.kit.errors import ConfigError
 from envmgr.shells import export
+from support.machine.github_job import read_github_env
 from support.machine.shells import find_shell
 
 ODD = "a 'b' \"c\" $HOME `id` \\n \\' #x %s {name}\n é\u2028!"
@@ -66,15 +67,6 @@ def test_values_are_quoted_for_powershell():
 )
 def test_a_dotenv_value_is_quoted_only_if_it_must_be(value, line):
     assert export.render_dotenv({"X": value}) == f"X={line}\n"
-
-
-def read_github_env(text):
-    """Return the variables that the runner of GitHub Actions reads from a GITHUB_ENV file."""
-    variables, lines = {}, iter(text.split("\n")[:-1])
-    for line in lines:
-        name, _, delimiter = line.partition("<<")
-        variables[name] = "\n".join(iter(lambda: next(lines), delimiter))
-    return variables
 
 
 @pytest.mark.parametrize(

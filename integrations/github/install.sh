@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Last step of the GitHub Action: installs envmgr and the tools of the project, and sets the environment of later steps.
+set -euo pipefail
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+client=$DIRECTORY/client
+export ENVMGR_HOME=$DIRECTORY/home
+
+# Windows has Scripts/envmgr.exe, other systems bin/envmgr.
+find_programs() {
+  if [ -d "$client/Scripts" ]; then echo "$client/Scripts"; else echo "$client/bin"; fi
+}
+
+install_client() {
+  echo "::group::Install envmgr"
+  "$PYTHON" -m venv --clear "$client"
+  "$(find_programs)/python" -m pip install --quiet --disable-pip-version-check "${INPUT_PACKAGE:-$GITHUB_ACTION_PATH}"
+  echo "$CLIENT_DIGEST" >"$client/digest"
+  echo "::endgroup::"
+}
+
+# The program alone: with the others of its directory, PATH would have another python and pip.
+copy_program() {
+  mkdir -p "$DIRECTORY/bin"
+  cp "$(find_programs)"/envmgr* "$DIRECTORY/bin/"
+}
+
+# The runner annotates lines that match: those that name a file in all later steps, any other error only in this one.
+add_matchers() {
+  echo "::add-matcher::$scripts/error-matcher.json"
+  trap 'echo "::remove-matcher owner=envmgr-error::"' EXIT
+  echo "::add-matcher::$scripts/location-matchers.json"
+}
+
+install_tools() {
+  local options=()
+  [ "$INPUT_LOCKED" = false ] || options+=(--locked)
+  read -r -d '' -a arguments <<<"$INPUT_INSTALL_ARGUMENTS" || true # the end of the input counts as a failure
+  # Plainly expanded, an empty array is an unset variable for bash 3.2.
+  "$envmgr" install ${options[@]+"${options[@]}"} ${arguments[@]+"${arguments[@]}"}
+}
+
+[ "$(cat "$client/digest" 2>/dev/null || true)" = "$CLIENT_DIGEST" ] || install_client
+copy_program
+envmgr=$DIRECTORY/bin/envmgr
+echo "ENVMGR_HOME=$ENVMGR_HOME" >>"$GITHUB_ENV"
+# The last line is the first directory of PATH.
+printf '%s\n' "$DIRECTORY/bin" "$ENVMGR_HOME/shims" >>"$GITHUB_PATH"
+
+add_matchers
+cd "$INPUT_WORKING_DIRECTORY"
+version=$("$envmgr" --version)
+echo "version=${version#envmgr }" >>"$GITHUB_OUTPUT"
+install_tools
+if [ "$INPUT_ENVIRONMENT" = true ]; then
+  "$envmgr" env --github env >>"$GITHUB_ENV"
+  "$envmgr" env --github path >>"$GITHUB_PATH"
+fi
