@@ -12,8 +12,10 @@ find_programs() {
 
 install_client() {
   echo "::group::Install envmgr"
-  "$PYTHON" -m venv --clear "$client"
-  "$(find_programs)/python" -m pip install --quiet --disable-pip-version-check "${INPUT_PACKAGE:-$GITHUB_ACTION_PATH}"
+  # An environment without a pip of its own is created in a fraction of the time.
+  "$PYTHON" -m venv --clear --without-pip "$client"
+  "$PYTHON" -m pip --python "$(find_programs)/python" install --quiet --disable-pip-version-check \
+    "${INPUT_PACKAGE:-$GITHUB_ACTION_PATH}"
   echo "$CLIENT_DIGEST" >"$client/digest"
   echo "::endgroup::"
 }

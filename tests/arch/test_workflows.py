@@ -63,7 +63,7 @@ def test_a_workflow_is_valid_and_its_jobs_have_timeouts(path):
 
 @pytest.mark.parametrize("path", [ACTION, *WORKFLOWS], ids=lambda path: path.name)
 def test_actions_are_pinned_to_a_commit_with_its_version(path):
-    uses = re.findall(r"uses: (.*)", path.read_text())
+    uses = [use for use in re.findall(r"uses: (.*)", path.read_text()) if not use.startswith("./ ")]
     assert uses
     assert [use for use in uses if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[0-9.]+", use)] == []
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import sysconfig
 from pathlib import Path
 
 import pytest
 
-from support.http.fault_server import Server
 from support.machine.github_job import GithubJob
-from support.machine.sandbox import Sandbox
-from support.registries.documented_packages import publish_ruff
 from support.snippets import snippets
 
 CHECKOUT = Path(__file__).parents[3]
@@ -20,30 +16,9 @@ CHECKOUT = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the runner's paths are those of POSIX")
 
 
-def pip_without_index():
-    """Return the variables by which pip installs the checkout without its dependencies."""
-    return {
-        "PIP_NO_DEPS": "1",
-        "PIP_NO_BUILD_ISOLATION": "0",
-        "PIP_NO_COMPILE": "1",
-        "PYTHONPATH": sysconfig.get_path("purelib"),
-    }
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory):
-    """Yield a machine with a project that locks a tool."""
-    with Server() as server:
-        sandbox = Sandbox(tmp_path_factory.mktemp("github") / "a runner's root", server)
-        sandbox.variables |= publish_ruff(server, "0.14.14") | pip_without_index()
-        yield sandbox
-
-
 @pytest.fixture(scope="module")
 def prepared_job(machine):
     """Return a job in which the action ran, and its result."""
-    machine.write("pypi:ruff=^0.14")
-    machine.ok("lock")
     job = new_job(machine)
     return job, job.use(CHECKOUT)
 
