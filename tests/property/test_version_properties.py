@@ -144,6 +144,29 @@ def test_the_winner_is_the_first_candidate_and_no_candidate_is_rejected(text, ve
     assert {*selection.candidates} | {version for version, _ in selection.rejected} <= {*versions}
 
 
+@given(spec, st.lists(entry, max_size=8))
+def test_candidates_and_rejected_versions_are_sorted_best_first_and_then_as_listed(text, versions):
+    try:
+        selection = select(versions, text)
+    except ValueError:
+        return
+    best_first = [
+        item.text
+        for item in sorted(map(parse, versions), key=lambda item: (item.rank, item.key[1]), reverse=True)
+    ]
+    for picked in (selection.candidates, [version for version, _ in selection.rejected]):
+        assert list(picked) == [item for item in dict.fromkeys(best_first) if item in {*picked}]
+
+
+@given(spec, st.lists(entry, min_size=1, max_size=6))
+def test_a_long_list_is_searched_by_halves_with_the_same_result(text, versions):
+    try:
+        short = select(versions, text)
+    except ValueError:
+        return
+    assert select(versions * 20, text) == short
+
+
 @given(spec, st.lists(numbers, max_size=8))
 def test_including_prereleases_removes_releases_only_for_exact_specs(text, versions):
     try:

@@ -1,4 +1,4 @@
-"""Filtering of versions by one side of `||`, with the reasons of rejections."""
+"""Filtering of a list of versions by one side of `||`, with the reasons of rejections."""
 
 from __future__ import annotations
 
@@ -7,28 +7,74 @@ from envmgr.versions.ordering import build_rank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from envmgr.versions.ordering import Rank
     from envmgr.versions.spec import Alternative
     from envmgr.versions.version import Version
 
-    Screened = tuple[list[Version], list[tuple[Version, str]]]
+    Screened = tuple[Sequence[Version], list[tuple[Version, str]]]
 
 PRE_RELEASE = "pre-release"
 OTHER_VENDOR = "another vendor"
 OTHER_VARIANT = "another variant"
 OTHER_BUILD = "another build"
+_SMALL = 16  # below this, importing `bisect` takes longer than comparing with all versions
 
 
-def vendor_for(
-    alternative: Alternative, pool: Sequence[Version], default_vendor: str | None, spec: str
-) -> str:
+class Pool:
+    """A list of versions, sorted once for all specs that are picked from it.
+
+    `best_first` has the highest first; of equal ones, the highest build, then the first in the list. `vendors` includes
+    the empty one of opaque names.
+    """
+
+    def __init__(self, versions: Iterable[Version]) -> None:
+        self.best_first = _best_first(list(versions))
+        self.vendors = frozenset([version.vendor for version in self.best_first])
+        self._ranks = [version.rank for version in reversed(self.best_first)]
+        self._is_plain = self.vendors <= {""} and not any(
+            version.pre or version.variant or version.build for version in self.best_first
+        )
+
+    def within(self, floor: Rank, ceiling: Rank) -> list[Version]:
+        """Return the versions from a rank to below another, best first."""
+        if len(self._ranks) < _SMALL:
+            return [version for version in self.best_first if floor <= version.rank < ceiling]
+        from bisect import bisect_left
+
+        count = len(self._ranks)
+        end = count - bisect_left(self._ranks, floor)
+        return self.best_first[count - bisect_left(self._ranks, ceiling) : end]
+
+    def is_accepted_whole(self, alternative: Alternative, vendor: str) -> bool:
+        """Return whether all versions have neither vendor, variant, pre-release nor build, nor does the spec."""
+        return self._is_plain and not vendor and not alternative.variant
+
+
+def _best_first(versions: list[Version]) -> list[Version]:
+    # Sorting is stable. By rank alone is a third faster than by pairs, and few lists have builds.
+    if any(version.build for version in versions):
+        versions.sort(key=_build, reverse=True)
+    versions.sort(key=_rank, reverse=True)
+    return versions
+
+
+def _rank(version: Version) -> Rank:
+    return version.rank
+
+
+def _build(version: Version) -> Rank:
+    return build_rank(version.build)
+
+
+def vendor_for(alternative: Alternative, pool: Pool, default_vendor: str | None, spec: str) -> str:
     """Return the vendor to match: the spec's, else none, else the only or the default one."""
     if alternative.vendor:
         return find_vendor(alternative.vendor, pool) or alternative.vendor
-    if any(version.rank and not version.vendor for version in pool):
+    if any(version.rank and not version.vendor for version in pool.best_first):
         return ""
-    vendors = sorted({version.vendor for version in pool if version.rank})
+    vendors = sorted({version.vendor for version in pool.best_first if version.rank})
     if len(vendors) <= 1:
         return "".join(vendors)
     if default_vendor and default_vendor in vendors:
@@ -36,20 +82,18 @@ def vendor_for(
     raise VendorError(spec, tuple(vendors))
 
 
-def find_vendor(name: str, pool: Sequence[Version]) -> str | None:
+def find_vendor(name: str, pool: Pool) -> str | None:
     """Return the vendor as named in the releases; case is ignored unless it distinguishes two."""
-    vendors = {version.vendor for version in pool}
-    if name in vendors:
+    if name in pool.vendors:
         return name
-    return next((vendor for vendor in sorted(vendors) if vendor.lower() == name.lower()), None)
+    return next((vendor for vendor in sorted(pool.vendors) if vendor.lower() == name.lower()), None)
 
 
-def filter_versions(
-    alternative: Alternative, vendor: str, pool: Sequence[Version], include_prerelease: bool
-) -> Screened:
-    """Return the matching versions, and those in range that are rejected, with the reason."""
-    reach, ceiling = alternative.interval.prerelease_floor, alternative.interval.ceiling
-    within = [version for version in pool if reach <= version.rank < ceiling]
+def filter_versions(alternative: Alternative, vendor: str, pool: Pool, include_prerelease: bool) -> Screened:
+    """Return the matching versions, and the rejected ones in range with the reason, both best first."""
+    within = pool.within(alternative.interval.prerelease_floor, alternative.interval.ceiling)
+    if pool.is_accepted_whole(alternative, vendor):
+        return _prefer_builds(alternative, within), []
     accepted, rejected = [], []
     for version in within:
         reason = _rejection_reason(alternative, vendor, version, include_prerelease)
@@ -83,7 +127,7 @@ def _has_builds(alternative: Alternative, version: Version) -> bool:
     return all(build == build_key for build in alternative.builds)
 
 
-def _prefer_builds(alternative: Alternative, accepted: list[Version]) -> list[Version]:
+def _prefer_builds(alternative: Alternative, accepted: Sequence[Version]) -> Sequence[Version]:
     if alternative.first is None:
         return accepted
     return [version for version in accepted if version in alternative.first] or accepted

@@ -22,6 +22,9 @@ BOTTOM: Rank = ((),)
 """Rank below every version and above opaque names, whose rank is empty."""
 TOP: Rank = ((MAX_NUMBER + 1,),)
 
+_REMEMBERED = 1_024
+_ranks: dict[str, tuple[tuple[int, int, str], ...]] = {}
+
 
 def release(numbers: tuple[int, ...]) -> tuple[int, ...]:
     """Return numbers without trailing zeros, so that 1.22 and 1.22.0 are equal."""
@@ -58,13 +61,23 @@ def build_rank(build: tuple[str, ...]) -> Rank:
 
 def _pre_ranks(identifiers: tuple[str, ...]) -> Iterator[tuple[int, int, str]]:
     for identifier in identifiers:
-        word, digits = _split(identifier)
-        if word.lower() not in KNOWN_WORDS:
-            yield _identifier(identifier)
-            continue
-        yield (1, 0, word.lower())
-        if digits:
-            yield (0, int(digits), "")
+        yield from _ranks.get(identifier) or _learn_ranks(identifier)
+
+
+def _learn_ranks(identifier: str) -> tuple[tuple[int, int, str], ...]:
+    """Return the one or two ranks of an identifier (memoized): most versions of a tool have the same few."""
+    if len(_ranks) >= _REMEMBERED:
+        _ranks.clear()
+    _ranks[identifier] = ranks = _ranks_of(identifier)
+    return ranks
+
+
+def _ranks_of(identifier: str) -> tuple[tuple[int, int, str], ...]:
+    word, digits = _split(identifier)
+    if word.lower() not in KNOWN_WORDS:
+        return (_identifier(identifier),)
+    word_rank = (1, 0, word.lower())
+    return (word_rank, (0, int(digits), "")) if digits else (word_rank,)
 
 
 def _split(identifier: str) -> tuple[str, str]:

@@ -6,8 +6,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.versions.aliases import LATEST, is_compound, parse_source_spec, resolve_aliases
 from envmgr.versions.comparator import check
 from envmgr.versions.errors import SpecError, WordError
-from envmgr.versions.filtering import PRE_RELEASE, filter_versions, find_vendor, vendor_for
-from envmgr.versions.ordering import build_rank
+from envmgr.versions.filtering import PRE_RELEASE, Pool, filter_versions, find_vendor, vendor_for
 from envmgr.versions.spec import Alternative, Spec, parse_spec
 from envmgr.versions.version import parse_all
 
@@ -16,8 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from envmgr.versions.filtering import Screened
-    from envmgr.versions.ordering import Rank
     from envmgr.versions.version import Version
+
+_REMEMBERED = 16
+_MIN_REMEMBERED_VERSIONS = 16  # fewer are sorted in less time than a list is compared with another
+_pools: dict[tuple[tuple[str, ...], tuple[str, ...]], Pool] = {}
 
 
 @frozen
@@ -48,7 +50,7 @@ class _ToolRules:
 
 @frozen
 class _Match:
-    """Resolved aliases, accepted versions, and rejected ones with the reason."""
+    """Resolved aliases, accepted versions, and rejected ones with the reason, both best first."""
 
     alias_chain: tuple[str, ...]
     accepted: Sequence[Version]
@@ -73,8 +75,8 @@ def select(
     tool = _ToolRules(aliases, user_aliases, tuple(variants), default_vendor)
     find = _find(versions, spec, tool, include_prerelease)
     reasons = {version.text: reason for version, reason in find.rejected}
-    candidates = _texts(_best_first(find.accepted))
-    rejected = _texts(_best_first([version for version, _ in find.rejected]))
+    candidates = _texts(find.accepted)
+    rejected = _texts([version for version, _ in find.rejected])
     return Selection(
         winner=candidates[0] if candidates else None,
         candidates=candidates,
@@ -93,7 +95,7 @@ def max_satisfying(
 ) -> str | None:
     """Return the best version of a list, or None; raise like `select`."""
     find = _find(versions, spec, _ToolRules(aliases, variants=tuple(variants)), include_prerelease)
-    return _best(find.accepted).text if find.accepted else None
+    return find.accepted[0].text if find.accepted else None
 
 
 def satisfies(version: str, spec: str, include_prerelease: bool = False) -> bool:
@@ -110,7 +112,7 @@ def _find(versions: Iterable[str], spec: str, tool: _ToolRules, include_prerelea
     if parse_source_spec(goal):
         raise WordError(chain, "not resolvable to a release")
     check(goal)
-    pool = parse_all(versions, tool.variants)
+    pool = _pool(tuple(versions), tool.variants)
     newest = _newest(goal, pool)
     if newest:
         return _with_fallback(chain, _screen(newest, pool, tool, include_prerelease))
@@ -121,7 +123,19 @@ def _find(versions: Iterable[str], spec: str, tool: _ToolRules, include_prerelea
     return _Match(chain, *_screen(parsed, pool, tool, include_prerelease))
 
 
-def _newest(goal: str, pool: Sequence[Version]) -> Spec | None:
+def _pool(versions: tuple[str, ...], variants: tuple[str, ...]) -> Pool:
+    """Return the parsed and sorted versions of a list (memoized)."""
+    if len(versions) < _MIN_REMEMBERED_VERSIONS:
+        return Pool(parse_all(versions, variants))
+    pool = _pools.get((versions, variants))
+    if pool is None:
+        if len(_pools) >= _REMEMBERED:
+            _pools.clear()
+        pool = _pools[versions, variants] = Pool(parse_all(versions, variants))
+    return pool
+
+
+def _newest(goal: str, pool: Pool) -> Spec | None:
     """Return the spec for the newest version of `latest` or a vendor's name."""
     if goal == LATEST:
         return Spec(goal, (Alternative(),))
@@ -143,8 +157,8 @@ def _with_fallback(chain: tuple[str, ...], screened: Screened) -> _Match:
     )
 
 
-def _screen(spec: Spec, pool: Sequence[Version], tool: _ToolRules, include_prerelease: bool) -> Screened:
-    """Return the versions that match a side of `||`, in list order, and the rejected ones."""
+def _screen(spec: Spec, pool: Pool, tool: _ToolRules, include_prerelease: bool) -> Screened:
+    """Return the versions that match a side of `||`, and the rejected ones, both best first."""
     screened = [
         filter_versions(
             side, vendor_for(side, pool, tool.default_vendor, spec.text), pool, include_prerelease
@@ -154,43 +168,21 @@ def _screen(spec: Spec, pool: Sequence[Version], tool: _ToolRules, include_prere
     if len(screened) == 1:
         return screened[0]
     texts = {version.text for accepted, _ in screened for version in accepted}
-    rejected = {
-        version.text: (version, rejection)
-        for _, refusals in reversed(screened)
-        for version, rejection in refusals
-    }
-    return [v for v in pool if v.text in texts], [r for text, r in rejected.items() if text not in texts]
+    reasons = {version.text: reason for _, rejected in reversed(screened) for version, reason in rejected}
+    refused = reasons.keys() - texts
+    rejections = [(v, reasons[v.text]) for v in pool.best_first if v.text in refused]
+    return [v for v in pool.best_first if v.text in texts], rejections
 
 
-def _find_opaque(chain: tuple[str, ...], pool: Sequence[Version], error: SpecError) -> Version:
+def _find_opaque(chain: tuple[str, ...], pool: Pool, error: SpecError) -> Version:
     """Return the opaque entry with exactly this name."""
     goal = chain[-1]
-    for version in pool:
+    for version in pool.best_first:
         if version.is_opaque and version.text == goal:
             return version
     if goal[:1].isalpha() and not is_compound(goal):
         raise WordError(chain, "no such version, alias or vendor") from None
     raise error
-
-
-def _best(accepted: Sequence[Version]) -> Version:
-    highest = max([version.rank for version in accepted])
-    return max([version for version in accepted if version.rank == highest], key=_build)
-
-
-def _best_first(accepted: Sequence[Version]) -> list[Version]:
-    # Sorting is stable. By rank alone is a third faster than by pairs, and few lists have builds.
-    if any(version.build for version in accepted):
-        accepted = sorted(accepted, key=_build, reverse=True)
-    return sorted(accepted, key=_rank, reverse=True)
-
-
-def _rank(version: Version) -> Rank:
-    return version.rank
-
-
-def _build(version: Version) -> Rank:
-    return build_rank(version.build)
 
 
 def _texts(versions: Iterable[Version]) -> tuple[str, ...]:
