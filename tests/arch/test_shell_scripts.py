@@ -38,4 +38,4 @@ def test_each_part_is_sourced_and_therefore_checked():
 @pytest.mark.parametrize("path", [path for path in PROGRAMS if path.suffix], ids=lambda path: path.name)
 def test_a_script_can_be_run(path):
     assert os.access(path, os.X_OK)
-    assert path.read_text().startswith("#!/usr/bin/env bash\n")
+    assert path.read_text().startswith(("#!/usr/bin/env bash\n", "#!/bin/sh\n"))

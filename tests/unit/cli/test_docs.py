@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[3]
 COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 ALM = (ROOT / "docs" / "alm.md").read_text(encoding="utf-8")
+EDITORS = (ROOT / "docs" / "editors.md").read_text(encoding="utf-8")
 CI = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 INSTALLATION = (ROOT / "docs" / "installation.md").read_text(encoding="utf-8")
@@ -55,8 +56,8 @@ def test_every_error_code_is_listed():
 
 @pytest.mark.parametrize(
     "text",
-    [README, INSTALLATION, COMMANDS, FILES, CI],
-    ids=["README", "installation", "commands", "files", "ci"],
+    [README, INSTALLATION, COMMANDS, FILES, CI, EDITORS],
+    ids=["README", "installation", "commands", "files", "ci", "editors"],
 )
 def test_every_documented_command_exists(text):
     commands = {*app.tree().commands, "help"}
@@ -72,6 +73,7 @@ def test_links_have_a_target():
         (ROOT / "docs", FILES),
         (ROOT / "docs", ALM),
         (ROOT / "docs", CI),
+        (ROOT / "docs", EDITORS),
     ):
         for target in re.findall(r"\]\(([^):]+)\)", text):
             path, _, anchor = target.partition("#")
