@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import MetaData, bindparam, cast, delete, func, insert, select
+from sqlalchemy import MetaData, bindparam, cast, delete, true
 
-from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent, values_of
+from envmgr.server.kit.db.constructs import Rows, insert_if_absent, values_of
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging import consumer_offsets
@@ -22,47 +22,35 @@ RETENTION_MS = 30 * 24 * 3600 * 1000
 """How long an event's id is remembered: far longer than any outbox delivers it again."""
 
 _INBOX = Tables(MetaData()).inbox
-_COLUMNS = ("consumer", "event_id", "created_at")
-_MARK = Statement(insert_if_absent(_INBOX, bind_columns(*_COLUMNS), key=_COLUMNS[:2]))
-_PROCESSED = Statement(
-    select(func.count())
-    .select_from(_INBOX)
-    .where(
-        _INBOX.c.consumer == bindparam("consumer"), _INBOX.c.event_id.in_(values_of("ids", _INBOX.c.event_id))
-    )
-)
-_MARK_ALL = Statement(
-    insert(_INBOX).from_select(
-        ["event_id", "consumer", "created_at"],
-        values_of("ids", _INBOX.c.event_id).add_columns(
-            cast(bindparam("consumer"), _INBOX.c.consumer.type),
-            cast(bindparam("created_at"), _INBOX.c.created_at.type),
+_MARK = Statement(
+    insert_if_absent(
+        _INBOX,
+        Rows(
+            ["event_id", "consumer", "created_at"],
+            values_of("ids", _INBOX.c.event_id)
+            .add_columns(
+                cast(bindparam("consumer"), _INBOX.c.consumer.type),
+                cast(bindparam("created_at"), _INBOX.c.created_at.type),
+            )
+            .where(true()),
         ),
-    )
+        key=["consumer", "event_id"],
+    ).returning(_INBOX.c.event_id)
 )
 _PURGE_EXPIRED = Statement(delete(_INBOX).where(_INBOX.c.created_at < bindparam("before")))
-
-
-def mark_processed(transaction: Transaction, consumer: str, event: EventEnvelope) -> bool:
-    """Return whether this consumer has never had this event; from now on, it has."""
-    return transaction.execute(_MARK, consumer=consumer, event_id=event.id, created_at=transaction.now) == 1
+_encode = msgspec.json.Encoder().encode
 
 
 def filter_unprocessed(
     transaction: Transaction, consumer: str, events: Sequence[EventEnvelope]
 ) -> Sequence[EventEnvelope]:
-    """Return the events that this consumer has never had; from now on, it has them all.
-
-    Two statements for a batch of new events, which nearly all are: a statement per event would cost more.
-    """
+    """Return the events that this consumer has never had; from now on, it has them all."""
     consumer_offsets.record(transaction, consumer, events)
-    ids = {event.id for event in events}
-    encoded = msgspec.json.encode(list(ids)).decode()
-    processed = transaction.one(_PROCESSED, consumer=consumer, ids=encoded)
-    if len(ids) == len(events) and processed == (0,):
-        transaction.execute(_MARK_ALL, consumer=consumer, ids=encoded, created_at=transaction.now)
-        return events
-    return [event for event in events if mark_processed(transaction, consumer, event)]
+    ids = list(dict.fromkeys(event.id for event in events))
+    # Not a query for those it had, for which a server may read all of the table.
+    rows = transaction.all(_MARK, ids=_encode(ids).decode(), consumer=consumer, created_at=transaction.now)
+    first_of_id = {event.id: index for index, event in reversed(list(enumerate(events)))}
+    return [events[index] for index in sorted(first_of_id[row[0]] for row in rows)]
 
 
 def purge_expired(transaction: Transaction) -> int:

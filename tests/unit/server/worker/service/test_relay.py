@@ -14,7 +14,7 @@ from envmgr.server.kit.messaging import consumer_offsets
 from envmgr.server.kit.messaging.bus import Delivery, InProcessBus, Subscription
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
-from envmgr.server.kit.messaging.inbox import mark_processed
+from envmgr.server.kit.messaging.inbox import filter_unprocessed
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.periodic_task import PeriodicTask
 from envmgr.server.kit.runtime.service_module import ScheduledJob, ServiceModule
@@ -214,9 +214,7 @@ def test_a_crash_causes_redelivery_and_an_inbox_consumes_once(tmp_path, dies_at)
 
             async def handle(events):
                 def unit(transaction):
-                    return [
-                        event.data["number"] for event in events if mark_processed(transaction, "c", event)
-                    ]
+                    return [event.data["number"] for event in filter_unprocessed(transaction, "c", events)]
 
                 consumed_numbers.extend(await database.write(unit))
 
