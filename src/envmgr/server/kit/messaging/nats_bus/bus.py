@@ -89,9 +89,7 @@ class NatsBroker:
         jetstream = client.jetstream()
         await declare(jetstream, names, self.services, replicas)
         bucket = await declare_leases(jetstream, names, replicas)
-        publishers = {
-            service: Publisher(jetstream, names, service, client.max_payload) for service in self.services
-        }
+        publishers = {service: Publisher(client, names, service) for service in self.services}
         consumers = [
             create_consumer(connection, bucket, names, self.services, subscription, self.delivery, self.owner)
             for subscription in subscriptions

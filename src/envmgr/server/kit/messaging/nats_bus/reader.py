@@ -99,8 +99,7 @@ class Reader:
                 await self._delivery.deliver_until_done(self._subscription, events)
         finally:
             progress.cancel()
-        for message in messages:
-            await message.ack()
+        await messages[-1].ack()
 
     def _require_next(self, messages: Sequence[Msg]) -> None:
         """Raise PullFailed if a message is missing or came again; the next reader gets all in order."""
@@ -141,7 +140,8 @@ async def take_over(
             durable_name=durable,
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=acknowledged + 1,
-            ack_policy=AckPolicy.EXPLICIT,
+            # The last message of a batch is acknowledged for all, after their commit.
+            ack_policy=AckPolicy.ALL,
             ack_wait=ACK_WAIT_SECONDS,
             max_ack_pending=BATCH_SIZE,
             filter_subjects=names.filters(service, subscription.types),

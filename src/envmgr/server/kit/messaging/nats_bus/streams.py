@@ -42,6 +42,7 @@ async def declare_leases(jetstream: JetStreamContext, names: Names, replicas: in
 
 
 def _stream(names: Names, service: str, replicas: int) -> StreamConfig:
+    """Return the configuration of a stream; servers older than 2.12 ignore `allow_atomic`."""
     return StreamConfig(
         name=names.stream(service),
         subjects=[names.all_subjects(service)],
@@ -51,4 +52,5 @@ def _stream(names: Names, service: str, replicas: int) -> StreamConfig:
         max_age=RETENTION_SECONDS,
         duplicate_window=DUPLICATE_WINDOW_SECONDS,
         num_replicas=replicas,
+        allow_atomic=True,
     )

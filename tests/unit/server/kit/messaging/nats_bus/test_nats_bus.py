@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace as replace_config
 from uuid import uuid4
 
 import nats
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import Delivery, NullObserver, Position, Subscription
 from envmgr.server.kit.messaging.cloud_events import encode
+from envmgr.server.kit.messaging.nats_bus.appending import MAX_BATCH_MESSAGES, MIN_BATCH_MESSAGES
 from support.services.event_recorders import Listener, envelope, wait_until
 from support.services.nats_bus import nats_bus
 from support.services.nats_server import NEEDS_NATS, shared_nats_server
@@ -88,7 +90,7 @@ def test_a_consumer_has_one_durable_a_source_however_often_it_starts(prefix):
                 names.append(info.name)
                 assert info.name.startswith("listener_by_")
                 assert info.config.filter_subjects == [f"{prefix}.app.Other", f"{prefix}.app.Tested"]
-                assert info.config.ack_policy == "explicit"
+                assert info.config.ack_policy == "all"
 
     asyncio.run(scenario())
 
@@ -159,32 +161,70 @@ def test_messages_of_another_client_hide_no_event_and_are_not_delivered(prefix, 
 
 
 @pytest.mark.parametrize("headers", [{}, {"Nats-Msg-Id": "foreign"}])
-def test_events_sent_at_once_after_a_message_of_another_client_are_stored_all_or_none(prefix, headers):
+@pytest.mark.parametrize("count", [3, MIN_BATCH_MESSAGES])
+def test_events_sent_at_once_after_a_message_of_another_client_are_stored_all_or_none(prefix, headers, count):
     """The last sequence is what the second event expects."""
     listener = Listener()
+    events = [envelope(number) for number in range(2, 2 + count)]
 
     async def scenario():
         async with running(prefix, subscription(listener)) as bus, jetstream() as js:
             await bus.publish([envelope(1)])
             await js.publish(f"{prefix}.app.Foreign", b"{}", headers=headers)
             with pytest.raises(ServiceUnavailable, match="wrong last"):
-                await bus.publish([envelope(2), envelope(3), envelope(4)])
-            await bus.publish([envelope(2), envelope(3), envelope(4)])
-            await wait_until(lambda: 4 in listener.numbers, 60)
+                await bus.publish(events)
+            await bus.publish(events)
+            await wait_until(lambda: count + 1 in listener.numbers, 60)
 
     asyncio.run(scenario())
-    assert listener.numbers == [1, 2, 3, 4]
+    assert listener.numbers == list(range(1, count + 2))
 
 
-def test_an_event_that_a_purged_stream_remembers_is_not_taken_for_stored(prefix):
+@pytest.mark.parametrize("count", [1, MIN_BATCH_MESSAGES])
+def test_an_event_that_a_purged_stream_remembers_is_not_taken_for_stored(prefix, count):
+    events = [envelope(number) for number in range(1, count + 1)]
+
     async def scenario():
         async with running(prefix) as bus:
-            await bus.publish([envelope(1)])
+            await bus.publish(events)
             async with jetstream() as js:
                 await js.purge_stream(f"{prefix}-app")
             assert (await bus.position("alm/app")).sequence == 0
             with pytest.raises(ServiceUnavailable, match="duplicate"):
-                await bus.publish([envelope(1)])
+                await bus.publish(events)
+            assert (await bus.position("alm/app")).sequence == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("is_atomic", [True, False])
+def test_many_events_are_appended_in_a_batch_where_the_stream_takes_batches(prefix, is_atomic):
+    """Streams that were declared earlier, or by an older NATS, take none."""
+    listener = Listener()
+    events = [envelope(number) for number in range(1, MIN_BATCH_MESSAGES + 1)]
+
+    async def scenario():
+        async with running(prefix, subscription(listener)) as bus, jetstream() as js:
+            config = (await js.stream_info(f"{prefix}-app")).config
+            await js.update_stream(replace_config(config, allow_atomic=is_atomic))
+            await bus.publish(events)
+            await bus.publish(events)
+            last = await js.get_msg(f"{prefix}-app", MIN_BATCH_MESSAGES)
+            assert last.headers.get("Nats-Batch-Sequence") == (str(MIN_BATCH_MESSAGES) if is_atomic else None)
+            assert await bus.position("alm/app") == Position(MIN_BATCH_MESSAGES, events[-1].id)
+            await wait_until(lambda: MIN_BATCH_MESSAGES in listener.numbers, 60)
+
+    asyncio.run(scenario())
+    assert listener.numbers == [event.sequence for event in events]
+
+
+def test_more_events_than_a_batch_may_have_are_stored_in_order(prefix):
+    events = [envelope(number) for number in range(1, MAX_BATCH_MESSAGES + 3)]
+
+    async def scenario():
+        async with running(prefix) as bus:
+            await bus.publish(events)
+            assert await bus.position("alm/app") == Position(len(events), events[-1].id)
 
     asyncio.run(scenario())
 
