@@ -44,7 +44,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Modules are compiled once, not in each of thousands of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo nu test test-all test-postgresql test-cluster test-lowest test-newest lowest check unit lint types contracts coverage bench dist openapi proto protos requirements upgrade clean
+.PHONY: demo nu test test-all test-postgresql test-cluster test-lowest test-newest lowest check unit lint types contracts coverage bench dist zig openapi proto protos requirements upgrade clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/demo.sh
@@ -114,8 +114,12 @@ bench: $(READY)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 # Builds both files twice, compares them byte for byte, checks them, and installs the wheel into a new environment.
-dist: $(READY)
-	$(BIN)/python scripts/build_dist.py
+dist: zig
+	$(BIN)/python scripts/build_dist.py --zig "$$(ENVMGR_HOME=$(CURDIR)/.demo $(BIN)/envmgr which zig)"
+
+# The Zig compiler that .envmgr.lock pins: it builds the shims for Windows, and programs that they are tested with.
+zig: $(READY)
+	ENVMGR_HOME=$(CURDIR)/.demo $(BIN)/envmgr install zig
 
 openapi: $(READY)
 	$(BIN)/envmgr-alm openapi > src/envmgr/server/openapi.json.new

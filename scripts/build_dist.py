@@ -26,17 +26,20 @@ def main() -> None:
     """Build both files twice, compare them, check them, and put them into the output directory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=CHECKOUT / "dist")
-    output = parser.parse_args().output
+    parser.add_argument(
+        "--zig", type=Path, help="compiler of the shims for Windows; without it they are batch files"
+    )
+    arguments = parser.parse_args()
     os.environ["SOURCE_DATE_EPOCH"] = source_date()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        files = build(CHECKOUT, work / "first")
-        check_reproducible(files, build_again(files[0], work))
+        files = build(CHECKOUT, work / "first", arguments.zig)
+        check_reproducible(files, build_again(files[0], work, arguments.zig))
         for file in files:
             check_metadata(file)
         check_record(files[1])
         check_installed(files[1], work / "venv")
-        publish(files, output)
+        publish(files, arguments.output)
 
 
 def source_date() -> str:
@@ -48,24 +51,39 @@ def source_date() -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def build(source: Path, output: Path) -> tuple[Path, Path]:
-    """Build the sdist and the wheel of a source tree; return their paths."""
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(output)]
-    _run(*command, cwd=source)
-    (sdist,), (wheel,) = output.glob("*.tar.gz"), output.glob("*.whl")
+def build(source: Path, output: Path, zig: Path | None) -> tuple[Path, Path]:
+    """Build the sdist of a source tree, and the wheel from that; return their paths."""
+    _hatch(source, "sdist", output)
+    (sdist,) = output.glob("*.tar.gz")
+    tree = unpack(sdist, output / "tree")
+    if zig:
+        script = CHECKOUT / "scripts" / "build_windows_shims.py"
+        _run(sys.executable, str(script), "--zig", str(zig), str(tree / "shims" / "windows.c"))
+    _hatch(tree, "wheel", output)
+    (wheel,) = output.glob("*.whl")
     return sdist, wheel
 
 
-def build_again(sdist: Path, work: Path) -> tuple[Path, Path]:
-    """Build both files from the unpacked sdist, in another place and under another umask."""
+def _hatch(source: Path, target: str, output: Path) -> None:
+    _run(sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(output), cwd=source)
+
+
+def unpack(sdist: Path, directory: Path) -> Path:
+    """Unpack an sdist; return its directory."""
     with tarfile.open(sdist) as archive:
-        archive.extractall(work / "again", filter="data")
-    (source,) = (work / "again").iterdir()
+        archive.extractall(directory, filter="data")
+    (source,) = directory.iterdir()
+    return source
+
+
+def build_again(sdist: Path, work: Path, zig: Path | None) -> tuple[Path, Path]:
+    """Build both files from the unpacked sdist, in another place and under another umask."""
+    source = unpack(sdist, work / "again")
     for path in source.rglob("*"):
         os.utime(path)
     previous = os.umask(0o077)
     try:
-        return build(source, work / "second")
+        return build(source, work / "second", zig)
     finally:
         os.umask(previous)
 

@@ -6,7 +6,9 @@ set "ENVMGR_SHIM=:"
 if defined ENVMGR_HOME set "ENVMGR_SHIM=h:"
 if not defined ENVMGR_HOME set "ENVMGR_HOME=@HOME@"
 if exist "@PYTHON@" if exist "@SITE@\envmgr\__init__.py" goto own
-where /q envmgr || goto gone
+for %%I in (envmgr.exe envmgr.bat envmgr.cmd) do if not "%%~$PATH:I"=="" goto other
+goto gone
+:other
 envmgr exec --shim "@COMMAND@" -- %*
 exit /b %ERRORLEVEL%
 :own

@@ -80,5 +80,10 @@ def required_commands(context: Context) -> tuple[str, ...]:
 
 
 def _files(context: Context, commands: tuple[str, ...]) -> dict[str, bytes]:
-    windows = context.platform.is_windows or os.name == "nt"
-    return shim.files(shim.shim_context(context.paths), commands, windows=windows)
+    values = shim.shim_context(context.paths)
+    files = shim.files(values, commands)
+    if context.platform.is_windows or os.name == "nt":
+        from envmgr.shells import windows_shim
+
+        files |= windows_shim.files(values, commands, windows_shim.read_program(context.platform.arch))
+    return files

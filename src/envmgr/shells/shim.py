@@ -1,12 +1,11 @@
 """Shims: one script per command, which runs the version that the project requests.
 
-Each is a template of `shims/` filled with the paths of this installation.
+Each is a template of `shims/` filled with the paths of this installation. Windows has others, too: `windows_shim`.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 
 from envmgr.kit import data_files
 from envmgr.kit.environment import python
@@ -63,23 +62,10 @@ def _interpreter() -> str:
     return f"{bash} -p" if bash else _SHELL
 
 
-def files(context: ShimContext, commands: Iterable[str], *, windows: bool) -> dict[str, bytes]:
-    """Return the content of each shim by file name; on Windows also a script for Git Bash."""
-    shims = _render("posix.sh", context, commands, quoting.posix)
-    content = {name: os.fsencode(text) for name, text in shims.items()}
-    if windows:
-        batches = _render("windows.bat", context, commands, quoting.batch)
-        content.update({f"{name}.bat": _encode_batch(text) for name, text in batches.items()})
-    return content
-
-
-def _render(
-    template: str, context: ShimContext, commands: Iterable[str], quote: Callable[[str], str]
-) -> dict[str, str]:
-    text = read_template(template)
-    if template.endswith(".sh"):
-        text = text.replace(f"#!{_SHELL}\n", f"#!{context.shell}\n", 1)
-    return {command: fill(text, context, quote, COMMAND=command) for command in commands}
+def files(context: ShimContext, commands: Iterable[str]) -> dict[str, bytes]:
+    """Return the content of each script by file name; on Windows it is for Git Bash."""
+    text = read_template("posix.sh").replace(f"#!{_SHELL}\n", f"#!{context.shell}\n", 1)
+    return {command: os.fsencode(fill(text, context, quoting.posix, COMMAND=command)) for command in commands}
 
 
 def read_template(name: str) -> str:
@@ -95,12 +81,6 @@ def fill(template: str, context: ShimContext, quote: Callable[[str], str], **oth
     values = {**{name.upper(): getattr(context, name) for name in names}, "START": START, **others}
     pieces = re.split(r"@([A-Z]+)@", template)
     return "".join(quote(values[piece]) if index % 2 else piece for index, piece in enumerate(pieces))
-
-
-def _encode_batch(text: str) -> bytes:
-    """Encode a batch file in the console's code page, like cmd.exe reads it."""
-    encoding = "oem" if sys.platform == "win32" else "utf-8"
-    return text.replace("\n", "\r\n").encode(encoding, "surrogateescape")
 
 
 def compare(directory: str, expected: Mapping[str, bytes]) -> Difference:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from envmgr import __version__
+from envmgr.shells import shim_marker
+from support.machine import windows_machine
 
 CHECKOUT = Path(__file__).parents[3]
 
@@ -21,6 +23,7 @@ def dist(tmp_path_factory):
     """Build and check the sdist and the wheel of the checkout, as a release does."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, str(CHECKOUT / "scripts" / "build_dist.py"), "--output", str(folder)]
+    command += ["--zig", str(windows_machine.zig())] if windows_machine.HAS_ZIG else []
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return folder
@@ -47,7 +50,8 @@ def test_the_wheel_contains_only_the_package_and_its_data(dist):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     package = {name.removeprefix("src/") for name in committed_files("src/envmgr")}
-    data = {f"envmgr/_data/{name}" for name in committed_files("plugins", "shims")}
+    shims = {f"shims/windows-{arch}.exe" for arch in ("x64", "arm64")} if windows_machine.HAS_ZIG else set()
+    data = {f"envmgr/_data/{name}" for name in committed_files("plugins", "shims") | shims}
     info = f"envmgr_toolchain-{__version__}.dist-info"
     about = {
         f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
@@ -90,6 +94,17 @@ def test_the_shims_and_the_schema_are_in_the_wheel(unpacked_wheel):
     assert (data / "plugins" / "plugin.schema.json").is_file()
     assert (data / "shims" / "posix.sh").read_text().startswith("#!/bin/sh")
     assert (data / "shims" / "windows.bat").is_file()
+
+
+@windows_machine.needs_zig
+@pytest.mark.parametrize(("arch", "machine"), [("x64", 0x8664), ("arm64", 0xAA64)])
+def test_the_shims_that_are_programs_are_in_the_wheel(unpacked_wheel, arch, machine):
+    path = unpacked_wheel / "envmgr" / "_data" / "shims" / f"windows-{arch}.exe"
+    program = path.read_bytes()
+    header = int.from_bytes(program[0x3C:0x40], "little")
+    assert program[header : header + 4] == b"PE\0\0"
+    assert int.from_bytes(program[header + 4 : header + 6], "little") == machine
+    assert shim_marker.is_shim(str(path))
 
 
 def test_the_program_runs_from_the_wheel(unpacked_wheel):

@@ -82,7 +82,7 @@ def test_a_tool_linked_to_a_shim_is_an_error_not_a_loop(box):
 
 def without_its_envmgr(box, **changes):
     changed_context = replace(shim.shim_context(box.paths), **changes)
-    shim.rewrite(box.paths.shims, shim.files(changed_context, ["node", "envmgr"], windows=False))
+    shim.rewrite(box.paths.shims, shim.files(changed_context, ["node", "envmgr"]))
 
 
 @pytest.mark.parametrize("changes", [{"python": "/gone/python"}, {"site": "/gone/site-packages"}])
@@ -116,7 +116,7 @@ def test_system_runs_the_next_program_on_path_that_is_not_a_shim(box, tmp_path):
         (tmp_path / name).mkdir()
     program(tmp_path / "mine/node", '#!/bin/sh\necho mine "$@"\n')
     other_root = replace(shim.shim_context(box.paths), shims=str(tmp_path / "other"))
-    shim.rewrite(str(tmp_path / "other"), shim.files(other_root, ["node"], windows=False))
+    shim.rewrite(str(tmp_path / "other"), shim.files(other_root, ["node"]))
     path = ":".join(
         [str(tmp_path / "empty"), str(tmp_path / "other"), box.paths.shims, str(tmp_path / "mine")]
     )

@@ -30,7 +30,7 @@ def write(directory, **contents):
 
 def test_embedded_values_are_quoted():
     shim_context_ = ShimContext(*[f"{NASTY}/{part}" for part in ("home", "plans", "shims", "python", "site")])
-    for text in shim.files(shim_context_, ["it's", "-x", "[", "a\nb"], windows=False).values():
+    for text in shim.files(shim_context_, ["it's", "-x", "[", "a\nb"]).values():
         subprocess.run(["sh", "-n"], input=text, check=True)
         assert b"@HOME@" not in text
 
@@ -39,16 +39,7 @@ def test_an_embedded_value_like_a_placeholder_is_unchanged(shim_context):
     odd = ShimContext(
         "/@COMMAND@", shim_context.plans, shim_context.shims, shim_context.python, shim_context.site
     )
-    assert b"__envmgr_home='/@COMMAND@'" in shim.files(odd, ["node"], windows=False)["node"]
-
-
-def test_on_windows_there_is_a_batch_file_with_crlf_and_a_posix_shim(shim_context):
-    files = shim.files(shim_context, ["node"], windows=True)
-    assert set(files) == {"node", "node.bat"}
-    batch = files["node.bat"]
-    assert batch.count(b"\r\n") == batch.count(b"\n")
-    assert b'exec --shim "node" -- %*' in batch
-    assert shim_marker.MARKER in batch
+    assert b"__envmgr_home='/@COMMAND@'" in shim.files(odd, ["node"])["node"]
 
 
 def test_only_a_single_root_is_embedded_as_home(tmp_path):
@@ -58,15 +49,15 @@ def test_only_a_single_root_is_embedded_as_home(tmp_path):
 
 def test_missing_shims_are_written_and_obsolete_ones_removed(tmp_path, shim_context):
     directory = tmp_path / "shims"
-    shim.rewrite(str(directory), shim.files(shim_context, ["node", "npm"], windows=False))
-    done = shim.rewrite(str(directory), shim.files(shim_context, ["npm", "go"], windows=False))
+    shim.rewrite(str(directory), shim.files(shim_context, ["node", "npm"]))
+    done = shim.rewrite(str(directory), shim.files(shim_context, ["npm", "go"]))
     assert (done.missing, done.stale, done.foreign) == (("go",), ("node",), ())
     assert sorted(os.listdir(directory)) == ["go", "npm"]
     assert stat.S_IMODE((directory / "go").stat().st_mode) & 0o111
 
 
 def test_a_correct_shim_is_not_rewritten(tmp_path, shim_context):
-    files = shim.files(shim_context, ["node"], windows=False)
+    files = shim.files(shim_context, ["node"])
     shim.rewrite(str(tmp_path / "shims"), files)
     before = (tmp_path / "shims" / "node").stat().st_ino
     assert shim.rewrite(str(tmp_path / "shims"), files).missing == ()
@@ -74,7 +65,7 @@ def test_a_correct_shim_is_not_rewritten(tmp_path, shim_context):
 
 
 def test_a_shim_without_execute_permission_is_rewritten(tmp_path, shim_context):
-    files = shim.files(shim_context, ["node"], windows=False)
+    files = shim.files(shim_context, ["node"])
     shim.rewrite(str(tmp_path / "shims"), files)
     (tmp_path / "shims" / "node").chmod(0o644)
     assert shim.rewrite(str(tmp_path / "shims"), files).missing == ("node",)
@@ -82,7 +73,7 @@ def test_a_shim_without_execute_permission_is_rewritten(tmp_path, shim_context):
 
 def test_foreign_files_are_neither_overwritten_nor_removed(tmp_path, shim_context):
     write(tmp_path / "shims", node=b"#!/bin/sh\nmine\n", other=b"mine too")
-    done = shim.rewrite(str(tmp_path / "shims"), shim.files(shim_context, ["node"], windows=False))
+    done = shim.rewrite(str(tmp_path / "shims"), shim.files(shim_context, ["node"]))
     assert done.foreign == ("node",)
     assert (tmp_path / "shims" / "node").read_bytes() == b"#!/bin/sh\nmine\n"
     assert (tmp_path / "shims" / "other").exists()
@@ -94,7 +85,7 @@ def test_temporary_files_of_a_dead_writer_are_removed(tmp_path):
 
 
 def test_comparing_writes_nothing(tmp_path, shim_context):
-    result = shim.compare(str(tmp_path / "shims"), shim.files(shim_context, ["node"], windows=False))
+    result = shim.compare(str(tmp_path / "shims"), shim.files(shim_context, ["node"]))
     assert result.missing == ("node",)
     assert not (tmp_path / "shims").exists()
 
