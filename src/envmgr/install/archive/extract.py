@@ -61,7 +61,7 @@ class Tree:
         """Create a file or directory, or record a link."""
         safety.check_kind(entry.path, entry.kind, entry.mode)
         full = safety.split_path(entry.path, self._system)
-        parts = full[self._strip :]
+        parts = full[self._strip :] if self._strip else full
         if not parts or (self._strip and safety.is_litter(full[0])):
             return
         for parent in self._names.add_parents(parts):

@@ -33,6 +33,10 @@ MAX_RATIO = 200  # real archives stay below 30; deflate's own limit is 1032
 FREE_BYTES = 100 << 20  # the limit for an archive of any size
 MAX_LINKS = 40  # followed one after another, as Linux does
 
+_NOT_NAMES = frozenset({"", "."})
+_SHORT = MAX_NAME_BYTES // 4
+"""Characters of paths that exceed no limit, as each is encoded as at most four bytes."""
+
 _CASE_SENSITIVE_DIRECTORIES = (
     "share/terminfo/",
     "lib/terminfo/",
@@ -72,10 +76,11 @@ def split_path(path: str, system: str) -> tuple[str, ...]:
         raise UnsafeArchive(f"backslash in {path!r}")
     if "\0" in path:
         raise UnsafeArchive(f"NUL character in {path!r}")
-    parts = tuple(part for part in path.split("/") if part not in {"", "."})
+    parts = tuple([part for part in path.split("/") if part not in _NOT_NAMES])
     if ".." in parts:
         raise UnsafeArchive(f"path traversal in {path!r}")
-    _check_lengths(path, parts)
+    if len(path) > _SHORT:
+        _check_lengths(path, parts)
     if system == "windows":
         _check_windows(path, parts)
     return parts
@@ -91,7 +96,7 @@ def _check_lengths(path: str, parts: tuple[str, ...]) -> None:
         raise UnsafeArchive(
             f"path too long or too deep ({len(path)} characters, {len(parts)} levels): {path[:80]!r}…"
         )
-    for part in parts if len(path) * 4 > MAX_NAME_BYTES else ():
+    for part in parts:
         if len(part.encode("utf-8", "surrogateescape")) > MAX_NAME_BYTES:
             raise UnsafeArchive(f"name too long ({len(part)} characters): {part[:80]!r}…")
 
@@ -134,6 +139,7 @@ class EntryNames:
     def __init__(self, system: str) -> None:
         self._system = system
         self._spellings: dict[str, dict[str, str]] = {}
+        self._case_sensitive: set[str] = set()
         self._kinds: dict[str, str] = {}  # without regular files, which are the majority
         self._count = 0
 
@@ -155,7 +161,9 @@ class EntryNames:
     def add(self, path: str, kind: str) -> bool:
         """Record a path and return whether it is new; raise UnsafeArchive if it exists with another kind."""
         directory, _, name = path.rpartition("/")
-        spellings = self._spellings.setdefault(directory, {})
+        spellings = self._spellings.get(directory)
+        if spellings is None:
+            spellings = self._add_directory(directory)
         key = self._key(directory, name)
         if key in spellings:
             self._check_same(path, path.removesuffix(name) + spellings[key], kind)
@@ -175,8 +183,15 @@ class EntryNames:
         if existing != kind or kind == SYMLINK:
             raise UnsafeArchive(f"duplicate entry {path!r} ({existing} and {kind})")
 
-    def _key(self, directory: str, name: str) -> str:
+    def _add_directory(self, directory: str) -> dict[str, str]:
+        """Record that a directory has names; return them."""
         if self._system == "linux" and any(pair in f"{directory}/" for pair in _CASE_SENSITIVE_DIRECTORIES):
+            self._case_sensitive.add(directory)
+        spellings = self._spellings[directory] = {}
+        return spellings
+
+    def _key(self, directory: str, name: str) -> str:
+        if directory in self._case_sensitive:
             return name
         key = fold_case(name)
         return name if key == name else key

@@ -301,3 +301,20 @@ def test_the_standard_library_agrees_on_global_headers():
     ) as tar_file:
         tar_file.addfile(tarfile.TarInfo("é" * 80))
     assert read(packed.getvalue())[0][0] == "é" * 80
+
+
+@pytest.mark.parametrize(
+    ("field", "size"),
+    [(b"5\0", 5), (b"    5 ", 5), (b"5 \0 \0", 5), (b"5\0garbage", 5), (b"\0005", 0), (b"", 0), (b"   ", 0)],
+)
+def test_a_number_ends_at_a_blank_or_nul(field, size):
+    [(_, _, content, _)] = read(header(size=field), *([block(b"12345")] if size else []), END)
+    assert content == b"12345"[:size]
+
+
+def test_the_checksum_of_bytes_above_ascii_is_verified():
+    data = header(name=b"\xff" * 100, size=b"0\0", prefix=b"\xff" * 155)
+    assert read(data, END)[0][0] == "\udcff" * 155 + "/" + "\udcff" * 100
+    for at in (0, 255, 256, 511):
+        with pytest.raises(BadArchive, match="corrupt header"):
+            read(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :], END)
