@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import yaml
+from check_jsonschema.builtin_schemas import get_builtin_schema
+from pre_commit.commands.validate_config import validate_config
 
 from support import gitlab_component
 from support.snippets import DOCUMENTS, section, snippets
@@ -16,19 +18,9 @@ from support.snippets import DOCUMENTS, section, snippets
 CHECKOUT = Path(__file__).parents[2]
 
 
-def check_schema(name, document, folder, *options):
+def check_schema(name, document):
     """Validate a document by a schema that check-jsonschema ships."""
-    path = folder / "document.json"
-    path.write_text(json.dumps(document))
-    program = Path(sys.executable).with_name("check-jsonschema")
-    result = subprocess.run(
-        [program, "--builtin-schema", name, *options, path],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    jsonschema.validate(document, get_builtin_schema(f"vendor.{name}"))
 
 
 def described_inputs(heading):
@@ -36,9 +28,13 @@ def described_inputs(heading):
     return dict(re.findall(r"(?m)^\| `([a-z-]+)` \| (.*?) ?\| ", section("ci.md", heading)))
 
 
-def test_the_workflow_is_valid(tmp_path):
+def test_the_workflow_is_valid():
     (snippet,) = snippets("ci.md", "GitHub Actions", "yaml")
-    check_schema("vendor.github-workflows", {"on": "push", **yaml.safe_load(snippet)}, tmp_path)
+    check_schema("github-workflows", {"on": "push", **yaml.safe_load(snippet)})
+
+
+def test_the_action_is_valid():
+    check_schema("github-actions", yaml.safe_load((CHECKOUT / "action.yml").read_text()))
 
 
 def test_each_input_of_the_action_is_described_with_its_default():
@@ -61,14 +57,14 @@ def test_each_input_of_the_component_is_used_and_described_with_its_default():
         assert rows[name] == (f"`{default}`" if item.get("default") else default)
 
 
-def test_the_pipeline_is_valid(tmp_path):
+def test_the_pipeline_is_valid():
     (snippet,) = snippets("ci.md", "GitLab CI", "yaml")
     pipeline = yaml.safe_load(snippet)
     (included,) = pipeline.pop("include")
     assert included["component"].rpartition("@")[0].endswith(f"/{gitlab_component.COMPONENT.stem}")
     document = {**gitlab_component.jobs_of(**included["inputs"]), **pipeline}
     assert document["test"]["extends"] in document
-    check_schema("vendor.gitlab-ci", document, tmp_path, "--data-transform", "gitlab-ci")
+    check_schema("gitlab-ci", document)
 
 
 def test_the_script_of_the_component_follows_shellcheck(tmp_path):
@@ -79,3 +75,18 @@ def test_the_script_of_the_component_follows_shellcheck(tmp_path):
         [shellcheck, "--shell=dash", script], capture_output=True, text=True, timeout=60, check=False
     )
     assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_the_dockerfile_follows_hadolint():
+    (snippet,) = snippets("ci.md", "Docker", "dockerfile")
+    hadolint = Path(sys.executable).with_name("hadolint")
+    result = subprocess.run(
+        [hadolint, "-"], input=snippet, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_the_hooks_are_valid(tmp_path):
+    (snippet,) = snippets("ci.md", "pre-commit", "yaml")
+    (tmp_path / ".pre-commit-config.yaml").write_text(snippet)
+    assert validate_config([str(tmp_path / ".pre-commit-config.yaml")]) == 0
