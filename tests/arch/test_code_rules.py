@@ -38,7 +38,7 @@ PRINTS_OR_EXITS = {
 }
 MAX_FILES_IN_FOLDER = 20
 OWNERS = {
-    "httpx": {"kit/http/client.py", "server/kit/security/jwks_cache.py"},
+    "httpx": {"kit/http/httpx_transport.py", "server/kit/security/jwks_cache.py"},
     "cryptography": {"kit/audit_log/ed25519.py", "server/kit/security/crypto.py"},
     "argon2": {"server/kit/security/passwords.py"},
     "jwt": {"server/kit/security/tokens.py", "server/kit/security/oidc.py"},

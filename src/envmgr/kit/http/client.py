@@ -1,40 +1,36 @@
 """HTTP client: requests, redirects, retries, mirrors, credentials and limits.
 
-httpx, imported at the first request, is used at its transport level: redirects, credentials, proxies and cookies
-follow the rules here, and nothing else reads the environment.
+Requests are sent by transports, imported at the first of them: downloads, and all that goes through a proxy, by httpx,
+requests to an API by the standard library.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ssl
-import sys
-import threading
-from base64 import b64encode
+from _thread import allocate_lock  # importing threading costs start-up time
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin
 
 from envmgr import __version__
 from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline
-from envmgr.kit.frozen import frozen
+from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.http import network_errors, status_errors, urls
 from envmgr.kit.http.netrc import Netrc
 from envmgr.kit.http.proxies import proxy_for
 from envmgr.kit.http.retry import SYSTEM, Clock, RetryPolicy
 from envmgr.kit.http.streams import Stream, open_file_url, read_limited
-from envmgr.kit.progress import NullProgress, Progress
+from envmgr.kit.progress import NullProgress
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    import httpx
+    import ssl
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Self
 
     from envmgr.kit.config.settings import Settings
     from envmgr.kit.environment import Environment
-
-# httpx imports its command line, and that rich and pygments: 60 ms of every run.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None: importing it raises ImportError
+    from envmgr.kit.http.transport import Transport, TransportResponse
+    from envmgr.kit.progress import Progress
 
 LIMIT = 200 * 2**20
 REDIRECTS = 10
@@ -101,11 +97,11 @@ class Http:
         self._environment = environment
         self._progress = progress
         self._authorities = (extra_ca,) if extra_ca else ()
-        self._retired: list[httpx.HTTPTransport] = []
+        self._retired: list[Transport] = []
         self._clock = clock
         self._netrc = Netrc(settings, environment, progress.message)
-        self._transports: dict[tuple[str | None, bool], httpx.HTTPTransport] = {}
-        self._lock = threading.Lock()
+        self._transports: dict[tuple[object, ...], Transport] = {}
+        self._lock = allocate_lock()
 
     def __enter__(self) -> Self:
         """Enter the block."""
@@ -187,7 +183,10 @@ class Http:
         while urls.split(address).scheme != "file":
             allowed_headers = self._with_credentials(address, allowed_headers)
             is_authorized = is_authorized or "authorization" in allowed_headers
-            response, attempt = self._send(address, allowed_headers, seconds=timeout)
+            attempt = self._attempt(address, timeout or self._settings.http_timeout)
+            response = self._send(
+                HttpRequest("GET", attempt.url, allowed_headers), attempt, self._pooled_transport(attempt)
+            )
             with contextlib.closing(response):
                 target = self._redirect_target(response, visited)
                 if target is None:
@@ -262,18 +261,23 @@ class Http:
             if request.interactive
             else timeout
         )
-        response, attempt = self._send(address, headers, request, seconds)
+        attempt = self._attempt(address, seconds)
+        message = replace(request, url=address, headers=headers)
+        response = self._send(message, attempt, self._api_transport(attempt))
         with contextlib.closing(response):
             location = response.headers.get("location", "")
-            if response.status_code in _REDIRECTING and location:
+            if response.status in _REDIRECTING and location:
                 raise _redirect_refused_error(address, urljoin(address, location))
-            blocks = response.iter_bytes
-            chunks = (
-                (lambda: _translate_errors(blocks(), attempt))
-                if endless
-                else lambda: self._guard_stall(blocks(), attempt)
+            yield Stream(
+                response.status,
+                address,
+                response.headers,
+                lambda: (
+                    response.blocks(decoded=True)
+                    if endless
+                    else self._guard_stall(response.blocks(decoded=True), attempt)
+                ),
             )
-            yield Stream(response.status_code, address, _headers_of(response), chunks)
 
     def _resolve_mirror(self, url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
         """Return the mirrored URL and the headers that may be sent to it; raise NetworkError if not allowed."""
@@ -300,10 +304,10 @@ class Http:
             )
         return address
 
-    def _redirect_target(self, response: httpx.Response, visited: list[str]) -> str | None:
+    def _redirect_target(self, response: TransportResponse, visited: list[str]) -> str | None:
         """Return the redirect target, or None; raise NetworkError for a loop or a downgrade."""
-        location: str = response.headers.get("location", "")
-        if response.status_code not in _REDIRECTING or not location:
+        location = response.headers.get("location", "")
+        if response.status not in _REDIRECTING or not location:
             return None
         target = urljoin(visited[-1], location)
         mirrored = urls.apply_mirror(target, self._settings.mirrors)
@@ -324,31 +328,18 @@ class Http:
         is_local = urls.is_loopback(url) and urls.is_loopback(target)
         return scheme == "file" or (scheme == "http" and not (self._settings.allow_http or is_local))
 
-    def _send(
-        self,
-        url: str,
-        headers: Mapping[str, str],
-        http_request: HttpRequest | None = None,
-        seconds: float | None = None,
-    ) -> tuple[httpx.Response, network_errors.RequestAttempt]:
-        import httpx
+    def _attempt(self, address: str, seconds: float) -> network_errors.RequestAttempt:
+        url = urls.without_credentials(address)
+        return network_errors.RequestAttempt(url, seconds, proxy_for(url, self._environment))
 
-        address, timeout = urls.without_credentials(url), seconds or self._settings.http_timeout
-        method, body = (http_request.method, http_request.body) if http_request else ("GET", None)
-        proxy = proxy_for(address, self._environment)
-        is_encrypted = _is_https(address) or _is_https(proxy)
-        attempt = network_errors.RequestAttempt(address, timeout, proxy)
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
-        with _translating(attempt):
-            started = self._clock.monotonic()
-            request = httpx.Request(
-                method, address, headers=headers, content=body, extensions={"timeout": timeouts}
-            )
-            response = self._transport(proxy, is_encrypted=is_encrypted).handle_request(request)
-            response.request = request
+    def _send(
+        self, request: HttpRequest, attempt: network_errors.RequestAttempt, transport: Transport
+    ) -> TransportResponse:
+        started = self._clock.monotonic()
+        response = transport.send(request, attempt)
         seconds = self._clock.monotonic() - started
-        self._progress.debug(_response_line(method, attempt, response.status_code, seconds))
-        return response, attempt
+        self._progress.debug(_response_line(request.method, attempt, response.status, seconds))
+        return response
 
     def _with_credentials(self, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
         """Return headers with credentials: the caller's, else the URL's, else netrc's."""
@@ -357,25 +348,33 @@ class Http:
         )
         if login is None:
             return headers
+        from base64 import b64encode
+
         return {**headers, "authorization": f"Basic {b64encode(':'.join(login).encode()).decode()}"}
 
-    def _transport(self, proxy: str | None, *, is_encrypted: bool) -> httpx.HTTPTransport:
-        with self._lock:
-            key = (proxy, is_encrypted)
-            if key not in self._transports:
-                self._transports[key] = self._create_transport(proxy, is_encrypted=is_encrypted)
-            return self._transports[key]
+    def _api_transport(self, attempt: network_errors.RequestAttempt) -> Transport:
+        """Return the transport of a request to an API: the standard library's, unless there is a proxy."""
+        from envmgr.kit.http import standard_transport
 
-    def _create_transport(self, proxy: str | None, *, is_encrypted: bool) -> httpx.HTTPTransport:
-        import httpx
+        if attempt.proxy is not None or not standard_transport.can_send(attempt.url):
+            return self._pooled_transport(attempt)
+        return self._transport(("standard",), lambda: standard_transport.StandardTransport(self._tls_context))
 
-        trusting = self._tls_context() if is_encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        return httpx.HTTPTransport(
-            verify=trusting,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-            proxy=httpx.Proxy(proxy, ssl_context=trusting if _is_https(proxy) else None) if proxy else None,
+    def _pooled_transport(self, attempt: network_errors.RequestAttempt) -> Transport:
+        """Return the transport of parallel downloads, and of requests through a proxy."""
+        from envmgr.kit.http.httpx_transport import HttpxTransport
+
+        is_encrypted = _is_https(attempt.url) or _is_https(attempt.proxy)
+        return self._transport(
+            ("httpx", attempt.proxy, is_encrypted),
+            lambda: HttpxTransport(attempt.proxy, self._tls_context() if is_encrypted else None),
         )
+
+    def _transport(self, key: tuple[object, ...], create: Callable[[], Transport]) -> Transport:
+        with self._lock:
+            if key not in self._transports:
+                self._transports[key] = create()
+            return self._transports[key]
 
     def _tls_context(self) -> ssl.SSLContext:
         """Return a context with all trusted authorities, which take 36 ms of processor time to load."""
@@ -388,22 +387,21 @@ class Http:
 
     def _answer(
         self,
-        response: httpx.Response,
+        response: TransportResponse,
         attempt: network_errors.RequestAttempt,
         request_headers: Mapping[str, str],
         *,
         decoded: bool,
         is_authorized: bool,
     ) -> Stream:
-        status, headers = response.status_code, _headers_of(response)
+        status = response.status
         if not (_OK <= status < _OK + 100 or status in {_NOT_MODIFIED, _UNSATISFIABLE}):
-            raise self._status_error(attempt.url, status, headers, request_headers)
-        blocks = response.iter_bytes if decoded else response.iter_raw
+            raise self._status_error(attempt.url, status, response.headers, request_headers)
         return Stream(
             status,
             attempt.url,
-            headers,
-            lambda: self._guard_stall(blocks(), attempt),
+            response.headers,
+            lambda: self._guard_stall(response.blocks(decoded=decoded), attempt),
             is_authorized=is_authorized,
         )
 
@@ -415,12 +413,12 @@ class Http:
             url, status, headers, now=self._clock.now(), authorized=authorized
         )
 
-    def _drain(self, response: httpx.Response, attempt: network_errors.RequestAttempt) -> None:
+    def _drain(self, response: TransportResponse, attempt: network_errors.RequestAttempt) -> None:
         """Read the rest of a short response, so that its connection can be reused."""
         length = response.headers.get("content-length", "")
         if length.isdigit() and int(length) <= _BLOCK:
             with contextlib.suppress(NetworkError):  # the content is discarded
-                for _ in self._guard_stall(response.iter_raw(), attempt):
+                for _ in self._guard_stall(response.blocks(decoded=False), attempt):
                     pass
 
     def _guard_stall(
@@ -428,18 +426,17 @@ class Http:
     ) -> Iterator[bytes]:
         """Yield blocks; raise a stall error when a timeout passes with hardly any bytes."""
         clock, waited, received = self._clock.monotonic, 0.0, 0
-        with _translating(attempt):
-            while True:
-                started = clock()
-                block = next(blocks, None)
-                if block is None:
-                    return
-                waited, received = waited + clock() - started, received + len(block)
-                if waited > attempt.timeout:
-                    if received < MIN_PROGRESS_BYTES:
-                        raise network_errors.stall_error(attempt)
-                    waited, received = 0.0, 0
-                yield block
+        while True:
+            started = clock()
+            block = next(blocks, None)
+            if block is None:
+                return
+            waited, received = waited + clock() - started, received + len(block)
+            if waited > attempt.timeout:
+                if received < MIN_PROGRESS_BYTES:
+                    raise network_errors.stall_error(attempt)
+                waited, received = 0.0, 0
+            yield block
 
 
 def _is_https(url: str | None) -> bool:
@@ -449,27 +446,6 @@ def _is_https(url: str | None) -> bool:
 def interactive_timeout(timeout: float) -> float:
     """Return the idle timeout of interactive requests, from the configured one."""
     return min(timeout, max(MIN_INTERACTIVE_TIMEOUT_SECONDS, timeout / 3))
-
-
-@contextlib.contextmanager
-def _translating(attempt: network_errors.RequestAttempt) -> Iterator[None]:
-    import httpx
-
-    try:
-        yield
-    except (
-        httpx.HTTPError,
-        httpx.InvalidURL,
-        httpx.StreamError,
-        httpx.CookieConflict,
-        UnicodeError,
-    ) as error:
-        raise network_errors.to_network_error(error, attempt) from error
-
-
-def _translate_errors(blocks: Iterator[bytes], attempt: network_errors.RequestAttempt) -> Iterator[bytes]:
-    with _translating(attempt):
-        yield from blocks
 
 
 def _redirect_refused_error(address: str, target: str) -> NetworkError:
@@ -482,10 +458,6 @@ def _redirect_refused_error(address: str, target: str) -> NetworkError:
 def _response_line(method: str, attempt: network_errors.RequestAttempt, status: int, seconds: float) -> str:
     via = f" by {attempt.peer}" if attempt.proxy else ""
     return f"{method} {urls.redact(attempt.url)}{via}: {status} after {seconds * 1000:.0f} ms"
-
-
-def _headers_of(response: httpx.Response) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}
 
 
 def _lower_names(headers: Mapping[str, str] | None) -> dict[str, str]:

@@ -1,22 +1,23 @@
-"""Translation of httpx exceptions to NetworkError.
+"""Errors of requests that have no response, and the translation of httpx exceptions to them.
 
-They are matched by name, so that only `kit.http.client` imports the library; a test checks for completeness.
+The exceptions are matched by name, so that only the transport of httpx imports the library; a test checks for
+completeness.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import socket
-import ssl
-from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import ConnectTimedOut, IncompleteDownload, NetworkError, Unreachable
 from envmgr.kit.frozen import frozen
 from envmgr.kit.http import urls
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    Explain = Callable[[BaseException, "RequestAttempt"], NetworkError]
 
 ONLINE_HINT = (
     "check your network connection; behind a proxy, set HTTPS_PROXY; `--offline` works without a network"
@@ -53,13 +54,29 @@ def to_network_error(error: Exception, attempt: RequestAttempt) -> NetworkError:
     return next((ERROR_MAP[name] for name in names if name in ERROR_MAP), _unknown_error)(error, attempt)
 
 
-def _unreachable(error: Exception, attempt: RequestAttempt) -> NetworkError:
+def unreachable_error(error: Exception, attempt: RequestAttempt) -> NetworkError:
+    """Return the error of a connection that could not be made."""
     causes = list(_chain(error))
-    for kind, explain in _CAUSES:
+    for kind, explain in _explanations():
         match = next((cause for cause in causes if isinstance(cause, kind)), None)
         if match is not None:
             return explain(match, attempt)
     return NetworkError(f"cannot reach {attempt.peer}: {error}", ONLINE_HINT, passing=True)
+
+
+def _explanations() -> tuple[tuple[type[BaseException], Explain], ...]:
+    """Return what explains each kind of cause, the most specific kinds first."""
+    import socket
+    import ssl
+
+    return (
+        (ssl.SSLCertVerificationError, _certificate_error),
+        (ssl.SSLEOFError, _interrupted_handshake_error),
+        (ssl.SSLZeroReturnError, _interrupted_handshake_error),
+        (ssl.SSLError, _handshake_error),
+        (socket.gaierror, _dns_error),
+        (OSError, _connection_refused),
+    )
 
 
 def _certificate_error(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
@@ -69,11 +86,18 @@ def _certificate_error(cause: BaseException, attempt: RequestAttempt) -> Network
 
 def _handshake_error(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
     reason = getattr(cause, "reason", None) or str(cause)
-    passing = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-    return NetworkError(f"TLS handshake with {attempt.host} failed: {reason}", _ADDRESS_HINT, passing=passing)
+    return NetworkError(f"TLS handshake with {attempt.host} failed: {reason}", _ADDRESS_HINT)
+
+
+def _interrupted_handshake_error(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
+    error = _handshake_error(cause, attempt)
+    error.passing = True
+    return error
 
 
 def _dns_error(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
+    import socket
+
     # EAI_AGAIN is what a machine without a network gets.
     reason = "no answer from DNS" if cause.args[:1] == (socket.EAI_AGAIN,) else "unknown host"
     return Unreachable(f"cannot resolve {attempt.peer}: {reason}", ONLINE_HINT)
@@ -87,21 +111,14 @@ def _connection_refused(cause: BaseException, attempt: RequestAttempt) -> Networ
     return NetworkError(message, ONLINE_HINT, passing=True)
 
 
-_CAUSES: tuple[tuple[type[BaseException], Callable[[BaseException, RequestAttempt], NetworkError]], ...] = (
-    (ssl.SSLCertVerificationError, _certificate_error),
-    (ssl.SSLError, _handshake_error),
-    (socket.gaierror, _dns_error),
-    (OSError, _connection_refused),
-)
-
-
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
-def _connect_timeout(_: Exception, attempt: RequestAttempt) -> NetworkError:
+def connect_timeout_error(_: Exception, attempt: RequestAttempt) -> NetworkError:
+    """Return the error of a connection that was not made in time."""
     return ConnectTimedOut(
         f"cannot reach {attempt.peer}: timed out after {attempt.timeout:g} s", ONLINE_HINT, passing=True
     )
@@ -120,7 +137,8 @@ def _stall_error(_: Exception, attempt: RequestAttempt) -> NetworkError:
     return stall_error(attempt)
 
 
-def _connection_lost(error: Exception, attempt: RequestAttempt) -> NetworkError:
+def connection_lost_error(error: Exception, attempt: RequestAttempt) -> NetworkError:
+    """Return the error of a connection that broke."""
     numbers = [getattr(cause, "errno", None) for cause in _chain(error)]
     reason = next((os.strerror(number).lower() for number in numbers if number), str(error))
     return NetworkError(f"connection to {attempt.peer} lost: {reason}", _AGAIN_HINT, passing=True)
@@ -129,17 +147,30 @@ def _connection_lost(error: Exception, attempt: RequestAttempt) -> NetworkError:
 def _protocol(error: Exception, attempt: RequestAttempt) -> NetworkError:
     text = str(error)
     if "without sending complete message body" in text:
-        return IncompleteDownload(
-            f"{attempt.host} closed the connection while sending {_redacted_url(attempt)}",
-            _AGAIN_HINT,
-            passing=True,
-        )
+        return incomplete_error(attempt)
     if "disconnected without sending" in text:
-        return NetworkError(
-            f"{attempt.host} closed the connection without responding", _AGAIN_HINT, passing=True
-        )
+        return no_response_error(attempt)
+    return invalid_response_error(error, attempt)
+
+
+def incomplete_error(attempt: RequestAttempt) -> NetworkError:
+    """Return the error of a body that ends early."""
+    return IncompleteDownload(
+        f"{attempt.host} closed the connection while sending {_redacted_url(attempt)}",
+        _AGAIN_HINT,
+        passing=True,
+    )
+
+
+def no_response_error(attempt: RequestAttempt) -> NetworkError:
+    """Return the error of a connection that was closed before the response."""
+    return NetworkError(f"{attempt.host} closed the connection without responding", _AGAIN_HINT, passing=True)
+
+
+def invalid_response_error(error: Exception, attempt: RequestAttempt) -> NetworkError:
+    """Return the error of a response that is not HTTP."""
     return NetworkError(
-        f"invalid HTTP response from {attempt.host}: {text[:_MAX_QUOTE_LENGTH]}", _ADDRESS_HINT
+        f"invalid HTTP response from {attempt.host}: {str(error)[:_MAX_QUOTE_LENGTH]}", _ADDRESS_HINT
     )
 
 
@@ -150,7 +181,8 @@ def _proxy(error: Exception, attempt: RequestAttempt) -> NetworkError:
     )
 
 
-def _decoding_error(error: Exception, attempt: RequestAttempt) -> NetworkError:
+def decoding_error(error: Exception, attempt: RequestAttempt) -> NetworkError:
+    """Return the error of a body that is not in its encoding."""
     return NetworkError(f"cannot decode the response from {_redacted_url(attempt)}: {error}", _ADDRESS_HINT)
 
 
@@ -160,9 +192,17 @@ def _invalid_url(error: Exception, attempt: RequestAttempt) -> NetworkError:
 
 def _unsendable_request(error: Exception, attempt: RequestAttempt) -> NetworkError:
     """Return an error without the cause, which may quote a token."""
-    is_header = "header" in str(error) or isinstance(error, UnicodeError)
-    reason = "invalid characters in a request header (check the token)" if is_header else str(error)
-    return NetworkError(f"cannot send the request for {_redacted_url(attempt)}: {reason}")
+    if "header" in str(error) or isinstance(error, UnicodeError):
+        return unsendable_header_error(attempt)
+    return NetworkError(f"cannot send the request for {_redacted_url(attempt)}: {error}")
+
+
+def unsendable_header_error(attempt: RequestAttempt) -> NetworkError:
+    """Return the error of a header that cannot be sent, without its value."""
+    return NetworkError(
+        f"cannot send the request for {_redacted_url(attempt)}: "
+        "invalid characters in a request header (check the token)"
+    )
 
 
 def _truncated_response(_: Exception, attempt: RequestAttempt) -> NetworkError:
@@ -180,23 +220,23 @@ def _redacted_url(attempt: RequestAttempt) -> str:
 ERROR_MAP: dict[str, Callable[[Exception, RequestAttempt], NetworkError]] = {
     "HTTPError": _unknown_error,
     "RequestError": _unknown_error,
-    "TransportError": _unreachable,
+    "TransportError": unreachable_error,
     "TimeoutException": _stall_error,
-    "ConnectTimeout": _connect_timeout,
+    "ConnectTimeout": connect_timeout_error,
     "ReadTimeout": _stall_error,
     "WriteTimeout": _stall_error,
-    "PoolTimeout": _connect_timeout,
-    "NetworkError": _unreachable,
-    "ConnectError": _unreachable,
-    "ReadError": _connection_lost,
-    "WriteError": _connection_lost,
-    "CloseError": _connection_lost,
+    "PoolTimeout": connect_timeout_error,
+    "NetworkError": unreachable_error,
+    "ConnectError": unreachable_error,
+    "ReadError": connection_lost_error,
+    "WriteError": connection_lost_error,
+    "CloseError": connection_lost_error,
     "ProtocolError": _protocol,
     "LocalProtocolError": _unsendable_request,
     "RemoteProtocolError": _protocol,
     "ProxyError": _proxy,
     "UnsupportedProtocol": _invalid_url,
-    "DecodingError": _decoding_error,
+    "DecodingError": decoding_error,
     "TooManyRedirects": _unknown_error,
     "HTTPStatusError": _unknown_error,
     "InvalidURL": _invalid_url,

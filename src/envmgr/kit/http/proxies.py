@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.kit.errors import ConfigError
 from envmgr.kit.http import urls
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envmgr.kit.environment import Environment
 

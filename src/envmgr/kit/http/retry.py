@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from random import random
-from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import Unreachable
 from envmgr.kit.frozen import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import HttpError, RateLimited
 from envmgr.kit.http import retry, urls
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

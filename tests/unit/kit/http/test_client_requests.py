@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -12,6 +14,8 @@ from envmgr.kit.environment import Environment
 from envmgr.kit.errors import InsecureUrl, NetworkError, Offline, Unreachable
 from envmgr.kit.http import client
 from envmgr.kit.http.client import Http, HttpRequest
+from envmgr.kit.http.httpx_transport import HttpxTransport
+from envmgr.kit.http.standard_transport import StandardTransport
 from support.client_fakes import FakeClock, RecordingProgress
 from support.http.scripted_server import Scripted, ScriptedResponse
 
@@ -210,3 +214,30 @@ def test_the_method_is_in_the_trace(http_parts):
     (trace,) = watcher.traces
     assert trace.startswith("PUT ")
     assert "abc" not in trace
+
+
+@pytest.mark.parametrize(
+    ("variables", "url", "transport"),
+    [
+        ({}, "http://127.0.0.1:1/x", StandardTransport),
+        ({"https_proxy": "http://proxy.example"}, "https://far.example/x", HttpxTransport),
+        ({}, "https://bücher.example/x", HttpxTransport),
+    ],
+    ids=["direct", "proxy", "to be encoded"],
+)
+def test_the_standard_library_sends_direct_requests(http_parts, monkeypatch, variables, url, transport):
+    senders = []
+
+    def send(sender, *_arguments):
+        senders.append(type(sender))
+        raise NetworkError("not sent")
+
+    monkeypatch.setattr(transport, "send", send)
+    with pytest.raises(NetworkError, match="not sent"):
+        http_parts(variables)[0].send(HttpRequest("GET", url), repeatable=True)
+    assert senders == [transport]
+
+
+def test_other_modules_import_the_complete_standard_client():
+    program = "import envmgr.kit.http.standard_client, http.client; http.client.HTTPSConnection"
+    assert subprocess.run([sys.executable, "-I", "-c", program], check=False).returncode == 0
