@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.alm.client.fields import (
     get_int,
     get_int_or_none,
@@ -16,6 +14,7 @@ from envmgr.alm.client.fields import (
 )
 from envmgr.kit.frozen import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

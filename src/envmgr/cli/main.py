@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run envmgr and return its exit code; without arguments, run the command line of the process."""
     command_line = list(sys.argv[1:] if arguments is None else arguments)
-    run_read_only = _run_and_exit if arguments is None else _run_and_return
+    run_to_end = _run_and_exit if arguments is None else _run_and_return
     _prepare_streams()
-    return run_guarded(
-        lambda: _run(command_line, run_read_only), Options(json=_should_print_json(command_line))
-    )
+    return run_guarded(lambda: _run(command_line, run_to_end), Options(json=_should_print_json(command_line)))
 
 
 def _prepare_streams() -> None:
@@ -90,7 +88,7 @@ def _run_and_exit(command: Callable[[], int]) -> int:
     os._exit(code)
 
 
-def _run(command_line: list[str], run_read_only: Runner) -> int:
+def _run(command_line: list[str], run_to_end: Runner) -> int:
     from envmgr.cli import fast_path
     from envmgr.kit.environment import current
 
@@ -98,28 +96,28 @@ def _run(command_line: list[str], run_read_only: Runner) -> int:
     if incomplete:
         from envmgr.cli.completion import candidates
 
-        return run_read_only(lambda: candidates.print_candidates(command_line, incomplete[1:]))
+        return run_to_end(lambda: candidates.print_candidates(command_line, incomplete[1:]))
     options, args = split(command_line)
     options = replace(options, arguments=tuple(args))
     code = fast_path.print_recorded(options)
     if code is not None:
-        return run_read_only(lambda: code)
+        return run_to_end(lambda: code)
     command = fast_path.lookup(args)
     if command is None:
-        return _run_without_fast_path(options, args, run_read_only)
+        return _run_without_fast_path(options, args, run_to_end)
     if command in fast_path.READ_ONLY:
-        return run_read_only(lambda: command(options, args[1:]))
+        return run_to_end(lambda: command(options, args[1:]))
     if args[0] in fast_path.LONG_RUNNING:
         _stop_on_signals()
     return command(options, args[1:])
 
 
-def _run_without_fast_path(options: Options, args: list[str], run_read_only: Runner) -> int:
+def _run_without_fast_path(options: Options, args: list[str], run_to_end: Runner) -> int:
     from envmgr.cli import help_page
 
     print_page = help_page.lookup(options, args)
     if print_page is not None:
-        return run_read_only(lambda: print_page(options))
+        return run_to_end(lambda: print_page(options))
     _stop_on_signals()
     if args[0] == "help" and any(arg.startswith("--man") for arg in args):
         from envmgr.cli import man_page
@@ -128,16 +126,16 @@ def _run_without_fast_path(options: Options, args: list[str], run_read_only: Run
             return man_page.run(options, args)
     if args[0] == "help":
         args = [*args[1:], "--help"]
-    return _run_alm(options, args) if args[0] == "alm" else _run_parsed(options, args)
+    return _run_alm(options, args, run_to_end) if args[0] == "alm" else _run_parsed(options, args)
 
 
-def _run_alm(options: Options, args: list[str]) -> int:
+def _run_alm(options: Options, args: list[str], run_to_end: Runner) -> int:
     """Run a command of `envmgr alm`, without the parser in its usual form."""
     from envmgr.cli.alm import fast_path, global_options
 
     options, args = global_options.split(options, args)
     command = fast_path.lookup(args[1:])
-    return _run_parsed(options, args) if command is None else command(options)
+    return _run_parsed(options, args) if command is None else run_to_end(lambda: command(options))
 
 
 def _run_parsed(options: Options, args: list[str]) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING
 
 from envmgr.kit.fs import make_dir, storage_errors
 from envmgr.kit.locks.owner_lock import OwnerLock
 from envmgr.kit.locks.system_lock import LocksUnsupported, system_lock
 from envmgr.kit.paths import Paths, file_name
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

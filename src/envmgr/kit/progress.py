@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing typing costs start-up time
+    from typing import Protocol
 
+    class Progress(Protocol):
+        """Progress of several tasks, thread-safe; `task` is a label such as `nodejs 20.19.5`."""
 
-class Progress(Protocol):
-    """Progress of several tasks, thread-safe; `task` is a label such as `nodejs 20.19.5`."""
+        def step(self, task: str, label: str, total: int | None = None) -> None:
+            """Record a task's step ("downloading") and its total bytes, if known."""
 
-    def step(self, task: str, label: str, total: int | None = None) -> None:
-        """Record a task's step ("downloading") and its total bytes, if known."""
+        def advance(self, task: str, count: int) -> None:
+            """Record bytes completed in the current step."""
 
-    def advance(self, task: str, count: int) -> None:
-        """Record bytes completed in the current step."""
+        def done(self, task: str, label: str) -> None:
+            """Record the end of a task and its outcome."""
 
-    def done(self, task: str, label: str) -> None:
-        """Record the end of a task and its outcome."""
+        def message(self, message: str) -> None:
+            """Record a message: a retry, a warning."""
 
-    def message(self, message: str) -> None:
-        """Record a message: a retry, a warning."""
-
-    def debug(self, message: str) -> None:
-        """Record a detail for verbose output: a request, a decision."""
+        def debug(self, message: str) -> None:
+            """Record a detail for verbose output: a request, a decision."""
 
 
 class CountedMessages:

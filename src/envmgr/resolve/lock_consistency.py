@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr import versions
 from envmgr.install import store
 from envmgr.kit.platform import parse as parse_platform
 from envmgr.lockformat.names import key
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr import versions
 from envmgr.catalog import url_hints
 from envmgr.catalog.sources.kinds import kind_of_url
@@ -24,6 +22,7 @@ from envmgr.resolve.platform_releases import newest_available, required_platform
 from envmgr.resolve.select_release import select_candidates
 from envmgr.resolve.unavailable import source_build_unsupported
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 

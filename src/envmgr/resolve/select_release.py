@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from envmgr import versions
 from envmgr.kit.errors import InvalidRequest, NoMatchingVersion
 from envmgr.kit.frozen import frozen
 from envmgr.kit.suggest import closest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING
 
-from envmgr.alm.client import link_header, sse
 from envmgr.alm.client.fields import require_object
 from envmgr.alm.client.transport import ApiRequest, encode_json, raise_for_status
 from envmgr.kit.errors import AlmConflict, AlmError, HttpError, NetworkError, NotSignedIn
@@ -15,9 +13,11 @@ from envmgr.kit.http import urls
 from envmgr.kit.http.client import Response
 from envmgr.kit.http.streams import read_limited
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from envmgr.alm.client import sse
     from envmgr.alm.client.fields import Document
     from envmgr.alm.client.tokens import TokenSource
     from envmgr.alm.client.transport import ApiResponse, Query, Transport
@@ -82,6 +82,8 @@ class Api:
 
     def pages(self, path: str, query: Query | None = None) -> Iterator[object]:
         """Yield a list's pages, each fetched on demand."""
+        from envmgr.alm.client import link_header
+
         page_query: Query | None = query or {}
         while page_query is not None:
             response = self._send_authenticated(ApiRequest("GET", path, page_query, {}))
@@ -122,6 +124,8 @@ class Api:
 
     @contextlib.contextmanager
     def _open_stream(self, path: str, query: Query, last_id: str) -> Iterator[Iterator[sse.Event]]:
+        from envmgr.alm.client import sse
+
         headers = {"accept": "text/event-stream", **({"last-event-id": last_id} if last_id else {})}
         request = _with_token(ApiRequest("GET", path, query, headers), self._tokens.get())
         with self._transport.http.open(self._transport.build_request(request), endless=True) as stream:

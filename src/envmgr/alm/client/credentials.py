@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import StorageError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text, write_atomic
 from envmgr.kit.http.urls import server_identity
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

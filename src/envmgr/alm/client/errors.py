@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from envmgr.alm.client.next_steps import next_steps
 from envmgr.kit.errors import (
@@ -22,6 +21,7 @@ from envmgr.kit.errors import (
 from envmgr.kit.frozen import frozen
 from envmgr.kit.http import urls
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 

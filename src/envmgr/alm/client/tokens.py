@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
 
 from envmgr.alm.client import credentials
 from envmgr.alm.client.credentials import StoredCredentials
@@ -12,29 +11,32 @@ from envmgr.alm.client.transport import ApiRequest, encode_json
 from envmgr.kit.errors import AlmInvalidRequest, Forbidden, NotSignedIn
 from envmgr.kit.frozen import replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from envmgr.alm.client.transport import Transport
     from envmgr.kit.paths import Paths
 
+    class TokenSource(Protocol):
+        """Provides the token of requests."""
+
+        @property
+        def hint(self) -> str:
+            """Return the hint for a rejected token."""
+            ...
+
+        def get(self) -> str:
+            """Return the token to send; raise NotSignedIn without one."""
+            ...
+
+        def refresh(self, rejected: str) -> str | None:
+            """Return another token than the rejected one, or None."""
+            ...
+
+
 REFRESH_MARGIN_SECONDS = 30.0
 """A token is refreshed this long before it expires."""
-
-
-class TokenSource(Protocol):
-    """Provides the token of requests."""
-
-    @property
-    def hint(self) -> str:
-        """Return the hint for a rejected token."""
-        ...
-
-    def get(self) -> str:
-        """Return the token to send; raise NotSignedIn without one."""
-        ...
-
-    def refresh(self, rejected: str) -> str | None:
-        """Return another token than the rejected one, or None."""
-        ...
 
 
 class StaticToken:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from envmgr.alm.client import errors
@@ -20,6 +19,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.kit.http import network_errors, urls
 from envmgr.kit.http.client import HttpRequest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

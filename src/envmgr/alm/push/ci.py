@@ -5,10 +5,9 @@ Only documented variables are read; one function a system, listed in `SYSTEMS`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.kit.frozen import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.alm.client.fields import require_object
 from envmgr.alm.client.transport import path_segment
 from envmgr.alm.push import content_conflict
 from envmgr.kit.errors import AlmConflict, AlmNotFound
 from envmgr.kit.frozen import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
     from envmgr.alm.client.fields import Document

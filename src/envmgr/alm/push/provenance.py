@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
 
 from envmgr.alm.push import git_tags
 from envmgr.alm.push.ci import repository_of
@@ -12,6 +11,7 @@ from envmgr.alm.refs import TAG_RULE, is_tag
 from envmgr.kit.errors import MissingProvenance, UsageError
 from envmgr.kit.frozen import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envmgr.alm.push.ci import CiRun
     from envmgr.alm.push.git_worktree import GitWorktree

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import time
-from typing import TYPE_CHECKING
 
 from envmgr.alm.client.fields import get_object, get_str, require_object
 from envmgr.kit.errors import AlmError
@@ -14,6 +13,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import list_names, make_dir, read_text, storage_errors, write_atomic
 from envmgr.kit.http.urls import server_identity
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
 
 from envmgr.cli.console import open_context
 from envmgr.cli.output import progress
 from envmgr.kit.errors import AlmConflict
 from envmgr.ops.alm.connection import connect
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.cli.output.table import ELLIPSIS, display_width
 from envmgr.cli.output.units import part, size
 from envmgr.kit.frozen import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -16,13 +16,13 @@ import itertools
 import os
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import unlink_quietly
 from envmgr.kit.locks import process_identity
 from envmgr.kit.locks.process_identity import ProcessIdentity
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

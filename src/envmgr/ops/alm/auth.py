@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.alm.client import credentials, tokens
 from envmgr.alm.client.api import Api
 from envmgr.alm.client.credentials import StoredCredentials
 from envmgr.alm.client.fields import get_str, require_object
-from envmgr.kit.config import settings
 from envmgr.kit.errors import AlmError, EnvmgrError, NotSignedIn
-from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.http.urls import server_identity
 from envmgr.ops.alm.connection import static_token, transport_for
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envmgr.alm.client.fields import Document
     from envmgr.alm.client.transport import Transport
@@ -66,8 +63,7 @@ def _store(
     credentials.save(context.paths, transport.url, stored)
     default_url = context.settings.alm_url
     if not default_url:
-        with file_lock(context.paths, "settings"):
-            settings.set_value(context.paths.config_file, "alm_url", transport.url)
+        _set_default_url(context, transport.url)
     return SignedIn(
         transport.url,
         me,
@@ -75,6 +71,14 @@ def _store(
         not default_url,
         replaced,
     )
+
+
+def _set_default_url(context: Context, url: str) -> None:
+    from envmgr.kit.config import settings
+    from envmgr.kit.file_locks import file_lock
+
+    with file_lock(context.paths, "settings"):
+        settings.set_value(context.paths.config_file, "alm_url", url)
 
 
 def _replaced_actor(previous: StoredCredentials | None, new: StoredCredentials) -> str:

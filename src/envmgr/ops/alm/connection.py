@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.alm.client import tokens
 from envmgr.alm.client.api import Api
 from envmgr.alm.client.transport import Transport
 from envmgr.kit.errors import AlmError, ConfigError, NetworkError
 from envmgr.kit.http import urls
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envmgr.alm.client.tokens import TokenSource
     from envmgr.resolve.context import Context

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.alm.push import delivery, spool
 from envmgr.kit.errors import AlmConflict, AlmError, AlmInvalidRequest, Forbidden
 from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen
 from envmgr.kit.http.urls import server_identity
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
     from envmgr.alm.push.spool import SpooledPush

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING
 
 from envmgr.alm.push import artifacts, ci, delivery, git_worktree, provenance, spool
 from envmgr.alm.push.spool import SpooledPush
@@ -24,6 +23,7 @@ from envmgr.project import dotfile
 from envmgr.project.lockfile_io import path_beside
 from envmgr.resolve import lock_update
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
     from envmgr.alm.push.delivery import PushResult

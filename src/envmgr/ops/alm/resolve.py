@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.alm.client.fields import get_int, get_name, get_object_or_none, get_objects, require_object
 from envmgr.alm.client.transport import path_segment
 from envmgr.alm.refs import CurrentRef, IdRef, TagRef
@@ -11,6 +9,7 @@ from envmgr.kit.errors import AlmNotFound
 from envmgr.kit.suggest import closest
 from envmgr.ops.alm.pages import fetch
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

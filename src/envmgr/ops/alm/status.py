@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.alm import matrix
 from envmgr.kit.frozen import frozen, replace
 from envmgr.ops.alm import resolve
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
     from envmgr.alm.client.fields import Document

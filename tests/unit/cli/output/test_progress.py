@@ -5,7 +5,8 @@ import time
 import pytest
 
 from envmgr.cli.options import Options
-from envmgr.cli.output.progress import ClosableProgress, ProgressBars, ProgressLog, show_progress
+from envmgr.cli.output.progress import ClosableProgress, ProgressLog, show_progress
+from envmgr.cli.output.progress_bars import ProgressBars
 from envmgr.cli.output.style import Style
 from envmgr.kit.progress import NullProgress
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from envmgr.cli.alm.connection import alm_context
 from envmgr.cli.console import print_outcome, print_status
 from envmgr.ops.alm.connection import connect
 from envmgr.ops.alm.flush import flush_or_fail
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from envmgr.alm.client.fields import get_int
 from envmgr.cli.alm.commands.flush import flush_result_json, print_flushed
@@ -14,6 +13,7 @@ from envmgr.cli.output.units import abbreviate_names
 from envmgr.ops.alm import push
 from envmgr.ops.alm.connection import connect
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from envmgr.alm import refs
 from envmgr.cli.alm.connection import alm_client
@@ -14,6 +13,7 @@ from envmgr.cli.output.units import count_of
 from envmgr.cli.output.wrap import fill
 from envmgr.ops.alm.status import status
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.alm.client.fields import get_str
 from envmgr.cli.alm.connection import alm_client
 from envmgr.cli.alm.output.text import escape_line, key_values
 from envmgr.cli.console import print_result
 from envmgr.ops.alm import auth
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

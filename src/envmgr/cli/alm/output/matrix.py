@@ -5,13 +5,12 @@ A line of a cell has status, version and age; a later attempt is below the curre
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.cli.alm.output.symbols import colour
 from envmgr.cli.alm.output.times import age, since
 from envmgr.cli.output.table import ELLIPSIS, display_width, truncate_end
 from envmgr.kit.frozen import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 

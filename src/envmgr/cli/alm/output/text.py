@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from envmgr.cli.output.style import STDERR, width_of
 from envmgr.cli.output.table import COLUMN_GAP, display_width
 from envmgr.cli.output.wrap import fill
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
