@@ -28,6 +28,28 @@ _MESSAGE_PATTERNS = (
     (re.compile(r"Invalid value for (.*?): (.*?)\.?"), r"invalid value for \1: \2"),
     (re.compile(r"Option '(.*)' requires an argument\.?"), r"\1 requires a value"),
 )
+_USE_HINT = "run `envmgr use TOOL@VERSION`, which writes .envmgr"
+_REMOVAL_HINT = (
+    "delete the tool's line of .envmgr and run `envmgr lock`; `envmgr uninstall` removes installed versions"
+)
+PEER_COMMAND_HINTS = {
+    "add": _USE_HINT,
+    "global": "run `envmgr use --global TOOL@VERSION`",
+    "init": _USE_HINT,
+    "local": _USE_HINT,
+    "ls": "run `envmgr list`",
+    "ls-remote": "run `envmgr list --remote TOOL`",
+    "pin": "run `envmgr use --pin TOOL`",
+    "remove": _REMOVAL_HINT,
+    "rm": _REMOVAL_HINT,
+    "run": "run `envmgr exec COMMAND`, or `envmgr x TOOL` without adding the tool",
+    "shell": "run `envmgr exec COMMAND`, or set `ENVMGR_<TOOL>_VERSION`",
+    "sync": "run `envmgr install`",
+    "unuse": _REMOVAL_HINT,
+    "update": "run `envmgr upgrade`",
+    "versions": "run `envmgr list`",
+}
+"""Hints for commands of other version managers, as to what does the same here."""
 _TERM_REPLACEMENTS = (("' / '", "' or '"),)
 """How the parser writes two names of an option."""
 
@@ -55,6 +77,8 @@ def commands_of(command: Command) -> Mapping[str, Command]:
 
 
 def _suggestion_hint(path: Sequence[str], arg: str, commands: Mapping[str, Command]) -> str:
+    if len(path) == 1 and arg in PEER_COMMAND_HINTS:
+        return PEER_COMMAND_HINTS[arg]
     suggestions = closest(arg, commands, 2)
     return f"did you mean {' or '.join(suggestions)}?" if suggestions else _help_hint(path)
 

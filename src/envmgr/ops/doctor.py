@@ -172,7 +172,7 @@ def _check_path(context: Context) -> Iterator[Finding]:
     entries = context.environment.get("PATH").split(os.pathsep)
     shims = context.paths.shims
     active_dirs = shell_setup.active_directories(context)
-    if shims not in entries and (active_dirs or shell_setup.is_login_shell_activated(context)):
+    if shims not in entries and shell_setup.can_find_programs(context):
         yield Finding("path", OK, f"{shims} is not on PATH; activated shells do not need it")
         return
     if shims not in entries:

@@ -85,3 +85,10 @@ def _has_activation(path: str, shell: str) -> bool:
 def active_directories(context: Context) -> frozenset[str]:
     """Return the entries of PATH that an activated shell, in which this process runs, has added."""
     return frozenset(context.environment.get(_DIRECTORIES_VARIABLE).split(os.pathsep)) - {""}
+
+
+def can_find_programs(context: Context) -> bool:
+    """Return whether the user's shell finds programs of tools: through the shims, or as it is activated."""
+    if context.paths.shims in context.environment.get("PATH").split(os.pathsep):
+        return True
+    return bool(active_directories(context)) or is_login_shell_activated(context)

@@ -11,6 +11,9 @@ from envmgr.kit.errors import UsageError
     ("args", "message", "hint"),
     [
         (["instal"], "unknown command `envmgr instal`", "did you mean install"),
+        (["rm", "nodejs"], "unknown command `envmgr rm`", "run `envmgr lock`"),
+        (["ls"], "unknown command `envmgr ls`", "run `envmgr list`"),
+        (["plugin", "rm"], "unknown command `envmgr plugin rm`", "`envmgr plugin --help` for help"),
         (["frobnicate"], "unknown command `envmgr frobnicate`", "run `envmgr --help` for help"),
         (["plugin", "ad"], "unknown command `envmgr plugin ad`", "did you mean add?"),
         (["plugin", "zzz"], "unknown command `envmgr plugin zzz`", "`envmgr plugin --help` for help"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -149,8 +148,15 @@ def result_lines(result: InstallResult, style: Style) -> list[str]:
 
 
 def print_changes(options: Options, context: Context, result: InstallResult) -> None:
-    """Print the locks that were written, and a note if the shims are not on PATH."""
+    """Print the locks that were written, and a note if the shell finds no programs of tools."""
     for path in result.locks:
         print_status(options, f"wrote {display_path(path, context.environment.cwd)}")
-    if result.installed and context.paths.shims not in context.environment.get("PATH").split(os.pathsep):
+    if result.installed:
+        _note_missing_path(options, context)
+
+
+def _note_missing_path(options: Options, context: Context) -> None:
+    from envmgr.ops import shell_setup  # only once something was installed
+
+    if not shell_setup.can_find_programs(context):
         print_status(options, f"add {context.paths.shims} to the front of your PATH")
