@@ -102,7 +102,7 @@ class Toolbox:
         plan.invalidate_all(self.paths)
         shim.rewrite(
             self.paths.shims,
-            shim.files(shim_context, reshim.required_commands(self.context()), windows=False),
+            shim.files(shim_context, reshim.required_commands(self.context())),
         )
 
     def write_python(self) -> Path:
