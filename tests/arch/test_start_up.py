@@ -303,10 +303,14 @@ def test_an_everyday_alm_command_imports_only_what_it_uses(arguments, alm_home):
     assert below(modules, UNUSED_FOR_ALM) == set()
 
 
-def test_a_push_imports_no_parser_and_no_certificates(alm_home):
+def test_a_push_imports_no_catalog_and_no_installer(alm_home):
+    project = alm_home.parent / "project"
+    project.mkdir()
+    (project / ".envmgr.lock").write_text('{"nodejs": "20.1.0"}')
     modules = imported_by(["alm", "push", "--app", "a", "--tag", "v1.0.0", "--token", "x"], alm_home.parent)
-    assert "envmgr.kit.http.standard_transport" in modules
-    assert modules & {"typer", "rich", "truststore", "tomllib", "pydantic", "httpx", "ssl"} == set()
+    assert "envmgr.project.lock_differences" in modules
+    used = {"subprocess", "threading", "hashlib", "envmgr.versions"}
+    assert below(modules, UNUSED_FOR_ALM - used) == set()
 
 
 HTTP_AND_SERVER_LIBRARIES = {

@@ -17,6 +17,7 @@ from envmgr.lockformat.model import EMPTY, Artifact, Locked, Lockfile
 from envmgr.lockformat.names import key
 from envmgr.lockformat.writer import render
 from envmgr.project import known_projects, lockfile, lockfile_io
+from envmgr.project.lock_differences import preferred_version
 from envmgr.resolve import lock_consistency
 from envmgr.resolve.platform_releases import newest_available, required_platforms
 from envmgr.resolve.select_release import select_candidates
@@ -99,7 +100,7 @@ def pin(
         tool, spec = item
         version, locked, others = locked_items[item]
         locked = _without(locked, others) if locked else None
-        preferred = version or _preferred_version(lock, tool, spec)
+        preferred = version or preferred_version(lock, tool, spec)
         try:
             return resolve_with_notice(tool, spec, preferred, locked)
         except (NoMatchingVersion, UnsupportedPlatform):
@@ -132,11 +133,6 @@ def _locked_version(context: Context, lock: Lockfile, tool: str, spec: str) -> s
     """Return the locked version of a request, unless it does not match the request."""
     version = lock.version_of(key(tool, spec))
     return version if version and lock_consistency.is_satisfied(context, tool, spec, version) else None
-
-
-def _preferred_version(lock: Lockfile, tool: str, spec: str) -> str | None:
-    seed = lock.seed.get(tool)
-    return seed if seed and versions.satisfies(seed, spec) else None
 
 
 def _resolve_upstream(
@@ -288,38 +284,6 @@ def apply(lock: Lockfile, pins: Iterable[Pin], dotfile: Dotfile) -> Lockfile:
     pruned = lockfile.prune(lock, [key(tool, spec) for tool, spec in lockable(dotfile.entries)])
     lockfile.check_digests(pruned)
     return pruned
-
-
-def differences(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:
-    """Return the requests missing from a lock and the entries not requested, without network access."""
-    requested = {
-        key(entry.tool, spec): (entry.tool, spec)
-        for entry in dotfile.entries
-        for spec in entry.specs
-        if versions.classify(spec)[0] in {"version", "tag"}
-    }
-    missing = [
-        f"{tool}={spec} missing from the lock"
-        for tool, spec in requested.values()
-        if not _has_matching_request(lock, tool, spec)
-    ]
-    tools = {entry.tool for entry in dotfile.entries}
-    unrequested = [
-        *(
-            f"{request} is locked but not requested"
-            for request in sorted(lock.resolved)
-            if request not in requested
-        ),
-        *(f"{tool} is locked but not requested" for tool in sorted(lock.seed) if tool not in tools),
-    ]
-    return (*missing, *unrequested)
-
-
-def _has_matching_request(lock: Lockfile, tool: str, spec: str) -> bool:
-    version = lock.version_of(key(tool, spec))
-    return (
-        lock.find(tool, version) is not None if version else _preferred_version(lock, tool, spec) is not None
-    )
 
 
 def write(context: Context, dotfile: Dotfile, pins: Iterable[Pin]) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
+import sys
 
 from envmgr.alm.push.git_tags import GitTag
 from envmgr.kit.frozen import frozen
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 GIT_TIMEOUT_SECONDS = 20.0
 """A push must not wait for a hanging disk."""
 
+_NOT_INSTALLED = "git is not installed"
 _STATUS_CODE_LENGTH = len("MM ")
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
@@ -43,31 +44,48 @@ class GitWorktree:
 
 def read(environment: Environment, commit: str = "", timeout: float = GIT_TIMEOUT_SECONDS) -> GitWorktree:
     """Return the worktree of the working directory, with the tags of `commit` (default: HEAD)."""
-    git = shutil.which("git", path=environment.get("PATH"))
-    if git is None:
-        return GitWorktree(error="git is not installed")
     try:
-        return _read(_Git(git, environment, timeout), commit)
+        return _read(_Git(_find_git(environment), environment, timeout), commit)
     except _GitError as error:
         return GitWorktree(error=str(error))
 
 
+def _find_git(environment: Environment) -> str:
+    """Return git's path, or its name where starting it searches PATH."""
+    path = environment.get("PATH")
+    if sys.platform != "win32" and path:
+        return "git"
+    import shutil  # takes a tenth of the time of Python's start
+
+    git = shutil.which("git", path=path)
+    if git is None:
+        raise _GitError(_NOT_INSTALLED)
+    return git
+
+
 def _read(git: _Git, requested_commit: str) -> GitWorktree:
-    common = git.run("rev-parse", "--path-format=absolute", "--git-common-dir")
-    head = git.run_or_empty("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    common, head, branch = _head(git)
     if not head:
         return GitWorktree(remote=_remote(git), directory=_directory(git, common), error="no commits yet")
     commit = requested_commit or head
     return GitWorktree(
         commit=commit,
-        branch=git.run_or_empty("symbolic-ref", "--quiet", "--short", "HEAD")
-        if head.startswith(commit)
-        else "",
+        branch=branch if head.startswith(commit) else "",
         tags=_tags(git, commit),
         remote=_remote(git),
         directory=_directory(git, common),
         changes=_changes(git),
     )
+
+
+def _head(git: _Git) -> tuple[str, str, str]:
+    """Return the directory that worktrees share, and the commit and the branch of HEAD, empty without one."""
+    directory = ("rev-parse", "--path-format=absolute", "--git-common-dir")
+    lines = git.run_or_empty(*directory, "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+    if not lines:  # no commits yet, or no repository
+        return git.run(*directory), "", ""
+    common, commit, ref = lines.rsplit("\n", 2)
+    return common, commit, "" if ref == "HEAD" else ref.removeprefix("refs/heads/")
 
 
 def _tags(git: _Git, commit: str) -> tuple[GitTag, ...]:
@@ -89,9 +107,11 @@ def _changes(git: _Git) -> tuple[str, ...]:
 
 def _remote(git: _Git) -> str:
     """Return the URL of `origin`, else of the only remote."""
-    names = git.run_or_empty("remote").split()
-    name = "origin" if "origin" in names else names[0] if len(names) == 1 else ""
-    return git.run_or_empty("remote", "get-url", name) if name else ""
+    lines = [line.partition("\t") for line in git.run_or_empty("remote", "--verbose").splitlines()]
+    names = list(dict.fromkeys(name for name, _, _ in lines))
+    origin = "origin" if "origin" in names else names[0] if len(names) == 1 else ""
+    urls = (text.rpartition(" (fetch)")[0] for name, _, text in lines if name == origin)
+    return next(filter(None, urls), "")
 
 
 def _directory(git: _Git, common: str) -> str:
@@ -138,6 +158,8 @@ class _Git:
         except subprocess.TimeoutExpired:
             raise _GitError(f"git {args[0]} timed out after {self._timeout:g} s") from None
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and error.filename == self._program:
+                raise _GitError(_NOT_INSTALLED) from None
             raise _GitError(f"cannot run git: {error.strerror}") from None
         out = process.stdout.decode(errors="replace").rstrip("\r\n")
         return process.returncode, "" if process.returncode else out, process.stderr.decode(errors="replace")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from envmgr.alm.push import delivery, spool
 from envmgr.kit.errors import AlmConflict, AlmError, AlmInvalidRequest, Forbidden
-from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen
 from envmgr.kit.http.urls import server_identity
 
@@ -57,6 +56,8 @@ def flush(context: Context, api: Api) -> FlushResult:
     directory = context.paths.spool
     if not spool.pending(directory):
         return FlushResult((), (), ())
+    from envmgr.kit.file_locks import file_lock
+
     with file_lock(context.paths, spool.LOCK_NAME):
         outcomes = [_outcome(api, path) for path in spool.pending(directory)]
     return FlushResult(

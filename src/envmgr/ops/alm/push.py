@@ -19,9 +19,8 @@ from envmgr.kit.errors import (
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text
 from envmgr.ops.alm.flush import FlushResult, flush
-from envmgr.project import dotfile
+from envmgr.project import dotfile, lock_differences
 from envmgr.project.lockfile_io import path_beside
-from envmgr.resolve import lock_update
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ def _gaps(context: Context, lock: str) -> tuple[str, ...]:
     """Return the differences between a lock and its dotfile; none without a dotfile."""
     beside = (file for file in context.project.files if path_beside(file.path) == lock)
     requests, locked = next(beside, None), context.locks.lock(lock)
-    return lock_update.differences(locked, requests) if requests and locked else ()
+    return lock_differences.differences(locked, requests) if requests and locked else ()
 
 
 def _changelog(text: str | None, cwd: str) -> str:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import LockOutOfDate
 from envmgr.ops.lock import project_file
-from envmgr.project import lockfile_io
-from envmgr.resolve import lock_update
+from envmgr.project import lock_differences, lockfile_io
 
 if TYPE_CHECKING:
     from envmgr.lockformat.model import Lockfile
@@ -21,7 +20,7 @@ def require_complete_lock(context: Context) -> tuple[str, Lockfile]:
     lock = context.locks.lock(path)
     if lock is None:
         raise LockOutOfDate(f"{path} not found", "run `envmgr lock` and commit the file")
-    differences = lock_update.differences(lock, dotfile) or [
+    differences = lock_differences.differences(lock, dotfile) or [
         f"{tool} {version} has no archives" for tool, version in sorted(lock.seed.items())
     ]
     if differences:

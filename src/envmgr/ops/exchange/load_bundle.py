@@ -23,9 +23,9 @@ from envmgr.ops.exchange.bundle_verification import (
     list_urls,
     verify_bundle,
 )
-from envmgr.project import lockfile_io
+from envmgr.project import lock_differences, lockfile_io
 from envmgr.project.discovery import CEILING
-from envmgr.resolve import install_plan, lock_manifests, lock_update
+from envmgr.resolve import install_plan, lock_manifests
 from envmgr.resolve.context import Context
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _project_manifests(context: Context, lock: Lockfile) -> dict[str, bytes]:
 
 
 def _require_locked(dotfile: Dotfile, lock: Lockfile) -> None:
-    differences = lock_update.differences(lock, dotfile)
+    differences = lock_differences.differences(lock, dotfile)
     if differences:
         raise BadArchive(f"the bundle's lock is out of date: {differences[0]}", INCOMPLETE_HINT)
 

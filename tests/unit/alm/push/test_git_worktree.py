@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import pytest
 
@@ -112,6 +113,30 @@ def test_the_only_remote_is_used_or_origin_of_several(tmp_path):
     assert read(shop).remote == "git@git.example:acme/shop.git"
     git(shop, "remote", "add", "other", "git@git.example:other/shop.git")
     assert read(shop).remote == ""
+
+
+def test_a_remote_without_a_url_is_none(tmp_path):
+    shop = repository(tmp_path / "shop", remote="")
+    git(shop, "config", "remote.origin.fetch", "+refs/*:refs/*")
+    assert read(shop).remote == ""
+
+
+def test_a_tag_of_the_same_name_does_not_change_a_branch(shop):
+    git(shop, "tag", "main")
+    assert read(shop).branch == "main"
+
+
+def test_a_worktree_is_read_by_four_runs_of_git(shop, monkeypatch):
+    commands = []
+
+    def run(args, **options):
+        commands.append(args)
+        return run_process(args, **options)
+
+    run_process = subprocess.run
+    monkeypatch.setattr(subprocess, "run", run)
+    assert read(shop).commit
+    assert len(commands) == 4
 
 
 def test_a_missing_repository_or_commit_is_an_error(tmp_path):
