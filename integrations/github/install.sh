@@ -14,7 +14,7 @@ install_client() {
   echo "::group::Install envmgr"
   # An environment without a pip of its own is created in a fraction of the time.
   "$PYTHON" -m venv --clear --without-pip "$client"
-  "$PYTHON" -m pip --python "$(find_programs)/python" install --quiet --disable-pip-version-check \
+  "$PYTHON" -m pip --python "$client" install --quiet --disable-pip-version-check \
     "${INPUT_PACKAGE:-$GITHUB_ACTION_PATH}"
   echo "$CLIENT_DIGEST" >"$client/digest"
   echo "::endgroup::"
@@ -48,6 +48,9 @@ echo "ENVMGR_HOME=$ENVMGR_HOME" >>"$GITHUB_ENV"
 # The last line is the first directory of PATH.
 printf '%s\n' "$DIRECTORY/bin" "$ENVMGR_HOME/shims" >>"$GITHUB_PATH"
 
+# Otherwise envmgr prints how to change PATH. Windows separates paths by another character.
+[ "$RUNNER_OS" = Windows ] || PATH=$ENVMGR_HOME/shims:$PATH
+
 add_matchers
 cd "$INPUT_WORKING_DIRECTORY"
 version=$("$envmgr" --version)
@@ -55,5 +58,6 @@ echo "version=${version#envmgr }" >>"$GITHUB_OUTPUT"
 install_tools
 if [ "$INPUT_ENVIRONMENT" = true ]; then
   "$envmgr" env --github env >>"$GITHUB_ENV"
-  "$envmgr" env --github path >>"$GITHUB_PATH"
+  # What is not installed has been printed.
+  "$envmgr" --quiet env --github path >>"$GITHUB_PATH"
 fi

@@ -22,30 +22,30 @@ find_package() {
     done
 }
 
-# With venv, which Debian packages apart.
+# With pip, which Debian packages apart.
 has_python() {
-    python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+    python3 -c 'import pip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
 install_python() {
     if command -v apt-get >/dev/null; then
         apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-pip
         rm -rf /var/lib/apt/lists/*
     elif command -v apk >/dev/null; then
-        apk add --quiet --no-cache python3
+        apk add --quiet --no-cache python3 py3-pip
     elif command -v dnf >/dev/null; then
-        dnf install -y -q python3
+        dnf install -y -q python3 python3-pip
     fi
 }
 
 package=$(find_package)
 [ "$package" ] || fail 'no package' 'set the option package, or put a wheel beside install.sh'
 has_python || install_python
-has_python || fail 'Python 3.11 or newer not found' 'add the feature ghcr.io/devcontainers/features/python'
+has_python || fail 'Python 3.11 or newer with pip not found' 'add the feature ghcr.io/devcontainers/features/python'
 
-python3 -m venv --clear "$client"
-"$client/bin/python" -m pip install --quiet --disable-pip-version-check "$package"
+python3 -m venv --clear --without-pip "$client"
+python3 -m pip --python "$client" install --quiet --disable-pip-version-check "$package"
 mkdir -p "$programs" "$home"
 ln -sf "$client/bin/envmgr" "$programs/envmgr"
 # The user of the container installs the tools.

@@ -56,7 +56,7 @@ def test_a_project_without_lock_needs_no_tools(tmp_path):
 
 @pytest.mark.parametrize(
     ("variables", "message"),
-    [({}, "no package"), ({"PACKAGE": "a.whl"}, "Python 3.11 or newer not found")],
+    [({}, "no package"), ({"PACKAGE": "a.whl"}, "Python 3.11 or newer with pip not found")],
 )
 def test_what_is_missing_is_reported_with_a_remedy(variables, message, tmp_path):
     programs = tmp_path / "programs"
