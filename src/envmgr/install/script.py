@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from envmgr.kit import environment
 from envmgr.kit.errors import ScriptError
 from envmgr.kit.fs import make_dir, storage_errors
+from envmgr.kit.windows import command_line
 
 if TYPE_CHECKING:
     import threading
@@ -60,11 +61,11 @@ def _start(script: str, tree: str, variables: Mapping[str, str], output: int) ->
     )
 
 
-def _windows_command(script: str, tree: str) -> list[str]:
+def _windows_command(script: str, tree: str) -> str | list[str]:
     file = os.path.join(os.path.dirname(tree), "install-script.cmd")
     with open(file, "w", encoding="utf-8", newline="\r\n") as batch:
         batch.write(f"@echo off\n{script}\n")
-    return ["cmd.exe", "/d", "/c", file]
+    return command_line.start_words(file, (), environment.current().variables)
 
 
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:

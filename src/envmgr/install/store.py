@@ -9,6 +9,8 @@ from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import list_names
 from envmgr.kit.paths import decode_file_name
 
+_STARTABLE = (".com", ".exe", ".bat", ".cmd")
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -165,13 +167,18 @@ def _spellings(command: str, extensions: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _program_extensions() -> tuple[str, ...]:
-    """Return the extensions of programs: PATHEXT on Windows, else none."""
+    """Return the extensions of programs: those of PATHEXT on Windows, else none."""
     if os.name != "nt":
         return ()
     from envmgr.kit import environment
 
-    pathext = environment.current().get("PATHEXT", ".COM;.EXE;.BAT;.CMD")
-    return tuple(extension.lower() for extension in pathext.split(";") if extension)
+    return startable_extensions(environment.current().get("PATHEXT"))
+
+
+def startable_extensions(pathext: str) -> tuple[str, ...]:
+    """Return the extensions of PATHEXT, in its order, that start without a file association."""
+    extensions = [extension.strip().lower() for extension in pathext.split(";")]
+    return tuple(extension for extension in extensions if extension in _STARTABLE) or _STARTABLE
 
 
 def remove(paths: Paths, tool: str, version: str) -> bool:

@@ -73,16 +73,21 @@ def _warn_of_missing(context: Context, error: StorageError) -> None:
 
 
 def required_commands(context: Context) -> tuple[str, ...]:
-    """Return the commands of all installed versions."""
-    return tuple(
-        sorted({name for installed in store.all_installed(context.paths) for name in installed.commands()})
-    )
+    """Return the commands of all installed versions; on Windows, `Node` and `node` are the same."""
+    names = {name for installed in store.all_installed(context.paths) for name in installed.commands()}
+    if _is_windows(context):
+        names = set({name.casefold(): name for name in sorted(names)}.values())
+    return tuple(sorted(names))
+
+
+def _is_windows(context: Context) -> bool:
+    return context.platform.is_windows or os.name == "nt"
 
 
 def _files(context: Context, commands: tuple[str, ...]) -> dict[str, bytes]:
     values = shim.shim_context(context.paths)
     files = shim.files(values, commands)
-    if context.platform.is_windows or os.name == "nt":
+    if _is_windows(context):
         from envmgr.shells import windows_shim
 
         files |= windows_shim.files(values, commands, windows_shim.read_program(context.platform.arch))

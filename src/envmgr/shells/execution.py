@@ -117,8 +117,14 @@ def _wait_for(program: str, arguments: Sequence[str], variables: Mapping[str, st
     import signal
     import subprocess
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the program too, and it decides
-    return subprocess.run([program, *arguments], env=dict(variables), check=False).returncode  # noqa: S603 - the purpose of this function
+    from envmgr.kit.windows import command_line
+
+    for name in ("SIGINT", "SIGBREAK"):  # Ctrl-C reaches the program too, and it decides
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    words = command_line.start_words(program, arguments, variables)
+    result = subprocess.run(words, env=command_line.unique_variables(variables), check=False)  # noqa: S603 - the purpose of this function
+    return command_line.signed_code(result.returncode)
 
 
 def _cannot(program: str, error: OSError) -> EnvmgrError:

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from envmgr.kit.windows import command_line
 from envmgr.shells import windows_shim
 from envmgr.shells.shim import START, ShimContext
 from support.machine.windows_machine import IS_WINDOWS, needs_windows, needs_zig, windows_path
@@ -160,3 +161,13 @@ def test_an_interrupt_is_left_to_the_command(installation, tmp_path):
     file = tmp_path / "number"
     program = installation.root / "shims" / "node.exe"
     assert installation.machine.interrupt(program, file, REPORT_FILE=windows_path(file)).code == 42
+
+
+def test_a_batch_file_of_a_tool_receives_its_arguments(installation):
+    script = installation.root / "npm.cmd"
+    script.write_text('@"%~dp0python.exe" %*\r\n', newline="")
+    arguments = ["a b", "", "a&b|c<d>e^f", 'x"y', "C:\\", "C:\\a b\\", "!x!", "é語", "--x=1,2;3", "(y)", "*"]
+    shell = "C:\\Windows\\System32\\cmd.exe"
+    line = command_line.batch_command_line(shell, windows_path(script), arguments)
+    out = installation.machine.launch(line).out.split("\r\n")[0]
+    assert out.endswith(r'"a b" "" "a&b|c<d>e^f" "x""y" "C:\\" "C:\a b\\" "!x!" "é語" "--x=1,2;3" "(y)" *')

@@ -174,6 +174,18 @@ def test_windows_programs_are_recognized_by_their_extensions(tmp_path):
     assert store.find_program([str(tmp_path)], "readme", extensions) is None
 
 
+@pytest.mark.parametrize(
+    ("pathext", "extensions"),
+    [
+        (".COM;.EXE;.BAT;.CMD;.VBS;.JS;.PY", (".com", ".exe", ".bat", ".cmd")),
+        (".CMD;.EXE", (".cmd", ".exe")),
+        ("", (".com", ".exe", ".bat", ".cmd")),
+    ],
+)
+def test_extensions_that_need_a_file_association_are_not_of_programs(pathext, extensions):
+    assert store.startable_extensions(pathext) == extensions
+
+
 def test_removal_deletes_the_tree_and_an_empty_tool_directory(paths, put):
     put(version="1")
     put(version="2")

@@ -109,13 +109,20 @@ def test_all_plans_are_deleted(box):
     assert not os.path.exists(box.paths.plans)
 
 
-def test_on_windows_each_command_has_a_batch_file_and_a_posix_shim(box):
-    posix_context = box.context()
-    context = Context(
-        posix_context.environment, posix_context.paths, replace(posix_context.platform, os="windows")
-    )
-    reshim.reshim(context)
+@pytest.fixture
+def windows_context(box):
+    context = box.context()
+    return Context(context.environment, context.paths, replace(context.platform, os="windows"))
+
+
+def test_on_windows_each_command_has_a_batch_file_and_a_posix_shim(box, windows_context):
+    reshim.reshim(windows_context)
     assert {"node", "node.bat"} <= set(os.listdir(box.paths.shims))
+
+
+def test_on_windows_commands_that_differ_in_case_are_the_same(box, windows_context):
+    box.install("other", "1.0.0", ["NPM", "zig"])
+    assert reshim.required_commands(windows_context) == ("corepack", "node", "npm", "zig")
 
 
 @pytest.mark.slow

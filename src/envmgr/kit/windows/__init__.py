@@ -1,0 +1,1 @@
+"""Rules of Windows that Python leaves to its callers."""
