@@ -20,7 +20,7 @@ from envmgr.install.unpacker import Unpacker
 from envmgr.kit import file_locks
 from envmgr.kit.errors import BadArchive, InstallError, UnsafeArchive, UntrustedScript
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import make_dir, storage_errors
+from envmgr.kit.fs import make_dir, move_tree, storage_errors
 from envmgr.kit.paths import file_name
 
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ class _Installation:
         path = self.paths.install(self.job.tool, self.job.version)
         if os.path.lexists(path):
             old = os.path.join(staged, "old")
-            os.rename(path, old)
+            move_tree(path, old)
             try:
                 os.rename(root, path)
             except BaseException:

@@ -4,8 +4,8 @@ Each has a lock file (`<name>.lock`) that its process holds; the lock is free wh
 reused process ID cannot be taken for the owner. Creation and cleanup exclude each other by one more lock, so a
 directory is never seen before its own lock is held.
 
-A directory that cannot be deleted, as a network file system keeps the files in it that programs still use, stays here
-without an owner until a later cleanup.
+A directory that cannot be deleted, as a network file system or Windows keeps the files in it that programs still use,
+stays here without an owner until a later cleanup.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit import file_locks
 from envmgr.kit.file_locks import FileLock
-from envmgr.kit.fs import list_names, make_dir, remove_unused_tree, storage_errors
+from envmgr.kit.fs import list_names, make_dir, move_tree, remove_unused_tree, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def _make(paths: Paths) -> tuple[str, FileLock]:
 def discard(paths: Paths, path: str) -> None:
     """Delete a directory of the store atomically."""
     with directory(paths) as staged, storage_errors(path):
-        os.rename(path, os.path.join(staged, "removed"))
+        move_tree(path, os.path.join(staged, "removed"))
         with contextlib.suppress(OSError):  # the tool's directory stays while it has other versions
             os.rmdir(os.path.dirname(path))
 

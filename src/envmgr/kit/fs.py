@@ -129,7 +129,7 @@ def read_text(path: str) -> str | None:
 def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:
     """Replace a file atomically and durably: readers see the old or the new content."""
     directory = make_dir(os.path.dirname(path))
-    staged = _temporary_name(path)
+    staged = temporary_name(path)
     with storage_errors(directory):
         try:
             _write_synced(staged, _encode(text), mode)
@@ -184,7 +184,7 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
             os.makedirs(os.path.dirname(self._target), exist_ok=True)
         if self._mode is not None and not stat.S_ISREG(self._mode):
             return open(os.open(self.path, os.O_WRONLY | os.O_TRUNC), "wb")
-        self._staged = _temporary_name(self._target)
+        self._staged = temporary_name(self._target)
         return create_file(self._staged, 0o644)
 
     def __exit__(
@@ -224,7 +224,7 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
         return storage_error(error, self.path, _USER_FILE_HINTS)
 
 
-def _temporary_name(path: str) -> str:
+def temporary_name(path: str) -> str:
     """Return the name of a temporary file next to the target."""
     name = f".{os.path.basename(path)[:80]}.{os.getpid()}.{_counter()}.tmp"
     return os.path.join(os.path.dirname(path), name)
@@ -286,6 +286,16 @@ def _counter() -> int:
     return _count
 
 
+def move_tree(source: str, target: str) -> None:
+    """Rename a directory, also while programs in it run."""
+    if os.name == "nt":
+        from envmgr.kit.windows import running_programs
+
+        running_programs.move_tree(source, target)
+    else:
+        os.rename(source, target)
+
+
 def remove_tree(path: str) -> None:
     """Delete a directory tree, read-only entries included; ignore a missing one."""
     with storage_errors(path):
@@ -295,7 +305,8 @@ def remove_tree(path: str) -> None:
 def remove_unused_tree(path: str) -> bool:
     """Delete a tree as `remove_tree` does; return False if files in it are in use and stay.
 
-    A network file system keeps an open file that is deleted, under another name, until it is closed.
+    A network file system keeps an open file that is deleted, under another name, until it is closed. Windows does not
+    delete the file of a running program.
     """
     with storage_errors(path):
         try:
@@ -307,7 +318,9 @@ def remove_unused_tree(path: str) -> bool:
     return True
 
 
-_IN_USE = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
+_IN_USE = frozenset(
+    {errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, *([errno.EACCES] if os.name == "nt" else [])}
+)
 
 
 def _remove(path: str) -> None:

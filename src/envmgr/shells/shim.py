@@ -9,8 +9,9 @@ import os
 
 from envmgr.kit import data_files
 from envmgr.kit.environment import python
+from envmgr.kit.errors import StorageError
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import list_names, make_dir, read_text, storage_errors, write_atomic
+from envmgr.kit.fs import list_names, make_dir, read_text, storage_errors, temporary_name, write_atomic
 from envmgr.shells import quoting
 from envmgr.shells.shim_marker import is_shim
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from envmgr.kit.paths import Paths
 
 _SHELL = "/bin/sh"
+_TEMPORARY_ENDING = ".tmp"
 BASH_PATHS = ("/bin/bash", "/usr/bin/bash")
 START = "import sys; sys.path.append(sys.argv.pop(1)); from envmgr.cli.main import main; sys.exit(main())"
 
@@ -85,12 +87,19 @@ def fill(template: str, context: ShimContext, quote: Callable[[str], str], **oth
 
 def compare(directory: str, expected: Mapping[str, bytes]) -> Difference:
     """Return the difference between a directory and its expected shims."""
-    present = entries(directory)
-    foreign = {name for name in expected if name in present and not is_shim(os.path.join(directory, name))}
+    present = {os.path.normcase(name): name for name in entries(directory)}
+    expected_keys = {os.path.normcase(name) for name in expected}
+    foreign = {
+        name
+        for name in expected
+        if os.path.normcase(name) in present and not is_shim(os.path.join(directory, name))
+    }
     missing = [
         name for name in expected if name not in foreign and not _is_current(directory, name, expected[name])
     ]
-    stale = [name for name in present - expected.keys() if _is_orphaned(directory, name)]
+    stale = [
+        name for key, name in present.items() if key not in expected_keys and _is_orphaned(directory, name)
+    ]
     return Difference(tuple(sorted(missing)), tuple(sorted(stale)), tuple(sorted(foreign)))
 
 
@@ -102,11 +111,40 @@ def rewrite(directory: str, expected: Mapping[str, bytes]) -> Difference:
     make_dir(directory)
     difference = compare(directory, expected)
     for name in difference.missing:
-        write_atomic(os.path.join(directory, name), expected[name], 0o755)
+        _write(os.path.join(directory, name), expected[name])
     with storage_errors(directory):
         for name in difference.stale:
-            os.unlink(os.path.join(directory, name))
+            _delete(os.path.join(directory, name))
     return difference
+
+
+def _write(path: str, content: bytes) -> None:
+    try:
+        write_atomic(path, content, 0o755)
+    except StorageError as error:
+        if not _is_running(path, error.__cause__):
+            raise
+        from envmgr.kit.windows.running_programs import moved_aside
+
+        with storage_errors(path), moved_aside(path):
+            write_atomic(path, content, 0o755)
+
+
+def _delete(path: str) -> None:
+    """Delete a shim; move one that runs aside, to be deleted later."""
+    try:
+        os.unlink(path)
+    except PermissionError as error:
+        if path.endswith(_TEMPORARY_ENDING) and os.name == "nt":
+            return
+        if not _is_running(path, error):
+            raise
+        os.rename(path, temporary_name(path))
+
+
+def _is_running(path: str, error: BaseException | None) -> bool:
+    """Return whether an error is that Windows does not replace or delete the file of a running program."""
+    return isinstance(error, PermissionError) and path.endswith(".exe") and os.path.isfile(path)
 
 
 def entries(directory: str) -> set[str]:
@@ -126,6 +164,6 @@ def _is_current(directory: str, name: str, content: bytes) -> bool:
 def _is_orphaned(directory: str, name: str) -> bool:
     """Return whether a file is a shim, or a leftover of a killed write."""
     path = os.path.join(directory, name)
-    if name.startswith(".") and name.endswith(".tmp"):
+    if name.startswith(".") and name.endswith(_TEMPORARY_ENDING):
         return os.path.isfile(path)
     return is_shim(path)

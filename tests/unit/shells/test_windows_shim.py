@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from envmgr.kit import data_files
-from envmgr.shells import shim_marker, windows_shim
+from envmgr.shells import shim, shim_marker, windows_shim
 from envmgr.shells.shim import START, ShimContext
 
 HOME = r"C:\Users\Ana\.envmgr"
@@ -73,3 +76,61 @@ def test_a_program_is_read_for_architectures_that_have_it(tmp_path, monkeypatch)
     (tmp_path / "windows-x64.exe").write_bytes(PROGRAM)
     assert windows_shim.read_program("x64") == PROGRAM
     assert windows_shim.read_program("x86") is None
+
+
+@pytest.fixture
+def shims(tmp_path):
+    """Return a directory with shims of `node`, whose program runs."""
+    shim.rewrite(str(tmp_path), windows_shim.files(context(), ["node"], PROGRAM))
+    return tmp_path
+
+
+@pytest.fixture
+def running(shims, monkeypatch):
+    """Refuse to replace and to delete the program `node.exe`, as Windows does while it runs."""
+    program = (shims / "node.exe").stat().st_ino
+    replace, unlink = os.replace, os.unlink
+
+    def refuse(path):
+        if os.path.exists(path) and os.stat(path).st_ino == program:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    def replace_unless_running(source, target):
+        refuse(target)
+        replace(source, target)
+
+    def unlink_unless_running(path):
+        refuse(path)
+        unlink(path)
+
+    monkeypatch.setattr(os, "replace", replace_unless_running)
+    monkeypatch.setattr(os, "unlink", unlink_unless_running)
+
+
+@pytest.mark.usefixtures("running")
+def test_a_program_that_runs_is_replaced(shims):
+    changed = windows_shim.files(context(), ["node"], PROGRAM + b"2")
+    assert shim.rewrite(str(shims), changed).missing == ("node.exe",)
+    assert (shims / "node.exe").read_bytes() == PROGRAM + b"2"
+    (leftover,) = shims.glob(".node.exe.*.tmp")
+    assert leftover.read_bytes() == PROGRAM
+
+
+@pytest.mark.usefixtures("running")
+def test_a_program_that_runs_is_removed(shims):
+    shim.rewrite(str(shims), {})
+    (leftover,) = shims.iterdir()
+    assert leftover.name.endswith(".tmp")
+
+
+def test_the_leftover_of_a_program_that_has_ended_is_deleted(shims):
+    (shims / "node.exe").rename(shims / ".node.exe.1.1.tmp")
+    shim.rewrite(str(shims), {})
+    assert list(shims.iterdir()) == []
+
+
+def test_on_a_file_system_without_case_a_spelling_is_no_other_shim(shims, monkeypatch):
+    (shims / "node.exe").rename(shims / "Node.exe")
+    monkeypatch.setattr(os.path, "normcase", str.lower)
+    difference = shim.compare(str(shims), windows_shim.files(context(), ["node"], PROGRAM))
+    assert "Node.exe" not in difference.stale

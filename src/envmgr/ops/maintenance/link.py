@@ -14,7 +14,7 @@ from envmgr.install.installer import rename_into
 from envmgr.install.receipt import Receipt
 from envmgr.kit.errors import InstallError, UsageError
 from envmgr.kit.file_locks import file_lock
-from envmgr.kit.fs import storage_errors
+from envmgr.kit.fs import move_tree, storage_errors
 from envmgr.ops import reshim
 from envmgr.resolve import canonical_names
 from envmgr.resolve.active import bin_dirs_of
@@ -158,5 +158,5 @@ def _publish(context: Context, new_receipt: Receipt) -> None:
             replace(new_receipt, files=summary.count, bytes=summary.bytes, files_digest=summary.digest),
         )
         if os.path.lexists(path):
-            os.rename(path, os.path.join(staged, "old"))
+            move_tree(path, os.path.join(staged, "old"))
         rename_into(root, path)
