@@ -44,7 +44,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Modules are compiled once, not in each of thousands of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo nu test test-all test-postgresql test-cluster test-lowest test-newest lowest check unit lint types contracts coverage bench dist zig openapi proto protos requirements upgrade clean
+.PHONY: demo nu test test-all test-postgresql test-cluster test-lowest test-newest lowest check unit lint types contracts coverage bench bench-server dist zig openapi proto protos requirements upgrade clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/demo.sh
@@ -110,8 +110,14 @@ coverage: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) $(MEASURED_TESTS) --cov --cov-report= -q
 	$(BIN)/coverage report --fail-under=100 --include="$$(paste -sd, tests/pure_core.txt)"
 
+# One table: envmgr, installed from its wheel, beside its peers. BENCH="--quick" takes three minutes instead of a quarter
+# of an hour; ASDF=DIR adds a checkout of asdf; `--help` lists all options.
 bench: $(READY)
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks/table.py $(BENCH)
+
+# The server beside its bounds: one process, many deployments, and separate services.
+bench-server: $(READY)
+	@for script in alm alm_scale cluster; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 # Builds both files twice, compares them byte for byte, checks them, and installs the wheel into a new environment.
 dist: zig
@@ -134,12 +140,14 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 EXTRAS := --extra server --extra otel --extra postgres --extra grpc --extra nats --extra kafka
 
 # dev.txt has the newest versions within the bounds of pyproject.toml; server.txt those of them that a server runs on,
-# build.txt those that build the wheel; lowest.txt the lower bounds, and the tests' tools.
+# build.txt those that build the wheel; lowest.txt the lower bounds, and the tests' tools; peers.txt what benchmarks
+# compare with.
 requirements: $(READY)
 	$(BIN)/python -m pip install -qq uv
 	$(COMPILE) $(EXTRAS) --output-file requirements/dev.txt requirements/dev.in pyproject.toml
 	$(COMPILE) $(EXTRAS) --constraint requirements/dev.txt --output-file requirements/server.txt pyproject.toml
 	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/build.txt requirements/build.in
+	$(COMPILE) --output-file requirements/peers/peers.txt requirements/peers/peers.in
 	names=$$(grep -o '^[a-z][a-z-]*' requirements/test.in | paste -sd'|') && \
 	  grep -E "^($$names)==" requirements/dev.txt | cut -d' ' -f1 > $(VENV)/test-pins.txt
 	$(COMPILE) $(EXTRAS) --resolution lowest-direct --constraint $(VENV)/test-pins.txt \
@@ -172,4 +180,4 @@ $(READY): $(PINNED) pyproject.toml
 	@touch $(READY)
 
 clean:
-	rm -rf $(VENV) dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf $(VENV) dist .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

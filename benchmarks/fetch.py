@@ -15,6 +15,8 @@ import tempfile
 import time
 from hashlib import file_digest
 
+from support.client import CACHE, install_client
+
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _TESTS = os.path.join(os.path.dirname(_HERE), "tests")
 
@@ -68,12 +70,13 @@ def _fill(path: str, megabytes: int) -> None:
 
 
 def _compare(directory: str, url: str, sha256: str, rounds: int) -> None:
+    python = install_client(CACHE).python
     curl, curl_synced, envmgr, memory = [], [], [], 0
     for number in range(rounds):
         target = os.path.join(directory, "curl")
         curl.append(_curl(url, target, synced=False))
         curl_synced.append(_curl(url, target, synced=True))
-        result = _ours(os.path.join(directory, f"root{number}"), url, sha256)
+        result = _ours(python, os.path.join(directory, f"root{number}"), url, sha256)
         envmgr.append(result["seconds"])
         memory = max(memory, int(result["memory"]))
     names = ("curl -o", "curl -o; fsync", "download, hash, fsync")
@@ -88,7 +91,7 @@ def _curl(url: str, target: str, *, synced: bool) -> float:
     if os.path.exists(target):
         os.unlink(target)
     start = time.perf_counter()
-    subprocess.run(["curl", "-s", "-o", target, url], check=True)
+    subprocess.run(["curl", "-sSf", "-o", target, url], check=True)
     if synced:
         descriptor = os.open(target, os.O_RDWR)
         os.fsync(descriptor)
@@ -96,9 +99,9 @@ def _curl(url: str, target: str, *, synced: bool) -> float:
     return time.perf_counter() - start
 
 
-def _ours(root: str, url: str, sha256: str) -> dict[str, float]:
+def _ours(python: str, root: str, url: str, sha256: str) -> dict[str, float]:
     """Time a download in a fresh process, with everything imported and warm as in `install`."""
-    command = [sys.executable, "-c", _DOWNLOAD, _TESTS, root, url, sha256]
+    command = [python, "-c", _DOWNLOAD, _TESTS, root, url, sha256]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     subprocess.run(["rm", "-rf", root], check=True)
     figures: dict[str, float] = json.loads(result.stdout)

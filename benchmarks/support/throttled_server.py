@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _BLOCK_BYTES = 1 << 14
+_FRESH_SECONDS = 3600  # for which lists need not be requested again, as upstreams declare
 
 
 class Line(NamedTuple):
@@ -40,6 +41,7 @@ def serve(directory: str, line: Line) -> Iterator[str]:
                 return
             with file:
                 self.send_response(200)
+                self.send_header("Cache-Control", f"max-age={_FRESH_SECONDS}")
                 self.send_header("Content-Length", str(os.fstat(file.fileno()).st_size))
                 self.end_headers()
                 self.wfile.flush()
