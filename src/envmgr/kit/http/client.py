@@ -1,7 +1,7 @@
 """HTTP client: requests, redirects, retries, mirrors, credentials and limits.
 
-Requests are sent by transports, imported at the first of them: downloads, and all that goes through a proxy, by httpx,
-requests to an API by the standard library.
+Requests are sent by transports, imported at the first of them: by the standard library, and by httpx what goes through
+a proxy.
 """
 
 from __future__ import annotations
@@ -184,9 +184,7 @@ class Http:
             allowed_headers = self._with_credentials(address, allowed_headers)
             is_authorized = is_authorized or "authorization" in allowed_headers
             attempt = self._attempt(address, timeout or self._settings.http_timeout)
-            response = self._send(
-                HttpRequest("GET", attempt.url, allowed_headers), attempt, self._pooled_transport(attempt)
-            )
+            response = self._send(HttpRequest("GET", attempt.url, allowed_headers), attempt)
             with contextlib.closing(response):
                 target = self._redirect_target(response, visited)
                 if target is None:
@@ -263,7 +261,7 @@ class Http:
         )
         attempt = self._attempt(address, seconds)
         message = replace(request, url=address, headers=headers)
-        response = self._send(message, attempt, self._api_transport(attempt))
+        response = self._send(message, attempt)
         with contextlib.closing(response):
             location = response.headers.get("location", "")
             if response.status in _REDIRECTING and location:
@@ -332,9 +330,8 @@ class Http:
         url = urls.without_credentials(address)
         return network_errors.RequestAttempt(url, seconds, proxy_for(url, self._environment))
 
-    def _send(
-        self, request: HttpRequest, attempt: network_errors.RequestAttempt, transport: Transport
-    ) -> TransportResponse:
+    def _send(self, request: HttpRequest, attempt: network_errors.RequestAttempt) -> TransportResponse:
+        transport = self._direct_transport() if _can_send_directly(attempt) else self._pool(attempt)
         started = self._clock.monotonic()
         response = transport.send(request, attempt)
         seconds = self._clock.monotonic() - started
@@ -352,16 +349,14 @@ class Http:
 
         return {**headers, "authorization": f"Basic {b64encode(':'.join(login).encode()).decode()}"}
 
-    def _api_transport(self, attempt: network_errors.RequestAttempt) -> Transport:
-        """Return the transport of a request to an API: the standard library's, unless there is a proxy."""
-        from envmgr.kit.http import standard_transport
+    def _direct_transport(self) -> Transport:
+        """Return the transport of the standard library."""
+        from envmgr.kit.http.standard_transport import StandardTransport
 
-        if attempt.proxy is not None or not standard_transport.can_send(attempt.url):
-            return self._pooled_transport(attempt)
-        return self._transport(("standard",), lambda: standard_transport.StandardTransport(self._tls_context))
+        return self._transport(("standard",), lambda: StandardTransport(self._tls_context))
 
-    def _pooled_transport(self, attempt: network_errors.RequestAttempt) -> Transport:
-        """Return the transport of parallel downloads, and of requests through a proxy."""
+    def _pool(self, attempt: network_errors.RequestAttempt) -> Transport:
+        """Return the transport of requests through a proxy, and of URLs that need encoding."""
         from envmgr.kit.http.httpx_transport import HttpxTransport
 
         is_encrypted = _is_https(attempt.url) or _is_https(attempt.proxy)
@@ -437,6 +432,12 @@ class Http:
                     raise network_errors.stall_error(attempt)
                 waited, received = 0.0, 0
             yield block
+
+
+def _can_send_directly(attempt: network_errors.RequestAttempt) -> bool:
+    from envmgr.kit.http import standard_transport
+
+    return attempt.proxy is None and standard_transport.can_send(attempt.url)
 
 
 def _is_https(url: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Transport of httpx: proxies, and downloads in parallel.
+"""Transport of httpx: requests through a proxy, and those whose URL must be encoded.
 
 httpx is used at its transport level: redirects, credentials, proxies and cookies follow the rules of
 `kit.http.client`, and nothing else reads the environment.

@@ -1,4 +1,4 @@
-"""Transport of the standard library, for requests to an API.
+"""Transport of the standard library.
 
 It is imported in a third of the time that httpx takes. It connects directly; httpx sends requests through a proxy.
 """

@@ -233,9 +233,14 @@ def test_the_standard_library_sends_direct_requests(http_parts, monkeypatch, var
         raise NetworkError("not sent")
 
     monkeypatch.setattr(transport, "send", send)
+    http = http_parts(variables, http_retries=0, allow_http=True)[0]
     with pytest.raises(NetworkError, match="not sent"):
-        http_parts(variables)[0].send(HttpRequest("GET", url), repeatable=True)
-    assert senders == [transport]
+        http.send(HttpRequest("GET", url), repeatable=True)
+    with pytest.raises(NetworkError, match="not sent"):
+        http.get(url)
+    with pytest.raises(NetworkError, match="not sent"), http.stream(url):
+        pass
+    assert senders == [transport] * 3
 
 
 def test_other_modules_import_the_complete_standard_client():
