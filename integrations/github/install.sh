@@ -10,12 +10,18 @@ find_programs() {
   if [ -d "$client/Scripts" ]; then echo "$client/Scripts"; else echo "$client/bin"; fi
 }
 
+fail() {
+  echo "::endgroup::"
+  echo "::error title=envmgr::$1"
+  exit 1
+}
+
 install_client() {
   echo "::group::Install envmgr"
   # An environment without a pip of its own is created in a fraction of the time.
   "$PYTHON" -m venv --clear --without-pip "$client"
   "$PYTHON" -m pip --python "$client" install --quiet --disable-pip-version-check \
-    "${INPUT_PACKAGE:-$GITHUB_ACTION_PATH}"
+    "${INPUT_PACKAGE:-$GITHUB_ACTION_PATH}" || fail "cannot install envmgr: pip failed"
   echo "$CLIENT_DIGEST" >"$client/digest"
   echo "::endgroup::"
 }

@@ -74,13 +74,15 @@ def test_what_the_cache_restores_is_not_installed_again(job, machine):
     assert "Install envmgr" not in result.output
     assert job.run("command -v ruff").output == f"{directory}/home/shims/ruff\n"
     assert job.run("ruff --version").output == "ruff 0.14.14\n"
-
-
-def test_the_documented_step_sets_the_environment_of_later_steps(job):
-    job.use(CHECKOUT, environment="false")
-    (script,) = snippets("ci.md", "GitHub Actions", "sh")
+    (script,) = snippets("ci.md", "GitHub Actions", "sh")  # the documented way to set it then
     assert job.run(script).code == 0
-    assert "/home/installs/" in job.run("command -v ruff").output
+    assert job.run("command -v ruff").output.startswith(f"{directory}/home/installs/")
+
+
+def test_a_failure_of_pip_is_annotated(job):
+    result = job.use(CHECKOUT, package="missing.whl", directory="elsewhere")
+    assert result.code == 1
+    assert result.annotations == [{"message": "cannot install envmgr: pip failed"}]
 
 
 def test_each_invalid_line_is_annotated(job, machine):
