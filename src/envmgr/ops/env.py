@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from envmgr.kit.frozen import frozen
-from envmgr.project import known_projects
+from envmgr.project import discovery, known_projects
 from envmgr.resolve import active, tool_environment
 from envmgr.shells import quoting
 
@@ -22,13 +22,15 @@ class ProjectEnvironment:
     """The environment of a directory, as activation sets it.
 
     `path` are the directories of programs, with which PATH in `variables` starts. `missing` are requested versions that
-    are not installed, `excluded` those whose directories may not be on PATH.
+    are not installed, `excluded` those whose directories may not be on PATH. `files` are the requests and locks that
+    decide, present or absent.
     """
 
     path: tuple[str, ...]
     variables: Mapping[str, str]
     missing: tuple[ActiveVersion, ...]
     excluded: tuple[ActiveVersion, ...]
+    files: tuple[str, ...]
 
 
 def project_environment(context: Context) -> ProjectEnvironment:
@@ -43,6 +45,9 @@ def project_environment(context: Context) -> ProjectEnvironment:
         {"PATH": path, **exports},
         tuple(item for item in active_versions if not item.is_available),
         environment.excluded,
+        tool_environment.with_locks(
+            (*discovery.search_paths(context.environment), context.paths.global_file)
+        ),
     )
 
 

@@ -98,8 +98,13 @@ def project_files(context: Context, directory: str | None, searched_paths: Itera
     Callers search for dotfiles below that directory themselves.
     """
     above = [path for path in searched_paths if directory and _is_at_or_above(path, directory)]
+    return with_locks((*above, context.paths.global_file))
+
+
+def with_locks(dotfiles: Iterable[str]) -> tuple[str, ...]:
+    """Return the paths of dotfiles, each that exists with the path of its lock."""
     files: list[str] = []
-    for path in dict.fromkeys((*above, context.paths.global_file)):
+    for path in dict.fromkeys(dotfiles):
         files += [path, lockfile_io.path_beside(path)] if os.path.isfile(path) else [path]
     return tuple(files)
 

@@ -75,6 +75,9 @@ def test_editors_read_paths_and_variables(machine, run):
         real["variables"].pop("PATH").partition(":")[0]
         == documented["variables"].pop("PATH").partition(":")[0]
     )
+    files, documented_files = real.pop("files"), documented.pop("files")
+    assert [Path(file).name for file in files[:2]] == [Path(file).name for file in documented_files[:2]]
+    assert files[-2:] == documented_files[-2:]
     assert real == documented
 
 

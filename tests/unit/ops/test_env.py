@@ -59,3 +59,13 @@ def test_a_project_whose_environment_is_printed_becomes_known(box):
     box.request("nodejs=20\n")
     project_environment(box.context())
     assert [*known_projects.recorded_directories(box.paths)] == [str(box.project)]
+
+
+def test_files_are_those_whose_change_may_change_the_environment(box):
+    box.request("nodejs=20\n")
+    inside = box.project / "inside"
+    inside.mkdir()
+    files = project_environment(box.context(cwd=inside)).files
+    first = [inside / ".envmgr", box.project / ".envmgr", box.project / ".envmgr.lock"]
+    assert [*files[:3]] == [str(file) for file in first]
+    assert files[-1] == box.paths.global_file

@@ -80,6 +80,7 @@ def _to_json(environment: ProjectEnvironment) -> dict[str, object]:
         "variables": dict(environment.variables),
         "missing": [_tool_json(item) for item in environment.missing],
         "excluded": [_tool_json(item) for item in environment.excluded],
+        "files": list(environment.files),
     }
 
 
