@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 import pytest
 
 from envmgr.server.main import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def restored_umask() -> Iterator[None]:
+    """Restore the umask, which the program sets for its whole process."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def test_the_help_of_serve_names_every_bus(capsys):
