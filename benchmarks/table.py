@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from support.peers.discovery import find_peers
 from support.suites import alm_commands, cold_installs, commands, growth, hooks, picking, shims
 from support.suites.setting import Setting
 
-from support.machine import describe_machine, describe_version
+from support.machine import MEMORY_DIRECTORY, describe_machine, describe_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from report.results import Samples
 
 QUICK_EFFORT = 0.15
+ROOM_BYTES = 2 << 30  # the largest trees, and room for archives
 
 
 Suite = Callable[[Setting, "Collection[str]"], "dict[str, Samples]"]
@@ -84,8 +86,9 @@ def parse_options() -> argparse.Namespace:
 
 
 def default_directory() -> str:
-    """Return a directory in memory if this machine has one: a disk's speed is the same for all."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
+    """Return a directory in memory if there is one with room: a disk's speed is the same for all."""
+    has_room = os.access(MEMORY_DIRECTORY, os.W_OK) and shutil.disk_usage(MEMORY_DIRECTORY).free > ROOM_BYTES
+    return MEMORY_DIRECTORY if has_room else tempfile.gettempdir()
 
 
 def read_run(path: str) -> document.Run:

@@ -61,6 +61,11 @@ def decode(text: str) -> Run:
 
 
 def merge(runs: list[Run]) -> Run:
-    """Return one run with the rows of all; of a row that several have, the last one's."""
-    samples = {name: row for run in runs for name, row in run.samples.items()}
-    return runs[-1]._replace(samples=samples)
+    """Return one run with the rows of all; of what several have, the last one's."""
+    versions = {name: version for run in runs for name, version in run.versions.items()}
+    reasons = {name: reason for run in runs for name, reason in run.unavailable.items()}
+    return runs[-1]._replace(
+        versions=versions,
+        unavailable={name: reason for name, reason in reasons.items() if name not in versions},
+        samples={name: row for run in runs for name, row in run.samples.items()},
+    )

@@ -8,7 +8,7 @@ import subprocess
 
 from support.client import CHECKOUT
 
-_MEMORY_FILE_SYSTEMS = ("/dev/shm",)
+MEMORY_DIRECTORY = "/dev/shm"
 
 
 def describe_machine(directory: str) -> dict[str, str]:
@@ -17,9 +17,7 @@ def describe_machine(directory: str) -> dict[str, str]:
         "processors": f"{os.cpu_count()} x {_processor()}",
         "system": f"{platform.system()} {platform.machine()}",
         "python": f"Python {platform.python_version()}",
-        "directory": "unpacked in memory"
-        if directory.startswith(_MEMORY_FILE_SYSTEMS)
-        else "unpacked on disk",
+        "directory": "unpacked in memory" if directory.startswith(MEMORY_DIRECTORY) else "unpacked on disk",
     }
 
 

@@ -53,12 +53,12 @@ def find_peers(cache: str, asdf: str | None) -> Peers:
 def _install_mise(cache: str) -> str:
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise PeerMissing("its package is pinned for Linux on x86-64 only")
-    npm = shutil.which("npm")
-    if not npm:
-        raise PeerMissing("npm is not installed")
     directory = os.path.join(cache, f"mise-{_digest('package-lock.json')}")
     program = os.path.join(directory, "node_modules", "@jdxcode", "mise-linux-x64", "bin", "mise")
     if not os.path.exists(program):
+        npm = shutil.which("npm")
+        if not npm:
+            raise PeerMissing("npm is not installed")
         os.makedirs(directory, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(os.path.join(REQUIREMENTS, name), directory)

@@ -130,6 +130,13 @@ def test_of_several_runs_the_last_figures_of_a_row_count(run):
     assert (merged.date, merged.samples) == ("2026-01-03", {**SAMPLES, "shim": {"envmgr": [9.0]}})
 
 
+def test_a_peer_of_one_of_several_runs_is_not_missing(run):
+    other = run._replace(versions={"envmgr": "1.1", "asdf": "0.15.0"}, unavailable={"uv": "no wheel"})
+    merged = document.merge([other, run])
+    assert merged.versions == {"envmgr": "1.0", "asdf": "0.15.0", "mise": "2.0"}
+    assert merged.unavailable == {"uv": "no wheel"}
+
+
 def test_figures_replace_those_between_the_markers():
     page = f"above\n{documentation.BEGIN}\nold\n{documentation.END}\nbelow\n"
     expected = f"above\n{documentation.BEGIN}\nnew\n{documentation.END}\nbelow\n"
