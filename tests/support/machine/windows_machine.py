@@ -48,7 +48,7 @@ class WindowsMachine:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.variables = dict(os.environ) if IS_WINDOWS else _prepare_wine(directory / "wine")
+        self.variables = _windows_variables() if IS_WINDOWS else _prepare_wine(directory / "wine")
         self.launcher = build(SOURCES / "launch.c", directory / "launch.exe")
 
     def __enter__(self) -> Self:
@@ -67,16 +67,25 @@ class WindowsMachine:
             subprocess.run(["wineserver", "-k"], env=self.variables, check=False)
             subprocess.run(["wineserver", "-w"], env=self.variables, check=True, timeout=PATIENCE_SECONDS)
 
-    def launch(self, command_line: str, *, data: bytes = b"", **variables: str) -> Outcome:
+    def launch(
+        self, command_line: str, *, data: bytes = b"", cwd: Path | None = None, **variables: str
+    ) -> Outcome:
         """Run a program with a command line, which is not quoted further."""
-        return self.start(self.launcher, data=data, LAUNCH=command_line, **variables)
+        return self.start(self.launcher, data=data, cwd=cwd, LAUNCH=command_line, **variables)
 
-    def start(self, program: Path, *arguments: str, data: bytes = b"", **variables: str) -> Outcome:
+    def start(
+        self,
+        program: Path,
+        *arguments: str,
+        data: bytes = b"",
+        cwd: Path | None = None,
+        **variables: str,
+    ) -> Outcome:
         """Run a program as Python does."""
         words = [f"\\\\?\\{program}"] if IS_WINDOWS else ["wine", str(program)]
         result = subprocess.run(
             [*words, *arguments],
-            cwd=self.directory,
+            cwd=cwd or self.directory,
             env={**self.variables, **variables},
             input=data,
             capture_output=True,
@@ -124,6 +133,12 @@ def _wait_for(file: Path) -> None:
 def windows_path(path: Path) -> str:
     """Return a path as Windows programs read it."""
     return str(path) if IS_WINDOWS else f"Z:{path}".replace("/", "\\")
+
+
+def _windows_variables() -> dict[str, str]:
+    """Return the variables of this process without those of envmgr, nor its directory on PATH."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ENVMGR_")}
+    return {**inherited, "PATH": os.path.join(os.environ["SYSTEMROOT"], "System32")}
 
 
 def _prepare_wine(prefix: Path) -> dict[str, str]:

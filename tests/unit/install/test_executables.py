@@ -10,6 +10,7 @@ import pytest
 
 from envmgr.catalog.layout import LINKS, Layout
 from envmgr.install import executables
+from envmgr.install.commands import provide_commands
 from envmgr.kit.errors import BadArchive, UnsafeArchive
 
 unix = pytest.mark.skipif(sys.platform == "win32", reason="executable bits")
@@ -80,6 +81,14 @@ def test_windows_finds_programs_by_their_endings(tree):
     assert executables.prepare_executables(root, layout("bin/tool"), "windows") == ("bin",)
     with pytest.raises(BadArchive):
         executables.prepare_executables(root, layout("bin/tool"), "linux")
+
+
+def test_programs_at_the_top_of_a_zip_for_windows_are_found_without_a_directory(tree):
+    root = tree("node.exe", "npm.cmd", "node_modules/npm/bin/npm", "README.md")
+    layout_without_bin = layout()
+    directories = executables.prepare_executables(root, layout_without_bin, "windows")
+    assert directories == ("",)
+    assert provide_commands(root, layout_without_bin, directories, "nodejs", "windows") == ("",)
 
 
 @pytest.mark.parametrize("path", ["../x", "/bin/sh", "a/../../x"])
