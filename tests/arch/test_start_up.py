@@ -11,6 +11,7 @@ import pytest
 from envmgr.install import receipt
 from envmgr.kit import platform
 from envmgr.kit.paths import single_root
+from support.archives.archive_builder import sha256, tar
 from support.http.scripted_server import ALM, Scripted, ScriptedResponse
 from support.machine.installed_tools import new_receipt
 
@@ -231,6 +232,38 @@ def test_install_of_installed_tools_imports_no_installer(tmp_path):
     modules = imported_by(["install", "--locked"], tmp_path)
     assert "envmgr.ops.install" in modules
     assert below(modules, UNUSED_FOR_INSTALLED_TOOLS) == set()
+
+
+UNUSED_FOR_A_SMALL_ARCHIVE = {
+    "bz2",
+    "concurrent",
+    "envmgr.install.archive.zip_reader",
+    "envmgr.install.download.signatures",
+    "envmgr.install.script",
+    "httpx",
+    "jsonschema",
+    "logging",
+    "lzma",
+    "pathlib",
+    "rich",
+    "shutil",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "typer",
+    "zipfile",
+}
+
+
+def test_the_installation_of_a_small_archive_imports_only_what_it_uses(tmp_path):
+    archive = tar({"bin/node": b"#!/bin/sh"})
+    with Scripted(lambda _: ScriptedResponse(body=archive)) as server:
+        manifest = STATIC_MANIFEST.replace("https://demo.example", server.url)
+        (tmp_path / "home/plugins").mkdir(parents=True)
+        (tmp_path / "home/plugins/demo.json").write_text(manifest.replace("0" * 64, sha256(archive)))
+        modules = imported_by(["install"], tmp_path, "demo=20.1.0")
+    assert "envmgr.install.archive.tar_reader" in modules
+    assert below(modules, UNUSED_FOR_A_SMALL_ARCHIVE) == set()
 
 
 def test_prune_imports_nothing_that_downloads_or_displays_progress(tmp_path):

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from envmgr.catalog import url_hints
-from envmgr.install import commands, executables, fsync, integrity, receipt, script, staging, store
+from envmgr.install import commands, executables, fsync, integrity, receipt, staging, store
 from envmgr.install.archive import formats
 from envmgr.install.archive.safety import normalize_path
-from envmgr.install.download import cache, signatures
+from envmgr.install.download import cache
 from envmgr.install.download.transfer import Transfer
 from envmgr.install.outcome import Outcome, outcome_of_existing
 from envmgr.install.receipt import Receipt
@@ -188,6 +188,8 @@ class _Installation:
         )
 
     def _verify_signature(self, signature: Signature, download: Download, http: Http) -> None:
+        from envmgr.install.download import signatures
+
         task = str(self.job)
         self.progress.step(task, "verifying the signature", download.size)
         signatures.verify(
@@ -229,6 +231,8 @@ class _Installation:
         """
         if self.job.layout.script is None:
             return
+        from envmgr.install import script
+
         self.progress.step(str(self.job), "running the install script")
         log = os.path.join(
             self.paths.logs, f"install-{file_name(self.job.tool)}-{file_name(self.job.version)}.log"

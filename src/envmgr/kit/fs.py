@@ -331,11 +331,24 @@ def _remove(path: str) -> None:
 
 
 def _remove_directory(path: str) -> None:
+    if _try_remove_empty(path):
+        return
     try:
         _rmtree(path)
     except PermissionError:
         _make_writable(path)
         _rmtree(path)
+
+
+def _try_remove_empty(path: str) -> bool:
+    """Delete a directory that is empty or holds empty ones, without importing shutil."""
+    try:
+        for name in os.listdir(path):
+            os.rmdir(os.path.join(path, name))
+        os.rmdir(path)
+    except OSError:
+        return False
+    return True
 
 
 def _make_writable(directory: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from envmgr.install import store
@@ -16,7 +17,7 @@ from envmgr.kit.errors import (
 )
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.http import urls
-from envmgr.kit.thread_pool import POLL_INTERVAL_SECONDS, await_result
+from envmgr.kit.thread_pool import POLL_INTERVAL_SECONDS, ThreadPool
 from envmgr.ops import reshim
 from envmgr.project import known_projects, lockfile, lockfile_io
 from envmgr.resolve import command_clashes, install_plan, lock_manifests, lock_update, requirements
@@ -183,8 +184,6 @@ def _dependency_levels(context: Context, steps: Sequence[Step]) -> list[list[Ste
 
 
 def _run_level(context: Context, level: Sequence[Step], options: Options) -> list[Outcome | EnvmgrError]:
-    from concurrent.futures import ThreadPoolExecutor
-
     stop = threading.Event()
     building: set[str] = set()
 
@@ -197,16 +196,14 @@ def _run_level(context: Context, level: Sequence[Step], options: Options) -> lis
         finally:
             building.discard(_name(step))
 
-    pool = ThreadPoolExecutor(max(1, min(len(level), jobs_of(context, options))))
+    pool = ThreadPool([partial(attempt, step) for step in level], jobs_of(context, options))
     try:
-        return [await_result(future) for future in [pool.submit(attempt, step) for step in level]]
+        return [task.result() for task in pool.tasks]
     except BaseException:  # Ctrl-C or SIGTERM: scripts are ended, downloads are left to go on next time
         stop.set()
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.cancel()
         _await_empty(building, CANCEL_TIMEOUT_SECONDS)
         raise
-    finally:
-        pool.shutdown(wait=False)
 
 
 def _await_empty(building: set[str], timeout_seconds: float) -> None:

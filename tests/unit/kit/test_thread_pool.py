@@ -5,11 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from concurrent.futures import Future
 
 import pytest
 
-from envmgr.kit.thread_pool import await_result, map_parallel
+from envmgr.kit.thread_pool import Task, map_parallel
 
 UNFINISHED_WORK = """
 import os, signal, sys, threading
@@ -49,13 +48,37 @@ def test_the_first_exception_is_raised_and_the_rest_not_begun():
     assert len(started) < 999
 
 
+def test_no_more_calls_than_workers_run_at_once():
+    running, most = [], []
+
+    def work(item):
+        running.append(item)
+        most.append(len(running))
+        threading.Event().wait(0.01)
+        running.remove(item)
+
+    map_parallel(work, range(8), 2)
+    assert max(most) <= 2
+    assert map_parallel(work, [], 2) == []
+
+
+def test_an_exception_is_raised_to_each_that_waits():
+    task = Task(lambda: 1 // 0)
+    task.run()
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            task.result()
+
+
 def test_a_wait_ends_once_it_is_stopped():
-    stop, future = threading.Event(), Future()
+    stop, task = threading.Event(), Task(lambda: 7)
     stop.set()
     with pytest.raises(KeyboardInterrupt):
-        await_result(future, stop)
-    future.set_result(7)
-    assert await_result(future, stop) == 7
+        task.result(stop)
+    assert not task.is_done
+    task.run()
+    assert task.is_done
+    assert task.result(stop) == 7
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")

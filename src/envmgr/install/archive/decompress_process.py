@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 import threading
 from functools import partial
@@ -17,6 +16,7 @@ from envmgr.kit.environment import python
 from envmgr.kit.errors import BadArchive
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Generator, Iterator
     from io import FileIO
 
@@ -117,6 +117,8 @@ def _write_whole(pipe: FileIO, block: bytes) -> None:
 
 
 def _in_subprocess(file: IO[bytes], kind: str, program_kind: str) -> Generator[bytes]:
+    import subprocess
+
     process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own file
         [python(), "-I", "-S", decompress.__file__, program_kind, *_directories(program_kind)],
         stdin=file,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 from envmgr.install.archive import safety
 from envmgr.install.archive.entry import DIRECTORY, FILE, HARDLINK, SYMLINK
 from envmgr.kit.errors import BadArchive, UnsafeArchive
+from envmgr.kit.fs import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -135,7 +135,7 @@ class Tree:
         self._names.remove_top(name)
         path = self._at(name)
         if os.path.isdir(path):
-            shutil.rmtree(path)
+            remove_tree(path)
         elif name not in self._links:
             os.unlink(path)
         self._links = {path: target for path, target in self._links.items() if path.split("/")[0] != name}
@@ -223,6 +223,8 @@ def _link(target: str, path: str) -> None:
     try:
         os.link(target, path)
     except OSError:  # the file system has no hard links, or allows no more of them to one file
+        import shutil
+
         shutil.copy2(target, path)
 
 

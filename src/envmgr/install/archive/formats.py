@@ -7,7 +7,7 @@ import os
 from functools import partial
 from typing import IO, TYPE_CHECKING, Protocol
 
-from envmgr.install.archive import decompress, tar_reader, wheel_layout, zip_reader
+from envmgr.install.archive import decompress, tar_reader
 from envmgr.install.archive.decompress_process import decompress_file, decompress_stream
 from envmgr.install.archive.entry import FILE, Entry
 from envmgr.install.archive.safety import ExpansionGuard
@@ -119,12 +119,16 @@ def _blocks(read: Callable[[], bytes]) -> Generator[bytes]:
 
 
 def _zip(file: IO[bytes], guard: ExpansionGuard) -> Generator[Entry]:
+    from envmgr.install.archive import zip_reader
+
     for entry in zip_reader.read(file):
         entry.content = guard.watch(entry.content)
         yield entry
 
 
 def _wheel(file: IO[bytes], guard: ExpansionGuard) -> Generator[Entry]:
+    from envmgr.install.archive import wheel_layout
+
     return wheel_layout.relocate_data_files(_zip(file, guard))
 
 

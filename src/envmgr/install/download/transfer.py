@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from envmgr.install.download.growing_file import GrowingFile
-from envmgr.kit.thread_pool import await_result
+from envmgr.kit.thread_pool import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,24 +23,23 @@ class Transfer:
     def __init__(self, fetch: Callable[[GrowingFile], Download]) -> None:
         self.file = GrowingFile()
         self._fetch = fetch
-        self._future: Future[Download] = Future()
-        threading.Thread(target=self._run, name="envmgr-transfer", daemon=True).start()
+        self._task = Task(self._run)
+        threading.Thread(target=self._task.run, name="envmgr-transfer", daemon=True).start()
 
     @property
     def is_done(self) -> bool:
         """Return whether the download ended."""
-        return self._future.done()
+        return self._task.is_done
 
     def result(self, stop: threading.Event) -> Download:
         """Return the verified download, or raise its error; KeyboardInterrupt once `stop` is set."""
-        return await_result(self._future, stop)
+        return self._task.result(stop)
 
-    def _run(self) -> None:
+    def _run(self) -> Download:
         try:
             download = self._fetch(self.file)
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits for the result
+        except BaseException:
             self.file.abandon()
-            self._future.set_exception(error)
-        else:
-            self.file.finish()
-            self._future.set_result(download)
+            raise
+        self.file.finish()
+        return download

@@ -101,7 +101,7 @@ def test_the_process_ends_when_reading_stops_early(monkeypatch, tmp_path):
             super().__init__(*args, **options)
             started.append(self)
 
-    monkeypatch.setattr(decompress_process.subprocess, "Popen", Recorded)
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
     (tmp_path / "packed").write_bytes(compress(bytes(64 << 20), "zst"))
     with open(tmp_path / "packed", "rb", buffering=0) as file:
         pieces = decompress_process.decompress_file(file, "zst")
