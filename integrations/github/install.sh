@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Last step of the GitHub Action: installs envmgr and the tools of the project, and sets the environment of later steps.
 set -euo pipefail
-scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# As the runner writes paths, which reads the matchers; `pwd` has another form on Windows.
+scripts=$GITHUB_ACTION_PATH/integrations/github
 client=$DIRECTORY/client
 export ENVMGR_HOME=$DIRECTORY/home
 
