@@ -83,17 +83,23 @@ class Document:
 
 
 class ListDependencies:
-    """The cached lists that a run has read, and the time until which upstream need not be asked for them."""
+    """Files and directories that lists were read from, and until when they need no request."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._paths: set[str] = set()
+        self._directories: set[str] = set()
         self._fresh_until = math.inf
 
     @property
     def paths(self) -> frozenset[str]:
         """Return the files of the lists."""
         return frozenset(self._paths)
+
+    @property
+    def directories(self) -> frozenset[str]:
+        """Return the directories whose names are lists."""
+        return frozenset(self._directories)
 
     @property
     def fresh_until(self) -> float:
@@ -103,6 +109,10 @@ class ListDependencies:
     def add(self, path: str) -> None:
         """Add the file of a list, which need not exist."""
         self._paths.add(path)
+
+    def add_directory(self, path: str) -> None:
+        """Add a directory whose names are a list, which need not exist."""
+        self._directories.add(path)
 
     def limit_freshness(self, fresh_until: float) -> None:
         """Add the end of freshness of a list."""

@@ -65,7 +65,7 @@ class Registry:
     def _check(self, tool: str) -> Manifest:
         result = self._file_of(tool)
         path, manifest_dir = result or (self.get(tool).origin, None)
-        if os.path.isfile(path) and (
+        if _is_file(path) and (
             manifest_dir.scope != "built-in" if manifest_dir else not self.get(tool).builtin
         ):
             from envmgr.catalog import lint
@@ -136,7 +136,12 @@ class Registry:
 
 def text_of(manifest: Manifest) -> str | None:
     """Return the text of a manifest's file; None for one that was made of a package's name."""
-    return _text(manifest.origin) if os.path.isfile(manifest.origin) else None
+    return _text(manifest.origin) if _is_file(manifest.origin) else None
+
+
+def _is_file(origin: str) -> bool:
+    """Return whether a manifest has a file; that of a package is made of its name, its origin."""
+    return os.path.isabs(origin) and os.path.isfile(origin)
 
 
 def is_name(text: str) -> bool:

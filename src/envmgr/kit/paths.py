@@ -86,6 +86,11 @@ class Paths:
         return os.path.join(self.cache, "index")
 
     @property
+    def pip_info(self) -> str:
+        """Stored properties of pip (`pip.json`)."""
+        return os.path.join(self.cache, "pip.json")
+
+    @property
     def config_file(self) -> str:
         """User settings (`config.toml`)."""
         return os.path.join(self.settings, "config.toml")

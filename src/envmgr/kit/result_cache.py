@@ -38,8 +38,9 @@ MAX_INPUTS = 50_000
 FILE_KIND, DIRECTORY_KIND = "f", "d"
 ABSENT = "-"
 
-VARIABLE_PREFIXES = ("ENVMGR_", "XDG_")
-VARIABLES = frozenset({"HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PATH", "PATHEXT"})
+_PIP_PREFIX = "PIP_"
+VARIABLE_PREFIXES = ("ENVMGR_", "XDG_", _PIP_PREFIX)
+VARIABLES = frozenset({"HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PATH", "PATHEXT"})
 SECRET_SUFFIXES = ("_TOKEN", "_KEY", "_PASSWORD", "_SECRET")
 """Ends of the names of variables that are not stored: only requests use them, so that no result depends on them."""
 
@@ -96,7 +97,15 @@ def key_of(environment: Environment, words: Iterable[str]) -> tuple[str, ...]:
 def _variables(variables: Mapping[str, str]) -> Iterable[str]:
     for name, value in variables.items():
         if (name in VARIABLES or name.startswith(VARIABLE_PREFIXES)) and not name.endswith(SECRET_SUFFIXES):
-            yield f"{name}={value}"
+            yield name if is_secret_of_pip(name, value) else f"{name}={value}"
+
+
+def is_secret_of_pip(name: str, value: str) -> bool:
+    """Return whether a variable of pip may have a secret, and is in keys without its value.
+
+    A result that depends on it must not be recorded.
+    """
+    return name.startswith(_PIP_PREFIX) and not _SECRET_MARKS.isdisjoint(value)
 
 
 def _can_have_secret(key: Iterable[str]) -> bool:

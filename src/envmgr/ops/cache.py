@@ -8,7 +8,7 @@ import os
 from envmgr.install import store
 from envmgr.kit import result_cache
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import read_error, remove_unused_tree
+from envmgr.kit.fs import read_error, remove_unused_tree, unlink_quietly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def clear(context: Context) -> Cache:
         result_cache.directory_of(context.paths),
     ):
         remove_unused_tree(path)
+    unlink_quietly(context.paths.pip_info)
     context.progress.done("cache", "removed")
     return before
 

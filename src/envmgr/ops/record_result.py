@@ -93,6 +93,7 @@ def _unfinished_installations(context: Context) -> Iterator[str]:
 
 def _lists(context: Context) -> Iterator[str]:
     yield from map(file_input, sorted(context.catalog.list_dependencies.paths))
+    yield from map(directory_input, sorted(context.catalog.list_dependencies.directories))
 
 
 def _own_files(_context: Context) -> Iterator[str]:
@@ -109,7 +110,7 @@ INPUTS = (
     ("installed tools", _installations),
     ("shims", _shims),
     ("unfinished installations", _unfinished_installations),
-    ("cached lists of releases", _lists),
+    ("cached lists of releases, directories of wheels, and pip's configuration", _lists),
     ("files of envmgr", _own_files),
 )
 """All files that the commands of `cli/recorded_results.py` read, by subject; a test compares it with what they do."""

@@ -250,6 +250,67 @@ def test_another_directory_version_or_rendering_has_its_own_result(fresh):
     assert fresh.run("install").is_recorded
 
 
+def serve_wheels(server, at, *tool_versions):
+    """Serve an index with a wheel of each version, fresh for a minute; return its URL."""
+    names = map(wheel_of, tool_versions)
+    files = [{"filename": name, "url": f"/{name}", "hashes": {"sha256": "0" * 64}} for name in names]
+    server.add_json(f"{at}/tool/", {"meta": {"api-version": "1.1"}, "name": "tool", "files": files})
+    page = server.pages[f"{at}/tool/"]
+    page.headers = {"Content-Type": "application/vnd.pypi.simple.v1+json", "Cache-Control": "max-age=60"}
+    return f"{server.url}{at}"
+
+
+def wheel_of(version):
+    return f"tool-{version}-py3-none-manylinux_2_17_x86_64.whl"
+
+
+@pytest.fixture
+def pip_file(fresh):
+    """Return the only file of pip's configuration: with an index, and a directory of wheels."""
+    index = serve_wheels(fresh.sandbox.server, "/simple", "1.0.0")
+    wheels = fresh.sandbox.root / "wheels"
+    wheels.mkdir()
+    path = fresh.sandbox.root / "pip.conf"
+    path.write_text(f"[global]\nindex-url = {index}\nextra-index-url = {index}\nfind-links = {wheels}\n")
+    return path
+
+
+LATEST = ("latest", "pypi:tool")
+
+
+def change_index(pip_file, server):
+    newer = serve_wheels(server, "/newer", "1.1.0")
+    pip_file.write_text(pip_file.read_text().replace(f"{server.url}/simple", newer))
+
+
+def add_wheel(pip_file, _server):
+    (pip_file.parent / "wheels" / wheel_of("1.1.0")).touch()
+
+
+@pytest.mark.parametrize("edit", [change_index, add_wheel])
+def test_a_change_of_pips_configuration_is_noticed(fresh, pip_file, edit):
+    variables = {"PIP_CONFIG_FILE": str(pip_file)}
+    assert fresh.run_until_recorded(*LATEST, env=variables).out == "1.0.0\n"
+    edit(pip_file, fresh.sandbox.server)
+    assert fresh.run(*LATEST, env=variables).out == "1.1.0\n"
+
+
+def test_another_index_in_a_variable_is_noticed(fresh, pip_file):
+    variables = {"PIP_CONFIG_FILE": str(pip_file)}
+    fresh.run_until_recorded(*LATEST, env=variables)
+    index = serve_wheels(fresh.sandbox.server, "/other", "1.2.0")
+    assert fresh.run(*LATEST, env={**variables, "PIP_INDEX_URL": index}).out == "1.2.0\n"
+
+
+def test_a_result_that_depends_on_a_secret_of_pip_is_not_recorded(fresh, pip_file):
+    url = fresh.sandbox.server.url.replace("//", "//me:secret@")
+    variables = {"PIP_CONFIG_FILE": str(pip_file), "PIP_EXTRA_INDEX_URL": f"{url}/simple"}
+    fresh.run(*LATEST, env=variables)
+    with mock.patch.object(result_cache, "record") as record:
+        assert fresh.run(*LATEST, env=variables).out == "1.0.0\n"
+    assert not record.called
+
+
 def test_a_list_that_is_no_longer_fresh_is_noticed(fresh):
     fresh.run_until_recorded("lock", "--check")
     for path in (fresh.sandbox.home / "cache/index").iterdir():
@@ -398,9 +459,10 @@ class Trace:
             patch.stop()
 
 
-@pytest.mark.parametrize("command", COMMANDS[:6], ids=" ".join)
-def test_the_table_has_all_files_that_a_command_reads(fresh, command):
-    fresh.run_until_recorded(*command)
+@pytest.mark.parametrize("command", [*COMMANDS[:6], LATEST], ids=" ".join)
+def test_the_table_has_all_files_that_a_command_reads(fresh, pip_file, command):
+    variables = {"PIP_CONFIG_FILE": str(pip_file)}
+    fresh.run_until_recorded(*command, env=variables)
     inputs = set()
 
     def record(_paths, _key, _result, names, _validity):
@@ -409,18 +471,23 @@ def test_the_table_has_all_files_that_a_command_reads(fresh, command):
         return True
 
     with mock.patch.object(result_cache, "record", record), Trace() as trace:
-        fresh.run_afresh(*command)
+        fresh.run_afresh(*command, env=variables)
     assert inputs, "the command has not recorded its result"
     read = {
-        path
-        for path in trace.paths
-        if not path.startswith((*OWN_DIRECTORIES, str(fresh.sandbox.home / "cache/results")))
+        path for path in trace.paths if not path.startswith((*OWN_DIRECTORIES, *own_caches(fresh.sandbox)))
     }
     assert {path for path in read if not is_covered(path, inputs)} == known_directories(fresh.sandbox) & read
 
 
+def own_caches(box):
+    """Return files that decide nothing: what they have is as without them."""
+    return str(box.home / "cache/results"), str(box.home / "cache/pip.json")
+
+
 def is_covered(path, inputs):
-    """Return whether a change of a file is a change of an input: one appears with a name in its directory."""
+    """Return whether a change of a file is a change of an input: one appears with a name in a directory."""
+    while not os.path.lexists(os.path.dirname(path)):
+        path = os.path.dirname(path)
     exact = {result_cache.file_input(path), result_cache.directory_input(path)}
     parent = result_cache.directory_input(os.path.dirname(path))
     return bool(exact & inputs) or (parent in inputs and not os.path.lexists(path))
@@ -448,16 +515,18 @@ class ReadVariables(dict):
         return super().get(name, default)
 
 
-@pytest.mark.parametrize("command", COMMANDS[:6], ids=" ".join)
-def test_the_key_has_all_variables_that_a_command_reads(fresh, command):
+@pytest.mark.parametrize("command", [*COMMANDS[:6], LATEST], ids=" ".join)
+def test_the_key_has_all_variables_that_a_command_reads(fresh, pip_file, command):
     current, names = environments.current, set()
 
     def observed(cwd=None):
         environment = current(cwd)
         return environments.Environment(ReadVariables(environment.variables, names), environment.directory)
 
+    variables = {"PIP_CONFIG_FILE": str(pip_file)}
+    fresh.run(*command, env=variables)  # a list that is not cached is requested
     with mock.patch.object(environments, "current", observed):
-        fresh.run_afresh(*command)
+        fresh.run_afresh(*command, env=variables)
     in_key = result_cache.VARIABLES | VARIABLES_OF_RENDERING | VARIABLES_OF_REQUESTS | VARIABLES_OF_COMPLETION
     unknown = {name for name in names - in_key if not name.startswith(result_cache.VARIABLE_PREFIXES)}
     assert "HOME" in names or "ENVMGR_HOME" in names

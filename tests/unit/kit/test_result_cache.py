@@ -310,6 +310,15 @@ def test_a_key_has_no_secrets():
     assert "secret" not in " ".join(key(variables))
 
 
+def test_a_secret_of_pip_is_in_keys_by_its_name():
+    """Results that do not depend on it are recorded, and others are none with another value."""
+    values = ["https://user:secret@a.example/s", "https://a.example/s", "https://b.example/s"]
+    keys = {key({"PIP_INDEX_URL": value}) for value in values} | {key({})}
+    assert len(keys) == 4
+    assert result_cache.is_secret_of_pip("PIP_INDEX_URL", values[0])
+    assert not result_cache.is_secret_of_pip("PIP_INDEX_URL", values[1])
+
+
 @pytest.mark.parametrize(
     "mirrors",
     [

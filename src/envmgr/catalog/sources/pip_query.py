@@ -12,22 +12,14 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
+from envmgr.catalog.sources.pip_info import PipInfo
 from envmgr.kit.environment import python
 from envmgr.kit.errors import SourceError
-from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _KINDS = ("global", "user", "site")  # lowest first
-
-
-@frozen
-class PipInfo:
-    """Configuration files, lowest precedence first (they need not exist), and the default index's URL."""
-
-    files: tuple[tuple[str, str], ...]
-    default_index: str
 
 
 def query_pip(variables: Mapping[str, str]) -> PipInfo:

@@ -6,19 +6,18 @@ An artifact's URL is `pypi:<project>/<file>`, which names no host; `locate` find
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
-from urllib.request import url2pathname
 
 from envmgr.catalog import release_list as listings
 from envmgr.catalog.release import Listing, Location, Release
-from envmgr.catalog.sources import credentials, pip_config, simple_index, wheel_tags
+from envmgr.catalog.sources import credentials, pip_config, pip_info, simple_index, wheel_tags
 from envmgr.kit.errors import HttpError, InvalidRequest, NetworkError, SourceError
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.fs import list_names
 from envmgr.kit.http import urls
 from envmgr.lockformat.model import Artifact
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -129,8 +128,12 @@ def _config(context: Context) -> PipConfig:
 
 
 def _load_config(context: Context) -> PipConfig:
-    context.lists.dependencies.forbid_reuse()  # pip may find its files elsewhere in the next run
-    config = pip_config.load(context.environment)
+    info = pip_info.load(context.environment, context.paths.pip_info)
+    config = pip_config.load(context.environment, info)
+    if config.dependencies is None:
+        context.lists.dependencies.forbid_reuse()  # pip may find its files elsewhere in the next run
+    for path in config.dependencies or ():
+        context.lists.dependencies.add(path)
     if config.cert:
         context.http.trust(config.cert)
     return config
@@ -164,7 +167,8 @@ def _read_url(url: str, context: Context) -> tuple[File, ...]:
 
 def _read_folder(url: str, context: Context) -> tuple[File, ...]:
     """Read a folder of this machine: its index.html, else the files in it."""
-    folder = url2pathname(urlsplit(url).path)
+    folder = urls.unquote_path(urlsplit(url).path)
+    context.lists.dependencies.add_directory(folder)
     base = url.rstrip("/")
     if os.path.isfile(os.path.join(folder, "index.html")):
         return _read_url(f"{base}/index.html", context)

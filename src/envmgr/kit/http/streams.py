@@ -54,12 +54,10 @@ def open_file_url(url: str) -> Iterator[Stream]:
 
 
 def _path_of(url: str) -> str:
-    from urllib.request import url2pathname
-
     parts = urls.split(url)
     if parts.netloc not in {"", "localhost"}:
         raise NetworkError(f"file URL with a remote host: {url}")
-    return url2pathname(parts.path)
+    return urls.unquote_path(parts.path)
 
 
 def read_limited(stream: Stream, limit: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from envmgr.kit.errors import NetworkError
@@ -78,6 +79,24 @@ def server_identity(text: str) -> str:
     if parts.hostname != "localhost":
         return url
     return urlunsplit(parts._replace(netloc=parts.netloc.replace("localhost", "127.0.0.1", 1)))
+
+
+def quote_path(path: str) -> str:
+    """Return a path as that of a file URL."""
+    if sys.platform == "win32":
+        from urllib.request import pathname2url  # takes as long as Python's start
+
+        return pathname2url(path)
+    return quote(path)
+
+
+def unquote_path(text: str) -> str:
+    """Return the path that a file URL has."""
+    if sys.platform == "win32":
+        from urllib.request import url2pathname
+
+        return url2pathname(text)
+    return unquote(text)
 
 
 def lock_url(url: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envmgr.catalog.sources import pip_config
-from envmgr.catalog.sources.pip_query import PipInfo
+from envmgr.catalog.sources.pip_info import PipInfo
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import ConfigError
 
@@ -24,7 +24,7 @@ def load(root: Path, files: dict[str, str] | None = None, **variables: str) -> p
         if kind in (files or {}):
             path.write_text((files or {})[kind])
         config_files.append((kind, str(path)))
-    return pip_config.load(Environment(variables, str(root)), lambda _: PipInfo(tuple(config_files), DEFAULT))
+    return pip_config.load(Environment(variables, str(root)), PipInfo(tuple(config_files), DEFAULT))
 
 
 def test_without_configuration_the_default_index_is_used(tmp_path: Path) -> None:
@@ -91,3 +91,16 @@ def test_with_no_index_only_find_links_are_used(tmp_path: Path) -> None:
 def test_an_unreadable_pip_file_is_an_error_with_its_path(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"user\.conf"):
         load(tmp_path, {"user": text})
+
+
+def test_the_configuration_depends_on_pip_and_its_files(tmp_path: Path) -> None:
+    def dependencies(program: str = "/pip", **variables: str) -> tuple[str, ...] | None:
+        info = PipInfo((("user", "/h/pip.conf"),), DEFAULT, program)
+        return pip_config.load(Environment(variables, str(tmp_path)), info).dependencies
+
+    assert dependencies() == ("/pip", "/h/pip.conf")
+    assert dependencies(PIP_CONFIG_FILE="/a.conf") == ("/pip", "/h/pip.conf", "/a.conf")
+    assert dependencies(PIP_INDEX_URL="https://a.example/s") == ("/pip", "/h/pip.conf")
+    assert dependencies(program="") is None
+    assert dependencies(PIP_CONFIG_FILE="a.conf") is None
+    assert dependencies(PIP_INDEX_URL="https://me:secret@a.example/s") is None
