@@ -48,6 +48,12 @@ def test_the_image_runs_its_command_with_the_tools_that_a_stage_installed(machin
     assert (result.code, result.out) == (0, f"ruff {VERSION}\n"), result
 
 
+def test_a_script_of_another_system_runs_the_tools(run, project):
+    (script,) = snippets("ci.md", "Other systems", "sh")
+    result = run(f"{script}\ncommand -v ruff")
+    assert result.out.splitlines()[-1].startswith(f"{project}/.cache/envmgr/installs/")
+
+
 @pytest.mark.skipif(not PRE_COMMIT.is_file(), reason="pre-commit is installed for development only")
 def test_the_hooks_of_pre_commit_run(run, project):
     (hooks,) = snippets("ci.md", "pre-commit", "yaml")

@@ -102,9 +102,8 @@ def test_a_lock_that_is_out_of_date_is_annotated(job, machine):
     machine.write("pypi:ruff=^0.15")
     result = job.use(CHECKOUT)
     assert result.code == 1
-    assert result.annotations == [
-        {"file": str(machine.project / ".envmgr.lock"), "message": "does not lock pypi:ruff=^0.15"}
-    ]
+    lock = str(machine.project / ".envmgr.lock")
+    assert result.annotations == [{"file": lock, "message": f"{lock} does not lock pypi:ruff=^0.15"}]
 
 
 def test_an_error_without_a_file_is_annotated(job):
