@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
+import sys
 from _thread import allocate_lock  # importing threading costs start-up time
 from string import ascii_letters, digits
 from urllib.parse import urlsplit
@@ -159,6 +160,7 @@ class _Connection(HTTPConnection):
         self.sock.settimeout(timeout)
         with contextlib.suppress(ConnectionError):  # a server may refuse a body before it has read all of it
             self.request(request.method, target, request.body, headers)
+        _acknowledge_at_once(self.sock)
         response = self.getresponse()
         try:
             _check_framing(response)
@@ -166,6 +168,17 @@ class _Connection(HTTPConnection):
             response.close()
             raise
         return response
+
+
+def _acknowledge_at_once(sock: socket.socket) -> None:
+    """Acknowledge the next bytes without a delay, as far as the system supports it.
+
+    A server that sends headers and body apart, without TCP_NODELAY, waits for that: 40 ms for each request but the
+    first of a connection.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # of a connection that is closed, which reading reports
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 class _FinalResponse(HTTPResponse):

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import socket
 import ssl
+import sys
 
 import pytest
 
@@ -266,3 +267,23 @@ def test_an_encrypted_request_to_a_plain_server_fails_in_the_handshake(create_tr
 )
 def test_the_standard_transport_sends_only_urls_that_need_no_encoding(url, is_sent):
     assert can_send(url) is is_sent
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an option of Linux")
+def test_each_response_is_acknowledged_at_once(monkeypatch):
+    """Else a server without TCP_NODELAY that sends headers and body apart waits 40 ms."""
+    options, connect = [], socket.create_connection
+
+    class Recorded(socket.socket):
+        def setsockopt(self, level, name, value):
+            options.append(name)
+            super().setsockopt(level, name, value)
+
+    monkeypatch.setattr(
+        socket, "create_connection", lambda *arguments: Recorded(fileno=connect(*arguments).detach())
+    )
+    with contextlib.closing(standard()) as transport, RawServer([OK, OK]) as server:
+        for _ in range(2):
+            fetch(transport, server.url)
+    assert options.count(socket.TCP_QUICKACK) == 2
+    assert server.connection_count == 1
