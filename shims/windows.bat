@@ -6,10 +6,10 @@ set "ENVMGR_SHIM=:"
 if defined ENVMGR_HOME set "ENVMGR_SHIM=h:"
 if not defined ENVMGR_HOME set "ENVMGR_HOME=@HOME@"
 if exist "@PYTHON@" if exist "@SITE@\envmgr\__init__.py" goto own
-for %%I in (envmgr.exe envmgr.bat envmgr.cmd) do if not "%%~$PATH:I"=="" goto other
-goto gone
-:other
-envmgr exec --shim "@COMMAND@" -- %*
+for %%I in (envmgr.cmd envmgr.bat envmgr.exe) do if not "%%~$PATH:I"=="" set "ENVMGR_SHIM_PROGRAM=%%~$PATH:I"
+if not defined ENVMGR_SHIM_PROGRAM goto gone
+rem By its path, as cmd.exe searches the working directory first.
+"%ENVMGR_SHIM_PROGRAM%" exec --shim "@COMMAND@" -- %*
 exit /b %ERRORLEVEL%
 :own
 "@PYTHON@" -I -c "@START@" "@SITE@" exec --shim "@COMMAND@" -- %*

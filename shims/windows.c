@@ -152,16 +152,28 @@ static BOOL has_own_python(void) {
            GetFileAttributesW(scratch) != INVALID_FILE_ATTRIBUTES;
 }
 
+static void append_own_envmgr(void) {
+    append_quoted(command, lines[PYTHON]);
+    append(command, L" -I -c ");
+    append_quoted(command, lines[START]);
+    append(command, L" ");
+    append_quoted(command, lines[SITE]);
+}
+
+/* Append an envmgr on PATH; Windows by itself looks into the working directory first, which may be another's. */
+static void append_other_envmgr(void) {
+    static WCHAR directories[MAX_CHARS];
+    DWORD size = GetEnvironmentVariableW(L"PATH", directories, MAX_CHARS);
+    if (!size || size >= MAX_CHARS || !SearchPathW(directories, L"envmgr.exe", NULL, MAX_CHARS, scratch, NULL))
+        fail(L"envmgr not found", L"install envmgr, then run `envmgr reshim`");
+    append_quoted(command, scratch);
+}
+
 static void set_command(void) {
-    if (has_own_python()) {
-        append_quoted(command, lines[PYTHON]);
-        append(command, L" -I -c ");
-        append_quoted(command, lines[START]);
-        append(command, L" ");
-        append_quoted(command, lines[SITE]);
-    } else {
-        append(command, L"envmgr.exe");
-    }
+    if (has_own_python())
+        append_own_envmgr();
+    else
+        append_other_envmgr();
     append(command, L" exec --shim ");
     append_quoted(command, name);
     append(command, L" -- ");
@@ -195,7 +207,7 @@ void start(void) {
     SetConsoleCtrlHandler(ignore_interrupt, TRUE);
     HANDLE job = CreateJobObjectW(NULL, NULL);
     limit_job(job, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_BREAKAWAY_OK);
-    if (!start_command(&process)) fail(L"envmgr not found", L"install envmgr, then run `envmgr reshim`");
+    if (!start_command(&process)) fail(L"envmgr does not start", L"run `envmgr reshim` with the envmgr you installed");
     AssignProcessToJobObject(job, process.hProcess);
     ResumeThread(process.hThread);
     WaitForSingleObject(process.hProcess, INFINITE);

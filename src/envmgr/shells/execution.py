@@ -24,6 +24,7 @@ def restore_environment(variables: Mapping[str, str], started_with: bytes | None
     (https://peps.python.org/pep-0538/). Without a shim, `started_with` has the original: variables separated by NUL.
     """
     restored = dict(variables)
+    restored.pop(f"{SHIM_MARK}_PROGRAM", None)  # of a batch file
     mark = restored.pop(SHIM_MARK, None)
     if mark is None:
         return _without_coercion(restored, _proc_environ() if started_with is None else started_with)

@@ -109,20 +109,22 @@ def test_a_shim_that_starts_itself_ends_with_an_error(installation, name):
 
 
 @both
-def test_without_its_own_envmgr_a_shim_runs_that_on_path(installation, name):
+def test_without_its_own_envmgr_a_shim_runs_that_on_path_only(installation, name):
     installation.remove_own_envmgr()
-    directory = installation.root / "other"
-    directory.mkdir()
-    shutil.copy(installation.report, directory / "envmgr.exe")
-    path = {"PATH" if IS_WINDOWS else "WINEPATH": windows_path(directory)}
-    line = installation.run(name, '"a b"', **path).out.split("\r\n")[0]
-    assert line.endswith(' exec --shim "node" -- "a b"')
+    on_path, project = installation.root / "other", installation.root / "project"
+    for directory in (on_path, project):
+        directory.mkdir()
+        shutil.copy(installation.report, directory / "envmgr.exe")
+    path = {"PATH" if IS_WINDOWS else "WINEPATH": windows_path(on_path)}
+    line = installation.run(name, '"a b"', cwd=project, **path).out.split("\r\n")[0]
+    assert line.endswith('\\other\\envmgr.exe" exec --shim "node" -- "a b"')
 
 
 @both
 def test_without_any_envmgr_a_shim_says_so(installation, name):
     installation.remove_own_envmgr()
-    outcome = installation.run(name)
+    shutil.copy(installation.report, installation.root / "envmgr.exe")
+    outcome = installation.run(name, cwd=installation.root)
     assert outcome.code == 127
     assert "envmgr not found" in outcome.error
 

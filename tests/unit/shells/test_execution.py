@@ -25,6 +25,7 @@ def become(*words, **options):
 
 def test_variables_set_by_a_shim_are_removed():
     variables = {"ENVMGR_SHIM": ":", "ENVMGR_HOME": "/root", "LC_CTYPE": "C.UTF-8", "A": "1"}
+    variables["ENVMGR_SHIM_PROGRAM"] = "C:\\envmgr.exe"
     assert execution.restore_environment(variables) == {"A": "1"}
 
 
