@@ -121,6 +121,7 @@ def _others_on_path(context: Context) -> list[str]:
 
 def on_path(path: str, command: str) -> str | None:
     """Return the path of a command as shells find it: a name with a slash is a path, others are on PATH."""
-    if os.path.dirname(command):
-        return command if os.path.exists(command) else None
+    directory, name = os.path.split(command)
+    if directory:
+        return command if os.path.exists(command) else store.find_program((directory,), name)
     return store.find_program((entry or os.curdir for entry in path.split(os.pathsep)), command)

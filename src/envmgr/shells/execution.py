@@ -74,7 +74,13 @@ def ensure_path_prefix(directories: Sequence[str], path: str) -> str:
 
 def with_shims(shims: str, path: str) -> str:
     """Return a PATH with the shims, like shims do."""
-    return path if shims in path.split(os.pathsep) else prepend_path([shims], path)
+    entries = {_comparable(entry) for entry in path.split(os.pathsep)}
+    return path if _comparable(shims) in entries else prepend_path([shims], path)
+
+
+def _comparable(directory: str) -> str:
+    """Return a directory in the spelling that is the same for all of Windows; unchanged on other systems."""
+    return os.path.normcase(directory).rstrip("\\") if os.sep == "\\" else directory
 
 
 def exec_program(program: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:

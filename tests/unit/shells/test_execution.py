@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -52,6 +54,13 @@ def test_shims_are_added_to_path_once():
     path = os.pathsep.join(["/usr/bin", "/shims"])
     assert execution.with_shims("/shims", path) == path
     assert execution.with_shims("/shims", "/usr/bin") == os.pathsep.join(["/shims", "/usr/bin"])
+
+
+def test_on_windows_the_spelling_of_the_shims_on_path_does_not_matter(monkeypatch):
+    monkeypatch.setattr(execution, "os", SimpleNamespace(path=ntpath, sep="\\", pathsep=";"))
+    path = "C:\\Windows;c:/users/ANA/Shims\\"
+    assert execution.with_shims("C:\\Users\\Ana\\shims", path) == path
+    assert execution.with_shims("D:\\shims", path) == f"D:\\shims;{path}"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
