@@ -11,12 +11,18 @@ from envmgr.kit.frozen import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Self
+
     from envmgr.kit.environment import Environment
 
 GIT_TIMEOUT_SECONDS = 20.0
 """A push must not wait for a hanging disk."""
 
 _NOT_INSTALLED = "git is not installed"
+_COMMON_DIRECTORY = ("rev-parse", "--path-format=absolute", "--git-common-dir")
+_HEAD = (*_COMMON_DIRECTORY, "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+_REMOTES = ("remote", "--verbose")
+_STATUS = ("status", "--porcelain", "--untracked-files=no")
 _STATUS_CODE_LENGTH = len("MM ")
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
@@ -45,7 +51,9 @@ class GitWorktree:
 def read(environment: Environment, commit: str = "", timeout: float = GIT_TIMEOUT_SECONDS) -> GitWorktree:
     """Return the worktree of the working directory, with the tags of `commit` (default: HEAD)."""
     try:
-        return _read(_Git(_find_git(environment), environment, timeout), commit)
+        with _Git(_find_git(environment), environment, timeout) as git:
+            git.start(_HEAD, _tags_at(commit), _REMOTES, _STATUS)
+            return _read(git, commit)
     except _GitError as error:
         return GitWorktree(error=str(error))
 
@@ -71,7 +79,7 @@ def _read(git: _Git, requested_commit: str) -> GitWorktree:
     return GitWorktree(
         commit=commit,
         branch=branch if head.startswith(commit) else "",
-        tags=_tags(git, commit),
+        tags=_tags(git, requested_commit),
         remote=_remote(git),
         directory=_directory(git, common),
         changes=_changes(git),
@@ -80,18 +88,21 @@ def _read(git: _Git, requested_commit: str) -> GitWorktree:
 
 def _head(git: _Git) -> tuple[str, str, str]:
     """Return the directory that worktrees share, and the commit and the branch of HEAD, empty without one."""
-    directory = ("rev-parse", "--path-format=absolute", "--git-common-dir")
-    lines = git.run_or_empty(*directory, "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+    lines = git.run_or_empty(*_HEAD)
     if not lines:  # no commits yet, or no repository
-        return git.run(*directory), "", ""
+        return git.run(*_COMMON_DIRECTORY), "", ""
     common, commit, ref = lines.rsplit("\n", 2)
     return common, commit, "" if ref == "HEAD" else ref.removeprefix("refs/heads/")
 
 
-def _tags(git: _Git, commit: str) -> tuple[GitTag, ...]:
-    """Return the tags of a commit; `refname:short` would depend on branches of the same name."""
+def _tags_at(commit: str) -> tuple[str, ...]:
+    """Return the arguments for the tags of a commit; `refname:short` would depend on branches."""
     names = "--format=%(objecttype) %(refname:lstrip=2) %(taggerdate:unix)"
-    lines = git.run_or_empty("for-each-ref", f"--points-at={commit}", names, "refs/tags").splitlines()
+    return ("for-each-ref", f"--points-at={commit or 'HEAD'}", names, "refs/tags")
+
+
+def _tags(git: _Git, commit: str) -> tuple[GitTag, ...]:
+    lines = git.run_or_empty(*_tags_at(commit)).splitlines()
     return tuple(_tag(*line.split(" ")) for line in lines)
 
 
@@ -101,13 +112,13 @@ def _tag(kind: str, name: str, created: str = "") -> GitTag:
 
 def _changes(git: _Git) -> tuple[str, ...]:
     """Return the changed paths; git quotes those with control characters."""
-    lines = git.run_or_empty("status", "--porcelain", "--untracked-files=no").splitlines()
+    lines = git.run_or_empty(*_STATUS).splitlines()
     return tuple(line[_STATUS_CODE_LENGTH:] for line in lines)
 
 
 def _remote(git: _Git) -> str:
     """Return the URL of `origin`, else of the only remote."""
-    lines = [line.partition("\t") for line in git.run_or_empty("remote", "--verbose").splitlines()]
+    lines = [line.partition("\t") for line in git.run_or_empty(*_REMOTES).splitlines()]
     names = list(dict.fromkeys(name for name, _, _ in lines))
     origin = "origin" if "origin" in names else names[0] if len(names) == 1 else ""
     urls = (text.rpartition(" (fetch)")[0] for name, _, text in lines if name == origin)
@@ -126,12 +137,27 @@ class _GitError(Exception):
 
 
 class _Git:
-    """Runs git in the working directory, with a timeout."""
+    """Runs git in the working directory, each time with a timeout in seconds."""
 
     def __init__(self, program: str, environment: Environment, timeout: float) -> None:
         self._program = program
         self._environment = environment
         self._timeout = timeout
+        self._started: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        """Enter the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the processes whose output was not used."""
+        while self._started:
+            _end(self._started.popitem()[1])
+
+    def start(self, *commands: tuple[str, ...]) -> None:
+        """Start commands at once; their output is used when they are run."""
+        for args in commands:
+            self._started[args] = self._start(args)
 
     def run_or_empty(self, *args: str) -> str:
         """Return the output of git, empty if it fails."""
@@ -145,24 +171,36 @@ class _Git:
         return out
 
     def _execute(self, args: tuple[str, ...]) -> tuple[int, str, str]:
+        process = self._started.pop(args, None) or self._start(args)
         try:
-            process = subprocess.run(  # noqa: S603 - git, with constant arguments and a validated commit
+            out, error = process.communicate(timeout=self._timeout)
+        except subprocess.TimeoutExpired:
+            raise _GitError(f"git {args[0]} timed out after {self._timeout:g} s") from None
+        finally:
+            _end(process)
+        text = out.decode(errors="replace").rstrip("\r\n")
+        return process.returncode, "" if process.returncode else text, error.decode(errors="replace")
+
+    def _start(self, args: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(  # noqa: S603 - git, with constant arguments and a validated commit
                 [self._program, *args],
                 cwd=self._environment.cwd,
                 env={**self._environment.variables, **_QUIET},
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self._timeout,
-                check=False,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
             )
-        except subprocess.TimeoutExpired:
-            raise _GitError(f"git {args[0]} timed out after {self._timeout:g} s") from None
         except OSError as error:
             if isinstance(error, FileNotFoundError) and error.filename == self._program:
                 raise _GitError(_NOT_INSTALLED) from None
             raise _GitError(f"cannot run git: {error.strerror}") from None
-        out = process.stdout.decode(errors="replace").rstrip("\r\n")
-        return process.returncode, "" if process.returncode else out, process.stderr.decode(errors="replace")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that is running, and close its pipes."""
+    with process:
+        process.kill()
 
 
 def _first_line(text: str) -> str:

@@ -129,12 +129,12 @@ def test_a_tag_of_the_same_name_does_not_change_a_branch(shop):
 def test_a_worktree_is_read_by_four_runs_of_git(shop, monkeypatch):
     commands = []
 
-    def run(args, **options):
-        commands.append(args)
-        return run_process(args, **options)
+    class Popen(subprocess.Popen):
+        def __init__(self, args, **options):
+            commands.append(args)
+            super().__init__(args, **options)
 
-    run_process = subprocess.run
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "Popen", Popen)
     assert read(shop).commit
     assert len(commands) == 4
 
