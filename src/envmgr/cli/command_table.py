@@ -83,7 +83,7 @@ _PACKAGE = "envmgr.cli.declarations"
 _ALM_PACKAGE = "envmgr.cli.alm.declarations"
 _CATALOG_PACKAGE = "envmgr.cli.catalog.declarations"
 _EXCHANGE_PACKAGE = "envmgr.cli.declarations.exchange"
-_SHELLS = "for bash, zsh, fish, elvish, nu or pwsh (default: $SHELL)."
+_SHELLS = "for bash, zsh, fish, elvish, nu, pwsh or xonsh (default: $SHELL)."
 
 _ALM = GroupEntry(
     "alm",

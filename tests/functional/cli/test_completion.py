@@ -226,7 +226,23 @@ def test_nushell_offers_candidates_and_leaves_files_to_itself(box):
     )
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "pwsh", "elvish", "nu"])
+@pytest.mark.skipif(find_shell("xonsh") is None, reason="xonsh is not here")
+def test_xonsh_offers_candidates_and_files(box):
+    (box.project / "a-manifest.json").write_text("{}")
+    script = box.root / "script.xsh"
+    script.write_text(
+        box.ok("--show-completion", "xonsh").out
+        + "from xonsh.completer import Completer\n"
+        + "for line in ('envmgr uninstall al', 'envmgr plugin lint a-', 'envmgr use alpha@1.'):\n"
+        + "    print(*sorted(str(item).strip() for item in Completer().complete_line(line)[0]))\n"
+    )
+    result = box.command([find_shell("xonsh"), "--no-rc", str(script)])
+    assert result.out.splitlines() == ["alpha@1.1.0", "a-manifest.json", "alpha@1.0.0 alpha@1.1.0"], (
+        result.err
+    )
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "pwsh", "elvish", "nu", "xonsh"])
 def test_installing_completion_is_done_once(sandbox, shell):
     first = sandbox.ok("--install-completion", shell, "--json").json
     sandbox.ok("--install-completion", shell)
@@ -254,4 +270,4 @@ def test_the_users_shell_is_the_default(sandbox):
     assert sandbox.ok("--show-completion", env={"SHELL": "/bin/zsh"}).out.startswith("#compdef envmgr")
     result = sandbox.run("--show-completion", env={"SHELL": "/bin/tcsh"})
     assert result.code == 2
-    assert "bash, zsh, fish, pwsh, elvish, nu" in result.err
+    assert "bash, zsh, fish, pwsh, elvish, nu, xonsh" in result.err

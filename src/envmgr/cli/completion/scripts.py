@@ -127,8 +127,35 @@ $env.config.completions.external.completer = {|spans: list<string>|
 }
 """
 
-SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "pwsh": PWSH, "elvish": ELVISH, "nu": NU}
-_EXTENSIONS = {"elvish": "elv", "nu": "nu"}
+XONSH = r"""def __envmgr_completion():
+    import subprocess
+
+    from xonsh.built_ins import XSH
+    from xonsh.completers.completer import add_one_completer
+    from xonsh.completers.tools import RichCompletion, contextual_command_completer
+
+    @contextual_command_completer
+    def complete_envmgr(context):
+        if not context.completing_command("envmgr"):
+            return None
+        words = [arg.value for arg in context.args[1:context.arg_index]]
+        environment = {**XSH.env.detype(), "_ENVMGR_COMPLETE": f"={context.prefix}"}
+        result = subprocess.run(["envmgr", *words], env=environment, capture_output=True, text=True)
+        lines = result.stdout.splitlines()
+        if ":files" in lines:
+            return None
+        pairs = [line.partition("\t") for line in lines]
+        return {RichCompletion(value, description=text, append_space=True) for value, _, text in pairs}
+
+    add_one_completer("envmgr", complete_envmgr, "start")
+
+
+__envmgr_completion()
+del __envmgr_completion
+"""
+
+SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "pwsh": PWSH, "elvish": ELVISH, "nu": NU, "xonsh": XONSH}
+_EXTENSIONS = {"elvish": "elv", "nu": "nu", "xonsh": "xsh"}
 """The ends of the names of scripts, of shells whose start file that of activation is."""
 
 
@@ -213,6 +240,8 @@ def _source_line(shell: str, path: str) -> str:
         from envmgr.shells.activation import nu
 
         return f"source {nu.quote(path)}"
+    if shell == "xonsh":
+        return f"source {path!r}"
     quote = "''" if shell in {"pwsh", "elvish"} else "'\\''"
     quoted = f"'{path.replace(chr(39), quote)}'"
     return f"eval (slurp < {quoted})" if shell == "elvish" else f". {quoted}"
