@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 
-from envmgr.install import executables
 from envmgr.kit.windows import command_line
 from envmgr.shells import windows_shim
 from envmgr.shells.shim import START, ShimContext
@@ -174,14 +173,3 @@ def test_a_batch_file_of_a_tool_receives_its_arguments(installation):
     line = command_line.batch_command_line(shell, windows_path(script), arguments)
     out = installation.machine.launch(line).out.split("\r\n")[0]
     assert out.endswith(r'"a b" "" "a&b|c<d>e^f" "x""y" "C:\\" "C:\a b\\" "!x!" "é語" "--x=1,2;3" "(y)" *')
-
-
-def test_a_link_of_an_archive_starts_its_program(installation):
-    tree = installation.root / "tree"
-    (tree / "lib").mkdir(parents=True)
-    shutil.copy(installation.report, tree / "lib" / "cli.exe")
-    directory = executables.link_command(str(tree), "tool", ["lib/cli"], "windows")
-    line = f'cmd.exe /d /s /c ""{windows_path(tree / directory)}\\tool.cmd" "a b" c"'
-    outcome = installation.machine.launch(line, REPORT_CODE="7")
-    assert outcome.code == 7
-    assert outcome.out.split("\r\n")[0].endswith('\\lib\\cli.exe" "a b" c')
