@@ -44,7 +44,17 @@ _USER_FILE_HINTS = {
 
 def storage_error(error: OSError, path: str, hints: Mapping[int, str] = _HINTS) -> StorageError:
     """Return a StorageError for an OSError, with the path and a hint."""
-    return _storage_error(f"cannot write {path}: {_reason(error)}", hints.get(error.errno or 0))
+    return _storage_error(
+        f"cannot write {path}: {_reason(error)}", hints.get(error.errno or 0) or _hint_of_system(error)
+    )
+
+
+def _hint_of_system(error: OSError) -> str | None:
+    if os.name != "nt":
+        return None
+    from envmgr.kit.windows import long_paths
+
+    return long_paths.hint(error)
 
 
 def read_error(error: OSError, path: str) -> StorageError:
