@@ -13,15 +13,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Runner = Callable[[Callable[[], int]], int]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run envmgr and return its exit code; without arguments, run the command line of the process."""
     command_line = list(sys.argv[1:] if arguments is None else arguments)
-    run_to_end = _run_and_exit if arguments is None else _run_and_return
+    runner = _ExitingRunner() if arguments is None else _Runner()
     _prepare_streams()
-    return run_guarded(lambda: _run(command_line, run_to_end), Options(json=_should_print_json(command_line)))
+    return run_guarded(lambda: _run(command_line, runner), Options(json=_should_print_json(command_line)))
 
 
 def _prepare_streams() -> None:
@@ -67,28 +65,52 @@ def _stop_on_signals() -> None:
             signal.signal(number, stop)
 
 
-def _run_and_return(command: Callable[[], int]) -> int:
-    return command()
+class _Runner:
+    """Runs commands and returns their exit codes."""
+
+    def run(self, command: Callable[[], int]) -> int:
+        """Run a command."""
+        return command()
+
+    def run_briefly(self, command: Callable[[], int]) -> int:
+        """Run a command that needs little memory."""
+        return self.run(command)
 
 
-def _run_and_exit(command: Callable[[], int]) -> int:
-    """Run a command and end the process at once: tearing Python down takes longer than most commands.
+class _ExitingRunner(_Runner):
+    """Runs a command and ends the process."""
 
-    Return the exit code if something is registered to run at exit, such as the measurement of coverage.
+    def run(self, command: Callable[[], int]) -> int:
+        """Run a command, and end the process at once."""
+        return _exit_at_once(command())
+
+    def run_briefly(self, command: Callable[[], int]) -> int:
+        """Run a command without garbage collection, and end the process at once."""
+        import gc
+
+        gc.disable()
+        return self.run(command)
+
+
+def _exit_at_once(code: int) -> int:
+    """End the process: tearing Python down takes longer than most commands.
+
+    Return the exit code if something is left to do: other threads, or what is registered to run at exit, such as the
+    measurement of coverage.
     """
     import atexit
-    import gc
 
-    gc.disable()
-    code = command()
     sys.stdout.flush()
     sys.stderr.flush()
+    threads = sys.modules.get("threading")
+    if threads is not None and threads.active_count() > 1:
+        return code
     if getattr(atexit, "_ncallbacks", lambda: 1)():  # CPython only
         return code
     os._exit(code)
 
 
-def _run(command_line: list[str], run_to_end: Runner) -> int:
+def _run(command_line: list[str], runner: _Runner) -> int:
     from envmgr.cli import fast_path
     from envmgr.kit.environment import current
 
@@ -96,28 +118,28 @@ def _run(command_line: list[str], run_to_end: Runner) -> int:
     if incomplete:
         from envmgr.cli.completion import candidates
 
-        return run_to_end(lambda: candidates.print_candidates(command_line, incomplete[1:]))
+        return runner.run_briefly(lambda: candidates.print_candidates(command_line, incomplete[1:]))
     options, args = split(command_line)
     options = replace(options, arguments=tuple(args))
     code = fast_path.print_recorded(options)
     if code is not None:
-        return run_to_end(lambda: code)
+        return runner.run_briefly(lambda: code)
     command = fast_path.lookup(args)
     if command is None:
-        return _run_without_fast_path(options, args, run_to_end)
+        return _run_without_fast_path(options, args, runner)
     if command in fast_path.READ_ONLY:
-        return run_to_end(lambda: command(options, args[1:]))
+        return runner.run_briefly(lambda: command(options, args[1:]))
     if args[0] in fast_path.LONG_RUNNING:
         _stop_on_signals()
-    return command(options, args[1:])
+    return runner.run(lambda: command(options, args[1:]))
 
 
-def _run_without_fast_path(options: Options, args: list[str], run_to_end: Runner) -> int:
+def _run_without_fast_path(options: Options, args: list[str], runner: _Runner) -> int:
     from envmgr.cli import help_page
 
     print_page = help_page.lookup(options, args)
     if print_page is not None:
-        return run_to_end(lambda: print_page(options))
+        return runner.run_briefly(lambda: print_page(options))
     _stop_on_signals()
     if args[0] == "help" and any(arg.startswith("--man") for arg in args):
         from envmgr.cli import man_page
@@ -126,16 +148,16 @@ def _run_without_fast_path(options: Options, args: list[str], run_to_end: Runner
             return man_page.run(options, args)
     if args[0] == "help":
         args = [*args[1:], "--help"]
-    return _run_alm(options, args, run_to_end) if args[0] == "alm" else _run_parsed(options, args)
+    return _run_alm(options, args, runner) if args[0] == "alm" else _run_parsed(options, args)
 
 
-def _run_alm(options: Options, args: list[str], run_to_end: Runner) -> int:
+def _run_alm(options: Options, args: list[str], runner: _Runner) -> int:
     """Run a command of `envmgr alm`, without the parser in its usual form."""
     from envmgr.cli.alm import fast_path, global_options
 
     options, args = global_options.split(options, args)
     command = fast_path.lookup(args[1:])
-    return _run_parsed(options, args) if command is None else run_to_end(lambda: command(options))
+    return _run_parsed(options, args) if command is None else runner.run_briefly(lambda: command(options))
 
 
 def _run_parsed(options: Options, args: list[str]) -> int:
