@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 import importlib.util
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+import pytest
 
 from support.requirements import needs
 
@@ -29,7 +32,11 @@ _TOOLS = CHECKOUT / ".demo"
 _LIBRARIES = next(iter(glob.glob("/usr/lib/*/wine/x86_64-windows")), "") if shutil.which("wine") else ""
 PATIENCE_SECONDS = 60
 
-needs_windows = needs(IS_WINDOWS or _LIBRARIES, "Wine for x86-64 programs")
+needs_windows = (
+    needs(IS_WINDOWS or _LIBRARIES, "Wine")
+    if platform.machine() in {"x86_64", "AMD64"}
+    else pytest.mark.skip(reason="the programs of the tests are for x86-64")
+)
 HAS_ZIG = (_TOOLS / "installs" / "zig").is_dir()
 needs_zig = needs(HAS_ZIG, "the Zig compiler (`make zig`)")
 
