@@ -151,6 +151,22 @@ def test_a_lock_is_read_without_its_writer(tmp_path):
     assert below(modules, {"envmgr.catalog", "envmgr.lockformat.writer", "envmgr.kit.http"}) == set()
 
 
+def test_locked_tools_are_not_selected(tmp_path):
+    add_manifest(tmp_path / "home")
+    install_node(tmp_path / "home", "demo")
+    imported_by(["lock"], tmp_path, "demo=^20")
+    for arguments in (["current"], ["env"]):
+        modules = imported_by(arguments, tmp_path)
+        assert "envmgr.lockformat.parser" in modules
+        assert (
+            below(
+                modules,
+                {*UNUSED, "envmgr.versions.selection"} - {"envmgr.kit.digest", "envmgr.lockformat.parser"},
+            )
+            == set()
+        )
+
+
 @pytest.mark.parametrize("arguments", [["where", "node"], ["current", "zig"], ["list", "node"]], ids=" ".join)
 def test_resolving_a_tool_name_imports_no_http_client(arguments, tmp_path):
     modules = imported_by(arguments, tmp_path)

@@ -112,9 +112,9 @@ def _exit_at_once(code: int) -> int:
 
 def _run(command_line: list[str], runner: _Runner) -> int:
     from envmgr.cli import fast_path
-    from envmgr.kit.environment import current
+    from envmgr.kit.environment import variable
 
-    incomplete = current().get("_ENVMGR_COMPLETE")
+    incomplete = variable("_ENVMGR_COMPLETE")
     if incomplete:
         from envmgr.cli.completion import candidates
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from envmgr.kit.frozen import frozen, replace
-from envmgr.kit.usage_error import usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import typer
+
+    from envmgr.kit.errors import UsageError
 
 
 @frozen
@@ -67,7 +68,7 @@ def split(arguments: Sequence[str]) -> tuple[Options, list[str]]:
         else:
             args.append(arg)
     if options.quiet and options.verbose:
-        raise usage_error("--quiet and --verbose are mutually exclusive", "pass one of them")
+        raise _usage_error("--quiet and --verbose are mutually exclusive", "pass one of them")
     return options, [*args, *arguments[count:]]
 
 
@@ -89,11 +90,17 @@ def _word_positions(arguments: Sequence[str]) -> list[int]:
     ]
 
 
+def _usage_error(message: str, hint: str) -> UsageError:
+    from envmgr.kit.errors import UsageError
+
+    return UsageError(message, hint)
+
+
 def _directory(option: str, path: str) -> str:
     import os
 
     if not path:
-        raise usage_error(f"{option} requires a directory", f"for example: envmgr {option} ../other current")
+        raise _usage_error(f"{option} requires a directory", f"for example: envmgr {option} ../other current")
     if not os.path.isdir(path):
-        raise usage_error(f"{option}: directory {path} not found", "pass an existing directory")
+        raise _usage_error(f"{option}: directory {path} not found", "pass an existing directory")
     return path

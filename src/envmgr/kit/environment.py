@@ -65,6 +65,11 @@ def current(cwd: str | None = None) -> Environment:
     return Environment(dict(os.environ), _join(here, cwd) if cwd else here)
 
 
+def variable(name: str, default: str = "") -> str:
+    """Return a variable's value without a snapshot of all, or the default if it is unset or empty."""
+    return os.environ.get(name) or default
+
+
 def _join(here: str | None, cwd: str) -> str | None:
     is_known = here is not None or os.path.isabs(cwd)
     return os.path.normpath(os.path.join(here or os.sep, cwd)) if is_known else None

@@ -7,7 +7,7 @@ import sys
 from _thread import RLock  # importing threading costs start-up time
 
 from envmgr.cli.output.style import STDERR, style_of
-from envmgr.kit.environment import current, is_terminal
+from envmgr.kit.environment import is_terminal, variable
 from envmgr.kit.progress import NullProgress
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ def show_progress(options: Options) -> Iterator[Progress]:
 
 
 def _should_show_bars() -> bool:
-    return is_terminal(STDERR) and not current().get("CI") and current().get("TERM") != "dumb"
+    return is_terminal(STDERR) and not variable("CI") and variable("TERM") != "dumb"
 
 
 class ClosableProgress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envmgr.kit.environment import current, is_terminal
+from envmgr.kit.environment import is_terminal, variable
 from envmgr.kit.frozen import frozen
 
 STDOUT, STDERR = 1, 2
@@ -32,18 +32,17 @@ class Style:
 
 def style_of(stream: int) -> Style:
     """Return the style for stdout or stderr."""
-    environment = current()
-    if environment.get("NO_COLOR"):
+    if variable("NO_COLOR"):
         return Style(colour=False)
-    forced = environment.get("CLICOLOR_FORCE", "0") != "0" or environment.get("FORCE_COLOR", "0") != "0"
-    return Style(forced or (is_terminal(stream) and environment.get("TERM") != "dumb"))
+    forced = variable("CLICOLOR_FORCE", "0") != "0" or variable("FORCE_COLOR", "0") != "0"
+    return Style(forced or (is_terminal(stream) and variable("TERM") != "dumb"))
 
 
 def width_of(stream: int) -> int:
     """Return the output width in columns: COLUMNS, the terminal's, or 10,000 without a terminal."""
     import os
 
-    columns = current().get("COLUMNS")
+    columns = variable("COLUMNS")
     if columns.isdigit() and int(columns) > 0:
         return int(columns)
     try:
