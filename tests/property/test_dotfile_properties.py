@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from envmgr.kit.errors import DotfileError
-from envmgr.project.dotfile import LIMIT, decode, parse, with_request
+from envmgr.project.dotfile import LIMIT, decode, parse, with_request, without_request
 
 PATH = "/p/.envmgr"
 
@@ -89,6 +89,15 @@ def test_an_edit_changes_one_request_and_no_other_line(sample, tool, spec):
     else:
         assert edited.startswith(text)
     assert with_request(edited, tool, spec) == edited
+
+
+@given(dotfiles(), TOOLS)
+def test_a_removal_removes_one_request_and_its_line(sample, tool):
+    text, requests = sample
+    edited = without_request(text, tool)
+    assert requests_in(edited) == {name: specs for name, specs in requests.items() if name != tool}
+    assert len(edited.split("\n")) == len(text.split("\n")) - (tool in requests) or edited == ""
+    assert without_request(with_request(edited, tool, "1"), tool).rstrip("\r\n") == edited.rstrip("\r\n")
 
 
 @given(dotfiles(), st.data())

@@ -176,6 +176,7 @@ Global options (before or after the command): --json (one JSON document on stdou
                 {
                     "install": "Install the project's tools, or the named ones.",
                     "use": "Set versions in .envmgr; install and lock them.",
+                    "unuse": "Remove tools from .envmgr and its lock.",
                     "list": "List installed versions, or with --remote available ones.",
                     "current": "Show the active version of each tool and its source.",
                     "which": "Print the path of the executable for a command.",

@@ -29,9 +29,7 @@ _MESSAGE_PATTERNS = (
     (re.compile(r"Option '(.*)' requires an argument\.?"), r"\1 requires a value"),
 )
 _USE_HINT = "run `envmgr use TOOL@VERSION`, which writes .envmgr"
-_REMOVAL_HINT = (
-    "delete the tool's line of .envmgr and run `envmgr lock`; `envmgr uninstall` removes installed versions"
-)
+_REMOVAL_HINT = "run `envmgr unuse TOOL`; `envmgr uninstall` removes installed versions"
 PEER_COMMAND_HINTS = {
     "add": _USE_HINT,
     "global": "run `envmgr use --global TOOL@VERSION`",
@@ -45,7 +43,6 @@ PEER_COMMAND_HINTS = {
     "run": "run `envmgr exec COMMAND`, or `envmgr x TOOL` without adding the tool",
     "shell": "run `envmgr exec COMMAND`, or set `ENVMGR_<TOOL>_VERSION`",
     "sync": "run `envmgr install`",
-    "unuse": _REMOVAL_HINT,
     "update": "run `envmgr upgrade`",
     "versions": "run `envmgr list`",
 }

@@ -129,6 +129,17 @@ def with_request(text: str, tool: str, spec: str, path: str = NAME) -> str:
     return changed
 
 
+def without_request(text: str, tool: str, path: str = NAME) -> str:
+    """Return the text without a tool's line; every other byte stays as it is; raise DotfileError."""
+    existing = parse(text, path).request(tool)
+    if existing is None or not existing.origin.line:
+        return text
+    bom = _BOM if text.startswith(_BOM) else ""
+    lines = text.removeprefix(_BOM).split("\n")
+    del lines[existing.origin.line - 1]
+    return bom + "\n".join(lines)
+
+
 def parse_specs(text: str) -> tuple[str, ...]:
     """Parse the value: one spec, or several separated by commas; raise ValueError."""
     if text.startswith("path:"):

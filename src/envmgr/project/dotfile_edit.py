@@ -11,7 +11,7 @@ from envmgr.project import dotfile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from envmgr.kit.paths import Paths
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Edit:
-    """The content of a dotfile before (None: no file) and after requests were written."""
+    """The content of a dotfile before (None: no file) and after it was changed."""
 
     before: bytes | None
     after: str
@@ -28,21 +28,41 @@ class Edit:
 
 def write_requests(paths: Paths, path: str, requests: Requests) -> Edit | None:
     """Write tools and specs to a dotfile, all at once; return the edit, None if the dotfile has them."""
-    if _edit(path, requests) is None:
+
+    def change(text: str) -> str:
+        for tool, spec in requests:
+            text = dotfile.with_request(text, tool, spec, path)
+        return text
+
+    return _write(paths, path, change)
+
+
+def remove_requests(paths: Paths, path: str, tools: Sequence[str]) -> Edit | None:
+    """Remove the lines of tools from a dotfile, all at once; return the edit, None if it has none of them."""
+
+    def change(text: str) -> str:
+        for tool in tools:
+            text = dotfile.without_request(text, tool, path)
+        return text
+
+    return _write(paths, path, change)
+
+
+def _write(paths: Paths, path: str, change: Callable[[str], str]) -> Edit | None:
+    if _edit(path, change) is None:
         return None  # without a lock, for which there may be nowhere to write
     with path_lock(paths, path):
-        edit = _edit(path, requests)
+        edit = _edit(path, change)
         if edit is not None:
             write_in_place(path, edit.after)
     return edit
 
 
-def _edit(path: str, requests: Requests) -> Edit | None:
-    """Return the edit that adds requests to a dotfile, None if it has them."""
+def _edit(path: str, change: Callable[[str], str]) -> Edit | None:
+    """Return the edit that a change makes to a dotfile, None if it makes none."""
     content = read_bytes(path, dotfile.LIMIT + 1)
-    text = changed = dotfile.decode(content, path) if content else ""
-    for tool, spec in requests:
-        changed = dotfile.with_request(changed, tool, spec, path)
+    text = dotfile.decode(content, path) if content else ""
+    changed = change(text)
     return Edit(content, changed) if changed != text else None
 
 

@@ -11,7 +11,7 @@ from envmgr.kit.errors import UsageError
     ("args", "message", "hint"),
     [
         (["instal"], "unknown command `envmgr instal`", "did you mean install"),
-        (["rm", "nodejs"], "unknown command `envmgr rm`", "run `envmgr lock`"),
+        (["rm", "nodejs"], "unknown command `envmgr rm`", "run `envmgr unuse TOOL`"),
         (["ls"], "unknown command `envmgr ls`", "run `envmgr list`"),
         (["plugin", "rm"], "unknown command `envmgr plugin rm`", "`envmgr plugin --help` for help"),
         (["frobnicate"], "unknown command `envmgr frobnicate`", "run `envmgr --help` for help"),

@@ -7,7 +7,15 @@ import time
 import pytest
 
 from envmgr.kit.errors import DotfileError
-from envmgr.project.dotfile import LIMIT, MAX_ISSUES, decode, parse, parse_specs, with_request
+from envmgr.project.dotfile import (
+    LIMIT,
+    MAX_ISSUES,
+    decode,
+    parse,
+    parse_specs,
+    with_request,
+    without_request,
+)
 from envmgr.project.request import Origin, Request
 
 PATH = "/p/.envmgr"
@@ -217,6 +225,22 @@ def test_reading_takes_linear_time(piece):
 )
 def test_an_edit_changes_one_line_and_keeps_the_rest(before, tool, spec, after):
     assert with_request(before, tool, spec) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a=1\n", ""),
+        ("a=1", ""),
+        ("b=2\na=1", "b=2"),
+        ("\ufeffa=1 # x\r\n# y\r\nb=2\r\n", "\ufeff# y\r\nb=2\r\n"),
+        ("# x\n a = 1, 2\nb=a\n", "# x\nb=a\n"),
+        ("b=2\n", "b=2\n"),
+        ("", ""),
+    ],
+)
+def test_a_removal_removes_one_line_and_keeps_the_rest(before, after):
+    assert without_request(before, "a") == after
 
 
 @pytest.mark.parametrize(

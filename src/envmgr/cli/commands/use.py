@@ -16,14 +16,14 @@ from envmgr.cli.console import display_path, open_context, print_outcome, print_
 from envmgr.cli.output import progress
 from envmgr.kit.errors import UsageError
 from envmgr.kit.frozen import replace
-from envmgr.ops import use
+from envmgr.ops.requests import use
 from envmgr.resolve.tool_specs import VERSION_OPERATORS, VERSION_START
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envmgr.cli.options import Options
-    from envmgr.ops.use import UseResult
+    from envmgr.ops.requests.use import UseResult
     from envmgr.project.request import Request
     from envmgr.resolve import tool_specs
     from envmgr.resolve.context import Context

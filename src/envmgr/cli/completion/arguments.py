@@ -120,6 +120,7 @@ def _list_cached_versions(context: Context, tool: str) -> list[str]:
 ARGUMENTS: dict[tuple[str, ...], Values] = {
     ("install",): list_tools_and_versions,
     ("use",): list_tools_and_versions,
+    ("unuse",): list_requested_tools,
     ("x",): list_tools_and_versions,
     ("exec",): list_installed_versions,
     ("list",): list_tools_then_versions,

@@ -10,7 +10,7 @@ from envmgr.kit.thread_pool import map_parallel
 from envmgr.lockformat.model import EMPTY
 from envmgr.ops import install, reshim
 from envmgr.ops.maintenance.outdated import check_versions, platforms_of
-from envmgr.ops.use import requests_written
+from envmgr.ops.requests.dotfile_changes import write_requests
 from envmgr.project import lockfile_io
 from envmgr.resolve import lock_manifests, lock_update
 from envmgr.resolve.install_plan import Options, Step
@@ -139,7 +139,7 @@ def _write(context: Context, path: str, targets: Iterable[Target], result: Insta
     own_targets = [target for target in targets if target.status.request.origin.name == path]
     pins = [_with_digest(context, target.pin, result) for target in own_targets]
     requests = [(target.status.tool, target.spec) for target in own_targets if target.has_new_request]
-    with requests_written(context, path, requests) as dotfile:
+    with write_requests(context, path, requests) as dotfile:
         is_changed = lock_update.write(context, dotfile, pins)
     if is_changed:
         lock_manifests.warn_of_own_manifests(context, dotfile, pins)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -13,16 +12,16 @@ from envmgr.kit.errors import ConnectTimedOut, InvalidRequest, Offline, Unreacha
 from envmgr.kit.frozen import frozen, replace
 from envmgr.lockformat.model import EMPTY, Artifact
 from envmgr.ops import install, reshim
-from envmgr.project import dotfile_edit, lockfile_io
+from envmgr.ops.requests.dotfile_changes import write_requests
+from envmgr.project import lockfile_io
 from envmgr.resolve import canonical_names, command_clashes, known_tools, lock_manifests, lock_update
 from envmgr.resolve.lock_update import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
     from envmgr.install.store import Installed
     from envmgr.ops.install import InstallResult
-    from envmgr.project.dotfile import Dotfile
     from envmgr.project.request import Request
     from envmgr.resolve.context import Context
     from envmgr.resolve.tool_specs import ToolSpec
@@ -64,7 +63,7 @@ def use(
     for change in resolved:
         if change.pin:
             lock_manifests.require_fitting(context, lockfile_io.path_beside(path), change.pin)
-    others = _pin_others(context, path, _other_requests(context, path, changes))
+    others = pin_others(context, path, _other_requests(context, path, changes))
     result = install.install_versions(context, [change.pin for change in resolved if change.pin])
     written = [_pin_version(change) if pin else change for change in resolved]
     try:
@@ -180,7 +179,7 @@ def _pin(context: Context, path: str, requests: list[tuple[str, str]]) -> list[P
     )
 
 
-def _pin_others(context: Context, path: str, requests: list[tuple[str, str]]) -> list[Pin]:
+def pin_others(context: Context, path: str, requests: list[tuple[str, str]]) -> list[Pin]:
     """Resolve the requests that stay as they are; without a network, those that need a list stay unlocked."""
     try:
         return _pin(context, path, requests)
@@ -222,21 +221,6 @@ def _record_pins(context: Context, changes: Sequence[_Change], result: InstallRe
 def _write(context: Context, path: str, changes: Sequence[_Change], pins: Sequence[Pin]) -> None:
     """Write requests to a dotfile and their versions to its lock; neither changes if locking fails."""
     requests = [(change.tool, change.spec) for change in changes]
-    with requests_written(context, path, requests) as dotfile:
+    with write_requests(context, path, requests) as dotfile:
         lock_update.write(context, dotfile, pins)
         lock_manifests.warn_of_own_manifests(context, dotfile, pins)
-
-
-@contextlib.contextmanager
-def requests_written(context: Context, path: str, requests: Sequence[tuple[str, str]]) -> Iterator[Dotfile]:
-    """Write requests to a dotfile and yield it; restore it if the block raises."""
-    edit = dotfile_edit.write_requests(context.paths, path, requests)
-    if edit is not None:
-        context.forget_project()
-    try:
-        yield next(file for file in context.project.files if file.path == path)
-    except BaseException:
-        if edit is not None:
-            dotfile_edit.restore(context.paths, path, edit)
-            context.forget_project()
-        raise
