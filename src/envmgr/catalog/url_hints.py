@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ _LIBC = {
 }
 _EMULATORS = {"macos": "Rosetta 2", "windows": "the x64 emulation of Windows"}
 _UNIVERSAL = re.compile(r"(?<![a-z0-9])(universal2?|all|any|fat)(?![a-z0-9])")
+_REMEMBERED = 1_024
+"""URLs and file names whose words are remembered: each is compared with every platform."""
+
 _HOST = re.compile(r"[a-z]+://[^/\s]*")
 
 
@@ -79,12 +83,14 @@ def format_of(url: str) -> str:
     return next((kind for ending, kind in FORMATS.items() if name.endswith(ending)), "raw")
 
 
+@lru_cache(_REMEMBERED)
 def os_words(text: str) -> frozenset[str]:
     """Return the operating systems that a URL or file name mentions; Android is not Linux here."""
     words, name = _words_in(_OS, text), text.rpartition("/")[2]
     return words - {"linux"} if _words_in(_OS, name) & _LINUX_KERNELS else words
 
 
+@lru_cache(_REMEMBERED)
 def arch_words(text: str) -> frozenset[str]:
     """Return the processors that a URL or file name mentions, else those of a mentioned word size.
 
@@ -95,6 +101,7 @@ def arch_words(text: str) -> frozenset[str]:
     return words - {"arm"} | {"arm64"} if is_arm64 else words
 
 
+@lru_cache(_REMEMBERED)
 def libc_words(text: str) -> frozenset[str]:
     """Return the C libraries that a URL or file name mentions; a static program runs on musl, too."""
     return _words_in(_LIBC, text)
