@@ -25,21 +25,25 @@ _SMALL = 16  # below this, importing `bisect` takes longer than comparing with a
 class Pool:
     """A list of versions, sorted once for all specs that are picked from it.
 
-    `best_first` has the highest first; of equal ones, the highest build, then the first in the list. `vendors` includes
-    the empty one of opaque names.
+    `best_first` has the highest first; of equal ones, the highest build, then the first in the list.
     """
 
     def __init__(self, versions: Iterable[Version]) -> None:
         self.best_first = _best_first(list(versions))
-        self.vendors = frozenset([version.vendor for version in self.best_first])
-        self._ranks = [version.rank for version in reversed(self.best_first)]
-        self._is_plain = self.vendors <= {""} and not any(
-            version.pre or version.variant or version.build for version in self.best_first
+        self._is_small = len(self.best_first) < _SMALL
+        self._ranks = [] if self._is_small else [version.rank for version in reversed(self.best_first)]
+        self._is_plain = not self._is_small and not any(
+            version.vendor or version.pre or version.variant or version.build for version in self.best_first
         )
+
+    @property
+    def vendors(self) -> set[str]:
+        """Return the vendors, with the empty one of opaque names."""
+        return {version.vendor for version in self.best_first}
 
     def within(self, floor: Rank, ceiling: Rank) -> list[Version]:
         """Return the versions from a rank to below another, best first."""
-        if len(self._ranks) < _SMALL:
+        if self._is_small:
             return [version for version in self.best_first if floor <= version.rank < ceiling]
         from bisect import bisect_left
 
@@ -48,11 +52,13 @@ class Pool:
         return self.best_first[count - bisect_left(self._ranks, ceiling) : end]
 
     def is_accepted_whole(self, alternative: Alternative, vendor: str) -> bool:
-        """Return whether all versions have neither vendor, variant, pre-release nor build, nor does the spec."""
+        """Return whether it is certain that none has a vendor, variant, pre-release or build, nor the spec."""
         return self._is_plain and not vendor and not alternative.variant
 
 
 def _best_first(versions: list[Version]) -> list[Version]:
+    if len(versions) == 1:
+        return versions
     # Sorting is stable. By rank alone is a third faster than by pairs, and few lists have builds.
     if any(version.build for version in versions):
         versions.sort(key=_build, reverse=True)
@@ -84,9 +90,10 @@ def vendor_for(alternative: Alternative, pool: Pool, default_vendor: str | None,
 
 def find_vendor(name: str, pool: Pool) -> str | None:
     """Return the vendor as named in the releases; case is ignored unless it distinguishes two."""
-    if name in pool.vendors:
+    vendors = pool.vendors
+    if name in vendors:
         return name
-    return next((vendor for vendor in sorted(pool.vendors) if vendor.lower() == name.lower()), None)
+    return next((vendor for vendor in sorted(vendors) if vendor.lower() == name.lower()), None)
 
 
 def filter_versions(alternative: Alternative, vendor: str, pool: Pool, include_prerelease: bool) -> Screened:
