@@ -8,6 +8,7 @@ the overrides' platforms; within platforms `os`, `os-libc`, `os-arch`, `os-arch-
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from envmgr.catalog import manifest_fields as layers
@@ -278,9 +279,15 @@ def _after_prefix(tag: str, prefix: object, name: str) -> str | None:
     """Drop the prefix the manifest names; without one, a `v` or the tool's own name before a number."""
     if isinstance(prefix, str):
         return tag.removeprefix(prefix) if tag.startswith(prefix) else None
-    tool = name.rpartition("/")[2].rpartition(":")[2]
-    guessed = re.fullmatch(rf"(?:{re.escape(tool)}[-_@/]?)?v?(\d.*)", tag, re.IGNORECASE | re.DOTALL)
+    guessed = _tag_pattern(name).fullmatch(tag)
     return guessed[1] if guessed else tag
+
+
+@lru_cache(maxsize=64)
+def _tag_pattern(name: str) -> re.Pattern[str]:
+    """Return the pattern of a tool's tags, whose group is the version."""
+    tool = name.rpartition("/")[2].rpartition(":")[2]
+    return re.compile(rf"(?:{re.escape(tool)}[-_@/]?)?v?(\d.*)", re.IGNORECASE | re.DOTALL)
 
 
 def _location(fields: Fields, values: Mapping[str, str]) -> str:

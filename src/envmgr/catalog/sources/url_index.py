@@ -12,6 +12,7 @@ from envmgr.catalog.release_list import make
 from envmgr.kit.errors import SourceError
 from envmgr.kit.frozen import replace
 from envmgr.lockformat.model import Artifact
+from envmgr.versions.version import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -137,8 +138,6 @@ def _releases(manifest: Manifest, documents: list[object]) -> Iterator[Release]:
 
 def _release(manifest: Manifest, entry: object) -> Release | None:
     """Read one entry; None if it is not a version of the tool."""
-    from envmgr.versions import parse
-
     value = document_decoder.value_of(entry)
     tag = _tag(manifest, value)
     version = manifest.version_of(tag) if tag else None
