@@ -85,9 +85,10 @@ def _run_in_turn(ways: dict[str, Way], cost: Cost) -> dict[str, list[Run]]:
             try:
                 result[name].append(_run(ways[name], cost.directory))
             except subprocess.CalledProcessError as error:
+                text = f"{' '.join(ways[name].command)} failed: {error.stderr}"
                 if name not in (MISE, ASDF, UV):
-                    raise SystemExit(f"{' '.join(ways[name].command)} failed") from error
-                print(f"warning: {name} left out: {' '.join(ways[name].command)} failed", file=sys.stderr)
+                    raise SystemExit(text) from error
+                print(f"warning: {name} left out: {text}", file=sys.stderr)
                 del result[name]
     return result
 
@@ -237,7 +238,7 @@ def _run(way: Way, directory: str) -> Run:
 
     Raise CalledProcessError if it fails.
     """
-    with tempfile.TemporaryDirectory(dir=directory) as work:
+    with tempfile.TemporaryDirectory(dir=directory) as work, tempfile.TemporaryFile() as errors:
         if way.template:
             shutil.copytree(way.template, work, dirs_exist_ok=True)
         pairs = {name: value.replace("{}", work) for name, value in way.variables.items()}
@@ -249,11 +250,13 @@ def _run(way: Way, directory: str) -> Run:
             cwd=work,
             env={**base_environment(work), **pairs},
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=errors,
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise subprocess.CalledProcessError(process.returncode, command)
+        errors.seek(0)
+        if process.returncode != 0:
+            text = errors.read().decode(errors="replace").strip()
+            raise subprocess.CalledProcessError(process.returncode, command, stderr=text)
     return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // _KIBIBYTES_PER_MEBIBYTE)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from support.suites.setting import install_tools
 from support.tiny_tools import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from report.results import Samples
     from support.suites.setting import Installations, Setting
@@ -80,14 +81,20 @@ def measure_rows(setting: Setting, names: Collection[str]) -> dict[str, Samples]
     with install_tools(setting, (_FIRST, _SECOND), (MISE,)) as installations:
         shells = _shells(installations)
         rounds = [{name: _measure(shell) for name, shell in shells.items()} for _ in range(setting.rounds(7))]
+    programs = {program for program, _ in shells}
     return {
-        row: {
-            program: [max(result[key][index] for key in result if key[0] == program) for result in rounds]
-            for program in {program for program, _ in shells}
-        }
+        row: {program: _slowest(rounds, program, index) for program in programs}
         for index, row in enumerate(ROWS)
         if row in names
     }
+
+
+def _slowest(
+    rounds: Sequence[Mapping[tuple[str, str], tuple[float, float]]], program: str, index: int
+) -> list[float]:
+    """Return the series of the shell with the highest median."""
+    names = [name for name in rounds[0] if name[0] == program]
+    return max(([result[name][index] for result in rounds] for name in names), key=statistics.median)
 
 
 def _shells(installations: Installations) -> dict[tuple[str, str], Shell]:
