@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from typing import TYPE_CHECKING
 
 from envmgr.kit import file_locks
@@ -43,7 +42,7 @@ def directory(paths: Paths) -> Iterator[str]:
 
 
 def _make(paths: Paths) -> tuple[str, FileLock]:
-    path = os.path.join(make_dir(paths.staging), f"{os.getpid()}-{secrets.token_hex(8)}")
+    path = os.path.join(make_dir(paths.staging), f"{os.getpid()}-{os.urandom(8).hex()}")
     with file_locks.file_lock(paths, "staging"), storage_errors(paths.staging):
         lock = _lock_of(path)
         lock.acquire()

@@ -44,10 +44,10 @@ class Netrc:
         return file.authenticators(host if host in file.hosts else urls.split(url).hostname or "")
 
     def _read(self) -> netrc | None:
-        from netrc import NetrcParseError, netrc
-
         if not self._configured_path and not os.path.exists(self._path):
             return None
+        from netrc import NetrcParseError, netrc
+
         try:
             return netrc(self._path)
         except OSError as error:
