@@ -50,13 +50,23 @@ def main() -> None:
     """Measure or read a run, and print, write or publish it."""
     options = parse_options()
     run = document.merge([read_run(path) for path in options.source]) if options.source else measure(options)
-    if not options.source or options.json:
-        write_file(options.json or os.path.join(CACHE, "table.json"), document.encode(run))
-    if options.svg:
-        write_file(options.svg, svg.render_svg(run))
+    write_files(run, options)
     if options.update_docs:
         documentation.update_documents(CHECKOUT, run)
     print(text.render_markdown(run) if options.markdown else text.render_text(run), end="")
+
+
+def write_files(run: document.Run, options: argparse.Namespace) -> None:
+    """Write the document and the picture: of a new run always, else where options name files."""
+    directory = "" if options.source else CACHE
+    files = {
+        options.json or (directory and os.path.join(directory, "table.json")): document.encode,
+        options.svg or (directory and os.path.join(directory, "table.svg")): svg.render_svg,
+    }
+    for path, render in files.items():
+        if path:
+            write_file(path, render(run))
+            print(f"wrote {path}", file=sys.stderr)
 
 
 def parse_options() -> argparse.Namespace:
@@ -74,7 +84,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--from", action="append", dest="source", metavar="FILE", help="read a run, measure nothing"
     )
-    parser.add_argument("--svg", metavar="FILE", help="write the picture")
+    parser.add_argument("--svg", metavar="FILE", help="write the picture (.bench/table.svg)")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument(
         "--update-docs", action="store_true", help="write the figures into README.md and docs/"
