@@ -12,10 +12,12 @@ import nats
 from nats.js.api import StorageType, StreamConfig
 
 if TYPE_CHECKING:
+    from nats.aio.client import Client
     from support.local_cluster import Cluster
 
 POLL_SECONDS = 0.01
 BATCH_SIZE = 500
+_MESSAGE = b"x" * 400
 _FILL = """
 INSERT INTO outbox_unnumbered (id, type, schema_version, subject, time, actor, traceparent, data)
 SELECT gen_random_uuid()::text, 'AppCreated', 1, 'app/' || n,
@@ -69,14 +71,25 @@ def publish(cluster: Cluster, count: int) -> float:
     return asyncio.run(_publish(cluster, count))
 
 
+async def _publish_batch(client: Client, batch_id: str) -> None:
+    """Publish an atomic batch, as a relay does."""
+    for number in range(1, BATCH_SIZE):
+        headers = {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(number)}
+        await client.publish("bench", _MESSAGE, headers=headers)
+    headers = {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(BATCH_SIZE), "Nats-Batch-Commit": "1"}
+    await client.jetstream().publish("bench", _MESSAGE, headers=headers)
+
+
 async def _publish(cluster: Cluster, count: int) -> float:
     client = await nats.connect(cluster.bus_url)
     try:
         stream = client.jetstream()
-        await stream.add_stream(StreamConfig("bench", subjects=["bench"], storage=StorageType.FILE))
+        await stream.add_stream(
+            StreamConfig("bench", subjects=["bench"], storage=StorageType.FILE, allow_atomic=True)
+        )
         start = time.perf_counter()
-        for _ in range(count // BATCH_SIZE):
-            await asyncio.gather(*(stream.publish("bench", b"x" * 400) for _ in range(BATCH_SIZE)))
+        for number in range(count // BATCH_SIZE):
+            await _publish_batch(client, str(number))
         seconds = time.perf_counter() - start
         await stream.delete_stream("bench")
         return count / seconds
