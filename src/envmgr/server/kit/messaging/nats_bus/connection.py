@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from nats.aio.client import Client
 from nats.errors import Error, NoServersError
 
+from envmgr.server.kit.common.failures import describe
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
 
@@ -49,9 +51,9 @@ class Connection:
             raise self._error or error from error
 
     async def wait_closed(self) -> None:
-        """Wait for the end of the connection; raise ConnectionLost then."""
+        """Wait for the end of the connection; raise ConnectionLost with the first error then."""
         await self._closed.wait()
-        raise ConnectionLost(str(self._error or "closed by the server"))
+        raise ConnectionLost(describe(self._error) if self._error else "closed by the server")
 
     async def guard(self, work: Coroutine[None, None, None]) -> None:
         """Run work, and close the connection with it.
@@ -60,6 +62,9 @@ class Connection:
         """
         try:
             await work
+        except Exception as error:
+            self._error = self._error or error
+            raise
         finally:
             await self.close()
 

@@ -40,6 +40,8 @@ PROGRESS_INTERVAL_SECONDS = ACK_WAIT_SECONDS / 4
 _NANOSECONDS = 1_000_000_000
 _HEARTBEAT, _NO_MESSAGES, _TIMED_OUT, _CONFLICT = "100", "404", "408", "409"
 _BATCH_FULL = "MaxBytes"
+_BATCH_COMPLETED = "Batch Completed"
+"""Follows the last message of a full batch, and so arrives with those of the next request."""
 _REQUEST = msgspec.json.encode(
     {
         "batch": BATCH_SIZE,
@@ -164,7 +166,7 @@ async def _receive(inbox: Inbox) -> list[Msg]:
             messages.append(message)
         elif status in {_NO_MESSAGES, _TIMED_OUT} or _BATCH_FULL in headers.get("Description", ""):
             break
-        elif status != _HEARTBEAT:
+        elif status != _HEARTBEAT and headers.get("Description") != _BATCH_COMPLETED:
             raise PullFailed(f"{status} {headers.get('Description', '')}")
     return messages
 

@@ -15,6 +15,7 @@ from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import Delivery, NullObserver, Position, Subscription
 from envmgr.server.kit.messaging.cloud_events import encode
 from envmgr.server.kit.messaging.nats_bus.appending import MAX_BATCH_MESSAGES, MIN_BATCH_MESSAGES
+from envmgr.server.kit.messaging.nats_bus.reader import BATCH_SIZE
 from support.services.event_recorders import Listener, envelope, wait_until
 from support.services.nats_bus import nats_bus
 from support.services.nats_server import NEEDS_NATS, shared_nats_server
@@ -216,6 +217,27 @@ def test_many_events_are_appended_in_a_batch_where_the_stream_takes_batches(pref
 
     asyncio.run(scenario())
     assert listener.numbers == [event.sequence for event in events]
+
+
+def test_a_backlog_of_full_batches_is_delivered_over_one_connection(prefix):
+    """NATS sends a status after each full batch, which is not an error."""
+    listener, failures = Listener(), []
+
+    class Recorder(NullObserver):
+        def on_disconnected(self, broker, retry_in_seconds, error):
+            failures.append(error)
+
+    events = [envelope(number) for number in range(1, 2 * BATCH_SIZE + 3)]
+
+    async def scenario():
+        async with running(prefix) as bus:
+            await bus.publish(events)
+        async with running(prefix, subscription(listener), delivery=Delivery(Recorder())):
+            await wait_until(lambda: len(listener.numbers) == len(events), 60)
+
+    asyncio.run(scenario())
+    assert listener.numbers == [event.sequence for event in events]
+    assert failures == []
 
 
 def test_more_events_than_a_batch_may_have_are_stored_in_order(prefix):
