@@ -243,6 +243,18 @@ def test_the_standard_library_sends_direct_requests(http_parts, monkeypatch, var
     assert senders == [transport] * 3
 
 
-def test_other_modules_import_the_complete_standard_client():
-    program = "import envmgr.kit.http.standard_client, http.client; http.client.HTTPSConnection"
-    assert subprocess.run([sys.executable, "-I", "-c", program], check=False).returncode == 0
+OTHER_IMPORTS = """
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        assert sys.modules.get("ssl", Finder) is not None, f"other threads cannot import ssl during {name}"
+sys.meta_path.insert(0, Finder())
+import envmgr.kit.http.standard_client
+assert not {"ssl", "http.client"} & sys.modules.keys()
+import http.client
+http.client.HTTPSConnection
+"""
+
+
+def test_other_modules_and_threads_import_ssl_and_the_complete_standard_client():
+    subprocess.run([sys.executable, "-I", "-c", OTHER_IMPORTS], check=True)
