@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from envmgr.cli import module_finder
 from envmgr.cli.error_handler import Output, Terminated, run_guarded
 from envmgr.cli.options import Options, count_own_arguments, split
 from envmgr.kit.frozen import replace
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run envmgr and return its exit code; without arguments, run the command line of the process."""
     command_line = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        module_finder.install()
     runner = _ExitingRunner() if arguments is None else _Runner()
     _prepare_streams()
     return run_guarded(lambda: _run(command_line, runner), Options(json=_should_print_json(command_line)))
