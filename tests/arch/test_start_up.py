@@ -360,7 +360,7 @@ def test_a_push_imports_no_catalog_and_no_installer(alm_home):
     (project / ".envmgr.lock").write_text('{"nodejs": "20.1.0"}')
     modules = imported_by(["alm", "push", "--app", "a", "--tag", "v1.0.0", "--token", "x"], alm_home.parent)
     assert "envmgr.project.lock_differences" in modules
-    used = {"subprocess", "threading", "hashlib", "envmgr.versions"}
+    used = {"subprocess", "threading", "envmgr.versions"}
     assert below(modules, UNUSED_FOR_ALM - used) == set()
 
 

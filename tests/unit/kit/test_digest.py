@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sys
 
 import pytest
 
-from envmgr.kit.digest import Digest, from_integrity, parse
+from envmgr.kit.digest import Digest, from_integrity, parse, sha256_of
 
 HEX = hashlib.sha256(b"x").hexdigest()
 
@@ -44,3 +45,11 @@ def test_integrity_yields_the_strongest_hash():
 def test_integrity_without_a_complete_known_hash_is_rejected(text):
     with pytest.raises(ValueError, match=r"."):
         from_integrity(text)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", bytes(100_000)], ids=len)
+@pytest.mark.parametrize("absent", [(), ("_sha2", "_sha256")], ids=["Python's own", "OpenSSL's"])
+def test_a_sha256_is_that_of_the_standard_library(content, absent, monkeypatch):
+    for name in absent:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert sha256_of(content) == hashlib.sha256(content).hexdigest()

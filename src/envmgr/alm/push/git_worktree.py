@@ -11,6 +11,7 @@ from envmgr.kit.frozen import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from envmgr.kit.environment import Environment
@@ -48,11 +49,22 @@ class GitWorktree:
         return bool(self.changes)
 
 
-def read(environment: Environment, commit: str = "", timeout: float = GIT_TIMEOUT_SECONDS) -> GitWorktree:
-    """Return the worktree of the working directory, with the tags of `commit` (default: HEAD)."""
+def read(
+    environment: Environment,
+    commit: str = "",
+    timeout: float = GIT_TIMEOUT_SECONDS,
+    *,
+    meanwhile: Callable[[], None] | None = None,
+) -> GitWorktree:
+    """Return the worktree of the working directory, with the tags of `commit` (default: HEAD).
+
+    `meanwhile` is called while git runs.
+    """
     try:
         with _Git(_find_git(environment), environment, timeout) as git:
             git.start(_HEAD, _tags_at(commit), _REMOTES, _STATUS)
+            if meanwhile is not None:
+                meanwhile()
             return _read(git, commit)
     except _GitError as error:
         return GitWorktree(error=str(error))

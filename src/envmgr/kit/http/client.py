@@ -111,6 +111,11 @@ class Http:
         """Close all connections."""
         self.close()
 
+    @staticmethod
+    def preload() -> None:
+        """Import what sends requests to an API, while the caller waits for something else."""
+        from envmgr.kit.http import standard_transport  # noqa: F401 - it is imported for later
+
     def close(self) -> None:
         """Close all connections."""
         self._replace_pool()

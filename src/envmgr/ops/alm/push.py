@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from envmgr.alm.push import artifacts, ci, delivery, git_worktree, provenance, spool
 from envmgr.alm.push.spool import SpooledPush
+from envmgr.kit.digest import sha256_of
 from envmgr.kit.errors import (
     AlmRateLimited,
     AlmUnreachable,
@@ -78,7 +78,8 @@ def prepare(context: Context, url: str, options: PushOptions) -> PreparedPush:
     environment = context.environment
     provenance_options = provenance.ProvenanceOptions(options.app, options.tag, options.commit, options.ref)
     run = ci.detect(environment)
-    worktree = git_worktree.read(environment, provenance.commit_of(provenance_options, run))
+    commit = provenance.commit_of(provenance_options, run)
+    worktree = git_worktree.read(environment, commit, meanwhile=context.http.preload)
     directory = context.project.directory or environment.cwd
     collected = provenance.collect(provenance_options, run, worktree, directory)
     toolchain, lock = _toolchain(context, require=options.require_lock)
@@ -158,7 +159,7 @@ def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | Non
             raise LockOutOfDate(f"{lock} not found", "run `envmgr lock`, and commit it beside .envmgr")
         return None, None
     context.locks.lock(lock)  # raises for a file that is not a lock
-    digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    digest = f"sha256:{sha256_of(text.encode())}"
     return {"lock": text, "lock_digest": digest, "dotfile": read_text(path) or ""}, lock
 
 

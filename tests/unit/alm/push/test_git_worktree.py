@@ -165,3 +165,20 @@ def test_a_hanging_git_times_out(tmp_path):
 def test_a_repository_of_another_owner_is_reported_with_the_error_of_git(shop):
     result = read(shop, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
     assert "dubious ownership" in result.error
+
+
+def test_git_runs_while_the_caller_does_something_else(shop, monkeypatch):
+    events = []
+
+    class Popen(subprocess.Popen):
+        def __init__(self, args, **options):
+            events.append("start")
+            super().__init__(args, **options)
+
+        def communicate(self, *arguments, **options):
+            events.append("wait")
+            return super().communicate(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    git_worktree.read(environment(shop), meanwhile=lambda: events.append("meanwhile"))
+    assert events == ["start"] * 4 + ["meanwhile"] + ["wait"] * 4
