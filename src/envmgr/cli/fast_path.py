@@ -20,17 +20,37 @@ def lookup(args: Sequence[str]) -> Command | None:
     """Return the command for a plain command line, or None."""
     if not args:
         return None
-    if args[0] == "exec" and _is_plain_exec(args[1:]):
-        return _exec
-    if args[0] == "env" and _is_plain_env(args[1:]):
-        return _env
-    if args[0] == "x" and len(args) > 1 and not args[1].startswith("-"):
-        return _x
+    own_form = _FORMS.get(args[0])
+    return (own_form and own_form(args)) or _lookup_arguments(args)
+
+
+def _lookup_arguments(args: Sequence[str]) -> Command | None:
+    """Return the command for a command line of arguments, or with one option."""
     option = next((arg for arg in args[1:] if arg.startswith("-")), "")
     if option:
         return _lookup_with_option(args, option)
     min_count, max_count, command = _FAST_COMMANDS.get(args[0], (1, 0, None))
     return command if min_count <= len(args) - 1 <= max_count else None
+
+
+def _lookup_exec(args: Sequence[str]) -> Command | None:
+    return _exec if _is_plain_exec(args[1:]) else None
+
+
+def _lookup_env(args: Sequence[str]) -> Command | None:
+    return _env if _is_plain_env(args[1:]) else None
+
+
+def _lookup_x(args: Sequence[str]) -> Command | None:
+    return _x if len(args) > 1 and not args[1].startswith("-") else None
+
+
+def _lookup_alm(args: Sequence[str]) -> Command | None:
+    """Return the command for a usual command line of `envmgr alm` without its global options."""
+    from envmgr.cli.alm import fast_path
+
+    command = fast_path.lookup(args[1:])
+    return None if command is None else lambda options, _args: command(options)
 
 
 def _lookup_with_option(args: Sequence[str], option: str) -> Command | None:
@@ -69,7 +89,7 @@ _REMOTE_OPTIONS = frozenset({"--remote", "-r"})
 _LIST_OPTIONS = _REMOTE_OPTIONS | {"--all", "-a"}
 
 
-LONG_RUNNING = frozenset({"install", "use", "lock", "bundle", "outdated", "upgrade", "x"})
+LONG_RUNNING = frozenset({"alm", "install", "use", "lock", "bundle", "outdated", "upgrade", "x"})
 """Commands that handle SIGTERM: they run long enough to be interrupted."""
 
 VARIADIC = 1_000
@@ -263,6 +283,14 @@ _FAST_COMMANDS: dict[str, tuple[int, int, Command]] = {
     "outdated": (0, VARIADIC, _list_outdated),
     "upgrade": (0, VARIADIC, _upgrade),
 }
+
+_FORMS: dict[str, Callable[[Sequence[str]], Command | None]] = {
+    "exec": _lookup_exec,
+    "env": _lookup_env,
+    "x": _lookup_x,
+    "alm": _lookup_alm,
+}
+"""Commands whose arguments have a form of their own."""
 
 _FAST_COMMANDS_WITH_OPTION: dict[tuple[str, str], tuple[int, int, Command]] = {
     ("install", "--locked"): (0, VARIADIC, _install_locked),

@@ -130,10 +130,10 @@ def _run(command_line: list[str], runner: _Runner) -> int:
     command = fast_path.lookup(args)
     if command is None:
         return _run_without_fast_path(options, args, runner)
-    if command in fast_path.READ_ONLY:
-        return runner.run_briefly(lambda: command(options, args[1:]))
     if args[0] in fast_path.LONG_RUNNING:
         _stop_on_signals()
+    if command in fast_path.READ_ONLY or args[0] == "alm":
+        return runner.run_briefly(lambda: command(options, args[1:]))
     return runner.run(lambda: command(options, args[1:]))
 
 
@@ -155,7 +155,7 @@ def _run_without_fast_path(options: Options, args: list[str], runner: _Runner) -
 
 
 def _run_alm(options: Options, args: list[str], runner: _Runner) -> int:
-    """Run a command of `envmgr alm`, without the parser in its usual form."""
+    """Run a command of `envmgr alm` with its global options, without the parser in its usual form."""
     from envmgr.cli.alm import fast_path, global_options
 
     options, args = global_options.split(options, args)
