@@ -22,9 +22,12 @@ GIT_TIMEOUT_SECONDS = 20.0
 _NOT_INSTALLED = "git is not installed"
 _COMMON_DIRECTORY = ("rev-parse", "--path-format=absolute", "--git-common-dir")
 _HEAD = (*_COMMON_DIRECTORY, "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+_TAG_NAMED_HEAD = "refs/tags/HEAD"
 _REMOTES = ("remote", "--verbose")
 _STATUS = ("status", "--porcelain", "--untracked-files=no")
 _STATUS_CODE_LENGTH = len("MM ")
+_OPTIONS = ("-c", "core.warnAmbiguousRefs=false")
+"""Beside a branch or tag of that name, git would print no name for HEAD."""
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
@@ -104,6 +107,8 @@ def _head(git: _Git) -> tuple[str, str, str]:
     if not lines:  # no commits yet, or no repository
         return git.run(*_COMMON_DIRECTORY), "", ""
     common, commit, ref = lines.rsplit("\n", 2)
+    if ref == _TAG_NAMED_HEAD:  # git takes it for HEAD where that has no commits yet
+        return common, "", ""
     return common, commit, "" if ref == "HEAD" else ref.removeprefix("refs/heads/")
 
 
@@ -196,7 +201,7 @@ class _Git:
     def _start(self, args: tuple[str, ...]) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(  # noqa: S603 - git, with constant arguments and a validated commit
-                [self._program, *args],
+                [self._program, *_OPTIONS, *args],
                 cwd=self._environment.cwd,
                 env={**self._environment.variables, **_QUIET},
                 stdin=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ import pytest
 from envmgr.alm.push import git_worktree
 from envmgr.alm.push.git_tags import GitTag
 from envmgr.kit.environment import Environment
+from envmgr.kit.frozen import replace
 from support.alm.git_repository import QUIET, commit, git, repository
 
 
@@ -124,6 +125,23 @@ def test_a_remote_without_a_url_is_none(tmp_path):
 def test_a_tag_of_the_same_name_does_not_change_a_branch(shop):
     git(shop, "tag", "main")
     assert read(shop).branch == "main"
+
+
+@pytest.mark.parametrize("ref", ["refs/tags/HEAD", "refs/heads/HEAD"])
+def test_a_tag_or_branch_named_head_does_not_change_head(shop, tmp_path, ref):
+    git(shop, "update-ref", ref, "HEAD")
+    last = commit(shop, "second")
+    git(shop, "worktree", "add", "-q", "--detach", str(tmp_path / "detached"))
+    git(tmp_path, "clone", "-q", "--bare", str(shop), "bare")
+    heads = [(result.commit, result.branch) for result in map(read, (shop, tmp_path / "bare"))]
+    assert heads == [(last, "main")] * 2
+    assert read(tmp_path / "detached") == replace(read(shop), branch="")
+
+
+def test_a_tag_named_head_is_no_commit_of_a_new_branch(shop):
+    git(shop, "update-ref", "refs/tags/HEAD", "HEAD")
+    git(shop, "checkout", "-q", "--orphan", "new")
+    assert read(shop).error == "no commits yet"
 
 
 def test_a_worktree_is_read_by_four_runs_of_git(shop, monkeypatch):
