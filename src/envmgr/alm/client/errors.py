@@ -186,7 +186,7 @@ def _invalid(problem: ProblemDetails) -> AlmError:
 
 def _rate_limited(problem: ProblemDetails) -> AlmError:
     seconds = problem.retry_after
-    minutes = _minutes(int(seconds)) if _RETRY_SECONDS.fullmatch(seconds) else ""
+    minutes = _minutes(int(seconds)) if re.fullmatch(_RETRY_SECONDS, seconds) else ""
     detail = problem.detail.replace(f"{seconds} s", minutes) if minutes else problem.detail
     return AlmRateLimited(
         f"rate limited by {problem.host} ({_status_text(problem.status)}): {detail}"
@@ -196,7 +196,7 @@ def _rate_limited(problem: ProblemDetails) -> AlmError:
     )
 
 
-_RETRY_SECONDS = re.compile(r"[0-9]{2,6}")
+_RETRY_SECONDS = r"[0-9]{2,6}"
 
 
 def _minutes(seconds: int) -> str:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from envmgr.alm.push.ci import CiRun
     from envmgr.alm.push.git_worktree import GitWorktree
 
-_APP_NAME = re.compile(r"(?![0-9]+\Z)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
-_URL = re.compile(r"https?://[^\s\x00-\x1f\x7f]{1,1990}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
+# Patterns are compiled when they are used: most pushes need one of them.
+_APP_NAME = r"(?![0-9]+\Z)[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_COMMIT = r"[0-9a-f]{7,64}"
+_URL = r"https?://[^\s\x00-\x1f\x7f]{1,1990}"
+_CONTROL = r"[\x00-\x1f\x7f\ud800-\udfff]+"
 _MAX_LINE_LENGTH = 300
 SHORT_COMMIT_LENGTH = 12
 """Digits of a commit that serve as the tag of an untagged build."""
@@ -50,9 +51,9 @@ class Provenance:
 def commit_of(options: ProvenanceOptions, run: CiRun) -> str:
     """Return the commit of the option or the CI, or an empty string; raise UsageError if invalid."""
     if options.commit is None:
-        return run.commit.lower() if _COMMIT.fullmatch(run.commit.lower()) else ""
+        return run.commit.lower() if run.commit and re.fullmatch(_COMMIT, run.commit.lower()) else ""
     commit = options.commit.lower()
-    if not _COMMIT.fullmatch(commit):
+    if not re.fullmatch(_COMMIT, commit):
         raise UsageError(
             f"invalid --commit {options.commit}: expected 7 to 64 hex digits",
             "for example: --commit $(git rev-parse HEAD)",
@@ -73,7 +74,7 @@ def collect(options: ProvenanceOptions, run: CiRun, worktree: GitWorktree, direc
             ("ci", run.ci),
             ("run_id", _line(run.run_id)),
             ("run_attempt", _line(run.run_attempt)),
-            ("url", run.url if _URL.fullmatch(run.url) else ""),
+            ("url", run.url if run.url and re.fullmatch(_URL, run.url) else ""),
             ("actor", _line(run.actor)),
             ("repository", _line(run.repository or repository_of(worktree.remote))),
             ("dirty", worktree.is_dirty),
@@ -85,7 +86,7 @@ def collect(options: ProvenanceOptions, run: CiRun, worktree: GitWorktree, direc
 def _app(options: ProvenanceOptions, run: CiRun, worktree: GitWorktree, directory: str) -> str:
     repository = run.repository or repository_of(worktree.remote) or worktree.directory or directory
     name = os.path.basename(repository.rstrip("/\\")) if options.app is None else options.app
-    if _APP_NAME.fullmatch(name):
+    if re.fullmatch(_APP_NAME, name):
         return name
     rule = "1 to 100 letters, digits, `.`, `_` and `-`, the first a letter or a digit, not all digits"
     if options.app is not None:
@@ -116,7 +117,9 @@ def _tag(
 def _is_of_commit(run: CiRun, commit: str) -> bool:
     """Return whether a CI run builds this commit; its tag is not that of another `--commit`."""
     built = run.commit.lower()
-    return not _COMMIT.fullmatch(built) or built.startswith(commit) or commit.startswith(built)
+    return (
+        not (built and re.fullmatch(_COMMIT, built)) or built.startswith(commit) or commit.startswith(built)
+    )
 
 
 def _git_tag(worktree: GitWorktree, commit: str) -> tuple[str, tuple[str, ...]]:
@@ -140,4 +143,5 @@ def _valid_tag(tag: str) -> str:
 
 
 def _line(text: str) -> str:
-    return _CONTROL.sub(" ", text).strip()[:_MAX_LINE_LENGTH]
+    line = text if text.isprintable() else re.sub(_CONTROL, " ", text)
+    return line.strip()[:_MAX_LINE_LENGTH]

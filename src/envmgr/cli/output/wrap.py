@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PIECE = re.compile(r"`[^`\n]*`\S*|\S+")
+_PIECE = r"`[^`\n]*`\S*|\S+"
 
 
 def fill(text: str, width: int, first: int = 0, continuation: int = 0) -> str:
@@ -26,7 +26,7 @@ def fill(text: str, width: int, first: int = 0, continuation: int = 0) -> str:
 
 def _pieces(line: str, width: int) -> Iterator[str]:
     """Yield the unbreakable pieces of a line: words, and text in backticks if it fits a line."""
-    for piece in _PIECE.findall(line):
+    for piece in re.findall(_PIECE, line):
         if display_width(piece) > width:
             yield from piece.split()
         else:
