@@ -20,7 +20,7 @@ from envmgr.install.unpacker import Unpacker
 from envmgr.kit import file_locks
 from envmgr.kit.errors import BadArchive, InstallError, UnsafeArchive, UntrustedScript
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import make_dir, move_tree, storage_errors
+from envmgr.kit.fs import make_dir, move_tree, move_tree_back, storage_errors
 from envmgr.kit.paths import file_name
 
 if TYPE_CHECKING:
@@ -288,17 +288,27 @@ class _Installation:
         fsync.sync(root)
         path = self.paths.install(self.job.tool, self.job.version)
         if os.path.lexists(path):
-            old = os.path.join(staged, "old")
-            move_tree(path, old)
-            try:
-                os.rename(root, path)
-            except BaseException:
-                os.rename(old, path)
-                raise
+            replace_tree(path, root, staged)
             self.progress.step(str(self.job), "removing the previous files")
         else:
             rename_into(root, path)
         return path
+
+
+def replace_tree(path: str, root: str, staged: str) -> None:
+    """Rename a tree over another, which is moved into staging.
+
+    After an error, that is moved back.
+    """
+    old = os.path.join(staged, "old")
+    move_tree(path, old)
+    try:
+        rename_into(root, path)
+    except BaseException:
+        if not os.path.lexists(path):
+            make_dir(os.path.dirname(path))
+            move_tree_back(old, path)
+        raise
 
 
 def rename_into(root: str, path: str) -> None:

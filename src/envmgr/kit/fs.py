@@ -297,11 +297,21 @@ def _counter() -> int:
 
 
 def move_tree(source: str, target: str) -> None:
-    """Rename a directory, also while programs in it run."""
+    """Rename a directory, also while programs in it run; after an error it is where it was."""
     if os.name == "nt":
         from envmgr.kit.windows import running_programs
 
         running_programs.move_tree(source, target)
+    else:
+        os.rename(source, target)
+
+
+def move_tree_back(source: str, target: str) -> None:
+    """Rename a directory back after an error; where programs in it run, as much of it as possible."""
+    if os.name == "nt":
+        from envmgr.kit.windows import running_programs
+
+        running_programs.move_tree_back(source, target)
     else:
         os.rename(source, target)
 

@@ -24,6 +24,7 @@ from envmgr.kit.platform import Platform
 from envmgr.kit.progress import NullProgress
 from envmgr.lockformat.model import Artifact
 from support.archives.archive_builder import compress, program, tar, zipped
+from support.machine.windows_renames import OPEN, RUNNING, refuse_renames
 from support.waiting import wait_until
 
 LINUX = Platform("linux", "x64", "gnu")
@@ -157,6 +158,17 @@ def test_a_failed_forced_installation_keeps_the_old_tree(install, paths):
     install(tar(TREE), LAYOUT)
     with pytest.raises(BadArchive):
         install(b"no archive", LAYOUT, force=True)
+    assert store.check(paths, "tool", "1.0.0") == ()
+
+
+@pytest.mark.parametrize("refused", ["the old tree", "the new tree"])
+def test_a_refused_rename_keeps_the_old_tree(install, paths, monkeypatch, refused):
+    names = [f"bin/{RUNNING}", f"lib/{OPEN if refused == 'the old tree' else 'closed.dll'}", "share/readme"]
+    install(tar({**TREE, **{f"tool-1/{name}": b"1" for name in names}}), LAYOUT)
+    refuse_renames(monkeypatch)
+    new = {} if refused == "the old tree" else {f"tool-1/{OPEN}": b"2"}
+    with pytest.raises(StorageError, match="Permission denied"):
+        install(tar({**TREE, **new}), LAYOUT, force=True)
     assert store.check(paths, "tool", "1.0.0") == ()
 
 

@@ -18,6 +18,7 @@ from envmgr.kit.frozen import replace
 from envmgr.kit.paths import single_root
 from envmgr.kit.progress import NullProgress
 from support.client_fakes import RecordingProgress
+from support.machine.windows_renames import OPEN, refuse_renames
 
 RECEIPT = Receipt(
     tool="node",
@@ -193,6 +194,15 @@ def test_removal_deletes_the_tree_and_an_empty_tool_directory(paths, put):
     assert store.versions(paths, "node") == ("2",)
     assert store.remove(paths, "node", "2")
     assert os.listdir(paths.installs) == []
+    assert os.listdir(paths.staging) == []
+
+
+def test_a_removal_that_is_refused_leaves_the_whole_tree(paths, put, monkeypatch):
+    put(**{"bin/node": "1", f"lib/{OPEN}": "1", "share/readme": "1"})
+    refuse_renames(monkeypatch)
+    with pytest.raises(StorageError, match="Permission denied"):
+        store.remove(paths, "node", "20.1.0")
+    assert store.check(paths, "node", "20.1.0") == ()
     assert os.listdir(paths.staging) == []
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from envmgr import versions
 from envmgr.catalog.sources.kinds import KINDS
 from envmgr.install import integrity, receipt, staging, store
-from envmgr.install.installer import rename_into
+from envmgr.install.installer import rename_into, replace_tree
 from envmgr.install.receipt import Receipt
 from envmgr.kit.errors import InstallError, UsageError
 from envmgr.kit.file_locks import file_lock
-from envmgr.kit.fs import move_tree, storage_errors
+from envmgr.kit.fs import storage_errors
 from envmgr.ops import reshim
 from envmgr.resolve import canonical_names
 from envmgr.resolve.active import bin_dirs_of
@@ -158,5 +158,6 @@ def _publish(context: Context, new_receipt: Receipt) -> None:
             replace(new_receipt, files=summary.count, bytes=summary.bytes, files_digest=summary.digest),
         )
         if os.path.lexists(path):
-            move_tree(path, os.path.join(staged, "old"))
-        rename_into(root, path)
+            replace_tree(path, root, staged)
+        else:
+            rename_into(root, path)

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
 from envmgr.kit.windows import running_programs
-
-RUNNING = "running.exe"
+from support.machine.windows_renames import OPEN, RUNNING, refuse_renames
 
 
 @pytest.fixture
 def windows(monkeypatch):
-    """Refuse to rename a directory that holds the file of a running program."""
-    rename = os.rename
-
-    def refuse(source, target):
-        if any(path.name == RUNNING for path in Path(source).rglob("*")):
-            raise PermissionError(13, "Permission denied")
-        rename(source, target)
-
-    monkeypatch.setattr(os, "rename", refuse)
+    """Refuse renames as Windows does."""
+    refuse_renames(monkeypatch)
 
 
 def create(directory, *names):
@@ -43,6 +34,38 @@ def test_a_tree_is_moved_around_the_directories_of_running_programs(tmp_path):
     running_programs.move_tree(str(tmp_path / "tree"), str(tmp_path / "aside"))
     assert files(tmp_path / "aside") == sorted(names)
     assert not (tmp_path / "tree").exists()
+
+
+@pytest.mark.usefixtures("windows")
+def test_an_open_file_in_the_middle_leaves_the_tree_where_it_was(tmp_path):
+    names = [".receipt", f"bin/{RUNNING}", "lib/a/a", f"lib/a/{OPEN}", "lib/b", f"lib/c/{RUNNING}"]
+    create(tmp_path / "tree", *names)
+    with pytest.raises(PermissionError):
+        running_programs.move_tree(str(tmp_path / "tree"), str(tmp_path / "aside"))
+    assert files(tmp_path) == [f"tree/{name}" for name in sorted(names)]
+    assert not (tmp_path / "aside").exists()
+
+
+@pytest.mark.usefixtures("windows")
+def test_a_directory_in_use_leaves_the_tree_where_it_was(tmp_path, monkeypatch):
+    names = [".receipt", f"bin/{RUNNING}", "lib/a"]
+    create(tmp_path / "tree", *names)
+
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "rmdir", refuse)
+    with pytest.raises(PermissionError):
+        running_programs.move_tree(str(tmp_path / "tree"), str(tmp_path / "aside"))
+    assert files(tmp_path / "tree") == sorted(names)
+
+
+@pytest.mark.usefixtures("windows")
+def test_all_that_can_be_renamed_is_moved_back(tmp_path):
+    create(tmp_path / "aside", ".receipt", f"lib/{OPEN}", f"lib/{RUNNING}")
+    create(tmp_path / "tree", "lib/b")
+    running_programs.move_tree_back(str(tmp_path / "aside"), str(tmp_path / "tree"))
+    assert files(tmp_path) == [f"aside/lib/{OPEN}", "tree/.receipt", "tree/lib/b", f"tree/lib/{RUNNING}"]
 
 
 def test_a_file_that_cannot_be_renamed_is_an_error(tmp_path, monkeypatch):
