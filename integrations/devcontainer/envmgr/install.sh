@@ -6,6 +6,7 @@ client=${DESTDIR:-}/usr/local/lib/envmgr
 programs=${DESTDIR:-}/usr/local/bin
 home=${DESTDIR:-}/var/lib/envmgr
 user=${_REMOTE_USER:-root}
+user_home=${DESTDIR:-}${_REMOTE_USER_HOME:-/root}
 
 fail() {
     printf '%s\n' "error: cannot install envmgr: $1" "hint: $2" >&2
@@ -39,6 +40,21 @@ install_python() {
     fi
 }
 
+# The directory of the tools must be below the user's home: when the user gets the UID of the host's user, only that
+# changes its owner, too.
+link_home() {
+    directory=$user_home
+    for name in .local share envmgr; do
+        directory=$directory/$name
+        if ! [ -d "$directory" ]; then
+            mkdir "$directory"
+            chown "$user" "$directory"
+        fi
+    done
+    mkdir -p "$(dirname "$home")"
+    ln -sfn "$directory" "$home"
+}
+
 package=$(find_package)
 [ "$package" ] || fail 'no package' 'set the option package, or put a wheel beside install.sh'
 has_python || install_python
@@ -46,7 +62,6 @@ has_python || fail 'Python 3.11 or newer with pip not found' 'add the feature gh
 
 python3 -m venv --clear --without-pip "$client"
 python3 -m pip --python "$client" install --quiet --disable-pip-version-check "$package"
-mkdir -p "$programs" "$home"
+mkdir -p "$programs"
 ln -sf "$client/bin/envmgr" "$programs/envmgr"
-# The user of the container installs the tools.
-chown "$user" "$home"
+link_home

@@ -30,7 +30,13 @@ def container(machine):
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", feature]
     subprocess.run(build, cwd=CHECKOUT, check=True, capture_output=True)
     root = machine.root / "container"
-    environment = {"DESTDIR": str(root), "PACKAGE": "", "_REMOTE_USER": getpass.getuser()}
+    (root / "home" / "ada").mkdir(parents=True)
+    environment = {
+        "DESTDIR": str(root),
+        "PACKAGE": "",
+        "_REMOTE_USER": getpass.getuser(),
+        "_REMOTE_USER_HOME": "/home/ada",
+    }
     result = machine.command([str(feature / "install.sh")], env=environment)
     assert result.code == 0, result
     return root
@@ -47,6 +53,15 @@ def test_the_command_of_the_feature_installs_the_tools_of_the_project(machine, c
         0,
         [f"{container}/usr/local/bin/envmgr", f"{container}/var/lib/envmgr/shims/ruff", "ruff 0.14.14"],
     ), result
+
+
+def test_the_tools_are_below_the_home_of_the_user(container):
+    """Only the home follows the user to another UID."""
+    tools = (container / "var" / "lib" / "envmgr").resolve()
+    home = container.resolve() / "home" / "ada"
+    assert (tools, tools.is_dir()) == (home / ".local" / "share" / "envmgr", True)
+    for directory in (tools, *tools.parents[:2]):
+        assert directory.owner() == getpass.getuser()
 
 
 def test_a_project_without_lock_needs_no_tools(tmp_path):
