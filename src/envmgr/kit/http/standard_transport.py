@@ -37,10 +37,17 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 16
 """Bytes that are decoded at once: gzip expands them to a thousand times as many at most."""
 
+MAX_HEAD_BYTES = 1 << 16
+"""Bytes of the headers of a response, beyond which it is refused."""
+
 _URL_CHARACTERS = frozenset(ascii_letters + digits + "-._~:/?#[]@!$&'()*+,;=%")
 _GZIP = frozenset({"gzip", "x-gzip"})
 _INFORMATIONAL = range(100, 200)
 _SWITCHING_PROTOCOLS = 101
+_MAX_LENGTH_DIGITS = 20
+_BLANKS = (b" ", b"\t")
+_NAME_BYTES = frozenset((ascii_letters + digits + "!#$%&'*+-.^_`|~").encode())
+_CONTROL_BYTES = frozenset(b"\0\r\v\f")
 
 
 def can_send(url: str) -> bool:
@@ -161,13 +168,7 @@ class _Connection(HTTPConnection):
         with contextlib.suppress(ConnectionError):  # a server may refuse a body before it has read all of it
             self.request(request.method, target, request.body, headers)
         _acknowledge_at_once(self.sock)
-        response = self.getresponse()
-        try:
-            _check_framing(response)
-        except HTTPException:
-            response.close()
-            raise
-        return response
+        return self.getresponse()
 
 
 def _acknowledge_at_once(sock: socket.socket) -> None:
@@ -185,51 +186,115 @@ class _FinalResponse(HTTPResponse):
     """A response that is not informational; such ones may precede it."""
 
     def begin(self) -> None:
-        """Read the status and the headers; raise RemoteDisconnected if they are incomplete."""
+        """Read the status and the headers; raise HTTPException if they are incomplete or ambiguous."""
         self._begin()
         while self.status in _INFORMATIONAL and self.status != _SWITCHING_PROTOCOLS:
             self.headers = self.msg = None  # type: ignore[assignment] # as before the first status
             self._begin()
+        self._set_framing()
 
     def _begin(self) -> None:
-        stream, lines = self.fp, _LineReader(self.fp)
-        self.fp = lines  # type: ignore[assignment] # it has all that reading the headers needs
+        stream = self.fp
+        self.fp = _HeadReader(stream)  # type: ignore[assignment] # it has all that reading the headers needs
         try:
             super().begin()
         finally:
             if self.fp is not None:  # it is None after an invalid status
                 self.fp = stream
-        if not lines.last:
-            raise RemoteDisconnected("connection closed within the headers")
+
+    def _set_framing(self) -> None:
+        """Set where the body ends; the standard library reads only one of several headers."""
+        _check_transfer_encoding(self.headers.get_all("transfer-encoding", []))
+        length = _content_length(self.headers.get_all("content-length", []))
+        if self.length == 0:  # by the status or the method, whatever the headers are
+            self.chunked = False
+        elif not self.chunked:
+            self.length = length
 
 
-class _LineReader:
-    """Lines of a stream, and the last of them: headers that end without an empty one are incomplete."""
+class _HeadReader:
+    """Reader of a status line and of headers, which it validates and unfolds."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self.last = b""
+        self._lines = _read_head(stream)
 
     def readline(self, limit: int) -> bytes:
-        """Return the next line."""
-        self.last = self._stream.readline(limit)
-        return self.last
+        """Return the next line, or all headers as a line."""
+        line = next(self._lines, b"")
+        if len(line) > limit:
+            raise HTTPException("headers are too long")
+        return line
 
     def close(self) -> None:
         """Close the stream: the standard library does so after an invalid status."""
         self._stream.close()
 
 
-def _check_framing(response: HTTPResponse) -> None:
-    """Raise HTTPException for headers that do not define where the body ends."""
-    encoding = response.headers.get("transfer-encoding")
-    if response.headers.defects:
-        raise HTTPException("illegal header line")
-    if encoding is not None and encoding.lower() != "chunked":
-        raise HTTPException(f"unsupported transfer encoding {encoding}")
-    length = response.headers.get("content-length", "0")
-    if not (length.isascii() and length.isdigit()):
-        raise HTTPException(f"bad content length {length}")
+def _read_head(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield a status line, its headers in one piece, and an empty line.
+
+    The standard library refuses more than 100 pieces.
+    """
+    while status := stream.readline(MAX_HEAD_BYTES):
+        yield status
+        headers = _unfold(_read_header_lines(stream))
+        if not all(map(_is_header, headers)):
+            raise HTTPException("illegal header line")
+        if headers:
+            yield b"".join(b"%b\r\n" % header for header in headers)
+        yield b"\r\n"
+
+
+def _read_header_lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines before an empty one; raise RemoteDisconnected at the end of the stream."""
+    count = 0
+    while line := stream.readline(MAX_HEAD_BYTES):
+        count += len(line)
+        if count >= MAX_HEAD_BYTES:
+            raise HTTPException("headers are too long")
+        if line in {b"\r\n", b"\n"}:
+            return
+        yield line.removesuffix(b"\n").removesuffix(b"\r")
+    raise RemoteDisconnected("connection closed within the headers")
+
+
+def _unfold(lines: Iterable[bytes]) -> list[bytes]:
+    """Return headers without trailing blanks, each in one line (RFC 9112, 5.2)."""
+    headers: list[bytes] = []
+    for line in lines:
+        if not line.startswith(_BLANKS):
+            headers.append(line.rstrip(b" \t"))
+        elif headers:
+            headers[-1] = b"%b %b" % (headers[-1], line.strip(b" \t"))
+        else:
+            raise HTTPException("illegal header line")
+    return [header.rstrip(b" \t") for header in headers]
+
+
+def _is_header(line: bytes) -> bool:
+    name, colon, value = line.partition(b":")
+    return bool(name and colon) and _NAME_BYTES.issuperset(name) and _CONTROL_BYTES.isdisjoint(value)
+
+
+def _check_transfer_encoding(encodings: list[str]) -> None:
+    """Raise HTTPException for an encoding other than `chunked`."""
+    if encodings and [encoding.lower() for encoding in encodings] != ["chunked"]:
+        raise HTTPException(f"unsupported transfer encoding {', '.join(encodings)}")
+
+
+def _content_length(values: list[str]) -> int | None:
+    """Return the length of a body, which headers may repeat (RFC 9112, 6.3).
+
+    Raise HTTPException for an invalid one.
+    """
+    lengths = {length.strip() for value in values for length in value.split(",")}
+    if not lengths:
+        return None
+    length = lengths.pop()
+    if lengths or not (length.isascii() and length.isdigit()) or len(length) > _MAX_LENGTH_DIGITS:
+        raise HTTPException(f"bad content length {', '.join(values)}")
+    return int(length)
 
 
 class _Response:

@@ -115,6 +115,51 @@ def test_headers_have_names_in_lower_case_and_one_value(transport):
     assert (headers["x-name"], headers["vary"]) == ("é", "a, b")
 
 
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [('"v1" \t', '"v1"'), ("a \r\n\t b\r\n c", "a b c"), ("a\r\n ", "a"), ("", ""), (" ", "")],
+    ids=["blanks", "folds", "empty fold", "empty", "blank"],
+)
+def test_a_header_has_neither_folds_nor_blanks_around_it(transport, line, value):
+    head = f"HTTP/1.1 200 OK\r\nETag: {line}\r\nContent-Length: 0\r\n\r\n"
+    with RawServer([head.encode()]) as server:
+        etag = fetch(transport, server.url)[1]["etag"]
+    assert " ".join(etag.split()) == value
+    assert etag == etag.strip()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Content-Type: multipart/mixed\r\nContent-Length: 5",
+        b"Content-Type: multipart/mixed; boundary=a\r\nContent-Length: 5",
+        b"Content-Length: 5 ",
+        b"Content-Length: 5, 5",
+        b"Content-Length: 5\r\nContent-Length: 5",
+        b"Content-Length:\r\n 5",
+        b"X-Name: a\r\n" * 200 + b"Content-Length: 5",
+    ],
+    ids=["multipart", "boundary", "blank", "list", "repeated", "folded", "many"],
+)
+def test_headers_that_define_the_length_are_accepted(transport, headers):
+    with RawServer([b"HTTP/1.1 200 OK\r\n%b\r\n\r\nhello" % headers]) as server:
+        assert fetch(transport, server.url)[2] == b"hello"
+
+
+def test_a_blank_after_the_transfer_encoding_is_ignored(transport):
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked \r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    with RawServer([chunked, OK]) as server:
+        assert [fetch(transport, server.url)[2] for _ in range(2)] == [b"hello"] * 2
+
+
+@pytest.mark.parametrize("status", [b"304 Not Modified", b"204 No Content"])
+def test_a_status_without_a_body_ends_with_its_headers(transport, status):
+    with RawServer([b"HTTP/1.1 %b\r\nTransfer-Encoding: chunked\r\n\r\n" % status, OK]) as server:
+        responses = [fetch(transport, server.url)[::2] for _ in range(2)]
+        assert server.connection_count == 1
+    assert responses == [(int(status[:3]), b""), (200, b"hello")]
+
+
 @pytest.mark.parametrize("decoded", [True, False])
 def test_gzip_is_decoded_on_request(transport, decoded):
     stored = gzip.compress(b"hello" * 100_000)
@@ -164,11 +209,35 @@ def test_a_connection_that_closes_before_the_body_has_no_response(transport, res
         b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 4\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5, 4\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\n folded: a\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nX-Name : a\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nX-Name: a\rX-Other: b\r\nContent-Length: 5\r\n\r\nhello",
     ],
-    ids=["status line", "header line", "length", "transfer encoding"],
+    ids=[
+        "status line",
+        "header line",
+        "length",
+        "transfer encoding",
+        "transfer encodings",
+        "lengths",
+        "list of lengths",
+        "fold of nothing",
+        "blank in a name",
+        "carriage return",
+    ],
 )
 def test_an_invalid_response_is_refused(transport, response):
     with RawServer([response, None]) as server, pytest.raises(NetworkError, match="invalid HTTP") as caught:
+        fetch(transport, server.url)
+    assert not caught.value.passing
+
+
+def test_headers_without_an_end_are_refused(transport):
+    endless = b"HTTP/1.1 200 OK\r\n" + b"X-Name: a\r\n" * 20_000
+    with RawServer([endless, None]) as server, pytest.raises(NetworkError) as caught:
         fetch(transport, server.url)
     assert not caught.value.passing
 
