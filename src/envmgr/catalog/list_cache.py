@@ -328,10 +328,15 @@ def _is_complete(response: Response) -> bool:
 
 
 def _conditions(stored: Document | None) -> dict[str, str]:
+    """Return the headers of a conditional request for a list.
+
+    A validator that cannot be sent is left out: a request with it would always fail.
+    """
     if stored is None:
         return {}
     headers = (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
-    return {condition: stored.headers[name] for name, condition in headers if name in stored.headers}
+    values = ((condition, stored.headers.get(name, "").strip()) for name, condition in headers)
+    return {name: value for name, value in values if value and value.isascii() and value.isprintable()}
 
 
 def _key(url: str, headers: Mapping[str, str]) -> str:

@@ -73,6 +73,17 @@ def test_a_list_without_an_etag_is_revalidated_by_date(server: Server, machine: 
     assert "if-none-match" not in server.requests[1].headers
 
 
+@pytest.mark.parametrize("etag", ['"é"', '"v\t1"'], ids=ascii)
+def test_a_list_whose_etag_cannot_be_sent_is_requested_in_full_again(
+    server: Server, machine: Machine, etag: str
+) -> None:
+    url = server.add("/list", "one", {"ETag": etag.encode().decode("latin-1")}, etag=None, modified=None)
+    assert machine.run().lists.get(url) == b"one"
+    server.change("/list", "two")
+    assert machine.run().lists.get(url) == b"two"
+    assert "if-none-match" not in server.requests[1].headers
+
+
 def make_older(root: Path, seconds: float) -> None:
     for path in cached_files(root):
         os.utime(path, (path.stat().st_mtime - seconds,) * 2)
