@@ -58,7 +58,10 @@ def _contents(files: Iterable[Path]) -> Iterator[str]:
 
 
 def _package_files(package: Path) -> Iterator[Path]:
-    """Yield a wheel, or the sources in a directory; nothing for a URL, which names its content."""
+    """Yield a wheel, or the sources in a directory; nothing for a URL.
+
+    What a URL names must not change.
+    """
     if package.is_file():
         yield package
         return

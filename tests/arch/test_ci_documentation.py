@@ -47,6 +47,18 @@ def test_each_input_of_the_action_is_described_with_its_default():
     assert all(f"`{output}`" in text for output in action["outputs"])
 
 
+def test_a_package_from_git_is_named_by_its_commit_as_caches_do_not_see_a_branch_change():
+    action = yaml.safe_load((CHECKOUT / "action.yml").read_text())
+    for heading, inputs in (
+        ("GitHub Actions", action["inputs"]),
+        ("GitLab CI", gitlab_component.declared_inputs()),
+    ):
+        text = section("ci.md", heading)
+        assert "git+URL@COMMIT" in inputs["package"]["description"]
+        assert "git+URL@COMMIT" in text
+        assert "branch is not installed again when it changes" in text.replace("\n", " ")
+
+
 def test_each_input_of_the_component_is_used_and_described_with_its_default():
     inputs = gitlab_component.declared_inputs()
     assert gitlab_component.used_inputs() == {*inputs}
