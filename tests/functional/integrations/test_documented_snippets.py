@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -128,6 +129,19 @@ def test_direnv_sets_the_environment(machine, run, project):
     path = machine.environment["PATH"].partition(os.pathsep)[2]
     result = run("direnv allow . && direnv exec . ruff", PATH=path)
     assert result.out == f"ruff {VERSION}\n", result
+
+
+@needs_programs("direnv", "bash")
+def test_direnv_finds_a_tool_that_is_installed_later_after_a_reload(machine, run, project, tmp_path):
+    (project / ".envrc").write_text(snippets("editors.md", "direnv", "sh")[0])
+    (reload,) = {*re.findall(r"`(direnv [^`]*)`", section("editors.md", "direnv"))}
+    past = "touch -t 202601010000 .envrc"  # direnv compares seconds
+    update = 'eval "$(direnv export bash)"; command -v ruff'
+    lines = ("direnv allow .", past, update, "envmgr install --locked", update, reload, update)
+    path = machine.environment["PATH"].partition(os.pathsep)[2]
+    result = run(shlex.join(["bash", "-c", "\n".join(lines)]), PATH=path, ENVMGR_HOME=str(tmp_path))
+    programs = [line for line in result.out.splitlines() if line.endswith("/ruff")]
+    assert [line.startswith(f"{tmp_path}/installs/") for line in programs] == [False, False, True], result.err
 
 
 def test_a_dev_container_names_the_feature_by_its_directory():
