@@ -57,7 +57,7 @@ def build(source: Path, output: Path, zig: Path | None) -> tuple[Path, Path]:
     (sdist,) = output.glob("*.tar.gz")
     tree = unpack(sdist, output / "tree")
     if zig:
-        script = CHECKOUT / "scripts" / "build_windows_shims.py"
+        script = tree / "scripts" / "build_windows_shims.py"
         _run(sys.executable, str(script), "--zig", str(zig), str(tree / "shims" / "windows.c"))
     _hatch(tree, "wheel", output)
     (wheel,) = output.glob("*.whl")

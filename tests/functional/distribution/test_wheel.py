@@ -64,7 +64,8 @@ def test_the_sdist_contains_the_sources_of_the_wheel(dist):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     about = {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "PKG-INFO", ".gitignore"}
-    assert names == committed_files("src", "proto", "plugins", "shims") | about
+    script = "scripts/build_windows_shims.py"
+    assert names == committed_files("src", "proto", "plugins", "shims", script) | about
 
 
 def run(site: Path, *arguments: str) -> str:
