@@ -9,6 +9,7 @@ import contextlib
 import selectors
 import socket
 import sys
+import time
 from _thread import allocate_lock  # importing threading costs start-up time
 from string import ascii_letters, digits
 from urllib.parse import urlsplit
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 16
 """Bytes that are decoded at once: gzip expands them to a thousand times as many at most."""
+
+MAX_IDLE_SECONDS = 5.0
+"""Seconds after which an idle connection is not used again: routers forget such ones without closing them."""
 
 MAX_HEAD_BYTES = 1 << 16
 """Bytes of the headers of a response, beyond which it is refused."""
@@ -77,12 +81,12 @@ class StandardTransport:
         return _Response(response, attempt, lambda: self._release(parts, connection), connection.close)
 
     def _take_idle(self, parts: SplitResult) -> _Connection | None:
-        """Return an idle connection to the server of a URL, unless the server has closed it."""
+        """Return a reusable connection to the server of a URL, and close others."""
         with self._lock:
             idle = self._idle.get((parts.scheme, parts.netloc), [])
             while idle:
                 connection = idle.pop()
-                if connection.is_idle():
+                if connection.is_reusable():
                     return connection
                 connection.close()
         return None
@@ -90,6 +94,7 @@ class StandardTransport:
     def _release(self, parts: SplitResult, connection: _Connection) -> None:
         """Add a connection to the idle ones, unless its response was to be the last."""
         if connection.sock is not None:
+            connection.released_at = time.monotonic()
             with self._lock:
                 self._idle.setdefault((parts.scheme, parts.netloc), []).append(connection)
 
@@ -143,6 +148,7 @@ class _Connection(HTTPConnection):
             self.default_port = HTTPS_PORT
         super().__init__(parts.hostname or "", parts.port or self.default_port, timeout=timeout)
         self.response_class = _FinalResponse
+        self.released_at = 0.0
         self._trusting = trusting
 
     def connect(self) -> None:
@@ -154,8 +160,10 @@ class _Connection(HTTPConnection):
         if self._trusting is not None:
             self.sock = self._trusting.wrap_socket(self.sock, server_hostname=self.host)
 
-    def is_idle(self) -> bool:
-        """Return whether the server neither closed the connection nor sent anything."""
+    def is_reusable(self) -> bool:
+        """Return whether the connection was used lately, and the server neither closed it nor sent anything."""
+        if time.monotonic() - self.released_at > MAX_IDLE_SECONDS:
+            return False
         with selectors.DefaultSelector() as selector:
             selector.register(self.sock, selectors.EVENT_READ)
             return not selector.select(0)

@@ -7,6 +7,7 @@ import gzip
 import socket
 import ssl
 import sys
+import time
 
 import pytest
 
@@ -99,6 +100,16 @@ def test_a_new_connection_replaces_one_that_the_server_closes(transport, respons
         assert server.closings.acquire(timeout=10)
         assert fetch(transport, server.url)[2] == b"hello"
         assert server.connection_count == 2
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(4, 1), (6, 2)])
+def test_a_connection_that_was_idle_for_5_seconds_is_not_used_again(transport, monkeypatch, seconds, count):
+    with RawServer([OK, OK]) as server:
+        fetch(transport, server.url)
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now + seconds)
+        fetch(transport, server.url)
+        assert server.connection_count == count
 
 
 def test_informational_responses_are_skipped(transport):
