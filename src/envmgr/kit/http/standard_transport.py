@@ -168,6 +168,12 @@ class _Connection(HTTPConnection):
             selector.register(self.sock, selectors.EVENT_READ)
             return not selector.select(0)
 
+    def send(self, data: bytes) -> None:  # type: ignore[override] # nothing else is sent
+        """Send bytes, with a timeout for each block of them; `sendall` has one for all."""
+        view = memoryview(data)
+        while view:
+            view = view[self.sock.send(view) :]
+
     def exchange(
         self, request: HttpRequest, target: str, headers: Mapping[str, bytes], timeout: float
     ) -> HTTPResponse:

@@ -19,6 +19,7 @@ from envmgr.kit.http.httpx_transport import HttpxTransport
 from envmgr.kit.http.network_errors import RequestAttempt
 from envmgr.kit.http.standard_transport import StandardTransport, can_send
 from support.http.raw_server import RawServer
+from support.http.scripted_server import Scripted, ScriptedResponse
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -303,6 +304,26 @@ def test_a_connection_that_takes_too_long_times_out(transport, monkeypatch):
 def test_a_response_before_the_end_of_the_request_is_returned(transport, server):
     url = server.add("/a", b"too large", status=413)
     assert fetch(transport, url, method="GET", body=bytes(1 << 20))[::2] == (413, b"too large")
+
+
+def test_each_block_of_a_request_has_the_timeout(transport, monkeypatch):
+    connect = socket.create_connection
+
+    class Slow(socket.socket):
+        def send(self, data, *flags):
+            return super().send(data[:1000], *flags)
+
+        def sendall(self, *_arguments):
+            raise TimeoutError("timed out")  # it has one timeout for all blocks
+
+    monkeypatch.setattr(
+        socket,
+        "create_connection",
+        lambda *arguments, **options: Slow(fileno=connect(*arguments, **options).detach()),
+    )
+    body = bytes(range(256)) * 100
+    with Scripted(lambda request: ScriptedResponse(body=request.body)) as server:
+        assert fetch(transport, server.url, method="PUT", body=body)[2] == body
 
 
 def test_certificates_are_verified(create_transport, tls_server, authority, tmp_path):
