@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from _thread import allocate_lock  # importing threading costs start-up time
-from string import ascii_letters, digits
+from string import ascii_letters, digits, hexdigits
 from urllib.parse import urlsplit
 
 from envmgr.kit.http import network_errors
@@ -28,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from io import BufferedReader
     from typing import BinaryIO
     from urllib.parse import SplitResult
 
@@ -51,6 +52,9 @@ _SWITCHING_PROTOCOLS = 101
 _MAX_LENGTH_DIGITS = 20
 _BLANKS = (b" ", b"\t")
 _NAME_BYTES = frozenset((ascii_letters + digits + "!#$%&'*+-.^_`|~").encode())
+_HEX_DIGITS = frozenset(hexdigits.encode())
+_LINE_END = b"\r\n"
+_MAX_CHUNK_LINE_BYTES = 1 << 12
 _CONTROL_BYTES = frozenset(b"\0\r\v\f")
 
 
@@ -311,6 +315,56 @@ def _content_length(values: list[str]) -> int | None:
     return int(length)
 
 
+def _read_body(response: HTTPResponse) -> Iterator[bytes]:
+    """Yield a body that is not in chunks; raise IncompleteRead if it is shorter than its length."""
+    expected, count = response.length, 0
+    while block := response.read1(BLOCK_BYTES):
+        count += len(block)
+        yield block
+    if expected is not None and count < expected:
+        raise IncompleteRead(b"")
+
+
+def _read_chunks(stream: BufferedReader) -> Iterator[bytes]:
+    """Yield a body in chunks (RFC 9112, 7.1); raise HTTPException if it is invalid or incomplete.
+
+    The standard library takes negative sizes, and anything for the end of a chunk.
+    """
+    while size := _read_chunk_size(stream):
+        while size:
+            block = stream.read1(min(size, BLOCK_BYTES))
+            if not block:
+                raise IncompleteRead(b"")
+            size -= len(block)
+            yield block
+        _read_chunk_end(stream)
+    _skip_trailers(stream)
+
+
+def _read_chunk_size(stream: BufferedReader) -> int:
+    line = stream.readline(_MAX_CHUNK_LINE_BYTES)
+    if len(line) < _MAX_CHUNK_LINE_BYTES and not line.endswith(b"\n"):
+        raise IncompleteRead(b"")
+    size = line.partition(b";")[0].rstrip()
+    if not (0 < len(size) <= _MAX_LENGTH_DIGITS and _HEX_DIGITS.issuperset(size) and line.endswith(b"\n")):
+        raise HTTPException("illegal chunk size")
+    return int(size, 16)
+
+
+def _read_chunk_end(stream: BufferedReader) -> None:
+    end = stream.read(len(_LINE_END))
+    if end != _LINE_END:
+        raise HTTPException("illegal chunk end") if len(end) == len(_LINE_END) else IncompleteRead(b"")
+
+
+def _skip_trailers(stream: BufferedReader) -> None:
+    try:
+        for _ in _read_header_lines(stream):
+            pass
+    except RemoteDisconnected as error:
+        raise IncompleteRead(b"") from error
+
+
 class _Response:
     """A response, whose connection is released after the end of its body."""
 
@@ -336,13 +390,9 @@ class _Response:
         return _decode_gzip(blocks, self._attempt) if is_gzip else blocks
 
     def _raw_blocks(self) -> Iterator[bytes]:
-        expected, count = self._response.length, 0
+        response = self._response
         with _translating(self._attempt):
-            while block := self._response.read1(BLOCK_BYTES):
-                count += len(block)
-                yield block
-        if expected is not None and count < expected:
-            raise network_errors.incomplete_error(self._attempt)
+            yield from _read_chunks(response.fp) if response.chunked else _read_body(response)
         self._is_complete = True
 
     def close(self) -> None:

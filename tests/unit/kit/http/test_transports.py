@@ -254,10 +254,38 @@ def test_headers_without_an_end_are_refused(transport):
     assert not caught.value.passing
 
 
-def test_a_chunk_of_an_invalid_size_is_refused(transport):
-    response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfive\r\nhello\r\n0\r\n\r\n"
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        b"five\r\nhello",
+        b"-5\r\nhello",
+        b"0x5\r\nhello",
+        b"1_0\r\nhello",
+        b"\r\nhello",
+        b"5\r\nhello, world",
+        b"5" * 5000,
+    ],
+    ids=["word", "negative", "prefix", "underscore", "empty", "longer", "endless"],
+)
+def test_an_invalid_chunk_is_refused(transport, chunk):
+    response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b\r\n0\r\n\r\n" % chunk
+    with RawServer([response, OK]) as server, pytest.raises(NetworkError, match="invalid HTTP") as caught:
+        fetch(transport, server.url)
+    assert not caught.value.passing
+
+
+def test_trailers_without_an_end_are_refused(transport):
+    response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nETag: x\r\n"
     with RawServer([response, None]) as server, pytest.raises(NetworkError):
         fetch(transport, server.url)
+
+
+def test_extensions_and_trailers_of_chunks_are_ignored(transport):
+    chunks = b'5;name="a"\r\nhello\r\n00A \r\n, world!!!\r\n0\r\nETag: x\r\n\r\n'
+    with RawServer([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks, OK]) as server:
+        assert fetch(transport, server.url)[2] == b"hello, world!!!"
+        assert fetch(transport, server.url)[2] == b"hello"
+        assert server.connection_count == 1
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\x00b", "clé", "a "], ids=ascii)
