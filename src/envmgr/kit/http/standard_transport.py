@@ -136,8 +136,9 @@ def _target(parts: SplitResult) -> str:
 
 def _encode_headers(headers: Mapping[str, str], attempt: RequestAttempt) -> dict[str, bytes]:
     """Return headers as they are sent; raise NetworkError, which quotes no value, for one that cannot be."""
-    for value in headers.values():
-        if not (value.isascii() and value.isprintable() and value == value.strip()):
+    for name, value in headers.items():
+        is_name = bool(name) and _NAME_BYTES.issuperset(name.encode())
+        if not (is_name and value.isascii() and value.isprintable() and value == value.strip()):
             raise network_errors.unsendable_header_error(attempt)
     return {name: value.encode() for name, value in headers.items()}
 

@@ -296,6 +296,13 @@ def test_an_invalid_header_is_refused_without_its_value(transport, value):
     assert server.requests == []
 
 
+@pytest.mark.parametrize("name", ["a b", "a:b", "a\nb", "clé", "a ", ""], ids=ascii)
+def test_an_invalid_header_name_is_refused(transport, name):
+    with RawServer([OK]) as server, pytest.raises(NetworkError, match="in a request header"):
+        fetch(transport, server.url, headers={name: "a"})
+    assert server.requests == []
+
+
 def test_a_silent_server_stalls(transport):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
