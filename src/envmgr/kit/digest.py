@@ -8,6 +8,7 @@ from envmgr.kit.frozen import frozen
 
 LENGTHS = {"sha256": 64, "sha512": 128, "sha384": 96, "sha1": 40}
 _HEX = frozenset("0123456789abcdef")
+_SHA256_MODULE = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 
 
 @frozen
@@ -37,13 +38,10 @@ def sha256_of(content: bytes) -> str:
     Python's own is used, as its `random` does: loading OpenSSL takes a quarter of the time of Python's start.
     """
     try:
-        if sys.version_info >= (3, 12):
-            from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore] # it has no stubs
-        else:
-            from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore] # it has no stubs
+        module = __import__(_SHA256_MODULE)
     except ImportError:  # a Python that has only OpenSSL's
-        from hashlib import sha256
-    digest: str = sha256(content).hexdigest()
+        import hashlib as module
+    digest: str = module.sha256(content).hexdigest()
     return digest
 
 

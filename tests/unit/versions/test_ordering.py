@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from envmgr.versions import compare
+from envmgr.versions import compare, ordering
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,14 @@ def test_equivalent_notations_of_a_version_are_equal(a, b):
 )
 def test_identifiers_without_a_known_word_are_plain_text(a, b):
     assert compare(a, b) != 0
+
+
+def test_the_cache_of_identifiers_is_bounded(monkeypatch):
+    monkeypatch.setattr(ordering, "_REMEMBERED", 2)
+    monkeypatch.setattr(ordering, "_ranks", {})
+    identifiers = ("alpha", "7", "beta2")
+
+    assert ordering.rank((1,), ordering.NO_POST, identifiers)[2] == tuple(
+        rank for identifier in identifiers for rank in ordering.rank((1,), ordering.NO_POST, (identifier,))[2]
+    )
+    assert len(ordering._ranks) <= 2

@@ -187,6 +187,12 @@ def test_a_variant_of_the_tool_is_separated(text):
     assert parse(text).variant == ""
 
 
+def test_a_variant_of_digits_is_separated_from_numbers():
+    version = parse("3.13.064", ("64",))
+
+    assert (version.variant, version.rank) == ("64", parse("3.13.0").rank)
+
+
 @pytest.mark.parametrize("text", ["master-t", "t", "1.0-bett", "3.13.0"])
 def test_a_suffix_that_is_not_a_variant_is_preserved(text):
     assert parse(text, ("t",)) == parse(text)
