@@ -225,6 +225,9 @@ class _FinalResponse(HTTPResponse):
         """Set where the body ends; the standard library reads only one of several headers."""
         _check_transfer_encoding(self.headers.get_all("transfer-encoding", []))
         length = _content_length(self.headers.get_all("content-length", []))
+        if length is not None:  # as a single header, for those who compare it
+            del self.headers["content-length"]
+            self.headers["content-length"] = str(length)
         if self.length == 0:  # by the status or the method, whatever the headers are
             self.chunked = False
         elif not self.chunked:
