@@ -19,6 +19,7 @@ from envmgr.server.kit.messaging.nats_bus.appending import (
     Message,
     append_batch,
     append_separately,
+    can_batch,
 )
 from envmgr.server.kit.messaging.nats_bus.records import event_of
 from envmgr.server.kit.messaging.positions import events_after
@@ -87,7 +88,8 @@ class Publisher:
     async def _read_tail(self) -> _Tail:
         """Search backwards for the last message of a publisher."""
         info = await self._jetstream.stream_info(self._stream)
-        state, takes_batches = info.state, bool(info.config.allow_atomic)
+        state = info.state
+        takes_batches = bool(info.config.allow_atomic) and can_batch(self._client.connected_server_version)
         first = max(state.first_seq, state.last_seq - MAX_FOREIGN_MESSAGES, 1)
         for number in range(state.last_seq, first - 1, -1):
             if position := await self._read_position(number):

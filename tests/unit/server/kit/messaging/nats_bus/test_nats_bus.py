@@ -10,11 +10,12 @@ from uuid import uuid4
 import nats
 import pytest
 from msgspec.structs import replace
+from nats.aio.client import ServerVersion
 
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import Delivery, NullObserver, Position, Subscription
 from envmgr.server.kit.messaging.cloud_events import encode
-from envmgr.server.kit.messaging.nats_bus.appending import MAX_BATCH_MESSAGES, MIN_BATCH_MESSAGES
+from envmgr.server.kit.messaging.nats_bus.appending import MAX_BATCH_MESSAGES, MIN_BATCH_MESSAGES, can_batch
 from envmgr.server.kit.messaging.nats_bus.reader import BATCH_SIZE
 from support.services.event_recorders import Listener, envelope, wait_until
 from support.services.nats_bus import nats_bus
@@ -238,6 +239,14 @@ def test_a_backlog_of_full_batches_is_delivered_over_one_connection(prefix):
     asyncio.run(scenario())
     assert listener.numbers == [event.sequence for event in events]
     assert failures == []
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [("2.10.29", False), ("2.12.0", False), ("2.12.1", True), ("2.15.1", True), ("3.0.0-beta.1", True)],
+)
+def test_batches_are_for_servers_that_take_messages_with_ids_in_them(version, expected):
+    assert can_batch(ServerVersion(version)) is expected
 
 
 def test_more_events_than_a_batch_may_have_are_stored_in_order(prefix):
