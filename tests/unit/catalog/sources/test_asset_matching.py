@@ -72,6 +72,7 @@ TWO_FORMATS = [
     "tool-linux-amd64.tar.xz",
     "tool-windows-x64.exe",
 ]
+THREE_FORMATS = [*TWO_FORMATS, "tool-linux-amd64.tar.zst"]
 
 HUGO = [
     "hugo_0.80.0_Linux-32bit.tar.gz",
@@ -213,6 +214,7 @@ VSCODE_RIPGREP = ["rg-win32-x64.zip", "rg-win32-ia32.zip", "rg-win32-arm64.zip",
         (UNIVERSAL, "tool", "linux-x64", "tool-linux.tar.gz"),
         (UNIVERSAL, "tool", "linux-arm64", None),
         (TWO_FORMATS, "tool", "linux-x64", "tool-linux-amd64.tar.gz"),
+        (THREE_FORMATS, "tool", "linux-x64", "tool-linux-amd64.tar.zst"),
         (TWO_FORMATS, "tool", "windows-x64", "tool-windows-x64.exe"),
         (["jq-linux64", "jq-osx-amd64", "jq-win64.exe"], "jq", "linux-x64", "jq-linux64"),
         (["jq-linux64", "jq-osx-amd64", "jq-win64.exe"], "jq", "windows-x64", "jq-win64.exe"),
