@@ -42,7 +42,7 @@ class RunnerOptions:
     """Limits and intervals of a runner; times are seconds."""
 
     parallel_jobs: int = 4
-    max_attempts: int = 8
+    max_attempts: int = 12
     lease: float = 60.0
     """How long a run that its process does not confirm keeps others from running the job."""
     poll_interval: float = 1.0
