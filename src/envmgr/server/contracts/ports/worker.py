@@ -1,4 +1,4 @@
-"""The port of the worker, which relays events and runs jobs."""
+"""The port of the worker, which counts events and runs jobs."""
 
 from __future__ import annotations
 

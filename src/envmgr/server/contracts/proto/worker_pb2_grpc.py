@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class WorkerServiceStub:
-    """The state of the worker, which relays events and runs jobs.
+    """The state of the worker, which counts events and runs jobs.
     """
 
     def __init__(self, channel):
@@ -48,7 +48,7 @@ class WorkerServiceStub:
 
 
 class WorkerServiceServicer:
-    """The state of the worker, which relays events and runs jobs.
+    """The state of the worker, which counts events and runs jobs.
     """
 
     def CountEvents(self, request, context):
@@ -87,7 +87,7 @@ def add_WorkerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WorkerService:
-    """The state of the worker, which relays events and runs jobs.
+    """The state of the worker, which counts events and runs jobs.
     """
 
     @staticmethod

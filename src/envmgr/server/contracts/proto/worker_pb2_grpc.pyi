@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class WorkerServiceStub:
-    """The state of the worker, which relays events and runs jobs."""
+    """The state of the worker, which counts events and runs jobs."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -40,7 +40,7 @@ class WorkerServiceStub:
 
 @_typing.type_check_only
 class WorkerServiceAsyncStub(WorkerServiceStub):
-    """The state of the worker, which relays events and runs jobs."""
+    """The state of the worker, which counts events and runs jobs."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CountEvents: _aio.UnaryUnaryMultiCallable[_worker_pb2.CountEventsRequest, _worker_pb2.CountEventsResponse]  # type: ignore[assignment]
@@ -49,7 +49,7 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Return a line for each relay or job loop that fails."""
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The state of the worker, which relays events and runs jobs."""
+    """The state of the worker, which counts events and runs jobs."""
 
     @_abc_1.abstractmethod
     def CountEvents(
