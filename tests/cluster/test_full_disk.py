@@ -55,7 +55,9 @@ def can_mount():
 
 
 @pytest.mark.skipif(not can_mount(), reason="this user cannot mount a small disk")
-@pytest.mark.parametrize("bus", BROKER_PARAMETERS[1:])  # NATS: test_faults.py
+@pytest.mark.parametrize(
+    "bus", BROKER_PARAMETERS[1:]
+)  # the disk is that of the database: one broker is enough
 def test_the_disk_of_postgresql_is_full(disk, tmp_path, bus):
     """Writes are refused until space is there again; PostgreSQL may have ended, the services go on."""
     system = LocalSystem(tmp_path / "system", bus)

@@ -252,6 +252,25 @@ class TestFromTheFirstStartToTheLast:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+def test_the_system_works_on_a_broker_of_the_kafka_protocol(tmp_path):
+    system = LocalSystem(tmp_path / "system", "kafka")
+    try:
+        system.up()
+        checked = system.check()
+        assert (checked.returncode, checked.stderr) == (0, "")
+        system.kill("audit")
+        with system.wire(system.login()) as wire:
+            assert wire.ask("POST", "/apps", {"name": "meanwhile"}).status == 201
+        system.up()
+        checked = system.check()
+        assert (checked.returncode, checked.stderr) == (0, "")
+    finally:
+        system.end()
+    assert processes_of(system.directory) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_what_is_not_ready_is_named_with_its_log(system):
     """A service that cannot start ends the wait; what runs stays, until `down` stops it."""
     system.up()

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.timeout(600),
     NEEDS_CLUSTER,
 ]
-CLIENTS, ROUNDS = 16, 8
+CLIENTS, ROUNDS = 32, 8
 CATCH_UP_SECONDS, POLL_SECONDS = 120, 0.2
 
 
@@ -108,7 +108,7 @@ def test_a_refresh_token_is_used_once(replicas):
     for _ in range(ROUNDS):
         tokens = replicas[0].gateway.login()
         request = "POST", "/auth/refresh", {"refresh_token": tokens["refresh_token"]}
-        replies = race(replicas[1]["gateway"], "", [request] * 4)
+        replies = race(replicas[1]["gateway"], "", [request] * CLIENTS)
         check_one_winner(replies, 200, 401)
 
 

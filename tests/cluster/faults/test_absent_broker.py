@@ -15,9 +15,9 @@ pytestmark = [
     pytest.mark.timeout(600),
     NEEDS_CLUSTER,
 ]
-AWAY_SECONDS = 15
+AWAY_SECONDS = 60
 """From the time that the broker hangs: longer than every timeout of a client, and than its back-off grows."""
-MAX_ATTEMPTS = 20
+MAX_ATTEMPTS = 40
 """Connections that a process may attempt meanwhile: one that never backs off attempts hundreds."""
 BACKLOG = 'alm_outbox_backlog{service="app"}'
 
