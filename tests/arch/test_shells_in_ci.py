@@ -17,7 +17,8 @@ NU = pytest.param(
 
 @pytest.mark.skipif(not IN_CI, reason="a developer's machine may lack shells")
 @pytest.mark.parametrize(
-    "shell", ["sh", "dash", "bash", "zsh", "fish", "busybox", "elvish", "xonsh", "direnv", NU]
+    "shell",
+    ["sh", "dash", "bash", "zsh", "fish", "busybox", "mksh", "ksh93", "elvish", "xonsh", "direnv", NU],
 )
 def test_continuous_integration_has_every_shell(shell):
     assert find_shell(shell)
