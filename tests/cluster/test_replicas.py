@@ -128,6 +128,63 @@ def test_a_condition_is_met_by_one_of_several_changes(replicas, admin):
         before = after
 
 
+@pytest.mark.parametrize(
+    ("service", "target", "members"),
+    [
+        ("deployment", "/environments", {"name": "same"}),
+        ("gateway", "/users", {"username": "same", "password": "a long enough one", "role": "viewer"}),
+        ("version", "/versions", {"tag": "same"}),
+    ],
+)
+def test_one_of_several_resources_gets_a_name(replicas, admin, service, target, members):
+    of_app = {"app_id": create_app(replicas, admin, "with-versions")["id"]} if service == "version" else {}
+    replies = race(replicas[1][service], admin, [("POST", target, {**members, **of_app})] * CLIENTS)
+    check_one_winner(replies, 201, 409)
+
+
+def test_one_of_several_contents_of_a_version_is_stored(replicas, admin):
+    create_app(replicas, admin, "pushed")
+    contents = [{"commit": f"{number:040x}"} for number in range(CLIENTS)]
+    requests = [("PUT", "/apps/pushed/versions/1", content) for content in contents]
+    replies = race(replicas[1]["gateway"], admin, requests)
+    check_one_winner(replies, 201, 409)
+    (stored,) = race(replicas[1]["version"][:1], admin, [("GET", "/apps/pushed/versions/1")])
+    assert {reply.json["commit"] for reply in replies if reply.status == 201} <= {stored.json["commit"]}
+
+
+@pytest.mark.parametrize(("service", "field"), [("deployment", "sort_order"), ("version", "changelog")])
+def test_a_condition_on_any_resource_is_met_once(replicas, admin, service, field):
+    target = create_conditional(replicas, admin, service)
+    (before,) = race(replicas[1][service][:1], admin, [("GET", target)])
+    changes = [
+        {field: number if service == "deployment" else str(number)} for number in range(1, 1 + CLIENTS)
+    ]
+    condition = {"If-Match": before.header("etag")}
+    requests = [("PATCH", target, change, condition) for change in changes]
+    replies = race(replicas[1][service], admin, requests)
+    check_one_winner(replies, 200, 412)
+    (after,) = race(replicas[1][service][:1], admin, [("GET", target)])
+    assert revision(after) == revision(before) + 1
+
+
+def create_conditional(replicas, token, service):
+    """Create an environment or a version; return its path."""
+    if service == "version":
+        return f"/versions/{create_version(replicas[0], token, 'conditional-version')}"
+    with replicas[0].gateway.wire(token, timeout=60) as wire:
+        reply = wire.ask("POST", "/environments", {"name": "conditional"})
+    assert reply.status == 201, reply.text
+    return "/environments/conditional"
+
+
+def create_app(replicas, token, name):
+    """Create an app."""
+    with replicas[0].gateway.wire(token, timeout=60) as wire:
+        reply = wire.ask("POST", "/apps", {"name": name})
+    assert reply.status == 201, reply.text
+    return reply.json
+
+
 def test_an_environment_is_created_by_one_of_several_deployments(replicas, admin):
     versions = [create_version(replicas[0], admin, f"many-{number}") for number in range(CLIENTS)]
     for number in range(ROUNDS):

@@ -65,7 +65,7 @@ def new_version(wire, app, **members):
 
 
 @pytest.mark.slow
-def test_concurrent_writers_all_succeed(daemon, admin, wire):
+def test_concurrent_writers_all_succeed(daemon, admin):
     before = len(daemon.output)
     with WriterPool(daemon.port, admin, life_of_an_app, WRITERS) as crew:
         time.sleep(SECONDS)
@@ -77,9 +77,9 @@ def test_concurrent_writers_all_succeed(daemon, admin, wire):
         assert word not in changes
     daemon.settle(admin)
     verifier = Verifier()
-    findings = [
-        finding for entry in pages(wire, "/audits?sort=seq&limit=200") for finding in verifier.add(entry)
-    ]
+    with daemon.wire(admin) as wire:
+        entries = pages(wire, "/audits?sort=seq&limit=200")
+        findings = [finding for entry in entries for finding in verifier.add(entry)]
     assert [*findings, *verifier.finish()] == []
 
 
