@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command_line = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
         module_finder.install()
-    runner = _ExitingRunner() if arguments is None else _Runner()
+    runner = _Runner(_exit_at_once if arguments is None else _return)
     _prepare_streams()
     return run_guarded(lambda: _run(command_line, runner), Options(json=_should_print_json(command_line)))
 
@@ -69,30 +69,28 @@ def _stop_on_signals() -> None:
 
 
 class _Runner:
-    """Runs commands and returns their exit codes."""
+    """Runs a command; `end` gets its exit code, and returns it or ends the process."""
+
+    def __init__(self, end: Callable[[int], int]) -> None:
+        self._end = end
 
     def run(self, command: Callable[[], int]) -> int:
         """Run a command."""
-        return command()
+        return self._end(command())
 
     def run_briefly(self, command: Callable[[], int]) -> int:
-        """Run a command that needs little memory."""
-        return self.run(command)
-
-
-class _ExitingRunner(_Runner):
-    """Runs a command and ends the process."""
-
-    def run(self, command: Callable[[], int]) -> int:
-        """Run a command, and end the process at once."""
-        return _exit_at_once(command())
-
-    def run_briefly(self, command: Callable[[], int]) -> int:
-        """Run a command without garbage collection, and end the process at once."""
+        """Run a command that needs little memory without garbage collection."""
         import gc
 
         gc.disable()
-        return self.run(command)
+        try:
+            return self.run(command)
+        finally:
+            gc.enable()
+
+
+def _return(code: int) -> int:
+    return code
 
 
 def _exit_at_once(code: int) -> int:
