@@ -77,7 +77,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="few rounds (two minutes), which shows no more than that it works",
+        help="few rounds (three minutes), which shows no more than that it works",
     )
     parser.add_argument("--only", action="append", metavar="ROW", choices=[row.name for row in ROWS])
     parser.add_argument("--json", metavar="FILE", help="write the run (.bench/table.json)")

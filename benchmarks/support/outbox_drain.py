@@ -72,7 +72,7 @@ def publish(cluster: Cluster, count: int) -> float:
 
 
 async def _publish_batch(client: Client, batch_id: str) -> None:
-    """Publish an atomic batch, as a relay does."""
+    """Publish an atomic batch, as a relay does, but without ids."""
     for number in range(1, BATCH_SIZE):
         headers = {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(number)}
         await client.publish("bench", _MESSAGE, headers=headers)
