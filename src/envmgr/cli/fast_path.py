@@ -301,4 +301,4 @@ _FAST_COMMANDS_WITH_OPTION: dict[tuple[str, str], tuple[int, int, Command]] = {
     ("latest", "--installed"): (1, 2, _latest_installed),
 }
 READ_ONLY = frozenset({_version, _current, _which, _where, _list, _env})
-"""Commands that start no thread and leave nothing to do at their end, so that the process may end at once."""
+"""Commands that need little memory: they run without garbage collection."""

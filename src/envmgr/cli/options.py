@@ -91,6 +91,7 @@ def _word_positions(arguments: Sequence[str]) -> list[int]:
 
 
 def _usage_error(message: str, hint: str) -> UsageError:
+    """Return a UsageError; `kit.usage_error` would be one more module that every command imports."""
     from envmgr.kit.errors import UsageError
 
     return UsageError(message, hint)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -93,12 +94,8 @@ def map_parallel(work: Callable[[Item], Result], items: Collection[Item], worker
     After an exception, also that of a signal handler, calls that run are left to themselves: they may wait for a
     server that is silent.
     """
-    pool = ThreadPool([_bind(work, item) for item in items], workers)
+    pool = ThreadPool([partial(work, item) for item in items], workers)
     try:
         return [task.result() for task in pool.tasks]
     finally:
         pool.cancel()
-
-
-def _bind(work: Callable[[Item], Result], item: Item) -> Callable[[], Result]:
-    return lambda: work(item)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from envmgr.kit.frozen import frozen
-from envmgr.project import discovery, known_projects
+from envmgr.project import known_projects
 from envmgr.resolve import active, tool_environment
 from envmgr.shells import quoting
 
@@ -45,9 +45,7 @@ def project_environment(context: Context) -> ProjectEnvironment:
         {"PATH": path, **exports},
         tuple(item for item in active_versions if not item.is_available),
         environment.excluded,
-        tool_environment.with_locks(
-            (*discovery.search_paths(context.environment), context.paths.global_file)
-        ),
+        tool_environment.with_locks(context.project.searched_paths),
     )
 
 

@@ -145,9 +145,8 @@ def _learn(text: str, variants: tuple[str, ...], cached: dict[str, Version]) -> 
     try:
         numbers = tuple(map(_value_of, text.split(".")))
     except ValueError:
-        cached[text] = version = read(text, variants)
-        return version
-    if variants and split_variant(text, variants)[1]:
+        numbers = ()
+    if not numbers or (variants and split_variant(text, variants)[1]):
         cached[text] = version = read(text, variants)
         return version
     # only numbers and dots, as in most versions: a third of the time that `read` and the constructor take

@@ -51,9 +51,9 @@ class Provenance:
 def commit_of(options: ProvenanceOptions, run: CiRun) -> str:
     """Return the commit of the option or the CI, or an empty string; raise UsageError if invalid."""
     if options.commit is None:
-        return run.commit.lower() if run.commit and re.fullmatch(_COMMIT, run.commit.lower()) else ""
+        return run.commit.lower() if _is_commit(run.commit.lower()) else ""
     commit = options.commit.lower()
-    if not re.fullmatch(_COMMIT, commit):
+    if not _is_commit(commit):
         raise UsageError(
             f"invalid --commit {options.commit}: expected 7 to 64 hex digits",
             "for example: --commit $(git rev-parse HEAD)",
@@ -117,9 +117,12 @@ def _tag(
 def _is_of_commit(run: CiRun, commit: str) -> bool:
     """Return whether a CI run builds this commit; its tag is not that of another `--commit`."""
     built = run.commit.lower()
-    return (
-        not (built and re.fullmatch(_COMMIT, built)) or built.startswith(commit) or commit.startswith(built)
-    )
+    return not _is_commit(built) or built.startswith(commit) or commit.startswith(built)
+
+
+def _is_commit(text: str) -> bool:
+    # without a call of `re` for the empty text of most builds, which would compile the pattern
+    return bool(text) and re.fullmatch(_COMMIT, text) is not None
 
 
 def _git_tag(worktree: GitWorktree, commit: str) -> tuple[str, tuple[str, ...]]:

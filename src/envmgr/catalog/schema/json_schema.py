@@ -80,7 +80,10 @@ def _is_in_enum(argument: object, _: Schema, value: object, __: Evaluate) -> boo
 
 
 def _is_equal(argument: object, value: object) -> bool:
-    """Return whether a value is a string; others are equal by rules that are not Python's (1 and true)."""
+    """Return whether a value equals a string; raise UndecidableSchema for other arguments.
+
+    Those are equal by rules that are not Python's (1 and true).
+    """
     if not isinstance(argument, str):
         raise UndecidableSchema(f"comparison with {argument!r}")
     return argument == value

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 
-from envmgr.kit.frozen import frozen
+from envmgr.kit.frozen import frozen, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def load(
     if not program:
         return info
     _write(path, key, info)
-    return PipInfo(info.files, info.default_index, program)
+    return replace(info, program=program)
 
 
 def _query_pip(variables: Mapping[str, str]) -> PipInfo:

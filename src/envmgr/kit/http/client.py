@@ -1,7 +1,7 @@
 """HTTP client: requests, redirects, retries, mirrors, credentials and limits.
 
 Requests are sent by transports, imported at the first of them: by the standard library, and by httpx what goes through
-a proxy.
+a proxy, or has a URL that must be encoded.
 """
 
 from __future__ import annotations
@@ -364,7 +364,7 @@ class Http:
         """Return the transport of requests through a proxy, and of URLs that need encoding."""
         from envmgr.kit.http.httpx_transport import HttpxTransport
 
-        is_encrypted = _is_https(attempt.url) or _is_https(attempt.proxy)
+        is_encrypted = urls.is_https(attempt.url) or urls.is_https(attempt.proxy)
         return self._transport(
             ("httpx", attempt.proxy, is_encrypted),
             lambda: HttpxTransport(attempt.proxy, self._tls_context() if is_encrypted else None),
@@ -440,13 +440,11 @@ class Http:
 
 
 def _can_send_directly(attempt: network_errors.RequestAttempt) -> bool:
+    if attempt.proxy is not None:
+        return False
     from envmgr.kit.http import standard_transport
 
-    return attempt.proxy is None and standard_transport.can_send(attempt.url)
-
-
-def _is_https(url: str | None) -> bool:
-    return url is not None and url.lower().startswith("https:")
+    return standard_transport.can_send(attempt.url)
 
 
 def interactive_timeout(timeout: float) -> float:

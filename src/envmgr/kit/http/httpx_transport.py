@@ -11,7 +11,7 @@ import ssl
 import sys
 from typing import TYPE_CHECKING
 
-from envmgr.kit.http import network_errors
+from envmgr.kit.http import network_errors, urls
 
 # httpx imports its command line, and that rich and pygments: 60 ms of every run.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None: importing it raises ImportError
@@ -31,7 +31,7 @@ class HttpxTransport:
     """A connection pool of httpx, for all requests through one proxy, or through none."""
 
     def __init__(self, proxy: str | None, trusting: ssl.SSLContext | None) -> None:
-        is_proxy_encrypted = proxy is not None and proxy.lower().startswith("https:")
+        is_proxy_encrypted = urls.is_https(proxy)
         self._transport = httpx.HTTPTransport(
             verify=trusting or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             trust_env=False,

@@ -117,7 +117,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def connect_timeout_error(_: Exception, attempt: RequestAttempt) -> NetworkError:
+def connect_timeout_error(attempt: RequestAttempt) -> NetworkError:
     """Return the error of a connection that was not made in time."""
     return ConnectTimedOut(
         f"cannot reach {attempt.peer}: timed out after {attempt.timeout:g} s", ONLINE_HINT, passing=True
@@ -131,6 +131,10 @@ def stall_error(attempt: RequestAttempt) -> NetworkError:
         "retry; on a slow network, raise the timeout: `envmgr config set http_timeout SECONDS`",
         passing=True,
     )
+
+
+def _connect_timeout_error(_: Exception, attempt: RequestAttempt) -> NetworkError:
+    return connect_timeout_error(attempt)
 
 
 def _stall_error(_: Exception, attempt: RequestAttempt) -> NetworkError:
@@ -222,10 +226,10 @@ ERROR_MAP: dict[str, Callable[[Exception, RequestAttempt], NetworkError]] = {
     "RequestError": _unknown_error,
     "TransportError": unreachable_error,
     "TimeoutException": _stall_error,
-    "ConnectTimeout": connect_timeout_error,
+    "ConnectTimeout": _connect_timeout_error,
     "ReadTimeout": _stall_error,
     "WriteTimeout": _stall_error,
-    "PoolTimeout": connect_timeout_error,
+    "PoolTimeout": _connect_timeout_error,
     "NetworkError": unreachable_error,
     "ConnectError": unreachable_error,
     "ReadError": connection_lost_error,

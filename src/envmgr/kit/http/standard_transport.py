@@ -1,6 +1,7 @@
 """Transport of the standard library.
 
-It is imported in a third of the time that httpx takes. It connects directly; httpx sends requests through a proxy.
+It is imported in a third of the time that httpx takes. It connects directly, and sends URLs as
+they are; httpx sends requests through a proxy, and encodes URLs.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class StandardTransport:
             connection.connect()
         except TimeoutError as error:
             connection.close()
-            raise network_errors.connect_timeout_error(error, attempt) from error
+            raise network_errors.connect_timeout_error(attempt) from error
         except OSError as error:
             connection.close()
             raise network_errors.unreachable_error(error, attempt) from error

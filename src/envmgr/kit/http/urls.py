@@ -44,6 +44,11 @@ def _redacted_value(name: str, value: str) -> str:
     return "…" if is_secret else quote(value, safe="/:,", errors="surrogatepass")
 
 
+def is_https(url: str | None) -> bool:
+    """Return whether a URL is of an encrypted connection; None is not."""
+    return url is not None and url.lower().startswith("https:")
+
+
 def without_credentials(url: str) -> str:
     """Return a URL without credentials and fragment."""
     parts = split(url)

@@ -8,7 +8,7 @@ from envmgr.kit.errors import ProjectError
 from envmgr.kit.frozen import frozen
 from envmgr.ops import reshim
 from envmgr.ops.requests.dotfile_changes import remove_requests
-from envmgr.ops.requests.use import pin_others, project_path
+from envmgr.ops.requests.use import entries_of, pin_others, project_path
 from envmgr.project import lockfile_io
 from envmgr.resolve import canonical_names, lock_update
 
@@ -34,9 +34,7 @@ def unuse(context: Context, tools: Sequence[str], *, everywhere: bool = False) -
     Both change, or neither. Raise ProjectError for a tool that the file does not request.
     """
     path = context.paths.global_file if everywhere else project_path(context)
-    entries = {
-        entry.tool: entry for file in context.project.files if file.path == path for entry in file.entries
-    }
+    entries = {entry.tool: entry for entry in entries_of(context, path)}
     removed = tuple(dict.fromkeys(_require_entry(context, path, entries, tool) for tool in tools))
     lock_path = lockfile_io.path_beside(path)
     others = [entry for entry in entries.values() if entry not in removed]
@@ -49,13 +47,10 @@ def unuse(context: Context, tools: Sequence[str], *, everywhere: bool = False) -
 
 
 def _require_entry(context: Context, path: str, entries: dict[str, Request], tool: str) -> Request:
-    entry = entries.get(tool)
-    if entry is None:
-        name = canonical_names.require_name(context, tool)
-        entry = entries.get(name)
-        tool = name
+    name = tool if tool in entries else canonical_names.require_name(context, tool)
+    entry = entries.get(name)
     if entry is None:
         raise ProjectError(
-            f"{tool} is not requested in {path}", "run `envmgr current` to list the tools and their files"
+            f"{name} is not requested in {path}", "run `envmgr current` to list the tools and their files"
         )
     return entry

@@ -118,13 +118,14 @@ def _check_kind(tool: str, spec: str, *, pin: bool) -> None:
 
 def _check_file(context: Context, path: str, tools: Collection[str]) -> None:
     """Raise before anything is installed if the result could not be recorded in a dotfile and its lock."""
-    entries = _entries(context, path)
+    entries = entries_of(context, path)
     known_tools.require_known(context, [entry for entry in entries if entry.tool not in tools])
     context.locks.lock(lockfile_io.path_beside(path))
     canonical_names.require_canonical(context, entries)
 
 
-def _entries(context: Context, path: str) -> list[Request]:
+def entries_of(context: Context, path: str) -> list[Request]:
+    """Return the requests of a dotfile."""
     return [entry for file in context.project.files if file.path == path for entry in file.entries]
 
 
@@ -201,7 +202,7 @@ def _pin_if_reachable(context: Context, path: str, request: tuple[str, str]) -> 
 def _other_requests(context: Context, path: str, changes: Sequence[_Change]) -> list[tuple[str, str]]:
     """Return the requests of a dotfile that stay as they are."""
     tools = {change.tool for change in changes}
-    return lock_update.lockable(entry for entry in _entries(context, path) if entry.tool not in tools)
+    return lock_update.lockable(entry for entry in entries_of(context, path) if entry.tool not in tools)
 
 
 def _record_pins(context: Context, changes: Sequence[_Change], result: InstallResult) -> list[Pin]:
