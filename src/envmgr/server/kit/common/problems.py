@@ -215,6 +215,15 @@ class ServiceUnavailable(Problem):
         super().__init__(detail, headers={"retry-after": str(retry_after)})
 
 
+def outcome_unknown(cause: str, *, retry_after: int = 1) -> ServiceUnavailable:
+    """Return the problem of a change that was made or was not, as its response was lost."""
+    return ServiceUnavailable(
+        f"{cause}, which may have had its effect; look before you repeat it, "
+        "or repeat it with the same Idempotency-Key",
+        retry_after=retry_after,
+    )
+
+
 class InternalError(Problem):
     """The server has a bug; its log has the details, under the request's id."""
 

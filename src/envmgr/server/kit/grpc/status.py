@@ -8,7 +8,13 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # the library has no py.typed
 
-from envmgr.server.kit.common.problems import InternalError, Problem, ServiceUnavailable, TooLarge
+from envmgr.server.kit.common.problems import (
+    InternalError,
+    Problem,
+    ServiceUnavailable,
+    TooLarge,
+    outcome_unknown,
+)
 from envmgr.server.kit.grpc.options import MAX_METADATA_BYTES
 
 if TYPE_CHECKING:
@@ -98,11 +104,7 @@ def is_unsent(error: grpc.aio.AioRpcError) -> bool:
 
 def unknown_outcome_problem(peer: str) -> Problem:
     """Return the problem of a call with an effect whose connection was lost."""
-    return ServiceUnavailable(
-        f"service {peer} was lost during the call, which may have had its effect; "
-        "look before you repeat it, or repeat it with the same Idempotency-Key",
-        retry_after=RETRY_AFTER_SECONDS,
-    )
+    return outcome_unknown(f"service {peer} was lost during the call", retry_after=RETRY_AFTER_SECONDS)
 
 
 def transport_problem(peer: str, error: grpc.aio.AioRpcError) -> Problem:

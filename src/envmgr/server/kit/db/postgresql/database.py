@@ -24,7 +24,12 @@ from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.common.shared_calls import SharedCalls
 from envmgr.server.kit.db.commit_listeners import CommitListeners
 from envmgr.server.kit.db.postgresql import driver
-from envmgr.server.kit.db.postgresql.failures import RETRY_AFTER_SECONDS, translate_errors
+from envmgr.server.kit.db.postgresql.failures import (
+    RETRY_AFTER_SECONDS,
+    CommitLost,
+    RolledBack,
+    translate_errors,
+)
 from envmgr.server.kit.db.postgresql.leadership import CHANNEL, RELAY_IDLE_SECONDS, PostgresLeadership
 from envmgr.server.kit.db.postgresql.pool import ConnectionPool
 from envmgr.server.kit.db.postgresql.transaction import PostgresReader, PostgresTransaction
@@ -187,8 +192,10 @@ class PostgresDatabase:
         try:
             with translate_errors(self.source):
                 await self._commit_group(group)
-        except _RolledBack as failure:
+        except RolledBack as failure:
             await self._write_separately(group.units, failure)
+        except CommitLost as failure:
+            group.fail_commit(failure)
         except Exception as error:  # noqa: BLE001 - the callers raise it
             group.fail(error)
 
@@ -199,20 +206,22 @@ class PostgresDatabase:
             await self._run(connection, transaction, partial(_run_group, group))
         group.resolve()
 
-    async def _write_separately(self, units: Sequence[PendingUnit], failure: _RolledBack) -> None:
+    async def _write_separately(self, units: Sequence[PendingUnit], failure: RolledBack) -> None:
         """Write units whose group failed; for the only one of its group, that was the first attempt."""
         earlier = failure if len(units) == 1 else None
         await asyncio.gather(*(self._write_alone(unit, earlier) for unit in units))
 
-    async def _write_alone(self, unit: PendingUnit, earlier: _RolledBack | None) -> None:
+    async def _write_alone(self, unit: PendingUnit, earlier: RolledBack | None) -> None:
         try:
-            unit.succeed(await self._write(unit.work, earlier))
+            unit.succeed(await self._write(unit.run_alone, earlier))
+        except CommitLost as failure:
+            unit.fail_commit(failure)
         except Exception as error:  # noqa: BLE001 - the caller raises it
             unit.fail(error)
 
-    async def _write(self, work: Callable[[Transaction], T], earlier: _RolledBack | None) -> T:
-        """Run a unit in a transaction of its own until it is committed; raise ServiceUnavailable."""
-        may_be_conflict = True
+    async def _write(self, work: Callable[[PostgresTransaction], T], earlier: RolledBack | None) -> T:
+        """Run a unit in a transaction of its own until it is committed; raise ServiceUnavailable, CommitLost."""
+        may_be_conflict = may_be_stale = True
         with translate_errors(self.source):
             for attempt in range(MAX_ATTEMPTS):
                 try:
@@ -220,10 +229,13 @@ class PostgresDatabase:
                         raise earlier
                     async with self._lend_writer(attempt) as connection:
                         return await self._run(connection, PostgresTransaction(connection, now_ms()), work)
-                except _RolledBack as failure:
+                except RolledBack as failure:
                     if failure.is_violation and may_be_conflict:
                         # A row of a concurrent unit, which this one could not see: the next run can.
                         may_be_conflict = False
+                    elif failure.is_lost_connection and may_be_stale:
+                        # Of a server that runs, for example: the next connection serves.
+                        may_be_stale = False
                     elif not failure.is_conflict and not (failure is earlier and failure.is_lock_timeout):
                         raise failure.error from failure.error.__cause__
                     else:
@@ -243,12 +255,12 @@ class PostgresDatabase:
         transaction: PostgresTransaction,
         work: Callable[[PostgresTransaction], T],
     ) -> T:
-        """Run and commit what is written in a transaction; raise _RolledBack."""
+        """Run and commit what is written in a transaction; raise RolledBack, CommitLost."""
         try:
             result: T = await greenlet_spawn(self._with_events, transaction, work)
         except Exception as error:
             await _roll_back(connection)
-            raise _RolledBack(error, is_violation=transaction.has_violation) from error
+            raise RolledBack(error, is_violation=transaction.has_violation) from error
         await self._commit(connection)
         if transaction.events:
             self._listeners.call()
@@ -286,7 +298,12 @@ class PostgresDatabase:
             except Exception:
                 await _roll_back(connection)
                 raise
-            await self._commit(connection)
+            try:
+                await self._commit(connection)
+            except RolledBack as failure:
+                raise failure.error from failure
+            except CommitLost as failure:
+                raise failure.problem_of_reader() from failure
         return may_be_more
 
     def _with_events(self, transaction: PostgresTransaction, work: Callable[[PostgresTransaction], T]) -> T:
@@ -298,24 +315,12 @@ class PostgresDatabase:
         try:
             tag = await connection.execute("COMMIT")
         except Exception as error:
-            if driver.is_conflict(error):
-                raise _RolledBack(error) from error
-            raise
+            if driver.is_rejection(error):
+                raise RolledBack(error) from error
+            connection.terminate()
+            raise CommitLost(self.source, error) from error
         if tag != "COMMIT":
-            raise _RolledBack(
-                RuntimeError(f"a unit of {self.source} succeeded after a statement that failed")
-            )
-
-
-class _RolledBack(Exception):
-    """The transaction was rolled back; `error` is why."""
-
-    def __init__(self, error: Exception, *, is_violation: bool = False) -> None:
-        super().__init__()
-        self.error = error
-        self.is_conflict = driver.is_conflict(error)
-        self.is_lock_timeout = driver.is_lock_timeout(error)
-        self.is_violation = is_violation
+            raise RolledBack(RuntimeError(f"a unit of {self.source} succeeded after a statement that failed"))
 
 
 def _run_group(group: UnitGroup, transaction: PostgresTransaction) -> None:

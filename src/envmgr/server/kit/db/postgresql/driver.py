@@ -127,6 +127,14 @@ def is_lost_connection(error: BaseException) -> bool:
     return isinstance(error, OSError) or _is_closed(error) or code.startswith("08") or code in _LOST
 
 
+def is_rejection(error: BaseException) -> bool:
+    """Return whether the server rejected a statement and goes on, so that also a COMMIT has had no effect.
+
+    What became of a COMMIT is unknown where the server ends the session, or the network fails.
+    """
+    return getattr(error, "severity_en", None) == "ERROR"
+
+
 def is_transient(error: BaseException) -> bool:
     """Return whether an error may be gone on a later try."""
     code = code_of(error)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from envmgr.server.kit.common.failures import summarize
-from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.common.problems import ServiceUnavailable, outcome_unknown
 from envmgr.server.kit.db.postgresql import driver
 from envmgr.server.kit.db.sql import DamagedDatabase
 
@@ -29,6 +29,38 @@ def translate_errors(source: str) -> Iterator[None]:
         if driver.is_transient(error):
             raise unavailable(source, summarize(error)) from error
         raise
+
+
+class RolledBack(Exception):
+    """The transaction was rolled back; `error` is why."""
+
+    def __init__(self, error: Exception, *, is_violation: bool = False) -> None:
+        super().__init__()
+        self.error = error
+        self.is_conflict = driver.is_conflict(error)
+        self.is_lock_timeout = driver.is_lock_timeout(error)
+        self.is_lost_connection = driver.is_driver_error(error) and driver.is_lost_connection(error)
+        self.is_violation = is_violation
+
+
+class CommitLost(Exception):
+    """The connection ended during a COMMIT: the transaction was committed, or was not."""
+
+    def __init__(self, source: str, error: Exception) -> None:
+        super().__init__()
+        self.source = source
+        self.reason = summarize(error)
+
+    def problem_of_reader(self) -> ServiceUnavailable:
+        """Return the problem of a unit that changed nothing."""
+        return unavailable(self.source, self.reason)
+
+    def problem_of_writer(self) -> ServiceUnavailable:
+        """Return the problem of a unit that changed something."""
+        return outcome_unknown(
+            f"connection to the database of {self.source} was lost ({self.reason}) in the commit of the change",
+            retry_after=RETRY_AFTER_SECONDS,
+        )
 
 
 def unavailable(source: str, reason: str) -> ServiceUnavailable:

@@ -23,6 +23,7 @@ from envmgr.server.kit.db.sql import future_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
+    from envmgr.server.kit.db.postgresql.failures import CommitLost
     from envmgr.server.kit.db.postgresql.transaction import PostgresTransaction
     from envmgr.server.kit.db.sql import Transaction
 
@@ -42,23 +43,31 @@ _NEWEST_WEIGHT = 0.2
 class PendingUnit:
     """A unit of work and the future of its result."""
 
-    __slots__ = ("_error", "_future", "_result", "work")
+    __slots__ = ("_error", "_future", "_has_effects", "_result", "_work")
 
     def __init__(self, work: Callable[[Transaction], Any], future: asyncio.Future[Any]) -> None:
-        self.work = work
+        self._work = work
         self._future = future
+        self._has_effects = False
         self._result: Any = None
         self._error: Exception | None = None
 
     def run(self, transaction: PostgresTransaction) -> None:
         """Run the unit and store its result or its error; raise if the group cannot be committed."""
-        effects = transaction.effects
         try:
-            self._result = self.work(transaction)
+            self._result = self.run_alone(transaction)
         except Exception as error:
-            if transaction.effects != effects or driver.is_driver_error(error):
+            if self._has_effects or driver.is_driver_error(error):
                 raise
             self._error = error
+
+    def run_alone(self, transaction: PostgresTransaction) -> object:
+        """Run the unit and return its result; raise what it raises."""
+        effects = transaction.effects
+        try:
+            return self._work(transaction)
+        finally:
+            self._has_effects = transaction.effects != effects
 
     def succeed(self, result: object) -> None:
         """Resolve the future, unless the caller is gone."""
@@ -69,6 +78,10 @@ class PendingUnit:
         """Raise an error in the caller, unless it is gone."""
         if not self._future.done():
             self._future.set_exception(future_error(error))
+
+    def fail_commit(self, failure: CommitLost) -> None:
+        """Raise in the caller what it must know of a commit with an unknown outcome."""
+        self.fail(failure.problem_of_writer() if self._has_effects else failure.problem_of_reader())
 
     def resolve(self) -> None:
         """Resolve the future with what `run` stored."""
@@ -120,6 +133,11 @@ class UnitGroup:
         for unit in (*self.units, *self.waiting):
             unit.fail(error)
         self.waiting.clear()
+
+    def fail_commit(self, failure: CommitLost) -> None:
+        """Raise in all callers what they must know of a commit with an unknown outcome."""
+        for unit in self.units:
+            unit.fail_commit(failure)
 
     def cancel_timer(self) -> None:
         """Stop the time, as the group has ended."""
