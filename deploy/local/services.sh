@@ -78,6 +78,15 @@ await_services() {
   for service in $services; do
     await "$service" is_ready "$service"
   done
+  # A service is ready without peers that only some of its requests need; the first request may be one of these.
+  for service in $services; do
+    await "$service" reaches_peers "$service"
+  done
+}
+
+reaches_peers() {
+  curl --silent --max-time 10 "http://127.0.0.1:$(port_of "$1")/readyz" |
+    jq --exit-status '.checks | any(.name == "peers" and (.detail | endswith(" services reachable")))'
 }
 
 is_ready() {

@@ -91,8 +91,9 @@ async def serving(services, principals, *, name="app", port=0, log=None, **optio
 
 @asynccontextmanager
 async def connected(address, *, peer="app", caller="gateway", **options):
-    """Yield a channel to a peer."""
-    channel = PeerChannel(peer, address, ServiceTokens(caller, SERVICE_KEYS), MESSAGES, **options)
+    """Yield a channel to a peer, which waits for no connection unless the options say so."""
+    tokens = ServiceTokens(caller, SERVICE_KEYS)
+    channel = PeerChannel(peer, address, tokens, MESSAGES, **{"connection_wait_seconds": 0, **options})
     try:
         yield channel
     finally:

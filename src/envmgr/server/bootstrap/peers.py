@@ -35,7 +35,7 @@ class Peers:
     """Channels to the other services, and their ports; created in the event loop that uses them.
 
     What is asked at an interval has channels of its own, so that it neither delays calls for requests nor opens their
-    circuit breakers.
+    circuit breakers. It waits for no connection: it is asked again, and a start must not wait for peers.
     """
 
     def __init__(
@@ -53,7 +53,8 @@ class Peers:
             for name, address in addresses.items()
         }
         self._polled_channels = [
-            PeerChannel(name, address, tokens, messages, identity=tls) for name, address in addresses.items()
+            PeerChannel(name, address, tokens, messages, identity=tls, connection_wait_seconds=0)
+            for name, address in addresses.items()
         ]
         self.event_states = PeerEventStates([RemoteEventState(channel) for channel in self._polled_channels])
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,7 +23,7 @@ from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.deadlines import deadline_in, remaining_seconds
 from envmgr.server.kit.common.problems import BadRequest, ServiceUnavailable
 from envmgr.server.kit.grpc.circuit_breaker import CircuitBreaker
-from envmgr.server.kit.grpc.options import channel_options
+from envmgr.server.kit.grpc.options import MAX_RECONNECT_SECONDS, channel_options
 from envmgr.server.kit.grpc.status import (
     UNREACHABLE_CODES,
     is_unsent,
@@ -50,12 +51,16 @@ CALL_TIMEOUT_SECONDS = 10.0
 HEALTH_TIMEOUT_SECONDS = 1.5
 MAX_ATTEMPTS = 3
 RETRY_BACKOFF = Backoff(0.1, 1.0)
+CONNECTION_WAIT_SECONDS = 1.5 * MAX_RECONNECT_SECONDS
+"""How long a call waits for a connection to a peer that may have come back: longer than any pause between two attempts
+to connect, which gRPC varies by a fifth."""
+_CONNECTION_POLL_SECONDS = 0.02
 
 
 class PeerChannel:
     """A channel to a service; created in the event loop that uses it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - independent options, all keyword-only
         self,
         peer: str,
         address: str,
@@ -65,12 +70,15 @@ class PeerChannel:
         identity: TlsIdentity | None = None,
         breaker: CircuitBreaker | None = None,
         tracing: Tracing | None = None,
+        connection_wait_seconds: float = CONNECTION_WAIT_SECONDS,
     ) -> None:
         self.peer = peer
         self.breaker = breaker or CircuitBreaker(peer)
         self._tokens = tokens
         self._messages = messages
         self._tracing = tracing
+        self._connection_wait_seconds = connection_wait_seconds
+        self._is_connection_lost = False
         options = channel_options(peer, address)
         self.channel: aio.Channel = (
             aio.insecure_channel(address, options=options)
@@ -101,6 +109,7 @@ class PeerChannel:
                     if remaining_seconds(timeout_seconds) <= delay:
                         raise error.problem from None
                 await asyncio.sleep(delay)
+            await self._await_connection(remaining_seconds(timeout_seconds))
             try:
                 return await self._attempt(descriptor, method, request, context)
             except _Unreachable as error:
@@ -128,7 +137,7 @@ class PeerChannel:
         context: RequestContext | None,
     ) -> R:
         seconds = remaining_seconds(math.inf)
-        self.breaker.acquire()
+        self._admit()
         try:
             with self._trace(descriptor, context) as traceparent:
                 response = await method(
@@ -148,13 +157,38 @@ class PeerChannel:
         self.breaker.succeed()
         return response
 
+    async def _await_connection(self, remaining: float) -> None:
+        """Wait for a connection, if the last call had none, in at most half of the remaining time."""
+        end = time.monotonic() + min(self._connection_wait_seconds, remaining / 2)
+        while self._is_disconnected() and time.monotonic() < end:  # noqa: ASYNC110 - a channel sets no event
+            await asyncio.sleep(_CONNECTION_POLL_SECONDS)
+
+    def _is_disconnected(self) -> bool:
+        """Return whether the last call was not sent for lack of a connection, which is still missing."""
+        return self._is_connection_lost and not self._is_connected()
+
+    def _is_connected(self) -> bool:
+        """Return whether a call would be sent; connect if nothing else does."""
+        return self.channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY
+
+    def _admit(self) -> None:
+        """Admit a call by the circuit breaker; raise ServiceUnavailable.
+
+        A connection is ready once the peer has answered that it serves, which closes the circuit.
+        """
+        if self._is_connection_lost and self._is_connected():
+            self._is_connection_lost = False
+            self.breaker.succeed()
+        self.breaker.acquire()
+
     def _problem(self, descriptor: MethodDescriptor, error: aio.AioRpcError) -> Exception:
         """Return what a failed call raises, and record in the breaker whether the peer answered."""
         if (problem := problem_of(self._messages, error)) is not None:
             self.breaker.succeed()
             return problem
         problem = transport_problem(self.peer, error)
-        is_repeatable = is_unsent(error) or is_idempotent(descriptor)
+        self._is_connection_lost = is_unsent(error)
+        is_repeatable = self._is_connection_lost or is_idempotent(descriptor)
         if isinstance(problem, ServiceUnavailable) and not is_repeatable:
             problem = unknown_outcome_problem(self.peer)
         if error.code() not in UNREACHABLE_CODES:

@@ -23,12 +23,14 @@ from envmgr.server.kit.common.problems import (
     Unauthenticated,
 )
 from envmgr.server.kit.grpc import channel as channel_file
+from envmgr.server.kit.grpc import options
 from envmgr.server.kit.grpc.circuit_breaker import CircuitBreaker
 from envmgr.server.kit.grpc.interceptor import CallGuard, CallInterceptor, policies_of
 from envmgr.server.kit.grpc.server import GrpcServer
 from envmgr.server.kit.grpc.tls import TlsIdentity, read_identity
 from envmgr.server.kit.security.service_tokens import ServiceTokens
 from envmgr.server.kit.telemetry.tracing import Tracing
+from support.ports import free_port
 from support.services.echo_service import APP, scripted_service
 from support.services.event_recorders import RecordingLog
 from support.services.remote_ports import LOOPBACK, MESSAGES, SERVICE_KEYS, Principals, connected, serving
@@ -197,6 +199,58 @@ def test_a_peer_that_comes_back_is_reached():
                 async with asyncio.timeout(60):
                     while await is_unreachable(apps, context):  # noqa: ASYNC110 - a peer that comes up sets no event
                         await asyncio.sleep(0.05)
+
+    asyncio.run(scenario())
+
+
+def test_a_call_waits_for_the_connection_to_a_peer_that_is_back(monkeypatch):
+    """The channel pauses between two attempts to connect for longer than calls are repeated at once."""
+    monkeypatch.setattr(options, "MIN_RECONNECT_SECONDS", options.MAX_RECONNECT_SECONDS)
+
+    async def scenario():
+        principals = Principals()
+        context = principals.context()
+        _, service = scripted_service()
+        address = f"{LOOPBACK}:{free_port()}"
+        wait = channel_file.CONNECTION_WAIT_SECONDS
+        async with connected(address, connection_wait_seconds=wait) as channel:
+            with pytest.raises(ServiceUnavailable):
+                await channel.check()
+            async with serving([service], principals, port=int(address.rpartition(":")[2])):
+                assert await RemoteApps(channel).get(context, "1") == APP
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_closes_the_circuit_that_its_loss_opened():
+    async def scenario():
+        principals = Principals()
+        context = principals.context()
+        _, service = scripted_service()
+        address = f"{LOOPBACK}:{free_port()}"
+        async with connected(address, breaker=CircuitBreaker("app", open_seconds=600)) as channel:
+            apps = RemoteApps(channel)
+            while channel.breaker.state == "closed":
+                assert await is_unreachable(apps, context)
+            async with serving([service], principals, port=int(address.rpartition(":")[2])):
+                await channel.channel.channel_ready()
+                assert await apps.get(context, "1") == APP
+        assert channel.breaker.state == "closed"
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_does_not_close_the_circuit_of_a_peer_that_does_not_answer():
+    async def scenario():
+        principals = Principals()
+        _, service = scripted_service()
+        breaker = CircuitBreaker("app", threshold=1, open_seconds=600)
+        async with serving([service], principals) as address, connected(address, breaker=breaker) as channel:
+            await channel.check()
+            with pytest.raises(ServiceUnavailable, match="timed out"):
+                await channel.call(FailingMethod(grpc.StatusCode.DEADLINE_EXCEEDED), GET)
+            with pytest.raises(ServiceUnavailable, match="not called again yet"):
+                await RemoteApps(channel).get(principals.context(), "1")
 
     asyncio.run(scenario())
 
