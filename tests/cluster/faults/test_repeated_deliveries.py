@@ -10,6 +10,7 @@ from nats.js.api import Header
 from nats.js.errors import BadRequestError
 
 from support.server.cluster import NEEDS_CLUSTER
+from support.server.installations import verify_audit
 from support.server.loaded_cluster import await_writes, wait_until
 
 pytestmark = [
@@ -80,7 +81,13 @@ def test_an_event_that_contradicts_the_log_is_found_and_holds_nothing_up(loaded)
             assert "dead letters of the audit log: 1" in audit.readiness()["audit"]
             await_writes(crew)
         assert not audit.is_ready()
+        wait_until(loaded.cluster.gateway.is_ready)
+        # The forged event has the number of an entry, so that the log itself has no gap.
+        for daemon in (loaded.cluster.gateway, audit):
+            code, report = verify_audit(daemon, loaded.login())
+            assert (code, [finding["kind"] for finding in report["findings"]]) == (1, ["dead-letters"])
     wait_until(audit.is_ready)
+    assert verify_audit(loaded.cluster.gateway, loaded.login())[0] == 0
 
 
 async def forge(jetstream, names, source):

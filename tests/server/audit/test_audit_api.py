@@ -197,7 +197,9 @@ def test_the_newest_events_are_an_array(client):
     assert seqs(client.get("/audit/events?limit=2")) == [7, 6]
 
 
-@pytest.mark.parametrize("path", ["/audits", "/audits/1", "/audit/events", "/audit/checkpoints"])
+@pytest.mark.parametrize(
+    "path", ["/audits", "/audits/1", "/audit/events", "/audit/checkpoints", "/audit/stats"]
+)
 @pytest.mark.parametrize(("token", "status"), [("unknown", 401), ("ci", 403), ("shop", 403), ("viewer", 200)])
 def test_reading_the_audit_requires_its_scope(server, path, token, status):
     with server.client(token) as client:

@@ -17,6 +17,7 @@ import pytest
 from support.http.raw_client import ConnectionClosed
 from support.ports import free_port
 from support.server import server_commands
+from support.server.installations import verify_audit
 from support.server.server_process import ADMIN_PASSWORD, Daemon
 
 if TYPE_CHECKING:
@@ -413,6 +414,9 @@ def test_a_dead_letter_is_listed_and_processed_after_a_fix(new_daemon):
         not_ready = wire.ask("GET", "/readyz").json["detail"]
         assert "dead letters of the audit log: 1" in not_ready
         assert "run `envmgr-alm dead-letters retry --all`" in not_ready
+        code, report = verify_audit(daemon, wire.token)
+        assert (code, report["intact"], report["dead_letters"]) == (1, False, 1)
+        assert [finding["kind"] for finding in report["findings"]] == ["dead-letters", "gap"]
     retries = [line for line in json_lines(daemon.output) if line["event"] == "event_delivery_retry"]
     assert [(line["consumer"], line["attempt"]) for line in retries] == [
         ("audit-log", attempt) for attempt in (1, 2, 3, 4)
@@ -428,6 +432,7 @@ def test_a_dead_letter_is_listed_and_processed_after_a_fix(new_daemon):
     assert command("dead-letters", "list", *data).stdout == "no dead letters\n"
     with daemon.wire(daemon.login()["access_token"]) as wire:
         assert len(wire.ask("GET", "/audits?resource=app/1").json) == 2
+        assert verify_audit(daemon, wire.token)[0] == 0
 
 
 def json_lines(output: str) -> list[dict]:

@@ -75,6 +75,7 @@ NEEDS = {
     "GET /audits": "audit:read",
     "GET /audits/{seq}": "audit:read",
     "GET /audit/events": "audit:read",
+    "GET /audit/stats": "audit:read",
     "GET /audit/checkpoints": "audit:read",
     "POST /audit/checkpoints": ADMIN,
 }
@@ -271,6 +272,7 @@ def test_a_key_for_an_app_cannot_access_others(accounts, two_apps):
         "/audits?limit=200",
         "/audits?resource=app/{other_id}",
         "/audit/events",
+        "/audit/stats",
     ],
 )
 def test_a_key_for_an_app_does_not_list_others(accounts, two_apps, target):

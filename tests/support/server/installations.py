@@ -21,6 +21,25 @@ if TYPE_CHECKING:
 COMMAND_TIMEOUT_SECONDS = 120
 
 
+def verify_audit(daemon: Daemon, token: str, *arguments: str) -> tuple[int, dict[str, object]]:
+    """Run `envmgr alm audit --verify`; return its exit code and its report."""
+    result = subprocess.run(
+        [sys.executable, "-m", "envmgr", "alm", "audit", "--verify", "--json", *arguments],
+        env={
+            **os.environ,
+            "ENVMGR_HOME": str(daemon.root / "home"),
+            "ENVMGR_ALM_URL": f"http://127.0.0.1:{daemon.port}",
+            "ENVMGR_ALM_TOKEN": token,
+        },
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert result.stdout, result.stderr
+    return result.returncode, json.loads(result.stdout)["verdict"]
+
+
 class SqliteInstallation:
     """A server with files in its data directory."""
 
@@ -56,22 +75,8 @@ class SqliteInstallation:
         )
 
     def verify(self, token: str, *arguments: str) -> tuple[int, dict[str, object]]:
-        """Run `envmgr alm audit --verify`; return its exit code and its report."""
-        result = subprocess.run(
-            [sys.executable, "-m", "envmgr", "alm", "audit", "--verify", "--json", *arguments],
-            env={
-                **os.environ,
-                "ENVMGR_HOME": str(self.root / "home"),
-                "ENVMGR_ALM_URL": f"http://127.0.0.1:{self.daemon.port}",
-                "ENVMGR_ALM_TOKEN": token,
-            },
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_TIMEOUT_SECONDS,
-            check=False,
-        )
-        assert result.stdout, result.stderr
-        return result.returncode, json.loads(result.stdout)["verdict"]
+        """Verify the audit log; return the exit code and the report."""
+        return verify_audit(self.daemon, token, *arguments)
 
     @property
     def _copies(self) -> Path:

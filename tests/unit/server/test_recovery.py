@@ -23,7 +23,7 @@ from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.service_module import ServiceModule
 from support.services.audit_fixtures import KEY, event
 from support.services.event_recorders import domain_event
-from support.services.service_fixtures import opened
+from support.services.service_fixtures import call, opened
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -71,7 +71,7 @@ def recover(directory, logged, event_count):
             result = await recovery.accept_gap(services, target, "app", "operator:ada")
             pending = await outbox.pending(100)
             await audit.append(pending)
-            return result, target.skipped, emitted, pending, (await audit.stats()).missing
+            return result, target.skipped, emitted, pending, (await audit.stats(call())).missing
 
     return asyncio.run(main())
 

@@ -20,6 +20,8 @@ MAX_FINDINGS = 100
 """Further findings are counted, not reported."""
 
 FORGED, FOREIGN, EMPTY = "forged", "foreign", "empty"
+DEAD_LETTERS = "dead-letters"
+"""Kind of the finding that the server has events that it could not record."""
 
 
 @frozen
@@ -28,6 +30,7 @@ class Report:
 
     `key` is the public key (base64) that must sign every checkpoint, None without checkpoints.
     `verified_up_to` is the sequence number of the latest entry that a valid checkpoint covers.
+    `dead_letters` counts the events that the server could not record, None where that is unknown.
     """
 
     entries: int
@@ -41,6 +44,7 @@ class Report:
     omitted: int
     recorded_gaps: tuple[RecordedGap, ...] = ()
     """Events that were lost, as an operator recorded in the log."""
+    dead_letters: int | None = None
 
     @property
     def is_intact(self) -> bool:
@@ -68,14 +72,16 @@ def verify(
     entries: Iterable[Document | Finding],
     checkpoints: Sequence[Document],
     saved: Sequence[Document] = (),
+    dead_letters: int | None = None,
 ) -> Report:
-    """Verify a whole log, oldest entry first, with its own and saved checkpoints.
+    """Verify a whole log, oldest entry first, with checkpoints and the number of dead letters.
 
     A finding among the entries (an unreadable line) is reported with the others. An empty log is a finding, as a
     server writes entries at its first start, unless a checkpoint confirms it.
     """
     key = _key((*saved, *checkpoints))
     findings = FindingCollector()
+    findings.add(_check_dead_letters(dead_letters))
     findings.add(_check_checkpoints(checkpoints, saved, key))
     trusted = [
         checkpoint
@@ -103,6 +109,7 @@ def verify(
         findings=tuple(findings.findings),
         omitted=findings.omitted,
         recorded_gaps=tuple(verifier.recorded_gaps),
+        dead_letters=dead_letters,
     )
 
 
@@ -112,6 +119,13 @@ def _key(checkpoints: Sequence[Document]) -> str | None:
         if isinstance(checkpoint.get("public_key"), str):
             return str(checkpoint["public_key"])
     return None
+
+
+def _check_dead_letters(count: int | None) -> Iterator[Finding]:
+    """Yield a finding for dead letters."""
+    if count:  # the log has no gap where no later event of the service was recorded
+        events = "1 event" if count == 1 else f"{count} events"
+        yield Finding(DEAD_LETTERS, 0, f"{events} could not be recorded")
 
 
 def _check_checkpoints(

@@ -11,7 +11,7 @@ from envmgr.alm.audit import export, verify
 from envmgr.alm.client.fields import get_int, get_str, require_object
 from envmgr.kit import unique_json
 from envmgr.kit.audit_log import checkpoint as checkpoint_rules
-from envmgr.kit.errors import AlmError, Forbidden, StorageError
+from envmgr.kit.errors import AlmError, AlmNotFound, Forbidden, StorageError
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.fs import read_text, replace_file, write_in_place
 from envmgr.ops.alm import resolve
@@ -110,18 +110,23 @@ def follow(api: Api, filters: Filter, after: int) -> Iterator[Document]:
 
 
 def verify_server(api: Api, saved: Sequence[Document]) -> Report:
-    """Verify the server's log against itself and saved checkpoints."""
+    """Verify the server's log against itself and saved checkpoints; dead letters are a finding."""
     checkpoints = _checkpoints(api)  # before the entries, so that none covers entries that were not read
-    return verify.verify(_entries(api), checkpoints, saved)
+    return verify.verify(_entries(api), checkpoints, saved, _dead_letters(api))
 
 
-def verify_file(path: str, saved: Sequence[Document]) -> Report:
+def verify_export(api: Api, path: str, saved: Sequence[Document]) -> Report:
+    """Verify a log that was exported from a server just now, like the server's."""
+    return verify_file(path, saved, _dead_letters(api))
+
+
+def verify_file(path: str, saved: Sequence[Document], dead_letters: int | None = None) -> Report:
     """Verify an exported log against itself and saved checkpoints; sends no request."""
     try:
         with open(path, "rb") as file:
             checkpoints = tuple(export.checkpoints(file))
             file.seek(0)
-            return verify.verify(export.entries(file), checkpoints, saved)
+            return verify.verify(export.entries(file), checkpoints, saved, dead_letters)
     except OSError as error:
         raise StorageError(
             f"cannot read {path}: {error.strerror}",
@@ -185,6 +190,14 @@ def _latest_checkpoint(api: Api) -> tuple[Document, bool]:
 def _checkpoints(api: Api) -> tuple[Document, ...]:
     """Return the server's checkpoints, oldest first."""
     return tuple(reversed(fetch(api, "/audit/checkpoints", {}, 0).items))
+
+
+def _dead_letters(api: Api) -> int | None:
+    """Return how many events the server could not record; None if the server is too old to report it."""
+    try:
+        return get_int(require_object(api.get("/audit/stats")), "dead_letters")
+    except AlmNotFound:
+        return None
 
 
 def _entries(api: Api) -> Iterator[Document]:

@@ -32,7 +32,7 @@ POLICIES: dict[str, MethodPolicy] = {
     "ListNewestEntries": _READ,
     "ListCheckpoints": _READ,
     "CreateCheckpoint": _READ,  # the service requires an admin
-    "GetLogStats": (),  # read for readiness checks
+    "GetLogStats": _READ,
     "PollEntries": _READ,
 }
 
@@ -88,13 +88,13 @@ class _AuditServicer(AuditServiceServicer):
         )
 
     async def GetLogStats(self, request: pb.GetLogStatsRequest, context: object) -> pb.GetLogStatsResponse:
-        value = await self._audit.stats()
+        value = await self._audit.stats(call_context())
         return pb.GetLogStatsResponse(stats=LOG_STATS.encode(value))
 
     async def PollEntries(self, request: pb.PollEntriesRequest, context: object) -> pb.PollEntriesResponse:
         caller = call_context()
         if not request.HasField("after"):
-            return pb.PollEntriesResponse(after=(await self._audit.stats()).last_seq)
+            return pb.PollEntriesResponse(after=(await self._audit.stats(caller)).last_seq)
         entries: list[AuditEntry] = []
         is_closed = await _gather(self._audit.follow(caller, request.after), entries)
         last = entries[-1].seq if entries else request.after

@@ -32,6 +32,7 @@ from envmgr.server.kit.db.schema import CLUSTERED, Id, Text, Timestamp
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging import consumer_offsets
+from envmgr.server.kit.messaging.dead_letters import count_dead_letters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -309,6 +310,7 @@ def counters(reader: Reader) -> LogCounters:
         signed_seq=last.seq if last else 0,
         missing={name: latest - recorded.get(name, 0) for name, latest in expected.items()},
         recorded=recorded,
+        dead_letters=count_dead_letters(reader, CONSUMER),
         head=head(reader),  # last: the log has at least the entries that are counted
     )
 

@@ -281,15 +281,16 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     signature: str
 
 
-class LogStats(Struct, frozen=True):
-    """Statistics of the audit log: entries, signed entries, and events by source.
+class LogStats(Struct, frozen=True, kw_only=True):
+    """Statistics of the audit log: entries, signed entries, events by source, and dead letters.
 
     `missing` events have no entry and no explanation; `accepted` ones have no entry either, and an operator recorded
-    their loss (`SequenceGapRecorded`).
+    their loss (`SequenceGapRecorded`). `dead_letters` are events that could not be recorded, until they are retried.
     """
 
     last_seq: int
     signed_seq: int
     missing: dict[str, int]
     recorded: dict[str, int]
-    accepted: dict[str, int] = {}
+    accepted: dict[str, int]
+    dead_letters: int

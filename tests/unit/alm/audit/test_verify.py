@@ -31,6 +31,26 @@ def test_an_empty_log_is_not_intact_and_has_no_key():
     assert (report.entries, report.seq, report.key) == (0, 0, None)
 
 
+@pytest.mark.parametrize(
+    ("count", "details"),
+    [
+        (None, []),
+        (0, []),
+        (1, ["1 event could not be recorded"]),
+        (12, ["12 events could not be recorded"]),
+    ],
+)
+def test_dead_letters_of_the_server_are_a_finding(count, details):
+    report = verify(LOG, SIGNED, dead_letters=count)
+    assert [finding.detail for finding in report.findings] == details
+    assert (report.is_intact, report.dead_letters) == (not details, count)
+
+
+def test_dead_letters_are_reported_before_any_number_of_other_findings():
+    log = [{**entry, "hash": "no"} for entry in entries(2 * MAX_FINDINGS)]
+    assert verify(log, [], dead_letters=1).findings[0].kind == "dead-letters"
+
+
 def test_a_checkpoint_can_sign_an_empty_log():
     empty_checkpoint = {"origin": "alm/test", "seq": 0, "hash": "00" * 32, "timestamp": 1, "previous": ""}
     assert verify([], [], [sign(KEY, empty_checkpoint)]).is_intact

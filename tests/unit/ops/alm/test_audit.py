@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from envmgr.kit.errors import AlmError, Forbidden, StorageError
+from envmgr.kit.errors import AlmError, AlmNotFound, Forbidden, StorageError
 from envmgr.ops.alm import audit
 from support.alm.audit_entries import OTHER_KEY, checkpoints, entries
 from support.alm.fake_api_client import FakeApiClient
@@ -22,7 +22,15 @@ def server(log=LOG, signed=SIGNED, **responses):
         result = log if query.get("sort") == "seq" else log[::-1]
         return (result[:4], result[4:])
 
-    return FakeApiClient({"GET /audits": audits, "GET /audit/checkpoints": (signed[::-1], []), **responses})
+    stats = {"last_seq": len(log), "dead_letters": 0}
+    return FakeApiClient(
+        {
+            "GET /audits": audits,
+            "GET /audit/checkpoints": (signed[::-1], []),
+            "GET /audit/stats": stats,
+            **responses,
+        }
+    )
 
 
 def test_the_newest_entries_are_listed_oldest_first():
@@ -52,6 +60,20 @@ def test_a_log_is_verified_from_its_server():
     report = audit.verify_server(server(), SIGNED[:1])
     assert report.is_intact
     assert (report.entries, report.checkpoints, report.saved_checkpoints) == (7, 2, 1)
+    assert report.dead_letters == 0
+
+
+def test_a_server_with_dead_letters_fails_the_verification_of_its_log_and_of_a_new_export(tmp_path):
+    api, path = server(**{"GET /audit/stats": {"last_seq": 7, "dead_letters": 2}}), str(tmp_path / "log")
+    audit.export_to(api, path)
+    for report in (audit.verify_server(api, ()), audit.verify_export(api, path, ())):
+        assert [finding.kind for finding in report.findings] == ["dead-letters"]
+        assert (report.is_intact, report.dead_letters) == (False, 2)
+
+
+def test_an_older_server_leaves_the_dead_letters_unknown():
+    report = audit.verify_server(server(**{"GET /audit/stats": AlmNotFound("not found: /audit/stats")}), ())
+    assert (report.is_intact, report.dead_letters) == (True, None)
 
 
 def test_checkpoints_are_requested_before_entries():

@@ -5,6 +5,7 @@ from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import InProcessBus
 from support.services.audit_fixtures import all_entries, event, events, run, verified
 from support.services.queued_bus import FAST_DELIVERY
+from support.services.service_fixtures import call
 
 
 def on_the_bus(directory, scenario):
@@ -39,7 +40,7 @@ def test_an_invalid_event_is_dead_lettered_and_the_others_are_written(tmp_path):
         (dead_letter,) = await dead_letters.all()
         assert dead_letter.event.sequence == 3
         assert "integers" in dead_letter.error
-        assert (await audit.stats()).missing == {"app": 1}
+        assert (await audit.stats(call())).missing == {"app": 1}
 
     on_the_bus(tmp_path, scenario)
 

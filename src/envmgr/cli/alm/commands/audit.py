@@ -158,7 +158,7 @@ def _execute(api: Api, verify_options: VerifyOptions, saved_checkpoints: Sequenc
 def _verify(api: Api, exported: str | None, saved_checkpoints: Sequence[Document]) -> Report:
     """Verify the export, or the server's log if the export cannot be read again (a pipe)."""
     if exported and os.path.isfile(exported):
-        return audit.verify_file(exported, saved_checkpoints)
+        return audit.verify_export(api, exported, saved_checkpoints)
     return audit.verify_server(api, saved_checkpoints)
 
 

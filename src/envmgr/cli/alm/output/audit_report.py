@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from envmgr.alm.audit.verify import Report
     from envmgr.cli.output.style import Style
 
+_DEAD_LETTERS_HINT = (
+    "on the server, run `envmgr-alm dead-letters list`, fix the cause, then run "
+    "`envmgr-alm dead-letters retry --all` (both with `--service audit` if it runs separately)"
+)
+
 
 def report_json(report: Report) -> dict[str, object]:
     """Return a report as a JSON object."""
@@ -27,6 +32,7 @@ def report_json(report: Report) -> dict[str, object]:
         "saved_checkpoints": report.saved_checkpoints,
         "verified_up_to": report.verified_up_to,
         "public_key": report.key,
+        "dead_letters": report.dead_letters,
         "findings": [
             {"kind": finding.kind, "seq": finding.seq or None, "detail": finding.detail}
             for finding in report.findings
@@ -53,6 +59,8 @@ def report_lines(report: Report, style: Style, width: int) -> Iterator[str]:
         yield from (f"  {line}" for line in _wrap_findings(rows, width - 2, style))
         if report.omitted:
             yield f"  and {report.omitted} more"
+    if report.dead_letters:
+        yield f"{style.paint('hint', 'hint:')} {fill(_DEAD_LETTERS_HINT, width, 6, 6)}"
     for gap in report.recorded_gaps:
         lost = (
             f"entry {gap.seq}: {gap.actor} recorded events {gap.first} to {gap.last} of {gap.source} as lost"
@@ -63,6 +71,7 @@ def report_lines(report: Report, style: Style, width: int) -> Iterator[str]:
         ("checkpoints", _checkpoints(report)),
         ("key", report.key or ""),
         ("saved", _saved_line(report)),
+        ("dead letters", _dead_letters_line(report)),
     ]
     yield from key_values(values, style, width)
 
@@ -88,6 +97,10 @@ def _checkpoints(report: Report) -> str:
     if not report.checkpoints:
         return "none"
     return f"{report.checkpoints} in the log, latest valid at entry {report.verified_up_to}"
+
+
+def _dead_letters_line(report: Report) -> str:
+    return "unknown: exports and older servers do not have them" if report.dead_letters is None else ""
 
 
 def _saved_line(report: Report) -> str:

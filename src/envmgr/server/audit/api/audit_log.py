@@ -15,7 +15,7 @@ from envmgr.server.audit.api import event_stream
 from envmgr.server.audit.domain import filters
 from envmgr.server.contracts.events import EVENTS
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
-from envmgr.server.contracts.resources import AuditEntry, Checkpoint
+from envmgr.server.contracts.resources import AuditEntry, Checkpoint, LogStats
 from envmgr.server.kit.common.clock import parse_rfc3339
 from envmgr.server.kit.common.preconditions import IMMUTABLE_ETAG
 from envmgr.server.kit.common.problems import InvalidFields, Unauthenticated
@@ -215,7 +215,22 @@ def routes(audit: Audit) -> list[Any]:
             await audit.checkpoint(await idempotent_context(request)), "/audit/checkpoints"
         )
 
-    return [listing, show, events, checkpoints, sign]
+    @get(
+        "/audit/stats",
+        operation_id="getAuditStats",
+        summary="Get the statistics of the audit log",
+        description=(
+            "Entries, signed entries, and events by service: recorded, missing, and recorded as lost. "
+            "While `dead_letters` is not 0, the log lacks events that it could not record."
+        ),
+        responses=problem_responses(),
+        **_READ_OPTIONS,
+    )
+    async def stats(request: HttpRequest) -> LogStats:
+        require_known_params(request)
+        return await audit.stats(request_context(request))
+
+    return [listing, show, events, checkpoints, sign, stats]
 
 
 def _permission_check(request: HttpRequest) -> Callable[[], Awaitable[bool]]:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LogCounters:
-    """Counters of the log; `missing` includes events whose loss was recorded."""
+    """Counters of the log; `missing` includes dead letters, and events whose loss was recorded."""
 
     head: Head
     signed_seq: int
     missing: Mapping[str, int]
     recorded: Mapping[str, int]
+    dead_letters: int
 
     @property
     def is_complete(self) -> bool:
@@ -61,9 +62,10 @@ def combine_stats(counters: LogCounters, gaps: AcceptedGaps) -> LogStats:
     """Return the statistics of a log, in which recorded losses do not count as missing."""
     accepted = gaps.by_service
     return LogStats(
-        counters.head.seq,
-        counters.signed_seq,
+        last_seq=counters.head.seq,
+        signed_seq=counters.signed_seq,
         missing={name: number - accepted.get(name, 0) for name, number in counters.missing.items()},
         recorded=dict(counters.recorded),
         accepted=accepted,
+        dead_letters=counters.dead_letters,
     )

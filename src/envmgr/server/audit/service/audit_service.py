@@ -132,8 +132,9 @@ class AuditService:
         """Create a checkpoint if entries were appended since the last one."""
         await self._database.write(self._sign)
 
-    async def stats(self) -> LogStats:
+    async def stats(self, context: RequestContext) -> LogStats:
         """Return the statistics of the log."""
+        _require_all_apps(context)
         gaps = self._gaps
         counters = await self._database.read_inline(store.counters)
         if counters.is_complete:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envmgr.server.audit.store import CONSUMER
+from envmgr.server.kit.common.context import system_context
 from envmgr.server.kit.common.problems import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
     from envmgr.server.kit.messaging.event_state import EventSource
 
+_CONTEXT = system_context("truncation-check")
 _RESTORE_HINT = "stop the server and restore the audit database from a complete copy"
 
 
@@ -44,7 +46,7 @@ class TruncationCheck:
         """Return the statistics of the log, read once, and what it had once and lacks now."""
         # In this order: the log had recorded what was consumed before it is read, and only grows in between.
         consumed = await self._consumed_sequences()
-        stats = await self._audit.stats()
+        stats = await self._audit.stats(_CONTEXT)
         behind = any(number > stats.recorded.get(service, 0) for service, number in consumed.items())
         dead_lettered = await self._dead_lettered() if behind else {}
         return LogCondition(stats, find_truncations(stats, consumed, dead_lettered))
@@ -63,7 +65,7 @@ class TruncationCheck:
             raise ServiceUnavailable(
                 f"audit log truncated: {'; '.join(condition.truncations)}; {_RESTORE_HINT}"
             )
-        if dead_letters := await self._dead_letters.count():
+        if dead_letters := condition.stats.dead_letters:
             raise ServiceUnavailable(
                 f"dead letters of the audit log: {dead_letters}; see `envmgr-alm dead-letters list`, fix the cause, "
                 "then run `envmgr-alm dead-letters retry --all` (both with `--service audit` if it runs separately)"

@@ -42,6 +42,6 @@ class Audit(Protocol):
         """Yield entries after a sequence number as they arrive; without one, new entries."""
         ...
 
-    async def stats(self) -> LogStats:
-        """Return the length of the log, and what it recorded of each source."""
+    async def stats(self, context: RequestContext) -> LogStats:
+        """Return the length of the log, what it recorded of each source, and its dead letters."""
         ...

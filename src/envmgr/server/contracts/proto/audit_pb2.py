@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from envmgr.server.contracts.proto import common_pb2 as envmgr_dot_alm_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x65nvmgr/alm/v1/audit.proto\x12\renvmgr.alm.v1\x1a\x1a\x65nvmgr/alm/v1/common.proto\"\xdf\x01\n\nAuditEntry\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\n\n\x02id\x18\x02 \x01(\t\x12\x16\n\x0esource_service\x18\x03 \x01(\t\x12\x17\n\x0fsource_sequence\x18\x04 \x01(\x03\x12\x12\n\nevent_type\x18\x05 \x01(\t\x12\r\n\x05\x65vent\x18\x06 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x07 \x01(\t\x12\x10\n\x08resource\x18\x08 \x01(\t\x12\x0f\n\x07payload\x18\t \x01(\t\x12\x11\n\ttimestamp\x18\n \x01(\x03\x12\x11\n\tprev_hash\x18\x0b \x01(\t\x12\x0c\n\x04hash\x18\x0c \x01(\t\"\x83\x01\n\nCheckpoint\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x03\x12\x0c\n\x04hash\x18\x03 \x01(\t\x12\x11\n\ttimestamp\x18\x04 \x01(\x03\x12\x10\n\x08previous\x18\x05 \x01(\t\x12\x12\n\npublic_key\x18\x06 \x01(\t\x12\x11\n\tsignature\x18\x07 \x01(\t\"\xeb\x02\n\x08LogStats\x12\x10\n\x08last_seq\x18\x01 \x01(\x03\x12\x12\n\nsigned_seq\x18\x02 \x01(\x03\x12\x35\n\x07missing\x18\x03 \x03(\x0b\x32$.envmgr.alm.v1.LogStats.MissingEntry\x12\x37\n\x08recorded\x18\x04 \x03(\x0b\x32%.envmgr.alm.v1.LogStats.RecordedEntry\x12\x37\n\x08\x61\x63\x63\x65pted\x18\x05 \x03(\x0b\x32%.envmgr.alm.v1.LogStats.AcceptedEntry\x1a.\n\x0cMissingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a/\n\rRecordedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a/\n\rAcceptedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"z\n\x12ListEntriesRequest\x12(\n\x04page\x18\x01 \x01(\x0b\x32\x1a.envmgr.alm.v1.PageRequest\x12\x12\n\x05since\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05until\x18\x03 \x01(\x03H\x01\x88\x01\x01\x42\x08\n\x06_sinceB\x08\n\x06_until\"]\n\x13ListEntriesResponse\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.envmgr.alm.v1.AuditEntry\x12\x11\n\x04next\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_next\"\x1e\n\x0fGetEntryRequest\x12\x0b\n\x03seq\x18\x01 \x01(\x03\"<\n\x10GetEntryResponse\x12(\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x19.envmgr.alm.v1.AuditEntry\")\n\x18ListNewestEntriesRequest\x12\r\n\x05limit\x18\x01 \x01(\x05\"G\n\x19ListNewestEntriesResponse\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.envmgr.alm.v1.AuditEntry\"2\n\x12PollEntriesRequest\x12\x12\n\x05\x61\x66ter\x18\x01 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_after\"`\n\x13PollEntriesResponse\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.envmgr.alm.v1.AuditEntry\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\x12\x0e\n\x06\x63losed\x18\x03 \x01(\x08\"B\n\x16ListCheckpointsRequest\x12(\n\x04page\x18\x01 \x01(\x0b\x32\x1a.envmgr.alm.v1.PageRequest\"e\n\x17ListCheckpointsResponse\x12.\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32\x19.envmgr.alm.v1.Checkpoint\x12\x11\n\x04next\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_next\"L\n\x17\x43reateCheckpointRequest\x12\x31\n\nconditions\x18\x01 \x01(\x0b\x32\x1d.envmgr.alm.v1.CallConditions\"l\n\x18\x43reateCheckpointResponse\x12-\n\ncheckpoint\x18\x01 \x01(\x0b\x32\x19.envmgr.alm.v1.Checkpoint\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"\x14\n\x12GetLogStatsRequest\"=\n\x13GetLogStatsResponse\x12&\n\x05stats\x18\x01 \x01(\x0b\x32\x17.envmgr.alm.v1.LogStats2\xaa\x05\n\x0c\x41uditService\x12Y\n\x0bListEntries\x12!.envmgr.alm.v1.ListEntriesRequest\x1a\".envmgr.alm.v1.ListEntriesResponse\"\x03\x90\x02\x01\x12P\n\x08GetEntry\x12\x1e.envmgr.alm.v1.GetEntryRequest\x1a\x1f.envmgr.alm.v1.GetEntryResponse\"\x03\x90\x02\x01\x12k\n\x11ListNewestEntries\x12\'.envmgr.alm.v1.ListNewestEntriesRequest\x1a(.envmgr.alm.v1.ListNewestEntriesResponse\"\x03\x90\x02\x01\x12Y\n\x0bPollEntries\x12!.envmgr.alm.v1.PollEntriesRequest\x1a\".envmgr.alm.v1.PollEntriesResponse\"\x03\x90\x02\x01\x12\x65\n\x0fListCheckpoints\x12%.envmgr.alm.v1.ListCheckpointsRequest\x1a&.envmgr.alm.v1.ListCheckpointsResponse\"\x03\x90\x02\x01\x12\x63\n\x10\x43reateCheckpoint\x12&.envmgr.alm.v1.CreateCheckpointRequest\x1a\'.envmgr.alm.v1.CreateCheckpointResponse\x12Y\n\x0bGetLogStats\x12!.envmgr.alm.v1.GetLogStatsRequest\x1a\".envmgr.alm.v1.GetLogStatsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x65nvmgr/alm/v1/audit.proto\x12\renvmgr.alm.v1\x1a\x1a\x65nvmgr/alm/v1/common.proto\"\xdf\x01\n\nAuditEntry\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\n\n\x02id\x18\x02 \x01(\t\x12\x16\n\x0esource_service\x18\x03 \x01(\t\x12\x17\n\x0fsource_sequence\x18\x04 \x01(\x03\x12\x12\n\nevent_type\x18\x05 \x01(\t\x12\r\n\x05\x65vent\x18\x06 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x07 \x01(\t\x12\x10\n\x08resource\x18\x08 \x01(\t\x12\x0f\n\x07payload\x18\t \x01(\t\x12\x11\n\ttimestamp\x18\n \x01(\x03\x12\x11\n\tprev_hash\x18\x0b \x01(\t\x12\x0c\n\x04hash\x18\x0c \x01(\t\"\x83\x01\n\nCheckpoint\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x03\x12\x0c\n\x04hash\x18\x03 \x01(\t\x12\x11\n\ttimestamp\x18\x04 \x01(\x03\x12\x10\n\x08previous\x18\x05 \x01(\t\x12\x12\n\npublic_key\x18\x06 \x01(\t\x12\x11\n\tsignature\x18\x07 \x01(\t\"\x81\x03\n\x08LogStats\x12\x10\n\x08last_seq\x18\x01 \x01(\x03\x12\x12\n\nsigned_seq\x18\x02 \x01(\x03\x12\x35\n\x07missing\x18\x03 \x03(\x0b\x32$.envmgr.alm.v1.LogStats.MissingEntry\x12\x37\n\x08recorded\x18\x04 \x03(\x0b\x32%.envmgr.alm.v1.LogStats.RecordedEntry\x12\x37\n\x08\x61\x63\x63\x65pted\x18\x05 \x03(\x0b\x32%.envmgr.alm.v1.LogStats.AcceptedEntry\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x06 \x01(\x03\x1a.\n\x0cMissingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a/\n\rRecordedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a/\n\rAcceptedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"z\n\x12ListEntriesRequest\x12(\n\x04page\x18\x01 \x01(\x0b\x32\x1a.envmgr.alm.v1.PageRequest\x12\x12\n\x05since\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05until\x18\x03 \x01(\x03H\x01\x88\x01\x01\x42\x08\n\x06_sinceB\x08\n\x06_until\"]\n\x13ListEntriesResponse\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.envmgr.alm.v1.AuditEntry\x12\x11\n\x04next\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_next\"\x1e\n\x0fGetEntryRequest\x12\x0b\n\x03seq\x18\x01 \x01(\x03\"<\n\x10GetEntryResponse\x12(\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x19.envmgr.alm.v1.AuditEntry\")\n\x18ListNewestEntriesRequest\x12\r\n\x05limit\x18\x01 \x01(\x05\"G\n\x19ListNewestEntriesResponse\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.envmgr.alm.v1.AuditEntry\"2\n\x12PollEntriesRequest\x12\x12\n\x05\x61\x66ter\x18\x01 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_after\"`\n\x13PollEntriesResponse\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.envmgr.alm.v1.AuditEntry\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\x12\x0e\n\x06\x63losed\x18\x03 \x01(\x08\"B\n\x16ListCheckpointsRequest\x12(\n\x04page\x18\x01 \x01(\x0b\x32\x1a.envmgr.alm.v1.PageRequest\"e\n\x17ListCheckpointsResponse\x12.\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32\x19.envmgr.alm.v1.Checkpoint\x12\x11\n\x04next\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_next\"L\n\x17\x43reateCheckpointRequest\x12\x31\n\nconditions\x18\x01 \x01(\x0b\x32\x1d.envmgr.alm.v1.CallConditions\"l\n\x18\x43reateCheckpointResponse\x12-\n\ncheckpoint\x18\x01 \x01(\x0b\x32\x19.envmgr.alm.v1.Checkpoint\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"\x14\n\x12GetLogStatsRequest\"=\n\x13GetLogStatsResponse\x12&\n\x05stats\x18\x01 \x01(\x0b\x32\x17.envmgr.alm.v1.LogStats2\xaa\x05\n\x0c\x41uditService\x12Y\n\x0bListEntries\x12!.envmgr.alm.v1.ListEntriesRequest\x1a\".envmgr.alm.v1.ListEntriesResponse\"\x03\x90\x02\x01\x12P\n\x08GetEntry\x12\x1e.envmgr.alm.v1.GetEntryRequest\x1a\x1f.envmgr.alm.v1.GetEntryResponse\"\x03\x90\x02\x01\x12k\n\x11ListNewestEntries\x12\'.envmgr.alm.v1.ListNewestEntriesRequest\x1a(.envmgr.alm.v1.ListNewestEntriesResponse\"\x03\x90\x02\x01\x12Y\n\x0bPollEntries\x12!.envmgr.alm.v1.PollEntriesRequest\x1a\".envmgr.alm.v1.PollEntriesResponse\"\x03\x90\x02\x01\x12\x65\n\x0fListCheckpoints\x12%.envmgr.alm.v1.ListCheckpointsRequest\x1a&.envmgr.alm.v1.ListCheckpointsResponse\"\x03\x90\x02\x01\x12\x63\n\x10\x43reateCheckpoint\x12&.envmgr.alm.v1.CreateCheckpointRequest\x1a\'.envmgr.alm.v1.CreateCheckpointResponse\x12Y\n\x0bGetLogStats\x12!.envmgr.alm.v1.GetLogStatsRequest\x1a\".envmgr.alm.v1.GetLogStatsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,41 +55,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHECKPOINT']._serialized_start=299
   _globals['_CHECKPOINT']._serialized_end=430
   _globals['_LOGSTATS']._serialized_start=433
-  _globals['_LOGSTATS']._serialized_end=796
-  _globals['_LOGSTATS_MISSINGENTRY']._serialized_start=652
-  _globals['_LOGSTATS_MISSINGENTRY']._serialized_end=698
-  _globals['_LOGSTATS_RECORDEDENTRY']._serialized_start=700
-  _globals['_LOGSTATS_RECORDEDENTRY']._serialized_end=747
-  _globals['_LOGSTATS_ACCEPTEDENTRY']._serialized_start=749
-  _globals['_LOGSTATS_ACCEPTEDENTRY']._serialized_end=796
-  _globals['_LISTENTRIESREQUEST']._serialized_start=798
-  _globals['_LISTENTRIESREQUEST']._serialized_end=920
-  _globals['_LISTENTRIESRESPONSE']._serialized_start=922
-  _globals['_LISTENTRIESRESPONSE']._serialized_end=1015
-  _globals['_GETENTRYREQUEST']._serialized_start=1017
-  _globals['_GETENTRYREQUEST']._serialized_end=1047
-  _globals['_GETENTRYRESPONSE']._serialized_start=1049
-  _globals['_GETENTRYRESPONSE']._serialized_end=1109
-  _globals['_LISTNEWESTENTRIESREQUEST']._serialized_start=1111
-  _globals['_LISTNEWESTENTRIESREQUEST']._serialized_end=1152
-  _globals['_LISTNEWESTENTRIESRESPONSE']._serialized_start=1154
-  _globals['_LISTNEWESTENTRIESRESPONSE']._serialized_end=1225
-  _globals['_POLLENTRIESREQUEST']._serialized_start=1227
-  _globals['_POLLENTRIESREQUEST']._serialized_end=1277
-  _globals['_POLLENTRIESRESPONSE']._serialized_start=1279
-  _globals['_POLLENTRIESRESPONSE']._serialized_end=1375
-  _globals['_LISTCHECKPOINTSREQUEST']._serialized_start=1377
-  _globals['_LISTCHECKPOINTSREQUEST']._serialized_end=1443
-  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_start=1445
-  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_end=1546
-  _globals['_CREATECHECKPOINTREQUEST']._serialized_start=1548
-  _globals['_CREATECHECKPOINTREQUEST']._serialized_end=1624
-  _globals['_CREATECHECKPOINTRESPONSE']._serialized_start=1626
-  _globals['_CREATECHECKPOINTRESPONSE']._serialized_end=1734
-  _globals['_GETLOGSTATSREQUEST']._serialized_start=1736
-  _globals['_GETLOGSTATSREQUEST']._serialized_end=1756
-  _globals['_GETLOGSTATSRESPONSE']._serialized_start=1758
-  _globals['_GETLOGSTATSRESPONSE']._serialized_end=1819
-  _globals['_AUDITSERVICE']._serialized_start=1822
-  _globals['_AUDITSERVICE']._serialized_end=2504
+  _globals['_LOGSTATS']._serialized_end=818
+  _globals['_LOGSTATS_MISSINGENTRY']._serialized_start=674
+  _globals['_LOGSTATS_MISSINGENTRY']._serialized_end=720
+  _globals['_LOGSTATS_RECORDEDENTRY']._serialized_start=722
+  _globals['_LOGSTATS_RECORDEDENTRY']._serialized_end=769
+  _globals['_LOGSTATS_ACCEPTEDENTRY']._serialized_start=771
+  _globals['_LOGSTATS_ACCEPTEDENTRY']._serialized_end=818
+  _globals['_LISTENTRIESREQUEST']._serialized_start=820
+  _globals['_LISTENTRIESREQUEST']._serialized_end=942
+  _globals['_LISTENTRIESRESPONSE']._serialized_start=944
+  _globals['_LISTENTRIESRESPONSE']._serialized_end=1037
+  _globals['_GETENTRYREQUEST']._serialized_start=1039
+  _globals['_GETENTRYREQUEST']._serialized_end=1069
+  _globals['_GETENTRYRESPONSE']._serialized_start=1071
+  _globals['_GETENTRYRESPONSE']._serialized_end=1131
+  _globals['_LISTNEWESTENTRIESREQUEST']._serialized_start=1133
+  _globals['_LISTNEWESTENTRIESREQUEST']._serialized_end=1174
+  _globals['_LISTNEWESTENTRIESRESPONSE']._serialized_start=1176
+  _globals['_LISTNEWESTENTRIESRESPONSE']._serialized_end=1247
+  _globals['_POLLENTRIESREQUEST']._serialized_start=1249
+  _globals['_POLLENTRIESREQUEST']._serialized_end=1299
+  _globals['_POLLENTRIESRESPONSE']._serialized_start=1301
+  _globals['_POLLENTRIESRESPONSE']._serialized_end=1397
+  _globals['_LISTCHECKPOINTSREQUEST']._serialized_start=1399
+  _globals['_LISTCHECKPOINTSREQUEST']._serialized_end=1465
+  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_start=1467
+  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_end=1568
+  _globals['_CREATECHECKPOINTREQUEST']._serialized_start=1570
+  _globals['_CREATECHECKPOINTREQUEST']._serialized_end=1646
+  _globals['_CREATECHECKPOINTRESPONSE']._serialized_start=1648
+  _globals['_CREATECHECKPOINTRESPONSE']._serialized_end=1756
+  _globals['_GETLOGSTATSREQUEST']._serialized_start=1758
+  _globals['_GETLOGSTATSREQUEST']._serialized_end=1778
+  _globals['_GETLOGSTATSRESPONSE']._serialized_start=1780
+  _globals['_GETLOGSTATSRESPONSE']._serialized_end=1841
+  _globals['_AUDITSERVICE']._serialized_start=1844
+  _globals['_AUDITSERVICE']._serialized_end=2526
 # @@protoc_insertion_point(module_scope)

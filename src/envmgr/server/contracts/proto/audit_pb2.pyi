@@ -118,7 +118,8 @@ Global___Checkpoint: _TypeAlias = Checkpoint  # noqa: Y015
 @_typing.final
 class LogStats(_message.Message):
     """Statistics of the audit log: entries, signed entries, and events by source: missing without an explanation, recorded
-    as entries, and missing after an operator recorded their loss.
+    as entries, and missing after an operator recorded their loss; events that could not be recorded, until they are
+    retried.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -188,8 +189,10 @@ class LogStats(_message.Message):
     MISSING_FIELD_NUMBER: _builtins.int
     RECORDED_FIELD_NUMBER: _builtins.int
     ACCEPTED_FIELD_NUMBER: _builtins.int
+    DEAD_LETTERS_FIELD_NUMBER: _builtins.int
     last_seq: _builtins.int
     signed_seq: _builtins.int
+    dead_letters: _builtins.int
     @_builtins.property
     def missing(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
     @_builtins.property
@@ -204,10 +207,11 @@ class LogStats(_message.Message):
         missing: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         recorded: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         accepted: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        dead_letters: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "last_seq", b"last_seq", "missing", b"missing", "recorded", b"recorded", "signed_seq", b"signed_seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "dead_letters", b"dead_letters", "last_seq", b"last_seq", "missing", b"missing", "recorded", b"recorded", "signed_seq", b"signed_seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -85,9 +85,9 @@ class RemoteAudit:
             CHECKPOINT.decode(response.checkpoint), created=response.created, replayed=response.replayed
         )
 
-    async def stats(self) -> LogStats:
-        """Return the length of the log, and what it recorded of each source."""
-        response = await self._peer.call(self._stub.GetLogStats, pb.GetLogStatsRequest)
+    async def stats(self, context: RequestContext) -> LogStats:
+        """Return the length of the log, what it recorded of each source, and its dead letters."""
+        response = await self._peer.call(self._stub.GetLogStats, pb.GetLogStatsRequest, context)
         return LOG_STATS.decode(response.stats)
 
     async def follow(self, context: RequestContext, after: int | None) -> AsyncIterator[AuditEntry]:

@@ -42,6 +42,9 @@ _FIND = Statement(select(_TABLE).where(_TABLE.c.id == bindparam("dead_letter_id"
 _DELETE = Statement(delete(_TABLE).where(_TABLE.c.id == bindparam("dead_letter_id")))
 _ANY = Statement(select(_TABLE.c.id).where(_TABLE.c.consumer == bindparam("consumer")).limit(1))
 _COUNT = Statement(select(func.count()).select_from(_TABLE))
+_COUNT_OF = Statement(
+    select(func.count()).select_from(_TABLE).where(_TABLE.c.consumer == bindparam("consumer"))
+)
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
@@ -145,6 +148,12 @@ class DeadLetters:
 def has_dead_letters(reader: Reader, consumer: str) -> bool:
     """Return whether a consumer has any."""
     return reader.one(_ANY, consumer=consumer) is not None
+
+
+def count_dead_letters(reader: Reader, consumer: str) -> int:
+    """Return how many a consumer has."""
+    row = reader.one(_COUNT_OF, consumer=consumer)
+    return int(row[0]) if row else 0
 
 
 def _from_row(row: Row) -> DeadLetter:

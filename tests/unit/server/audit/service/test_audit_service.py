@@ -81,12 +81,12 @@ def test_only_new_events_of_a_batch_are_written(tmp_path):
 def test_a_late_event_closes_its_gap(tmp_path):
     async def scenario(audit, _):
         await audit.append([event(1), event(4)])
-        assert (await audit.stats()).missing == {"app": 2}
+        assert (await audit.stats(call())).missing == {"app": 2}
         await audit.append([event(3)])
-        assert (await audit.stats()).missing == {"app": 1}
+        assert (await audit.stats(call())).missing == {"app": 1}
         assert [finding.kind for finding in verified(await all_entries(audit))] == ["gap"]
         await audit.append([event(2), event(3)])
-        assert (await audit.stats()).missing == {"app": 0}
+        assert (await audit.stats(call())).missing == {"app": 0}
         assert verified(await all_entries(audit)) == []
 
     run(tmp_path, scenario)
@@ -111,7 +111,7 @@ def test_recorded_losses_are_counted_when_the_log_has_changed(tmp_path, monkeypa
         async def losses():
             """Return what is missing and what was recorded as lost, and the ranges that were counted."""
             counted.clear()
-            stats = await audit.stats()
+            stats = await audit.stats(call())
             return stats.missing["app"], stats.accepted.get("app", 0), set(counted)
 
         await audit.append([event(1), event(5), recorded_loss(6, 2, 4)])
@@ -133,7 +133,7 @@ def test_recorded_losses_are_not_counted_on_the_event_loop(tmp_path):
     async def scenario(_, database):
         audit = module.make(WithoutCounting(database), KEY)
         await audit.append([event(1), event(5), recorded_loss(6, 2, 4)])
-        assert (await audit.stats()).accepted == {"app": 3}
+        assert (await audit.stats(call())).accepted == {"app": 3}
 
     run(tmp_path, scenario)
 
@@ -402,13 +402,13 @@ def test_an_idempotency_key_repeats_the_response(tmp_path):
 def test_the_worker_creates_only_due_checkpoints(tmp_path):
     async def scenario(audit, _):
         await audit.checkpoint_if_due()
-        assert (await audit.stats()).signed_seq == 0
+        assert (await audit.stats(call())).signed_seq == 0
         await audit.append(events(1))
         await audit.checkpoint_if_due()
-        assert (await audit.stats()).signed_seq == 1
+        assert (await audit.stats(call())).signed_seq == 1
         await audit.append(events(2))
         await audit.checkpoint_if_due()
-        assert (await audit.stats()).signed_seq == 1
+        assert (await audit.stats(call())).signed_seq == 1
 
     run(tmp_path, scenario)
 
@@ -418,7 +418,7 @@ def test_a_fast_growing_log_is_signed_repeatedly(tmp_path):
         signed = []
         for count in (999, 1000, 1001, 1999, 2400):
             await audit.append(events(count))
-            signed.append((await audit.stats()).signed_seq)
+            signed.append((await audit.stats(call())).signed_seq)
         assert signed == [0, 1000, 1000, 1000, 2400]
 
     run(tmp_path, scenario)

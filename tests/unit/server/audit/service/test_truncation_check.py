@@ -14,7 +14,7 @@ from envmgr.server.contracts.resources import LogStats
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.telemetry.metrics import Metrics
 from support.services.audit_fixtures import KEY, event, events
-from support.services.service_fixtures import opened
+from support.services.service_fixtures import call, opened
 
 
 class Sent:
@@ -31,7 +31,12 @@ class Sent:
 
 
 def vitals(seq, signed=0, **consumed):
-    return LogStats(seq, signed, missing={}, recorded=consumed)
+    return log_stats(seq, signed, recorded=consumed)
+
+
+def log_stats(seq, signed=0, **values):
+    defaults = {"missing": {}, "recorded": {}, "accepted": {}, "dead_letters": 0}
+    return LogStats(last_seq=seq, signed_seq=signed, **{**defaults, **values})
 
 
 @pytest.mark.parametrize(
@@ -77,12 +82,12 @@ def test_a_dead_letter_is_not_reported_as_truncation(tmp_path):
         await log.dead_letter(event(2), ValueError("a bug"), 5)
         await log.handle([event(1), event(3), event(4)])
         assert (await watch.inspect()).truncations == []
-        assert await watch.missing_events(await audit.stats()) == {"app": 1}
+        assert await watch.missing_events(await audit.stats(call())) == {"app": 1}
         with pytest.raises(ServiceUnavailable, match="dead letters of the audit log: 1"):
             await watch.status()
         await module.dead_letters.retry(1)
         assert await watch.status() == "4 entries, 0 signed"
-        assert await watch.missing_events(await audit.stats()) == {"app": 0}
+        assert await watch.missing_events(await audit.stats(call())) == {"app": 0}
 
     watched(tmp_path, scenario)
 
@@ -107,8 +112,8 @@ def test_a_dead_letter_counts_as_missing_at_any_position(tmp_path):
         (log,) = module.subscriptions
         await log.handle([event(1), event(2)])
         await log.dead_letter(event(3), ValueError("a bug"), 5)  # nothing follows it
-        assert await watch.missing_events(await audit.stats()) == {"app": 1}
-        assert (await audit.stats()).missing == {"app": 1}
+        assert await watch.missing_events(await audit.stats(call())) == {"app": 1}
+        assert (await audit.stats(call())).missing == {"app": 1}
 
     watched(tmp_path, scenario)
 
@@ -119,7 +124,7 @@ def test_a_dead_letter_that_contradicts_an_entry_counts_as_missing(tmp_path):
         (log,) = module.subscriptions
         await log.handle([event(1), event(2)])
         await log.dead_letter(msgspec.structs.replace(event(2), id="another"), ValueError("contradiction"), 5)
-        assert await watch.missing_events(await audit.stats()) == {"app": 1}
+        assert await watch.missing_events(await audit.stats(call())) == {"app": 1}
         with pytest.raises(ServiceUnavailable, match="dead letters"):
             await watch.status()
 
@@ -133,9 +138,9 @@ class CountedStats:
         self._audit = audit
         self.reads = 0
 
-    async def stats(self):
+    async def stats(self, context):
         self.reads += 1
-        return await self._audit.stats()
+        return await self._audit.stats(context)
 
 
 def test_each_probe_reads_the_statistics_once(tmp_path):
@@ -151,6 +156,6 @@ def test_each_probe_reads_the_statistics_once(tmp_path):
 
 
 def test_events_that_an_operator_recorded_as_lost_are_not_missing():
-    log = LogStats(7, 0, missing={"app": 0}, recorded={"app": 7}, accepted={"app": 3})
+    log = log_stats(7, missing={"app": 0}, recorded={"app": 7}, accepted={"app": 3})
     assert find_truncations(log, {"app": 10}, {}) == []
     assert find_truncations(log, {"app": 11}, {}) == ["1 of 11 events from app are missing"]

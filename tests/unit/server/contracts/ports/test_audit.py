@@ -8,11 +8,13 @@ from contextlib import aclosing
 import pytest
 
 from envmgr.server.audit import module
+from envmgr.server.audit.event_handlers import subscriptions
 from envmgr.server.audit.rpc import rpc_service
 from envmgr.server.contracts.remote.audit import RemoteAudit
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import Forbidden, NotFound
-from support.services.audit_fixtures import KEY, events
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
+from support.services.audit_fixtures import KEY, event, events
 from support.services.remote_ports import TRANSPORTS, Principals, port_over
 from support.services.service_fixtures import opened
 
@@ -63,7 +65,7 @@ def test_checkpoints_are_signed_and_listed(run):
         assert (first.created, second.created, first.value.seq) == (True, False, 2)
         page = await audit.checkpoints(context, PageRequest())
         assert list(page.items) == [first.value]
-        stats = await audit.stats()
+        stats = await audit.stats(principals.context("viewer"))
         assert (stats.last_seq, stats.signed_seq, stats.recorded, stats.missing) == (
             2,
             2,
@@ -72,6 +74,22 @@ def test_checkpoints_are_signed_and_listed(run):
         )
         with pytest.raises(Forbidden, match="only admins"):
             await audit.checkpoint(principals.context("viewer"))
+
+    run(scenario)
+
+
+def test_dead_letters_are_counted_until_they_are_retried(run):
+    async def scenario(audit, principals, service):
+        dead_letters = DeadLetters(service._database, module.NAME)
+        (log,) = subscriptions(service, dead_letters)
+        await log.handle(events(2))
+        await log.dead_letter(event(3), ValueError("a bug"), 5)
+        context = principals.context("viewer")
+        stats = await audit.stats(context)
+        assert (stats.last_seq, stats.dead_letters, stats.missing) == (2, 1, {"app": 1})
+        await dead_letters.retry(1)
+        stats = await audit.stats(context)
+        assert (stats.last_seq, stats.dead_letters, stats.missing) == (3, 0, {"app": 0})
 
     run(scenario)
 
@@ -118,5 +136,7 @@ def test_a_credential_for_some_apps_reads_nothing(run):
             await audit.list(context, PageRequest(), None, None)
         with pytest.raises(Forbidden, match="all apps"):
             await anext(audit.follow(context, 0))
+        with pytest.raises(Forbidden, match="all apps"):
+            await audit.stats(context)
 
     run(scenario)
