@@ -13,7 +13,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
-from google.protobuf.descriptor_pb2 import MethodOptions
 from google.protobuf.message import Message
 from grpc import aio
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -23,6 +22,7 @@ from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.deadlines import deadline_in, remaining_seconds
 from envmgr.server.kit.common.problems import BadRequest, ServiceUnavailable
 from envmgr.server.kit.grpc.circuit_breaker import CircuitBreaker
+from envmgr.server.kit.grpc.methods import is_idempotent
 from envmgr.server.kit.grpc.options import MAX_RECONNECT_SECONDS, channel_options
 from envmgr.server.kit.grpc.status import (
     UNREACHABLE_CODES,
@@ -242,9 +242,3 @@ def _method_of(request: Descriptor) -> MethodDescriptor:
             if method.input_type is request:
                 return method
     raise LookupError(f"{request.full_name} is not the request of a method")
-
-
-def is_idempotent(method: MethodDescriptor) -> bool:
-    """Return whether a method may be repeated, by its declaration."""
-    level: int = method.GetOptions().idempotency_level
-    return level != MethodOptions.IDEMPOTENCY_UNKNOWN

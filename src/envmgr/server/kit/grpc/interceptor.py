@@ -20,9 +20,11 @@ from envmgr.server.kit.common.problems import (
     Problem,
     ServiceUnavailable,
     Unauthenticated,
+    outcome_unknown,
 )
 from envmgr.server.kit.db.sql import DamagedDatabase
 from envmgr.server.kit.grpc.call import OPERATOR, ServerCall, set_current_call
+from envmgr.server.kit.grpc.methods import find_method, is_idempotent
 from envmgr.server.kit.grpc.status import DETAILS_KEY, MAX_DETAIL_CHARACTERS, code_of, status_details
 from envmgr.server.kit.grpc.tls import certified_names
 from envmgr.server.kit.security.tokens import InvalidToken
@@ -169,7 +171,7 @@ class CallInterceptor(aio.ServerInterceptor):
         except Problem as error:
             problem = error
         except TimeoutError:
-            problem = ServiceUnavailable("deadline of the request exceeded; retry")
+            problem = _deadline_problem(record)
         except DamagedDatabase as error:
             problem = error.problem()
             log_damage(self._log, error, **record.fields())
@@ -249,6 +251,13 @@ def policies_of(services: Sequence[RpcService]) -> dict[str, MethodPolicy]:
         for service in services
         for method, policy in service.policies.items()
     }
+
+
+def _deadline_problem(record: _Record) -> Problem:
+    """Return the problem of a call that reached its deadline."""
+    if record.call is None or is_idempotent(find_method(record.method)):
+        return ServiceUnavailable("deadline of the request exceeded; retry")
+    return outcome_unknown("the deadline of the request passed during the call")
 
 
 def _metadata_of(context: aio.ServicerContext[Any, Any]) -> dict[str, str]:

@@ -29,6 +29,7 @@ from envmgr.server.kit.common.problems import (
     Unauthenticated,
 )
 from envmgr.server.kit.db.sql import DamagedDatabase
+from envmgr.server.kit.grpc import interceptor
 from envmgr.server.kit.grpc.interceptor import CallGuard, CallInterceptor, policies_of
 from envmgr.server.kit.grpc.server import GrpcServer, PortInUse
 from envmgr.server.kit.grpc.status import problem_of
@@ -288,6 +289,21 @@ def test_a_call_beyond_its_deadline_is_unavailable_and_ends_in_the_server():
         assert caught.value.headers["retry-after"] == "1"
         async with asyncio.timeout(20):
             await ended.wait()
+
+    run(scenario, respond)
+
+
+def test_a_change_at_the_servers_deadline_may_have_had_its_effect(monkeypatch):
+    monkeypatch.setattr(interceptor, "MAX_CALL_SECONDS", 0.2)
+
+    async def respond(_context):
+        await asyncio.sleep(60)
+
+    async def scenario(apps, principals, _channel, _log):
+        with pytest.raises(ServiceUnavailable, match="may have had its effect"):
+            await apps.update(principals.context(), "1", AppPatch())
+        with pytest.raises(ServiceUnavailable, match="exceeded; retry"):
+            await apps.get(principals.context(), "1")
 
     run(scenario, respond)
 
