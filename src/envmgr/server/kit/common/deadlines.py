@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,19 +12,29 @@ from envmgr.server.kit.common.problems import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
-_DEADLINE: ContextVar[float | None] = ContextVar("_DEADLINE", default=None)
+_DEADLINE: ContextVar[float] = ContextVar("_DEADLINE", default=math.inf)
+
+
+def deadline_in(seconds: float) -> AbstractContextManager[None]:
+    """Set the deadline of what runs within, unless an earlier one is set."""
+    return deadline_at(time.monotonic() + seconds)
 
 
 @contextmanager
-def deadline_in(seconds: float) -> Iterator[None]:
-    """Set the deadline of what runs within, unless an earlier one is set."""
-    current, new = _DEADLINE.get(), time.monotonic() + seconds
-    token = _DEADLINE.set(new if current is None else min(current, new))
+def deadline_at(deadline: float) -> Iterator[None]:
+    """Set the deadline of what runs within, as `time.monotonic` counts, unless an earlier one is set."""
+    token = _DEADLINE.set(min(_DEADLINE.get(), deadline))
     try:
         yield
     finally:
         _DEADLINE.reset(token)
+
+
+def current_deadline() -> float:
+    """Return the deadline, as `time.monotonic` counts; infinite without one."""
+    return _DEADLINE.get()
 
 
 def begin_deadline(seconds: float) -> None:
@@ -33,10 +44,12 @@ def begin_deadline(seconds: float) -> None:
 
 def remaining_seconds(limit: float) -> float:
     """Return the seconds until the deadline, at most `limit`; raise ServiceUnavailable once it has passed."""
-    deadline = _DEADLINE.get()
-    if deadline is None:
-        return limit
-    seconds = deadline - time.monotonic()
+    seconds = _DEADLINE.get() - time.monotonic()
     if seconds <= 0:
-        raise ServiceUnavailable("deadline of the request exceeded; retry")
+        raise deadline_exceeded()
     return min(seconds, limit)
+
+
+def deadline_exceeded() -> ServiceUnavailable:
+    """Return the problem of what was not begun before the deadline."""
+    return ServiceUnavailable("deadline of the request exceeded; retry")

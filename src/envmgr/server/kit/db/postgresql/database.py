@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
@@ -191,24 +190,28 @@ class PostgresDatabase:
         """Commit a group; if it was rolled back, write its units one by one."""
         try:
             with translate_errors(self.source):
-                await self._commit_group(group)
+                postponed = await self._commit_group(group)
+            await self._write_separately(postponed)
         except RolledBack as failure:
-            await self._write_separately(group.units, failure)
+            # For the only one of its group, that was the first attempt.
+            await self._write_separately(group.units, None if group.units[1:] else failure)
         except CommitLost as failure:
             group.fail_commit(failure)
         except Exception as error:  # noqa: BLE001 - the callers raise it
             group.fail(error)
 
-    async def _commit_group(self, group: UnitGroup) -> None:
+    async def _commit_group(self, group: UnitGroup) -> Sequence[PendingUnit]:
+        """Commit the units of a group, and return those that were postponed; raise RolledBack, CommitLost."""
         async with self._writers.connection(_BEGIN_GROUP) as connection:
             group.take_pending()
             transaction = PostgresTransaction(connection, now_ms())
-            await self._run(connection, transaction, partial(_run_group, group))
-        group.resolve()
+            await self._run(connection, transaction, group.run)
+        return group.resolve()
 
-    async def _write_separately(self, units: Sequence[PendingUnit], failure: RolledBack) -> None:
-        """Write units whose group failed; for the only one of its group, that was the first attempt."""
-        earlier = failure if len(units) == 1 else None
+    async def _write_separately(
+        self, units: Sequence[PendingUnit], earlier: RolledBack | None = None
+    ) -> None:
+        """Write units in a transaction each; `earlier` is how their first attempt ended."""
         await asyncio.gather(*(self._write_alone(unit, earlier) for unit in units))
 
     async def _write_alone(self, unit: PendingUnit, earlier: RolledBack | None) -> None:
@@ -321,11 +324,6 @@ class PostgresDatabase:
             raise CommitLost(self.source, error) from error
         if tag != "COMMIT":
             raise RolledBack(RuntimeError(f"a unit of {self.source} succeeded after a statement that failed"))
-
-
-def _run_group(group: UnitGroup, transaction: PostgresTransaction) -> None:
-    for unit in group.begin_units():
-        unit.run(transaction)
 
 
 async def _roll_back(connection: Connection) -> None:

@@ -5,23 +5,27 @@ server so, and 0.60 and 0.49 ms in a transaction of its own. A unit joins a grou
 sees whatever was committed before it was added. A group that takes long returns the units that it has not begun, for
 another one to write them beside it.
 
-Within a group, units wait for one another. The farther the server, the smaller groups are, and the more are written
-side by side.
+Within a group, units wait for one another; one that waits for another service for long is postponed, to be written by
+itself. The farther the server, the smaller groups are, and the more are written side by side. A unit whose caller is
+gone, or whose deadline has passed, does not begin.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
+from envmgr.server.kit.common.deadlines import current_deadline, deadline_at, deadline_exceeded
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.db.postgresql import driver
 from envmgr.server.kit.db.sql import future_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from envmgr.server.kit.db.postgresql.failures import CommitLost
     from envmgr.server.kit.db.postgresql.transaction import PostgresTransaction
@@ -34,6 +38,8 @@ MAX_GROUP_SECONDS = 0.02
 """Seconds after which a group returns the units that it has not begun."""
 INITIAL_UNIT_SECONDS = 0.001
 """Seconds that a unit is expected to take before any was measured."""
+MAX_CALL_SECONDS = 0.1
+"""Seconds that a group waits for another service on behalf of one unit, where others are done."""
 MIN_GROUP_UNITS = 2
 """The size of groups where units take long; of smaller ones, nothing could be measured."""
 _NEWEST_WEIGHT = 0.2
@@ -43,29 +49,46 @@ _NEWEST_WEIGHT = 0.2
 class PendingUnit:
     """A unit of work and the future of its result."""
 
-    __slots__ = ("_error", "_future", "_has_effects", "_result", "_work")
+    __slots__ = ("_deadline", "_error", "_future", "_has_effects", "_result", "_work", "is_postponed")
 
     def __init__(self, work: Callable[[Transaction], Any], future: asyncio.Future[Any]) -> None:
+        """Create it, with the deadline of the request in progress."""
         self._work = work
         self._future = future
+        self._deadline = current_deadline()
+        self.is_postponed = False
+        """Whether its group did not wait for a call of this unit."""
         self._has_effects = False
         self._result: Any = None
         self._error: Exception | None = None
 
-    def run(self, transaction: PostgresTransaction) -> None:
+    def run(self, transaction: PostgresTransaction, max_call_seconds: float) -> None:
         """Run the unit and store its result or its error; raise if the group cannot be committed."""
+        limit = time.monotonic() + max_call_seconds
         try:
-            self._result = self.run_alone(transaction)
+            self._result = self._run(transaction, min(limit, self._deadline))
         except Exception as error:
             if self._has_effects or driver.is_driver_error(error):
                 raise
             self._error = error
+            self.is_postponed = isinstance(error, ServiceUnavailable) and limit <= time.monotonic()
 
     def run_alone(self, transaction: PostgresTransaction) -> object:
-        """Run the unit and return its result; raise what it raises."""
+        """Run the unit and return its result; raise what it raises, or ServiceUnavailable after its deadline."""
+        if not self.is_awaited:
+            raise deadline_exceeded()
+        return self._run(transaction, self._deadline)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Return whether the caller still waits, and its deadline has not passed."""
+        return not self._future.done() and time.monotonic() < self._deadline
+
+    def _run(self, transaction: PostgresTransaction, deadline: float) -> object:
         effects = transaction.effects
         try:
-            return self._work(transaction)
+            with deadline_at(deadline):
+                return self._work(transaction)
         finally:
             self._has_effects = transaction.effects != effects
 
@@ -110,21 +133,32 @@ class UnitGroup:
         self._queue.fill(self)
         self._timer = asyncio.get_running_loop().call_later(MAX_GROUP_SECONDS, self._queue.overtake, self)
 
+    def run(self, transaction: PostgresTransaction) -> None:
+        """Run the units in turn, up to those that were returned; raise if they cannot be committed."""
+        for unit in self.begin_units():
+            unit.run(transaction, MAX_CALL_SECONDS if len(self.units) > 1 else math.inf)
+
     def begin_units(self) -> Iterator[PendingUnit]:
-        """Yield the units in turn, up to those that were returned to the queue."""
+        """Yield the units that are awaited in turn, up to those that were returned to the queue."""
         end_of_first = 0.0
         while self.waiting:
             unit = self.waiting.popleft()
+            if not unit.is_awaited:
+                unit.fail(deadline_exceeded())
+                continue
             self.units.append(unit)
             yield unit
             end_of_first = end_of_first or time.perf_counter()
         if (others := len(self.units) - 1) > 0:
             self._queue.record_time((time.perf_counter() - end_of_first) / others)
 
-    def resolve(self) -> None:
-        """Resolve the units, whose transaction is committed."""
+    def resolve(self) -> Sequence[PendingUnit]:
+        """Resolve the units, whose transaction is committed; return those that were postponed."""
+        postponed = [unit for unit in self.units if unit.is_postponed]
         for unit in self.units:
-            unit.resolve()
+            if not unit.is_postponed:
+                unit.resolve()
+        return postponed
 
     def fail(self, error: Exception) -> None:
         """Raise an error in all callers; without a transaction, in those of the pending units."""
