@@ -14,6 +14,7 @@ from envmgr.server.app.store import app
 from envmgr.server.kit.common.deadlines import deadline_in, remaining_seconds
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.db.postgresql import database as runner
+from envmgr.server.kit.db.postgresql import pool
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.db.unit_calls import UnitCalls
 from support.services.database_runners import open_postgres
@@ -164,5 +165,43 @@ def test_a_unit_that_is_refused_at_once_is_not_run_again(tmp_path):
         assert isinstance(results[1], ServiceUnavailable)
         assert attempts == [1]
         assert await names(database) == ["first", "last"]
+
+    run_with_database(tmp_path, work)
+
+
+def test_units_that_arrived_lately_are_not_refused_with_those_that_waited_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "WAIT_TIMEOUT_SECONDS", 0.6)
+
+    async def work(database):
+        async with connections_in_use(database):
+            oldest = asyncio.ensure_future(database.write(add("oldest")))
+            await asyncio.sleep(0.5)
+            newest = asyncio.ensure_future(database.write(add("newest")))
+            with pytest.raises(ServiceUnavailable, match="connections are in use"):
+                await oldest
+            assert not newest.done()
+        await newest
+        assert await names(database) == ["newest"]
+
+    run_with_database(tmp_path, work)
+
+
+def test_a_unit_that_is_to_run_alone_waits_for_a_bounded_time(tmp_path, monkeypatch):
+    """In all: not once for each connection, nor without a limit behind another one that is to run alone."""
+    monkeypatch.setattr(pool, "WAIT_TIMEOUT_SECONDS", 0.3)
+
+    async def work(database):
+        connections = database._writers
+        async with connections.only_connection():
+            with pytest.raises(ServiceUnavailable, match="connections are in use"):
+                async with asyncio.timeout(20), connections.only_connection():
+                    pass
+        async with connections.connection(), connections.connection():
+            with pytest.raises(ServiceUnavailable, match="connections are in use"):
+                async with connections.only_connection():
+                    pass
+        async with connections.only_connection() as connection:
+            assert await connection.execute("SELECT 1") == "SELECT 1"
+        assert database.connections_in_use == 0
 
     run_with_database(tmp_path, work)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from envmgr.server.kit.common.problems import ServiceUnavailable
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 WAIT_TIMEOUT_SECONDS = 5.0
 """Seconds that a unit waits for a connection."""
+
+
+class PoolExhausted(ServiceUnavailable):
+    """No connection became free in time."""
 
 
 class ConnectionPool:
@@ -33,7 +37,7 @@ class ConnectionPool:
 
     @asynccontextmanager
     async def connection(self, begin: str = "") -> AsyncIterator[Connection]:
-        """Yield a connection, on which `begin` has been run; raise ServiceUnavailable if all are in use."""
+        """Yield a connection, on which `begin` has been run; raise PoolExhausted if all are in use."""
         await self._acquire_slot()
         try:
             async with self._lend(begin) as connection:
@@ -43,18 +47,16 @@ class ConnectionPool:
 
     @asynccontextmanager
     async def only_connection(self, begin: str = "") -> AsyncIterator[Connection]:
-        """Yield a connection while no other is in use; raise ServiceUnavailable."""
-        acquired = 0
-        async with self._exclusive:
+        """Yield a connection while no other is in use; raise PoolExhausted."""
+        async with AsyncExitStack() as slots:
             try:
-                for _ in range(self._size):
-                    await self._acquire_slot()
-                    acquired += 1
-                async with self._lend(begin) as connection:
-                    yield connection
-            finally:
-                for _ in range(acquired):
-                    self._slots.release()
+                async with asyncio.timeout(WAIT_TIMEOUT_SECONDS):
+                    await slots.enter_async_context(self._exclusive)
+                    for _ in range(self._size):
+                        await slots.enter_async_context(self._slots)
+            except TimeoutError:
+                raise self._create_error() from None
+            yield await slots.enter_async_context(self._lend(begin))
 
     @property
     def in_use(self) -> int:
@@ -71,9 +73,12 @@ class ConnectionPool:
             async with asyncio.timeout(WAIT_TIMEOUT_SECONDS):
                 await self._slots.acquire()
         except TimeoutError:
-            raise ServiceUnavailable(
-                f"all {self._size} database connections are in use", retry_after=RETRY_AFTER_SECONDS
-            ) from None
+            raise self._create_error() from None
+
+    def _create_error(self) -> PoolExhausted:
+        return PoolExhausted(
+            f"all {self._size} database connections are in use", retry_after=RETRY_AFTER_SECONDS
+        )
 
     @asynccontextmanager
     async def _lend(self, begin: str) -> AsyncIterator[Connection]:

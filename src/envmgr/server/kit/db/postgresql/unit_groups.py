@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from envmgr.server.kit.common.deadlines import current_deadline, deadline_at, deadline_exceeded
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.db.postgresql import driver
+from envmgr.server.kit.db.postgresql.pool import PoolExhausted
 from envmgr.server.kit.db.sql import future_error
 
 if TYPE_CHECKING:
@@ -49,13 +50,17 @@ _NEWEST_WEIGHT = 0.2
 class PendingUnit:
     """A unit of work and the future of its result."""
 
-    __slots__ = ("_deadline", "_error", "_future", "_has_effects", "_result", "_work", "is_postponed")
+    __slots__ = (
+        *("_deadline", "_error", "_future", "_has_effects", "_result", "_work"),
+        *("arrived_at", "is_postponed"),
+    )
 
     def __init__(self, work: Callable[[Transaction], Any], future: asyncio.Future[Any]) -> None:
         """Create it, with the deadline of the request in progress."""
         self._work = work
         self._future = future
         self._deadline = current_deadline()
+        self.arrived_at = time.monotonic()
         self.is_postponed = False
         """Whether its group did not wait for a call of this unit."""
         self._has_effects = False
@@ -161,9 +166,13 @@ class UnitGroup:
         return postponed
 
     def fail(self, error: Exception) -> None:
-        """Raise an error in all callers; without a transaction, in those of the pending units."""
+        """Raise an error in all callers; without a transaction, in those of the pending units.
+
+        Of these, the ones that arrived lately go on waiting for a connection.
+        """
         if self._timer is None:
-            self.waiting = self._queue.take_all()
+            is_late = isinstance(error, PoolExhausted)
+            self.waiting = self._queue.take_older_half() if is_late else self._queue.take_all()
         for unit in (*self.units, *self.waiting):
             unit.fail(error)
         self.waiting.clear()
@@ -216,6 +225,15 @@ class UnitQueue:
     def take_all(self) -> deque[PendingUnit]:
         """Remove and return all units."""
         units, self._pending = self._pending, deque()
+        return units
+
+    def take_older_half(self) -> deque[PendingUnit]:
+        """Remove and return the units that have waited for at least half as long as the oldest one."""
+        now = time.monotonic()
+        latest = now - (now - self._pending[0].arrived_at) / 2
+        units: deque[PendingUnit] = deque()
+        while self._pending and self._pending[0].arrived_at <= latest:
+            units.append(self._pending.popleft())
         return units
 
     def record_time(self, seconds: float) -> None:
