@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import EnvmgrError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envmgr.server.kit.db.sql import Database, Transaction
-    from envmgr.server.kit.jobs.job import Job
+    from envmgr.server.kit.jobs.job import Job, State
     from envmgr.server.main.offline import OfflineServices
 
 
@@ -25,7 +26,7 @@ def list_all(options: argparse.Namespace) -> int:
     """List the newest jobs of every service."""
     from msgspec.json import encode
 
-    pairs = [pair for pair in run_offline(options, _all) if options.state in {None, pair[1].state}]
+    pairs = run_offline(options, partial(_all, state=options.state))
     if options.json:
         for name, job in pairs:
             print_line(encode(_document(name, job)).decode())
@@ -121,13 +122,13 @@ def _not_found(options: argparse.Namespace) -> EnvmgrError:
     return EnvmgrError(f"job {options.id} not found", hint)
 
 
-async def _all(services: OfflineServices) -> list[tuple[str, Job]]:
+async def _all(services: OfflineServices, state: State | None) -> list[tuple[str, Job]]:
     from envmgr.server.kit.jobs import job_queue
 
     return [
         (f"{service}:{job.id}", job)
         for service, database in services.databases.items()
-        for job in await database.read(job_queue.list_jobs)
+        for job in await database.read(partial(job_queue.list_jobs, state=state))
     ]
 
 

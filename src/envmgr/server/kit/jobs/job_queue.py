@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
+    from envmgr.server.kit.jobs.job import State
 
 MAX_LISTED_JOBS = 1000
 RETENTION_MS = 7 * 24 * 3600 * 1000
@@ -138,7 +139,9 @@ _LIMIT_RUN_AT = Statement(
     )
     .values(run_at=bindparam("latest"))
 )
-_LIST = Statement(select(*_COLUMNS).order_by(_JOB.c.id.desc()).limit(MAX_LISTED_JOBS))
+_NEWEST = select(*_COLUMNS).order_by(_JOB.c.id.desc()).limit(MAX_LISTED_JOBS)
+_LIST = Statement(_NEWEST)
+_LIST_STATE = Statement(_NEWEST.where(_JOB.c.state == bindparam("job_state")))
 _FIND_UNFINISHED = Statement(
     select(_JOB.c.id).where(_JOB.c.kind == bindparam("job_kind"), _JOB.c.active_key == bindparam("job_key"))
 )
@@ -264,9 +267,10 @@ def repeat(transaction: Transaction, job: Job, run_at: int, error: str = "") -> 
     )
 
 
-def list_jobs(reader: Reader) -> list[Job]:
-    """Return the newest jobs, at most `MAX_LISTED_JOBS`, newest first."""
-    return [_from_row(row) for row in reader.all(_LIST)]
+def list_jobs(reader: Reader, state: State | None = None) -> list[Job]:
+    """Return the newest jobs, optionally in a state, at most `MAX_LISTED_JOBS`, newest first."""
+    rows = reader.all(_LIST) if state is None else reader.all(_LIST_STATE, job_state=state)
+    return [_from_row(row) for row in rows]
 
 
 def find_job(reader: Reader, job_id: int) -> Job:

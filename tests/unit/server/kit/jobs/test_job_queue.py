@@ -234,6 +234,26 @@ def test_finished_jobs_are_deleted_after_their_retention_and_dead_ones_kept(runn
     over(runner, tmp_path, work)
 
 
+def test_the_newest_jobs_of_a_state_are_listed_however_many_are_newer(runner, tmp_path):
+    async def work(database):
+        await database.write(enqueue(0))
+        (job,) = await claim(database)
+        await database.write(partial(job_queue.mark_dead, job=job, error="no"))
+
+        def enqueue_all(transaction):
+            for number in range(1, MAX_LISTED_JOBS + 1):
+                enqueue(number)(transaction)
+
+        await database.write(enqueue_all)
+        assert job.id not in await states(database)
+        (dead,) = await database.read(partial(job_queue.list_jobs, state="dead"))
+        assert dead.id == job.id
+        waiting = await database.read(partial(job_queue.list_jobs, state="ready"))
+        assert [item.key for item in waiting] == [str(number) for number in range(MAX_LISTED_JOBS, 0, -1)]
+
+    over(runner, tmp_path, work)
+
+
 def test_many_claims_at_once_share_out_the_jobs(runner, tmp_path):
     async def run():
         async with runner(tmp_path, module) as database:
