@@ -176,6 +176,7 @@ class _Interleaved:
         self.now = transaction.now
         self.emit = transaction.emit
         self.share = transaction.share
+        self.wake_jobs = transaction.wake_jobs
 
     def __getattr__(self, name):
         def run(*args, **values):

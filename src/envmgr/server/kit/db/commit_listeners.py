@@ -12,7 +12,7 @@ _logger = logging.getLogger(__name__)
 
 
 class CommitListeners:
-    """Functions that are called after commits that recorded events."""
+    """Functions that are called after commits that recorded events, or enqueued jobs."""
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[], None]] = []

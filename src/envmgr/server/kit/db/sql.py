@@ -134,6 +134,10 @@ class Transaction(Reader, Protocol):
         """Record an event in the same transaction."""
         ...
 
+    def wake_jobs(self) -> None:
+        """Call the listeners of jobs after the commit."""
+        ...
+
 
 class Leadership(Protocol):
     """The role that one process at a time has for a database: it relays the events."""
@@ -181,6 +185,10 @@ class Database(Protocol):
 
         Commits of other processes call it soon, and only where this process is the leader.
         """
+        ...
+
+    def on_jobs(self, listener: Callable[[], None]) -> None:
+        """Call a listener, from any thread, after each commit of this process that enqueued jobs."""
         ...
 
     async def number_events(self) -> None:

@@ -86,6 +86,8 @@ class SqliteTransaction(SqliteReader):
         self.now = now
         self._shared = {} if shared is None else shared
         self.events: list[DomainEvent] = []
+        self.has_jobs = False
+        """Whether the unit has enqueued jobs."""
         self._before = connection.total_changes
 
     def share(self, create: Callable[[], T]) -> T:
@@ -125,6 +127,10 @@ class SqliteTransaction(SqliteReader):
     def emit(self, event: DomainEvent) -> None:
         """Record an event in the same transaction."""
         self.events.append(event)
+
+    def wake_jobs(self) -> None:
+        """Call the listeners of jobs after the commit."""
+        self.has_jobs = True
 
     def _execute(self, statement: Statement, values: Mapping[str, object]) -> sqlite3.Cursor:
         text, constants, _ = statement.compile(DIALECT)
@@ -186,6 +192,7 @@ class SqliteDatabase:
         self.source = source
         self._append_events = append_events
         self._listeners = CommitListeners()
+        self._job_listeners = CommitListeners()
         self._queue: SimpleQueue[_PendingWrite | None] = SimpleQueue()
         self._write_connection = connect(path)
         self._inline_reader = SqliteReader(connect(path, reading=True))
@@ -234,6 +241,10 @@ class SqliteDatabase:
     def on_events(self, listener: Callable[[], None]) -> None:
         """Call a listener in the writer thread after each commit that recorded events."""
         self._listeners.add(listener)
+
+    def on_jobs(self, listener: Callable[[], None]) -> None:
+        """Call a listener in the writer thread after each commit that enqueued jobs."""
+        self._job_listeners.add(listener)
 
     async def number_events(self) -> None:
         """Do nothing: events are numbered in their transaction, as there is one writer."""
@@ -316,7 +327,7 @@ class SqliteDatabase:
         connection = self._write_connection
         self._roll_back()
         connection.execute("BEGIN IMMEDIATE")
-        now, events = now_ms(), []
+        now, events, has_jobs = now_ms(), [], False
         shared: dict[object, Any] = {}
         for unit in group:
             transaction = SqliteTransaction(connection, now, shared)
@@ -326,6 +337,7 @@ class SqliteDatabase:
             if unit.error is not None and transaction.has_changes:
                 return self._roll_back_group(group)
             events += transaction.events
+            has_jobs |= transaction.has_jobs
         try:
             self._append_events(SqliteTransaction(connection, now), events)
         except Exception as error:
@@ -335,9 +347,14 @@ class SqliteDatabase:
             group[0].error = self._failure(error) if isinstance(error, sqlite3.Error) else error
             return self._roll_back_group(group)
         connection.execute("COMMIT")
-        if events:
-            self._listeners.call()
+        self._call_listeners(has_events=bool(events), has_jobs=has_jobs)
         return True
+
+    def _call_listeners(self, *, has_events: bool, has_jobs: bool) -> None:
+        if has_events:
+            self._listeners.call()
+        if has_jobs:
+            self._job_listeners.call()
 
     def _roll_back_group(self, group: list[_PendingWrite]) -> bool:
         """Roll back; return whether the group is done: a unit that failed alone does not run again."""

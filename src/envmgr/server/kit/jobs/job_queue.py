@@ -176,19 +176,18 @@ def enqueue(
 ) -> bool:
     """Add a job; return False if one of the same kind and key has yet to finish, which is left as it is."""
     now = transaction.now
-    return (
-        transaction.execute(
-            _ENQUEUE,
-            kind=kind,
-            key=key,
-            active_key=key,
-            payload=msgspec.json.encode(payload).decode(),
-            run_at=now if run_at is None else run_at,
-            created_at=now,
-            updated_at=now,
-        )
-        == 1
+    count = transaction.execute(
+        _ENQUEUE,
+        kind=kind,
+        key=key,
+        active_key=key,
+        payload=msgspec.json.encode(payload).decode(),
+        run_at=now if run_at is None else run_at,
+        created_at=now,
+        updated_at=now,
     )
+    transaction.wake_jobs()
+    return count == 1
 
 
 def has_due(reader: Reader, now: int) -> bool:

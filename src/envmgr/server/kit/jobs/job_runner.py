@@ -75,10 +75,12 @@ class JobRunner:
         self._options = options
         self._slots = asyncio.Semaphore(options.parallel_jobs)
         self._wakeup = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
 
     def wake(self) -> None:
-        """Check for jobs now."""
-        self._wakeup.set()
+        """Check for jobs now; may be called from any thread."""
+        with suppress(RuntimeError):  # the loop has ended: the jobs run at the next start
+            self._loop.call_soon_threadsafe(self._wakeup.set)
 
     async def run(self) -> None:
         """Run jobs until cancelled.
@@ -135,7 +137,7 @@ class JobRunner:
             await self._attempt(job)
         finally:
             self._slots.release()
-            self.wake()
+            self._wakeup.set()
 
     async def _attempt(self, job: Job) -> None:
         try:

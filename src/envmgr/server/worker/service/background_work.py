@@ -53,6 +53,7 @@ class BackgroundWork:
         handlers = {job.name: _handler(job) for job in module.jobs} | dict(module.job_handlers)
         intervals = {job.name: job.every for job in module.jobs}
         runner = JobRunner(module.database, handlers, self._log, self._metrics, intervals=intervals)
+        module.database.on_jobs(runner.wake)
         return [
             asyncio.create_task(runner.run(), name=f"jobs {module.name}"),
             *(asyncio.create_task(task.run_forever(self._log), name=task.name) for task in module.tasks),

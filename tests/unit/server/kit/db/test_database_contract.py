@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from sqlalchemy import bindparam, insert, select, update
@@ -16,6 +17,7 @@ from envmgr.server.gateway.store.tables import refresh
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.db.constructs import insert_if_absent, insert_rows, rows_of, upsert
 from envmgr.server.kit.db.sql import Statement, UniqueViolation
+from envmgr.server.kit.jobs import job_queue
 from envmgr.server.kit.messaging.outbox import Outbox, latest_sequence
 from envmgr.server.worker import module as worker_module
 from envmgr.server.worker.store import event_count
@@ -237,6 +239,28 @@ def test_only_commits_with_events_call_the_listeners(tmp_path, runner):
         await database.write(add("one"))
         await asyncio.sleep(0)
         assert calls == ["one", "two"]
+
+    run_with_database(runner, tmp_path, app_module, work)
+
+
+def test_only_commits_that_enqueued_jobs_call_the_listeners_of_jobs(tmp_path, runner):
+    calls = []
+
+    def enqueue(transaction, *, fails=False):
+        job_queue.enqueue(transaction, "send", {}, key="1")
+        if fails:
+            raise LookupError
+
+    async def work(database):
+        database.on_jobs(lambda: calls.append("one"))
+        database.on_events(lambda: calls.append("events"))
+        await database.write(lambda _transaction: None)
+        with pytest.raises(LookupError):
+            await database.write(partial(enqueue, fails=True))
+        assert calls == []
+        await database.write(enqueue)
+        await asyncio.sleep(0)
+        assert calls == ["one"]
 
     run_with_database(runner, tmp_path, app_module, work)
 

@@ -87,7 +87,7 @@ def test_jobs_run_in_parallel_within_the_limit_and_each_once(runner, tmp_path):
     over(runner, tmp_path, work)
 
 
-def test_a_wake_up_runs_a_job_without_a_poll(runner, tmp_path):
+def test_a_job_runs_as_soon_as_it_is_enqueued(runner, tmp_path):
     runs = []
 
     async def handle(job):
@@ -95,9 +95,9 @@ def test_a_wake_up_runs_a_job_without_a_poll(runner, tmp_path):
 
     async def work(database):
         async with running(database, {"send": handle}, poll_interval=3600) as job_runner:
+            database.on_jobs(job_runner.wake)
             await asyncio.sleep(0.05)
             await enqueue(database, 1)
-            job_runner.wake()
             await wait_until(lambda: runs)
 
     over(runner, tmp_path, work)

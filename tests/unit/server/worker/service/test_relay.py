@@ -10,6 +10,7 @@ from envmgr.server.app import module as app_module
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.jobs import job_queue
+from envmgr.server.kit.jobs.job_runner import JobRunner
 from envmgr.server.kit.messaging import consumer_offsets
 from envmgr.server.kit.messaging.bus import Delivery, InProcessBus, Subscription
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
@@ -372,5 +373,32 @@ def test_the_worker_runs_the_jobs_and_tasks_of_services(tmp_path):
             assert await worker.problems() == []
             await worker.stop()
             assert ("periodic_task_failed", {"task": "task", "error": "OSError: no"}) in log.lines
+
+    run(work)
+
+
+def test_a_commit_that_enqueues_a_job_wakes_the_runner(tmp_path, monkeypatch):
+    wakes, runs, wake = [], [], JobRunner.wake
+
+    async def handle(job):
+        runs.append(job)
+
+    def record_wake(runner):
+        wakes.append(1)
+        wake(runner)
+
+    monkeypatch.setattr(JobRunner, "wake", record_wake)
+
+    async def work():
+        async with opened(tmp_path, app_module) as item, opened(tmp_path, worker_module) as other:
+            worker = worker_module.make(other, InProcessBus(), RecordingLog(), Metrics())
+            module = service_module(item, "app", job_handlers={"send": handle})
+            worker.start([module], NO_CONSUMERS)
+            await asyncio.sleep(0)
+            wakes.clear()
+            await item.write(partial(job_queue.enqueue, kind="send", payload={}, key="1"))
+            assert wakes
+            await wait_until(lambda: runs)
+            await worker.stop()
 
     run(work)

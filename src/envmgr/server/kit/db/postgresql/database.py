@@ -76,6 +76,7 @@ class PostgresDatabase:
         self._append_events = append_events
         self._number_batch = number_events
         self._listeners = CommitListeners()
+        self._job_listeners = CommitListeners()
         # Units read in other databases, and in their own: connections are not awaited of a pool that is in use for it.
         self._writers = ConnectionPool(url, f"envmgr-alm {source}", MAX_WRITERS)
         self._readers = ConnectionPool(url, f"envmgr-alm {source}", MAX_READERS)
@@ -121,6 +122,10 @@ class PostgresDatabase:
     def on_events(self, listener: Callable[[], None]) -> None:
         """Call a listener after each commit that recorded events."""
         self._listeners.add(listener)
+
+    def on_jobs(self, listener: Callable[[], None]) -> None:
+        """Call a listener after each commit that enqueued jobs."""
+        self._job_listeners.add(listener)
 
     async def number_events(self) -> None:
         """Assign numbers to the committed events; raise ServiceUnavailable."""
@@ -268,6 +273,8 @@ class PostgresDatabase:
         if transaction.events:
             self._listeners.call()
             self._notify_leader()
+        if transaction.has_jobs:
+            self._job_listeners.call()
         return result
 
     def _notify_leader(self) -> None:

@@ -52,6 +52,8 @@ class PostgresTransaction(PostgresReader):
         super().__init__(connection)
         self.now = now
         self.events: list[DomainEvent] = []
+        self.has_jobs = False
+        """Whether a unit has enqueued jobs."""
         self.effects = 0
         """The number so far of statements that changed rows, may have, or failed, and of events."""
         self.has_violation = False
@@ -102,6 +104,10 @@ class PostgresTransaction(PostgresReader):
         """Record an event in the same transaction."""
         self.events.append(event)
         self.effects += 1
+
+    def wake_jobs(self) -> None:
+        """Call the listeners of jobs after the commit."""
+        self.has_jobs = True
 
     @contextmanager
     def _counting(self, statement: Statement) -> Iterator[None]:
