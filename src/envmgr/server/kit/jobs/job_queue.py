@@ -145,6 +145,22 @@ _LIST_STATE = Statement(_NEWEST.where(_JOB.c.state == bindparam("job_state")))
 _FIND_UNFINISHED = Statement(
     select(_JOB.c.id).where(_JOB.c.kind == bindparam("job_kind"), _JOB.c.active_key == bindparam("job_key"))
 )
+_FIND_EARLIER = Statement(
+    select(*_COLUMNS)
+    .where(
+        _JOB.c.kind == bindparam("job_kind"),
+        _JOB.c.active_key >= bindparam("prefix"),
+        _JOB.c.active_key < bindparam("after_prefix"),
+        _JOB.c.id < bindparam("before_id"),
+        _JOB.c.error == "",
+    )
+    .order_by(_JOB.c.id)
+)
+_FINISH_ANY = Statement(
+    update(_JOB)
+    .where(_JOB.c.id == bindparam("job_id"), _is_in(READY, RUNNING))
+    .values(state=DONE, active_key=null(), updated_at=bindparam("now"))
+)
 _FIND = Statement(select(*_COLUMNS).where(_JOB.c.id == bindparam("job_id")))
 _RETRY = Statement(
     update(_JOB)
@@ -219,6 +235,11 @@ def complete(transaction: Transaction, job: Job) -> None:
         raise LeaseLost(f"job {job.id} lost its lease: it was cancelled, or another run of it began")
 
 
+def complete_any(transaction: Transaction, job: Job) -> None:
+    """Finish an unclaimed job, or that of another run, in the transaction of its effect."""
+    transaction.execute(_FINISH_ANY, job_id=job.id, now=transaction.now)
+
+
 def save_payload(transaction: Transaction, job: Job, payload: dict[str, Any]) -> None:
     """Replace the payload that the next run of a job gets; raise LeaseLost."""
     text = msgspec.json.encode(payload).decode()
@@ -286,6 +307,18 @@ def find_unfinished(reader: Reader, kind: str, key: str) -> int:
     if row is None:
         raise NotFound(f"job {kind} {key} not found")
     return int(row[0])
+
+
+def find_earlier(reader: Reader, job: Job, prefix: str) -> list[Job]:
+    """Return the unfinished jobs of a kind that were enqueued before one of it, oldest first.
+
+    Their keys begin with the prefix; jobs that have failed are left out.
+    """
+    after_prefix = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    rows = reader.all(
+        _FIND_EARLIER, job_kind=job.kind, prefix=prefix, after_prefix=after_prefix, before_id=job.id
+    )
+    return [_from_row(row) for row in rows]
 
 
 def retry(transaction: Transaction, job_id: int) -> None:

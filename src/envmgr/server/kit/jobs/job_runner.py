@@ -9,17 +9,22 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec.structs import replace
+
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.failures import describe
 from envmgr.server.kit.jobs import job_queue
+from envmgr.server.kit.jobs.job import DONE
 from envmgr.server.kit.jobs.job_queue import LeaseLost
+from envmgr.server.kit.jobs.unit_job import run_unit, unit_handler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from envmgr.server.kit.db.sql import Database, Transaction
     from envmgr.server.kit.jobs.job import Job
+    from envmgr.server.kit.jobs.unit_job import JobUnit
     from envmgr.server.kit.telemetry.logs import Log
 
     JobHandler = Callable[[Job], Awaitable[None]]
@@ -53,8 +58,8 @@ class RunnerOptions:
 class JobRunner:
     """Runs the jobs of one service; any number of processes may do so at once.
 
-    `intervals` has the seconds between the runs of jobs that run at an interval, by kind. Where such a job has failed
-    at every attempt, its next run is after the interval.
+    `handlers` and `units` run the jobs, by kind. `intervals` has the seconds between the runs of jobs that run at an
+    interval, by kind. Where such a job has failed at every attempt, its next run is after the interval.
     """
 
     def __init__(
@@ -64,11 +69,16 @@ class JobRunner:
         log: Log,
         observer: JobObserver,
         *,
+        units: Mapping[str, JobUnit] = MappingProxyType({}),
         intervals: Mapping[str, float] = MappingProxyType({}),
         options: RunnerOptions = RunnerOptions(),
     ) -> None:
         self._database = database
-        self._handlers = handlers
+        self._units = units
+        self._handlers = {
+            **handlers,
+            **{kind: unit_handler(database, unit) for kind, unit in units.items()},
+        }
         self._log = log
         self._observer = observer
         self._intervals = intervals
@@ -96,6 +106,9 @@ class JobRunner:
                 if job is None:
                     self._slots.release()
                     await self._wait()
+                elif job.state == DONE:
+                    self._slots.release()
+                    self._observer.record_job(job.kind, "success")
                 else:
                     group.create_task(self._run(job), name=f"job {job.kind} {job.id}")
 
@@ -121,10 +134,29 @@ class JobRunner:
             # a read first: with nothing to do, writers do not wait for this
             if not await self._database.read_inline(partial(job_queue.has_due, now=now_ms())):
                 return None
-            jobs = await self._database.write(partial(job_queue.claim, limit=1, lease_ms=self._lease_ms))
+            return await self._claim_or_run()
         except Exception as error:  # noqa: BLE001 - the database may be away for a while
             self._log.warning("job_claim_failed", error=describe(error))
             return None
+
+    async def _claim_or_run(self) -> Job | None:
+        """Return a job that is claimed, or done if it is a unit of work that runs for the first time."""
+        if self._units:
+            # After an error, the job is claimed before it runs, which counts the run.
+            with suppress(Exception):
+                return await self._database.write(self._claim_and_run)
+        return await self._database.write(self._claim_next)
+
+    def _claim_and_run(self, transaction: Transaction) -> Job | None:
+        job = self._claim_next(transaction)
+        unit = self._units.get(job.kind) if job is not None and job.attempts == 1 else None
+        if job is None or unit is None:
+            return job
+        run_unit(transaction, job, unit)
+        return replace(job, state=DONE)
+
+    def _claim_next(self, transaction: Transaction) -> Job | None:
+        jobs = job_queue.claim(transaction, 1, self._lease_ms)
         return jobs[0] if jobs else None
 
     async def _wait(self) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from envmgr.server.kit.db.sql import Database, Transaction
     from envmgr.server.kit.jobs.job_runner import JobHandler
+    from envmgr.server.kit.jobs.unit_job import JobUnit
     from envmgr.server.kit.messaging.bus import Subscription
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
     from envmgr.server.kit.messaging.outbox import Outbox
@@ -50,6 +51,8 @@ class ServiceModule:
     jobs: Sequence[ScheduledJob] = ()
     job_handlers: Mapping[str, JobHandler] = field(default_factory=dict)
     """What runs the jobs that its units of work enqueue, by their kind."""
+    job_units: Mapping[str, JobUnit] = field(default_factory=dict)
+    """The effects of those that are one unit of work, by their kind."""
     tasks: Sequence[PeriodicTask] = ()
     begin_shutdown: Callable[[], None] = field(default=_noop)
     """Called when shutdown begins, to end streaming responses."""

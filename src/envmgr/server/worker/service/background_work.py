@@ -52,7 +52,14 @@ class BackgroundWork:
     def _start_jobs(self, module: ServiceModule) -> list[asyncio.Task[None]]:
         handlers = {job.name: _handler(job) for job in module.jobs} | dict(module.job_handlers)
         intervals = {job.name: job.every for job in module.jobs}
-        runner = JobRunner(module.database, handlers, self._log, self._metrics, intervals=intervals)
+        runner = JobRunner(
+            module.database,
+            handlers,
+            self._log,
+            self._metrics,
+            units=module.job_units,
+            intervals=intervals,
+        )
         module.database.on_jobs(runner.wake)
         return [
             asyncio.create_task(runner.run(), name=f"jobs {module.name}"),

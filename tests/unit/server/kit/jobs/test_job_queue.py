@@ -193,6 +193,30 @@ def test_an_unknown_job_is_not_found(runner, tmp_path):
     over(runner, tmp_path, work)
 
 
+def test_the_earlier_jobs_of_a_prefix_are_found_and_completed_by_another(runner, tmp_path):
+    keys = ["a/1/1", "a/1/2", "a/10/1", "a/1/3", "a/1/4", "a/1/5", "a/1/6"]
+
+    async def work(database):
+        for number, key in enumerate(keys):
+            await database.write(enqueue(number, key=key))
+        await database.write(enqueue(9, kind="other", key="a/1/9"))
+        first, failed = await claim(database, limit=2)
+        await database.write(partial(job_queue.retry_later, job=failed, error="no", run_at=2**50))
+        by_key = {job.key: job for job in await database.read(job_queue.list_jobs)}
+        await database.write(partial(job_queue.cancel, job_id=by_key["a/1/3"].id))
+        last = by_key["a/1/6"]
+        earlier = await database.read(partial(job_queue.find_earlier, job=last, prefix="a/1/"))
+        assert [job.key for job in earlier] == ["a/1/1", "a/1/4", "a/1/5"]
+        for job in earlier:
+            await database.write(partial(job_queue.complete_any, job=job))
+        assert await database.read(partial(job_queue.find_earlier, job=last, prefix="a/1/")) == []
+        assert await database.read(partial(job_queue.is_finished, job=first))
+        with pytest.raises(LeaseLost):
+            await database.write(partial(job_queue.complete, job=first))
+
+    over(runner, tmp_path, work)
+
+
 def test_a_job_at_an_interval_is_one_row_that_is_never_finished(runner, tmp_path):
     async def work(database):
         for _ in range(2):

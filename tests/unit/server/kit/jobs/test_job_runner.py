@@ -13,6 +13,7 @@ from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.jobs import job_queue
 from envmgr.server.kit.jobs.job_runner import JobRunner, RunnerOptions
+from envmgr.server.kit.jobs.unit_job import unit_handler
 from envmgr.server.kit.telemetry.metrics import Metrics
 from support.services.database_runners import RUNNERS
 from support.services.event_recorders import RecordingLog, wait_until
@@ -22,12 +23,13 @@ FAST = {"max_attempts": 3, "poll_interval": 0.01, "backoff": Backoff(0.001, 0.01
 
 
 @asynccontextmanager
-async def running(database, handlers, *, log=None, metrics=None, intervals=None, **options):
+async def running(database, handlers, *, log=None, metrics=None, units=None, intervals=None, **options):
     job_runner = JobRunner(
         database,
         handlers,
         log or RecordingLog(),
         metrics or Metrics(),
+        units=units or {},
         intervals=intervals or {},
         options=RunnerOptions(**{**FAST, **options}),
     )
@@ -151,6 +153,77 @@ def test_a_handler_may_complete_its_job_with_its_effect(runner, tmp_path):
         await enqueue(database, 1)
         async with running(database, {"send": handle, "followed": handle_nothing}):
             await until_states(database, ["done", "done"])
+
+    over(runner, tmp_path, work)
+
+
+def add_effect(transaction, job):
+    """Enqueue what shows how often a unit had an effect."""
+    job_queue.enqueue(transaction, "effect", {}, key=f"{job.key} {job.attempts}", run_at=2**50)
+
+
+def test_a_unit_of_work_runs_and_completes_its_job_in_the_transaction_that_claims_it(runner, tmp_path):
+    seen = []
+
+    def unit(transaction, job):
+        add_effect(transaction, job)
+        seen.append(job_queue.find_job(transaction, job.id).state)
+
+    async def work(database):
+        metrics = Metrics()
+        await enqueue(database, *range(5))
+        async with running(database, {}, metrics=metrics, units={"send": unit}):
+            await until_states(database, ["done"] * 5 + ["ready"] * 5)
+        assert set(seen) == {"running"}
+        assert b'alm_jobs_total{name="send",outcome="success"} 5.0' in metrics.render()
+
+    over(runner, tmp_path, work)
+
+
+def test_a_unit_that_fails_has_no_effect_until_its_retry(runner, tmp_path):
+    runs = []
+
+    def unit(transaction, job):
+        add_effect(transaction, job)
+        if len(runs) < 3:
+            runs.append(job.attempts)
+            raise LookupError("no")
+
+    async def work(database):
+        log = RecordingLog()
+        await enqueue(database, 1)
+        async with running(database, {}, log=log, units={"send": unit}):
+            await until_states(database, ["done", "ready"])
+        assert runs == [1, 1, 2]
+        assert log.events() == ["job_failed"] * 2
+        assert (await database.read(job_queue.list_jobs))[0].key == "1 3"
+
+    over(runner, tmp_path, work)
+
+
+def test_a_unit_that_fails_at_every_attempt_is_dead_and_stops_no_other(runner, tmp_path):
+    def unit(transaction, job):
+        add_effect(transaction, job)
+        if job.key == "1":
+            raise LookupError("no")
+
+    async def work(database):
+        await enqueue(database, 1, 2)
+        async with running(database, {}, units={"send": unit}):
+            await until_states(database, ["dead", "done", "ready"])
+        (dead,) = await database.read(partial(job_queue.list_jobs, state="dead"))
+        assert (dead.key, dead.error, dead.attempts) == ("1", "LookupError: no", 3)
+
+    over(runner, tmp_path, work)
+
+
+def test_a_job_that_the_unit_of_another_completed_does_not_run(runner, tmp_path):
+    async def work(database):
+        await enqueue(database, 1)
+        (job,) = await database.write(partial(job_queue.claim, limit=1, lease_ms=60_000))
+        await database.write(partial(job_queue.complete_any, job=job))
+        await unit_handler(database, add_effect)(job)
+        assert await states(database) == ["done"]
 
     over(runner, tmp_path, work)
 
