@@ -117,3 +117,77 @@ def shared_daemon(tmp_path_factory):
         yield daemon.start()
     finally:
         daemon.end()
+
+
+AUTO_DEPLOY = "deployment-auto-deploy"
+REFUSE_DEPLOYMENTS = """
+CREATE TRIGGER refuse BEFORE INSERT ON deployment BEGIN SELECT RAISE(ABORT, 'no space for deployments'); END
+"""
+CLAIM_NOTHING = f"""
+CREATE TRIGGER refuse BEFORE UPDATE ON job WHEN NEW.state = 'running' AND NEW.kind = '{AUTO_DEPLOY}'
+BEGIN SELECT RAISE(IGNORE); END
+"""
+
+
+def change_schema(daemon, statement):
+    with closing(sqlite3.connect(daemon.data / "deployment.db", timeout=30)) as connection:
+        connection.execute(statement)
+
+
+def register_version(daemon, app):
+    """Register a version of a new app, which a rule is about."""
+    with daemon.wire(daemon.login()["access_token"]) as wire:
+        rules = {"auto_deploy": [{"app": app}]}
+        assert wire.ask("PUT", f"/environments/of-{app}", {"rules": rules}).status == 201
+        reply = wire.ask("POST", "/apps", {"name": app, "version": "1.0.0"})
+        assert reply.status == 201, reply.text
+
+
+def deployments_of(daemon, app):
+    with daemon.wire(daemon.login()["access_token"]) as wire:
+        return [
+            (row["environment"], row["status"]) for row in wire.ask("GET", f"/deployments?app={app}").json
+        ]
+
+
+def await_auto_deploy(daemon, condition):
+    """Wait until the job of the newest version meets a condition; return its ID."""
+    end = time.monotonic() + 30
+    while True:
+        name, job = max(
+            ((name, job) for name, job in jobs(daemon).items() if job["kind"] == AUTO_DEPLOY),
+            key=lambda pair: int(pair[0].partition(":")[2]),
+            default=(None, {}),
+        )
+        if name is not None and condition(job):
+            return name
+        assert time.monotonic() < end, job
+        time.sleep(0.1)
+
+
+def test_a_version_whose_deployment_by_rule_fails_is_a_job_to_repair(daemon):
+    daemon.start()
+    change_schema(daemon, REFUSE_DEPLOYMENTS)
+    register_version(daemon, "shop")
+    name = await_auto_deploy(daemon, lambda job: "no space for deployments" in job["error"])
+    assert deployments_of(daemon, "shop") == []
+    assert jobs(daemon)[name]["payload"]["tag"] == "1.0.0"
+    change_schema(daemon, "DROP TRIGGER refuse")
+    assert command(daemon, "retry", name).returncode == 0
+    await_state(daemon, name, "done")
+    assert deployments_of(daemon, "shop") == [("of-shop", "pending")]
+
+
+def test_a_server_killed_before_and_after_a_deployment_by_rule_deploys_once(daemon):
+    daemon.start()
+    change_schema(daemon, CLAIM_NOTHING)
+    register_version(daemon, "shop")
+    name = await_auto_deploy(daemon, lambda job: job["state"] == "ready")
+    daemon.kill()
+    change_schema(daemon, "DROP TRIGGER refuse")
+    daemon.start()
+    await_state(daemon, name, "done")
+    daemon.kill()
+    daemon.start()
+    assert deployments_of(daemon, "shop") == [("of-shop", "pending")]
+    assert jobs(daemon)[name]["attempts"] == 1

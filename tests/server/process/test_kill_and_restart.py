@@ -9,7 +9,7 @@ import pytest
 
 from support.server.concurrent_writers import WriterPool, life_of_an_app, pages
 from support.server.server_process import Daemon
-from support.server.write_checks import check_everything, prepare
+from support.server.write_checks import await_deployments_by_rule, check_everything, prepare
 
 CLIENTS = 8
 KILLS = 12
@@ -37,6 +37,8 @@ def test_writes_are_neither_lost_nor_repeated_despite_kills(daemon):
             time.sleep(dice.uniform(*LIFE_SECONDS))
             daemon.kill()
             daemon.start()
+    with daemon.wire(token) as wire:
+        await_deployments_by_rule(wire)
     daemon.settle(token)
     check_much_happened(crew)
     with daemon.wire(token) as wire:

@@ -14,7 +14,7 @@ from support import waiting
 from support.server.cluster import Cluster
 from support.server.concurrent_writers import Writer, WriterPool, life_of_an_app, pages
 from support.server.server_process import IDLE_EVENTS
-from support.server.write_checks import check_everything, prepare
+from support.server.write_checks import await_deployments_by_rule, check_everything, prepare
 from support.services.nats_server import create_nats_server
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class LoadedCluster:
 
     def check(self, crew: WriterPool) -> list[dict[str, object]]:
         """Check that rows, events and audit log match the responses; return the entries of the log."""
+        with self.cluster.gateway.wire(self.login(), timeout=60) as wire:
+            await_deployments_by_rule(wire)
         self.settle()
         with self.cluster.gateway.wire(self.login(), timeout=60) as wire:
             return check_everything(crew, wire)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from support.server.concurrent_writers import WriterPool, life_of_an_app
 from support.server.loaded_cluster import CLIENTS, PAUSE_SECONDS, await_writes
 from support.server.local_system import SERVICES
-from support.server.write_checks import check_everything, prepare
+from support.server.write_checks import await_deployments_by_rule, check_everything, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,8 @@ def clients(system: LocalSystem) -> Iterator[WriterPool]:
         yield crew
         await_writes(crew)
     assert crew.wrong == []
+    with system.wire(system.login()) as wire:
+        await_deployments_by_rule(wire)
     system.settle()
     with system.wire(system.login()) as wire:
         check_everything(crew, wire)

@@ -6,9 +6,11 @@ from collections import Counter
 
 from envmgr.kit.audit_log.hash_chain import Verifier
 from support.server.concurrent_writers import pages
+from support.waiting import wait_until
 
 AUTO = "auto"
 """An environment with a rule that deploys every new version."""
+JOBS_TIMEOUT_SECONDS = 120
 KINDS = {
     "apps": ("AppCreated", "app_id"),
     "versions": ("VersionCreated", "version_id"),
@@ -28,6 +30,16 @@ def prepare(wire):
     """Create the environment whose rule deploys every new version."""
     reply = wire.ask("POST", "/environments", {"name": AUTO, "rules": {"auto_deploy": [{"app": "*"}]}})
     assert reply.status == 201, reply.text
+
+
+def await_deployments_by_rule(wire):
+    """Wait until the jobs of all versions have run, whose events may arrive first."""
+
+    def has_all():
+        deployed = {row["version_id"] for row in pages(wire, f"/deployments?environment={AUTO}&limit=200")}
+        return {row["id"] for row in pages(wire, "/versions?limit=200")} <= deployed
+
+    wait_until(has_all, "versions are not deployed by the rule", JOBS_TIMEOUT_SECONDS)
 
 
 def check_everything(crew, wire):

@@ -12,6 +12,8 @@ from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.jobs import job_queue
+from envmgr.server.kit.jobs.unit_job import run_unit
 from envmgr.server.kit.messaging.bus import InProcessBus
 from support.services.queued_bus import FAST_DELIVERY
 from support.services.service_fixtures import call, emitted_events, opened
@@ -74,6 +76,7 @@ class World:
         self.service = service
         self.database = database
         self.dead_letters = parts.dead_letters
+        self.job_units = parts.job_units
         self.bus = InProcessBus(FAST_DELIVERY)
         for subscription in parts.subscriptions:
             self.bus.subscribe(subscription)
@@ -146,9 +149,33 @@ class World:
         return self.event("version", type_, f"app/{app_id}/version/{version_id}", data)
 
     async def deliver(self, *events):
-        """Deliver events, each batch as its source would."""
+        """Deliver events, each batch as its source would, and run the jobs that they enqueue."""
+        await self.publish(*events)
+        await self.run_jobs()
+
+    async def publish(self, *events):
+        """Deliver events, whose jobs wait."""
         await self.bus.publish(events)
         assert await self.dead_letters.all() == []
+
+    async def claim(self, lease_ms=60_000):
+        """Claim the oldest job; return it, or None."""
+        jobs = await self.database.write(lambda transaction: job_queue.claim(transaction, 1, lease_ms))
+        return jobs[0] if jobs else None
+
+    async def run_job(self, job):
+        """Run a claimed job in its unit of work."""
+        unit = self.job_units[job.kind]
+        await self.database.write(lambda transaction: run_unit(transaction, job, unit))
+
+    async def run_jobs(self):
+        """Run the jobs that wait, in turn."""
+        while (job := await self.claim()) is not None:
+            await self.run_job(job)
+
+    async def jobs(self):
+        """Return all jobs, the oldest first."""
+        return (await self.database.read(job_queue.list_jobs))[::-1]
 
 
 def apps_of(versions):

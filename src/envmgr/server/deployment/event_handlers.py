@@ -1,8 +1,7 @@
-"""Idempotent event handlers: app and version changes, and auto-deployment."""
+"""Idempotent event handlers: app and version changes; new versions enqueue their auto-deployment."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -10,16 +9,15 @@ from typing import TYPE_CHECKING
 from envmgr.server.contracts.events import decode_as
 from envmgr.server.contracts.events.app import AppCreated, AppData, AppDeleted, AppUpdated
 from envmgr.server.contracts.events.version import VersionCreated, VersionData, VersionDeleted
-from envmgr.server.deployment.domain import deployment_model, environment_rules
-from envmgr.server.deployment.domain.deployment_model import AUTO_ACTOR, DeploymentRequest, Initiator
-from envmgr.server.deployment.service import environments, transitions
-from envmgr.server.deployment.store import deletion_holds, deployment_rows, environment_rows, placements
+from envmgr.server.deployment.domain.deployment_model import Initiator
+from envmgr.server.deployment.service import auto_deploy, environments, transitions
+from envmgr.server.deployment.service.auto_deploy import NewVersion
+from envmgr.server.deployment.store import deletion_holds, deployment_rows, placements
 from envmgr.server.kit.messaging.inbox import filter_unprocessed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from envmgr.server.contracts.resources import AutoDeploy, Deployment, Environment
     from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.db.sql import Database, Transaction
     from envmgr.server.kit.messaging.bus import Subscription
@@ -101,66 +99,14 @@ def _on_version_deleted(transaction: Transaction, event: EventEnvelope) -> None:
         transitions.retire(transaction, record, reason, initiator)
 
 
-def _auto_deploy(transaction: Transaction, events: Iterable[EventEnvelope]) -> None:
-    """Deploy new versions by the rules of environments, which are read once per batch."""
-    targets = [item for item in environment_rows.list_all(transaction) if item.rules.auto_deploy]
-    for request in map(_deployment_request, events):
-        if targets:
-            _apply_rules(transaction, request, targets)
+def _enqueue_auto_deploy(transaction: Transaction, events: Iterable[EventEnvelope]) -> None:
+    """Enqueue the deployment of new versions by the rules of environments."""
+    auto_deploy.enqueue(transaction, map(_new_version, events))
 
 
-def _apply_rules(
-    transaction: Transaction, request: DeploymentRequest, targets: Iterable[Environment]
-) -> None:
-    resolved = transitions.resolve_request(transaction, request)
-    if resolved is None:
-        return
-    for environment in targets:
-        rule = environment_rules.matching_rule(environment.rules, resolved.app, resolved.tag)
-        if rule is not None:
-            reason = environment_rules.rule_label(environment.name, rule)
-            request = replace(resolved, environment=environment.name, reason=reason)
-            if rule.app != environment_rules.WILDCARD and placements.has_namesake(transaction, resolved):
-                _skip(transaction, request, rule)
-            else:
-                _deploy(transaction, request, rule)
-
-
-def _skip(transaction: Transaction, request: DeploymentRequest, rule: AutoDeploy) -> None:
-    """Record that a rule about an app does not apply to another one that took its name."""
-    reason = f"the rule is about another app, formerly named {request.app}"
-    transaction.emit(environment_rules.auto_deploy_skipped_event(request, rule, reason, None))
-
-
-def _deploy(transaction: Transaction, request: DeploymentRequest, rule: AutoDeploy) -> None:
-    """Deploy a version by rule, superseding an older one by rule that has not started."""
-    placement = placements.get(transaction, request.app_id, request.environment)
-    record = deployment_rows.active_in(transaction, request.app_id, request.environment)
-    active = record.deployment if record else None
-    reason = environment_rules.skip_reason(request, placement, active)
-    if deletion_holds.has_hold(transaction, request.app_id, request.version_id):
-        reason = deployment_model.deletion_message(request)
-    if not reason and active is not None and not _is_superseded_by_rule(active):
-        reason = f"deployment {active.id} is {active.status}"
-    if reason:
-        transaction.emit(
-            environment_rules.auto_deploy_skipped_event(request, rule, reason, active.id if active else None)
-        )
-        return
-    if record is not None:
-        transitions.cancel(transaction, record, f"superseded by version {request.tag}", request.initiator)
-    transitions.create(transaction, request)
-
-
-def _is_superseded_by_rule(active: Deployment) -> bool:
-    return active.actor == AUTO_ACTOR and active.status in deployment_model.WAITING_STATUSES
-
-
-def _deployment_request(event: EventEnvelope) -> DeploymentRequest:
-    """Return the request for a new version, without its environment."""
+def _new_version(event: EventEnvelope) -> NewVersion:
     version = decode_as(event, VersionData)
-    initiator = Initiator(AUTO_ACTOR, traceparent=event.traceparent)
-    return DeploymentRequest(version.version_id, version.app_id, version.app, version.tag, "", "", initiator)
+    return NewVersion(version.version_id, version.app_id, version.app, version.tag, event.traceparent)
 
 
 def _initiator(event: EventEnvelope) -> Initiator:
@@ -171,6 +117,6 @@ _HANDLERS: dict[str, Handler] = {
     AppCreated.TYPE: _upsert_apps,
     AppUpdated.TYPE: _for_each(_on_app_updated),
     AppDeleted.TYPE: _for_each(_on_app_deleted),
-    VersionCreated.TYPE: _auto_deploy,
+    VersionCreated.TYPE: _enqueue_auto_deploy,
     VersionDeleted.TYPE: _for_each(_on_version_deleted),
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.contracts.projections import MATRIX_KIND, USAGE_KIND
 from envmgr.server.deployment.api.deployments import routes
 from envmgr.server.deployment.event_handlers import subscriptions
+from envmgr.server.deployment.service import auto_deploy
 from envmgr.server.deployment.service.deployment_service import DeploymentService
 from envmgr.server.deployment.service.rebuild import rebuild_matrix, republish_placements
 from envmgr.server.deployment.store.deployment_rows import HEAD
@@ -51,5 +52,6 @@ def module(database: Database, deployments: Deployments) -> ServiceModule:
             MATRIX_KIND: batch_handler(database, rebuild_matrix),
             USAGE_KIND: batch_handler(database, republish_placements),
         },
+        job_units={auto_deploy.KIND: auto_deploy.run},
         jobs=[cleanup_job(NAME, database), partitions_job(NAME, database)],
     )

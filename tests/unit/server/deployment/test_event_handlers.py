@@ -383,6 +383,7 @@ def test_an_unreadable_event_is_dead_lettered_and_the_others_are_consumed(tmp_pa
         await set_rules(world, ("shop", "*"))
         poison = world.event("version", "VersionCreated", "app/1/version/1", {"version_id": "one"})
         await world.bus.publish([poison, world.version_event("VersionCreated", 2)])
+        await world.run_jobs()
         assert [deployment.version_id for deployment in await deployments(world)] == [2]
         (dead_letter,) = await world.dead_letters.all()
         assert dead_letter.event == poison
