@@ -21,7 +21,7 @@ class CuttingProxy:
         self._is_delivered = False
 
     def cut_before(self, marker):
-        """End the connection that sends these bytes next, and do not deliver them."""
+        """End the connection that sends these bytes next, and deliver only what is before them."""
         self._marker, self._is_delivered = marker, False
 
     def cut_after(self, marker):
@@ -53,8 +53,9 @@ class CuttingProxy:
         with suppress(OSError):
             while content := await reader.read(CHUNK_BYTES):
                 if self._marker and self._marker in content:
-                    self._marker = b""
+                    before, self._marker = content[: content.index(self._marker)], b""
                     if not self._is_delivered:
+                        writer.write(before)
                         return
                     is_open.clear()
                 writer.write(content)

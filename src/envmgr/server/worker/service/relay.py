@@ -26,6 +26,8 @@ POLL_INTERVAL_SECONDS = 1.0
 """Seconds between polls of the outbox: another process may have written to it."""
 ROLE_POLL_INTERVAL_SECONDS = 1.0
 """Seconds between attempts to relay in the place of another process."""
+COMPARISON_INTERVAL_SECONDS = 60.0
+"""Seconds until the bus is compared with the outbox again: what it lost may show nowhere else."""
 BACKOFF = Backoff(initial_seconds=0.1, max_seconds=5.0)
 """Between failed deliveries: the bus connects again at such an interval; the role of the relay outlasts it."""
 
@@ -56,6 +58,7 @@ class Relay:
         self._draining = False
         self._generation: int | None = None
         """The generation of the bus in which its position was last compared with the outbox."""
+        self._compared_at = 0.0
 
     def wake(self) -> None:
         """Wake the relay, from any thread."""
@@ -113,7 +116,7 @@ class Relay:
     async def _relay_batch(self) -> bool:
         """Publish one batch; return whether there may be more."""
         await self._await_role()
-        if self._generation != self._bus.generation:
+        if self._is_comparison_due():
             await self._compare_with_bus()
         events = await self._outbox.pending(BATCH_SIZE)
         if not events:
@@ -124,6 +127,10 @@ class Relay:
         await self._outbox.acknowledge(events[-1].sequence, consumed)
         self._consumed = consumed
         return len(events) == BATCH_SIZE
+
+    def _is_comparison_due(self) -> bool:
+        age = self._loop.time() - self._compared_at
+        return self._generation != self._bus.generation or age >= COMPARISON_INTERVAL_SECONDS
 
     async def _await_role(self) -> None:
         """Return once this process is the one that relays; while another one does, it has no failures."""
@@ -140,7 +147,7 @@ class Relay:
             acknowledged = await self._outbox.acknowledged_sequence()
             if position.sequence < acknowledged:
                 await self._rewind(acknowledged, position)
-        self._generation = generation
+        self._generation, self._compared_at = generation, self._loop.time()
 
     async def _rewind(self, acknowledged: int, position: Position) -> None:
         up_to = max(position.sequence, await self._lag.consumed_by_all(self._outbox))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nats.errors import Error
+from nats.js.errors import NotFoundError
 
 from envmgr.server.kit.common.events import service_of
 from envmgr.server.kit.messaging.broker_bus import BACKOFF, BrokerBus
@@ -49,7 +50,12 @@ class _Session:
 
     async def position(self, source: str) -> Position:
         """Return the newest event in a source's stream."""
-        return await self.publishers[service_of(source)].position()
+        try:
+            return await self.publishers[service_of(source)].position()
+        except NotFoundError:
+            # The stream was deleted; the next session declares it.
+            await self.connection.close()
+            raise
 
     async def finish(self) -> None:
         """End deliveries after those in progress."""

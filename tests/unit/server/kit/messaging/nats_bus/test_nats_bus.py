@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace as replace_config
 from uuid import uuid4
 
-import nats
 import pytest
 from msgspec.structs import replace
 from nats.aio.client import ServerVersion
@@ -18,8 +16,8 @@ from envmgr.server.kit.messaging.cloud_events import encode
 from envmgr.server.kit.messaging.nats_bus.appending import MAX_BATCH_MESSAGES, MIN_BATCH_MESSAGES, can_batch
 from envmgr.server.kit.messaging.nats_bus.reader import BATCH_SIZE
 from support.services.event_recorders import Listener, envelope, wait_until
-from support.services.nats_bus import nats_bus
-from support.services.nats_server import NEEDS_NATS, shared_nats_server
+from support.services.nats_bus import jetstream, running
+from support.services.nats_server import NEEDS_NATS
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -29,28 +27,6 @@ pytestmark = [
 
 def subscription(listener, *types):
     return Subscription("listener", frozenset(types or {"*"}), listener.handle, listener.dead_letter)
-
-
-@asynccontextmanager
-async def running(prefix, *subscriptions, delivery=None):
-    bus = nats_bus(shared_nats_server(), prefix, **({"delivery": delivery} if delivery else {}))
-    for item in subscriptions:
-        bus.subscribe(item)
-    await bus.start()
-    try:
-        async with asyncio.timeout(60):
-            yield bus
-    finally:
-        await bus.stop()
-
-
-@asynccontextmanager
-async def jetstream():
-    client = await nats.connect(shared_nats_server().url)
-    try:
-        yield client.jetstream()
-    finally:
-        await client.close()
 
 
 @pytest.fixture
