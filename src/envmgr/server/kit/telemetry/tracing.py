@@ -15,6 +15,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace as replace_fields
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
@@ -27,6 +28,7 @@ from opentelemetry.trace import (
     SpanKind,
     StatusCode,
     TraceFlags,
+    get_current_span,
     set_span_in_context,
 )
 
@@ -247,8 +249,9 @@ class TracedBus:
             about = _messaging_attributes("process", "process", events[0].source)
             about["messaging.consumer.group.name"] = subscription.consumer
             parents = _CURRENT_SPANS.get({})
-            with self._tracing.events(name, SpanKind.CONSUMER, events, about, parents):
-                await subscription.handle(events)
+            with self._tracing.events(name, SpanKind.CONSUMER, events, about, parents) as contexts:
+                # What the consumer emits in its turn belongs to its span.
+                await subscription.handle([_continue_trace(event, contexts) for event in events])
 
         return handle
 
@@ -327,6 +330,14 @@ def _extract_context(traceparent: str) -> Context:
     """Return the context of a traceparent, or an empty one."""
     span_context = _read(traceparent)
     return set_span_in_context(NonRecordingSpan(span_context), Context()) if span_context else Context()
+
+
+def _continue_trace(event: EventEnvelope, contexts: Mapping[str, Context]) -> EventEnvelope:
+    """Return an event with the traceparent of its own span; unchanged where many events share one."""
+    if event.id not in contexts:
+        return event
+    span_context = get_current_span(contexts[event.id]).get_span_context()
+    return replace_fields(event, traceparent=_inject_context(span_context).decode())
 
 
 def _read(traceparent: str) -> SpanContext | None:

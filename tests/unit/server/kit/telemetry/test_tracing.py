@@ -90,6 +90,25 @@ def test_a_few_events_have_spans_in_their_own_traces():
     assert not any(span.links for span in spans)
 
 
+def test_what_a_consumer_emits_belongs_to_its_span():
+    listener, handled = Listener(), []
+    with emitted_log() as (tracing, spans):
+        bus = tracing.bus(InProcessBus())
+        bus.subscribe(Subscription("c", frozenset("*"), keep_events(handled), listener.dead_letter))
+        asyncio.run(bus.publish([event(1)]))
+        asyncio.run(bus.publish([event(number) for number in range(2, MAX_SPANS_PER_BATCH + 3)]))
+    (consumer_span, _) = of_kind(spans, SpanKind.CONSUMER)
+    assert handled[0].traceparent == f"00-{trace_of(1)}-{format_span_id(consumer_span.context.span_id)}-01"
+    assert handled[1:] == [event(number) for number in range(2, MAX_SPANS_PER_BATCH + 3)]
+
+
+def keep_events(handled):
+    async def handle(events):
+        handled.extend(events)
+
+    return handle
+
+
 def test_many_events_share_a_span_with_links_to_their_traces():
     numbers = range(1, MAX_SPANS_PER_BATCH + 2)
     listener = Listener()
