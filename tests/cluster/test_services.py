@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support import waiting
+from support.http.trace_collector import Collector
 from support.requirements import needs_programs
 from support.server import server_commands
 from support.server.cluster import NEEDS_CLUSTER, Cluster
@@ -38,8 +39,15 @@ def broker():
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory, broker):
-    cluster = Cluster(tmp_path_factory.mktemp("cluster"), broker.url)
+def collector():
+    with Collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, broker, collector):
+    traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"), broker.url, traced)
     try:
         yield cluster.start()
     finally:
@@ -94,6 +102,93 @@ def test_an_app_is_created_with_its_first_version_on_either_port(cluster, admin)
     for service in (cluster.gateway, cluster.services["app"]):
         app = ask(service, admin, "POST", "/apps", {"name": f"first-{service.service}", "version": "1.0.0"})
         assert (app.status, app.json["version"]["tag"]) == (201, "1.0.0")
+
+
+ORIGIN = "00f067aa0ba902b7"
+TRACE_OF_A_VERSION = """\
+server POST /versions, gateway
+  client VersionService/CreateVersion, gateway
+    server VersionService/CreateVersion, version
+      client ApplicationService/GetApplication, version
+        server ApplicationService/GetApplication, app
+      consumer process audit-log, audit: VersionCreated
+      consumer process deployment, deployment: VersionCreated
+        consumer process audit-log, audit: DeploymentCreated
+        consumer process event-count, worker: DeploymentCreated
+        consumer process version-placements, version: DeploymentCreated
+        producer publish alm/deployment, deployment: DeploymentCreated
+      consumer process event-count, worker: VersionCreated
+      producer publish alm/version, version: VersionCreated
+"""
+"""A version that a rule deploys: spans by their parents, each with the service that exported it."""
+TRACE_ON_A_SERVICES_OWN_PORT = """\
+server GET /apps, app
+  client PrincipalService/Authenticate, app
+    server PrincipalService/Authenticate, gateway
+"""
+
+
+def test_a_trace_spans_all_services_from_the_request_to_the_audit_log(cluster, admin, collector):
+    app = ask(cluster.gateway, admin, "POST", "/apps", {"name": "traced"}).json["id"]
+    rules = {"auto_deploy": [{"app": "traced", "tag_range": "^1"}]}
+    assert ask(cluster.gateway, admin, "PUT", "/environments/traced", {"rules": rules}).status in {200, 201}
+    trace, headers = traced(1)
+    created = ask(cluster.gateway, admin, "POST", "/versions", {"app_id": app, "tag": "1.0.0"}, headers)
+    assert created.status == 201
+
+    def lines():
+        """Return the spans, except of what services ask about the caller, which they cache."""
+        return [line for line in span_tree(collector, trace) if "PrincipalService" not in line]
+
+    expected = TRACE_OF_A_VERSION.splitlines()
+    wait_until(lambda: len(lines()) >= len(expected))
+    assert lines() == expected
+    for event_type in ("VersionCreated", "DeploymentCreated"):
+        (entry,) = ask(
+            cluster.gateway, admin, "GET", f"/audits?event_type={event_type}&resource=app/{app}"
+        ).json
+        assert [entry["id"]] == [
+            span.attributes["cloudevents.event_id"]
+            for span in collector.spans_of(trace)
+            if span.name == "process audit-log" and span.attributes["cloudevents.event_type"] == event_type
+        ]
+
+
+def test_a_trace_includes_what_a_service_asks_the_gateway_about_the_caller(cluster, admin, collector):
+    trace, headers = traced(2)
+    assert ask(cluster.services["app"], admin, "GET", "/apps", headers=headers).status == 200
+    expected = TRACE_ON_A_SERVICES_OWN_PORT.splitlines()
+    wait_until(lambda: len(span_tree(collector, trace)) >= len(expected))
+    assert span_tree(collector, trace) == expected
+
+
+def test_what_services_ask_each_other_at_an_interval_is_not_traced(cluster, collector):
+    wait_until(partial(has_answered_peers, cluster.gateway))
+    assert [span.name for span in collector.spans if "GetEventState" in span.name] == []
+
+
+def traced(number):
+    """Return the ID of a new trace, and the headers of a request within it."""
+    trace = f"{number:032x}"
+    return trace, {"traceparent": f"00-{trace}-{ORIGIN}-01"}
+
+
+def span_tree(collector, trace):
+    """Return a line for each span of a trace, indented below its parent."""
+    return list(branches(collector.spans_of(trace), ORIGIN, ""))
+
+
+def branches(spans, parent, indent):
+    for span in sorted((span for span in spans if span.parent == parent), key=describe):
+        yield f"{indent}{describe(span)}"
+        yield from branches(spans, span.id, f"{indent}  ")
+
+
+def describe(span):
+    service = span.resource["service.name"].removeprefix("envmgr-alm-")
+    line = f"{span.kind} {span.name.removeprefix('envmgr.alm.v1.')}, {service}"
+    event_type = span.attributes.get("cloudevents.event_type")
+    return f"{line}: {event_type}" if event_type else line
 
 
 def test_a_denial_on_a_services_own_port_is_audited(cluster, admin):

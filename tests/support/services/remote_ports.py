@@ -10,7 +10,7 @@ from envmgr.server.contracts.remote.problem_messages import ProblemDetailMessage
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency, Principal, RequestContext
 from envmgr.server.kit.common.problems import Forbidden, Unauthenticated
 from envmgr.server.kit.grpc.channel import PeerChannel
-from envmgr.server.kit.grpc.interceptor import CallGuard, CallInterceptor, policies_of
+from envmgr.server.kit.grpc.interceptor import CallGuard, CallInterceptor, policies_of, polled_methods
 from envmgr.server.kit.grpc.server import GrpcServer
 from envmgr.server.kit.security.service_tokens import ServiceTokens
 from envmgr.server.kit.security.tokens import keyring
@@ -80,7 +80,13 @@ class Principals:
 async def serving(services, principals, *, name="app", port=0, log=None, **options):
     """Serve gRPC services; yield the address."""
     guard = CallGuard(ServiceTokens(name, SERVICE_KEYS), principals, policies_of(services))
-    interceptor = CallInterceptor(guard, MESSAGES, log or RecordingLog(), options.pop("tracing", None))
+    interceptor = CallInterceptor(
+        guard,
+        MESSAGES,
+        log or RecordingLog(),
+        options.pop("tracing", None),
+        untraced=polled_methods(services),
+    )
     server = GrpcServer(services, interceptor, **options)
     bound = await server.start(LOOPBACK, port)
     try:

@@ -27,7 +27,7 @@ from envmgr.server.kit.common.failures import describe
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.config.settings import SettingsError
 from envmgr.server.kit.db.migrations import UnusableDatabase
-from envmgr.server.kit.grpc.interceptor import CallGuard, CallInterceptor, policies_of
+from envmgr.server.kit.grpc.interceptor import CallGuard, CallInterceptor, policies_of, polled_methods
 from envmgr.server.kit.grpc.server import GrpcServer, PortInUse
 from envmgr.server.kit.http import health as health_kit
 from envmgr.server.kit.http.middleware import RequestMiddleware
@@ -281,7 +281,8 @@ def _create_grpc_server(
         event_state_rpc.rpc_service(partial(read_event_state, module.outbox, module.dead_letters)),
     ]
     guard = CallGuard(keys.tokens, parts.principals, policies_of(services))
-    interceptor = CallInterceptor(guard, ProblemDetailMessages(), log, tracing, metrics)
+    messages, polled = ProblemDetailMessages(), polled_methods(services)
+    interceptor = CallInterceptor(guard, messages, log, tracing, metrics, polled)
     return GrpcServer(services, interceptor, keys.tls)
 
 

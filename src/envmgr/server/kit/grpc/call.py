@@ -53,6 +53,8 @@ class RpcService(Struct, frozen=True, kw_only=True):
     name: str
     policies: "Mapping[str, MethodPolicy]"
     add: AddToServer
+    polled: frozenset[str] = frozenset()
+    """Methods that other services call at an interval: no traces of their own, as probes over HTTP have none."""
 
 
 _CALL: ContextVar[ServerCall] = ContextVar("_CALL")

@@ -31,6 +31,7 @@ from envmgr.server.kit.grpc.status import (
     transport_problem,
     unknown_outcome_problem,
 )
+from envmgr.server.kit.telemetry.trace_context import current_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -210,7 +211,7 @@ class PeerChannel:
     @contextmanager
     def _trace(self, descriptor: MethodDescriptor, context: RequestContext | None) -> Iterator[str]:
         """Yield the trace context to send."""
-        traceparent = context.traceparent if context else ""
+        traceparent = (context.traceparent if context else "") or current_traceparent()
         if self._tracing is None:
             yield traceparent
             return

@@ -32,7 +32,7 @@ from envmgr.server.kit.telemetry import trace_context
 from envmgr.server.kit.telemetry.damage_log import log_damage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from envmgr.server.kit.common.context import PrincipalRef
@@ -70,7 +70,7 @@ class CallGuard:
             caller=caller.service,
             principal=principal,
             request_id=trace_context.request_id(metadata.get("x-request-id", "").encode() or None),
-            traceparent=trace_context.traceparent(metadata.get("traceparent", "").encode()),
+            traceparent=_traceparent_of(metadata),
             current_permissions=self.principals.current_permissions,
         )
 
@@ -134,12 +134,14 @@ class CallInterceptor(aio.ServerInterceptor):
         log: Log,
         tracing: Tracing | None = None,
         observer: CallObserver | None = None,
+        untraced: Collection[str] = (),
     ) -> None:
         self._guard = guard
         self._messages = messages
         self._log = log
         self._tracing = tracing
         self._observer = observer or _NullObserver()
+        self._untraced = untraced
 
     async def intercept_service(
         self,
@@ -201,6 +203,7 @@ class CallInterceptor(aio.ServerInterceptor):
         seconds = min(context.time_remaining() or MAX_CALL_SECONDS, MAX_CALL_SECONDS)
         with deadline_in(seconds):
             async with asyncio.timeout(seconds):
+                trace_context.begin_trace(record.traceparent)
                 names = certified_names(context.auth_context())
                 call = await self._guard.authenticate(record.method, record.metadata, names)
                 record.call = call
@@ -211,7 +214,7 @@ class CallInterceptor(aio.ServerInterceptor):
         return response
 
     def _trace(self, record: _Record) -> AbstractContextManager[None]:
-        if self._tracing is None:
+        if self._tracing is None or record.method in self._untraced:
             return nullcontext()
         return self._tracing.server_call(record.method.removeprefix("/"), record.metadata)
 
@@ -231,6 +234,11 @@ class _Record:
         """Return the seconds since the call began."""
         return time.perf_counter() - self._started
 
+    @property
+    def traceparent(self) -> str:
+        """Return the traceparent of the call, or an empty string."""
+        return _traceparent_of(self.metadata)
+
     def fields(self) -> dict[str, object]:
         """Return the fields of the log event."""
         call = self.call
@@ -241,7 +249,8 @@ class _Record:
         }
         if call is not None:
             fields |= {"caller": call.caller, "actor": call.principal.actor if call.principal else ""}
-        return fields | ({"problem": self.problem} if self.problem else {})
+        optional = {"problem": self.problem, "traceparent": self.traceparent}
+        return fields | {name: value for name, value in optional.items() if value}
 
 
 def policies_of(services: Sequence[RpcService]) -> dict[str, MethodPolicy]:
@@ -258,6 +267,15 @@ def _deadline_problem(record: _Record) -> Problem:
     if record.call is None or is_idempotent(find_method(record.method)):
         return ServiceUnavailable("deadline of the request exceeded; retry")
     return outcome_unknown("the deadline of the request passed during the call")
+
+
+def polled_methods(services: Sequence[RpcService]) -> frozenset[str]:
+    """Return the full names of the methods that are called at an interval."""
+    return frozenset(f"/{service.name}/{method}" for service in services for method in service.polled)
+
+
+def _traceparent_of(metadata: Mapping[str, str]) -> str:
+    return trace_context.traceparent(metadata.get("traceparent", "").encode())
 
 
 def _metadata_of(context: aio.ServicerContext[Any, Any]) -> dict[str, str]:

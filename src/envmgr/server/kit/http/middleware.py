@@ -219,6 +219,7 @@ class _RequestCycle:
 
     async def run(self) -> None:
         """Run the request; respond to unhandled errors."""
+        trace_context.begin_trace(self.info.traceparent)
         try:
             if self.info.method == "OPTIONS" and await self._handle_preflight():
                 return

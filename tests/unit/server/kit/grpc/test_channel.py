@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import grpc
 import pytest
 import trustme
 from grpc import aio
+from msgspec.structs import replace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from envmgr.server.contracts.proto import application_pb2 as pb
+from envmgr.server.contracts.remote import event_state_rpc
 from envmgr.server.contracts.remote.apps import RemoteApps
+from envmgr.server.contracts.remote.event_state import RemoteEventState
 from envmgr.server.contracts.requests import AppPatch
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.context import system_context
@@ -28,6 +32,7 @@ from envmgr.server.kit.grpc.circuit_breaker import CircuitBreaker
 from envmgr.server.kit.grpc.interceptor import CallGuard, CallInterceptor, policies_of
 from envmgr.server.kit.grpc.server import GrpcServer
 from envmgr.server.kit.grpc.tls import TlsIdentity, read_identity
+from envmgr.server.kit.messaging.event_state import EventState
 from envmgr.server.kit.security.service_tokens import ServiceTokens
 from envmgr.server.kit.telemetry.tracing import Tracing
 from support.ports import free_port
@@ -429,3 +434,61 @@ def test_a_call_is_traced_from_the_caller_to_the_called_service():
     assert (client.parent.trace_id, client.parent.span_id) == (1, 2)
     assert server.parent.span_id == client.context.span_id
     assert traceparent.split("-")[2] == f"{server.context.span_id:016x}"
+
+
+def test_a_call_without_a_context_continues_the_trace_of_the_call_in_progress():
+    """So a service that asks the gateway about its caller does so within the request's trace."""
+    exporter = InMemorySpanExporter()
+
+    async def scenario():
+        principals = Principals()
+        tracing = Tracing(exporter, "test")
+        _, state_service = scripted_state(polled=frozenset())
+        async with AsyncExitStack() as stack:
+            peer = await stack.enter_async_context(serving([state_service], principals, tracing=tracing))
+            to_peer = await stack.enter_async_context(connected(peer, tracing=tracing))
+
+            async def ask_peer(_context):
+                await RemoteEventState(to_peer).refresh()
+                return APP
+
+            _, service = scripted_service(ask_peer)
+            address = await stack.enter_async_context(serving([service], principals, tracing=tracing))
+            channel = await stack.enter_async_context(connected(address, tracing=tracing))
+            await RemoteApps(channel).get(principals.context(), "1")
+        tracing.stop()
+
+    asyncio.run(scenario())
+    spans = {(span.kind.name, span.name.rpartition("/")[2]): span for span in exporter.get_finished_spans()}
+    client = spans["CLIENT", "GetEventState"]
+    assert client.parent.span_id == spans["SERVER", "GetApplication"].context.span_id
+    assert spans["SERVER", "GetEventState"].parent.span_id == client.context.span_id
+
+
+def test_what_is_called_at_an_interval_has_no_traces():
+    exporter = InMemorySpanExporter()
+
+    async def scenario():
+        tracing = Tracing(exporter, "test")
+        states, service = scripted_state()
+        async with (
+            serving([service], Principals(), tracing=tracing) as address,
+            connected(address) as channel,
+        ):
+            await RemoteEventState(channel).refresh()
+        tracing.stop()
+        return states
+
+    assert asyncio.run(scenario()) == ["asked"]
+    assert exporter.get_finished_spans() == ()
+
+
+def scripted_state(**changes):
+    """Return a list with an item for each call, and the gRPC service of an event state that adds them."""
+    calls = []
+
+    async def read():
+        calls.append("asked")
+        return EventState(0, {}, ())
+
+    return calls, replace(event_state_rpc.rpc_service(read), **changes)

@@ -36,7 +36,7 @@ from envmgr.server.kit.grpc.status import problem_of
 from envmgr.server.kit.security.service_tokens import ServiceTokens
 from support.services.echo_service import APP, scripted_service
 from support.services.event_recorders import RecordingLog
-from support.services.remote_ports import MESSAGES, SERVICE_KEYS, Principals, connected, serving
+from support.services.remote_ports import MESSAGES, SERVICE_KEYS, TRACEPARENT, Principals, connected, serving
 
 
 def run(scenario, response=None, services=None, **options):
@@ -220,6 +220,7 @@ def test_a_bug_is_logged_and_hidden():
             "gateway",
             "user:ada",
         )
+        assert fields["traceparent"] == dict(log.lines)["rpc"]["traceparent"] == TRACEPARENT
         assert isinstance(fields["exc_info"], ZeroDivisionError)
 
     run(scenario, fail)
