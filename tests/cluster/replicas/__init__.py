@@ -1,0 +1,1 @@
+"""Races on replicas; a package, so that its cluster ends with the last of its tests."""
