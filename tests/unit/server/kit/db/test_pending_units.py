@@ -189,6 +189,7 @@ def test_units_that_arrived_lately_are_not_refused_with_those_that_waited_long(t
 def test_a_unit_that_is_to_run_alone_waits_for_a_bounded_time(tmp_path, monkeypatch):
     """In all: not once for each connection, nor without a limit behind another one that is to run alone."""
     monkeypatch.setattr(pool, "WAIT_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(pool, "TURN_TIMEOUT_SECONDS", 0.3)
 
     async def work(database):
         connections = database._writers

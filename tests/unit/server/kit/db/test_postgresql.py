@@ -252,6 +252,27 @@ def test_a_statement_that_takes_too_long_is_ended(tmp_path, monkeypatch):
     run_with_database(tmp_path, work)
 
 
+def test_a_statement_that_takes_too_long_fails_no_other_unit_of_its_group(tmp_path, monkeypatch):
+    monkeypatch.setattr(driver, "SETTINGS", {**driver.SETTINGS, "statement_timeout": "100ms"})
+
+    def hang(transaction):
+        add("slow")(transaction)
+        transaction.one(SLEEP, seconds=30)
+
+    async def work(database):
+        calls = []
+        database.on_events(lambda: calls.append(1))
+        units = [emit(1), hang, emit(2)]
+        results = await asyncio.gather(*map(database.write, units), return_exceptions=True)
+        assert [isinstance(result, ServiceUnavailable) for result in results] == [False, True, False]
+        assert await database.read(lambda reader: reader.one(COUNT)) == (0,)
+        events = await Outbox(database, "app").pending(10)
+        assert sorted(event.data["number"] for event in events) == [1, 2]
+        assert calls
+
+    run_with_database(tmp_path, work)
+
+
 def test_a_lock_that_is_not_released_is_not_awaited_for_ever(tmp_path, monkeypatch):
     monkeypatch.setattr(driver, "SETTINGS", {**driver.SETTINGS, "lock_timeout": "100ms"})
 

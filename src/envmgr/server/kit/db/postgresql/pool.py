@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 WAIT_TIMEOUT_SECONDS = 5.0
 """Seconds that a unit waits for a connection."""
+TURN_TIMEOUT_SECONDS = 20.0
+"""Seconds that a unit which is to run alone waits for others that are: as long as its request may take."""
 
 
 class PoolExhausted(ServiceUnavailable):
@@ -50,8 +52,9 @@ class ConnectionPool:
         """Yield a connection while no other is in use; raise PoolExhausted."""
         async with AsyncExitStack() as slots:
             try:
-                async with asyncio.timeout(WAIT_TIMEOUT_SECONDS):
+                async with asyncio.timeout(TURN_TIMEOUT_SECONDS):
                     await slots.enter_async_context(self._exclusive)
+                async with asyncio.timeout(WAIT_TIMEOUT_SECONDS):
                     for _ in range(self._size):
                         await slots.enter_async_context(self._slots)
             except TimeoutError:
