@@ -147,8 +147,7 @@ class ServiceServer:
             raise
 
     async def _start(self) -> None:
-        states = self._peers.event_states
-        await states.refresh()
+        await self._ask_peers()
         await self._require_current_copy()
         # First, as all else changes databases or the broker: a process without its port has no effect.
         await self._start_grpc()
@@ -166,8 +165,17 @@ class ServiceServer:
         if missing := await self._find_missing():
             raise UnusableDatabase(f"databases are not of one time: {'; '.join(missing)}", RESTORE_HINT)
 
+    async def _ask_peers(self) -> None:
+        """Ask the peers for their state, and log each that begins to refuse this service."""
+        states = self._peers.event_states
+        refused = set(states.refusals)
+        await states.refresh()
+        for peer, refusal in states.refusals.items():
+            if peer not in refused:
+                self._log.error("service_token_refused", peer=peer, error=refusal)
+
     async def _compare_with_peers(self) -> None:
-        await self._peers.event_states.refresh()
+        await self._ask_peers()
         with suppress(ServiceUnavailable):  # the database cannot be compared, nor changed
             await self._find_missing()
 

@@ -14,7 +14,7 @@ from envmgr.server.kit.http.health import Check, Health
 from envmgr.server.kit.runtime import health_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from envmgr.server.bootstrap.peers import Peers
     from envmgr.server.bootstrap.service_parts import ServiceParts
@@ -46,7 +46,7 @@ def create_service_health(
             Check("bus", bus.check),
             health_checks.event_backlog_check([module], lag, parts.background.problems),
             Check("consistency", partial(_consistency, find_missing, peers)),
-            Check("peers", partial(_peers, parts, peers)),
+            peer_check(parts.required_peers, peers),
         ],
         gauges=[
             health_checks.backlog_gauges(metrics, [module], lag),
@@ -70,14 +70,22 @@ async def _consistency(find_missing: Callable[[], Awaitable[Sequence[str]]], pee
     return "of one time with all other databases"
 
 
-async def _peers(parts: ServiceParts, peers: Peers) -> str:
-    """Return which peers answer; raise ServiceUnavailable if one that the service requires does not."""
+def peer_check(required: Collection[str], peers: Peers) -> Check:
+    """Return the check of the peers: that required ones answer, and not all refuse this service."""
+    return Check("peers", partial(_peers, required, peers))
+
+
+async def _peers(required: Collection[str], peers: Peers) -> str:
     channels = list(peers.channels.values())
     problems = await asyncio.gather(*map(_problem_of, channels))
     away = {channel.peer: problem for channel, problem in zip(channels, problems, strict=True) if problem}
-    if required := [problem for peer, problem in away.items() if peer in parts.required_peers]:
-        raise ServiceUnavailable("; ".join(required))
-    return "; ".join(away.values()) if away else f"{len(channels)} services reachable"
+    refusals = {peer: refusal for peer, refusal in peers.event_states.refusals.items() if peer not in away}
+    # Where all that answer refuse this service, the fault is its own: without the gateway it can serve no request.
+    is_refused = bool(refusals) and len(refusals) == len(channels) - len(away)
+    faults = away | refusals
+    if failed := [fault for peer, fault in faults.items() if peer in required or is_refused]:
+        raise ServiceUnavailable("; ".join(failed))
+    return "; ".join(faults.values()) if faults else f"{len(channels)} services reachable"
 
 
 async def _breaker_gauges(peers: Peers, metrics: Metrics) -> None:

@@ -127,6 +127,7 @@ PROBLEM_TYPES: Mapping[str, type[Problem]] = {
         common.BadRequest,
         common.InvalidFields,
         common.Unauthenticated,
+        common.InvalidServiceToken,
         common.Forbidden,
         common.NotFound,
         common.MethodNotAllowed,

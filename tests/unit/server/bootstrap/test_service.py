@@ -20,7 +20,7 @@ from envmgr.server.kit.db.migrations import UnusableDatabase
 from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.messaging.event_state import ConsumerState, EventState
 from envmgr.server.kit.security.service_tokens import ServiceTokens
-from envmgr.server.kit.security.tokens import keyring
+from envmgr.server.kit.security.tokens import keyring, shared_key
 from support.services.database_runners import open_database
 from support.services.event_recorders import RecordingLog, emit, wait_until
 from support.services.remote_ports import SERVICE_KEYS, Principals, serving
@@ -95,7 +95,7 @@ def start(monkeypatch, tmp_path):
     """
     monkeypatch.setattr(event_state, "POLL_TIMEOUT_SECONDS", 60)
 
-    async def main(grpc_port, audit_state):
+    async def main(grpc_port, audit_state, keys):
         bus, log = RecordingBus(), RecordingLog()
         monkeypatch.setattr(service, "create_bus", lambda *_: bus)
         async with open_database(tmp_path, app_module) as database:
@@ -103,12 +103,12 @@ def start(monkeypatch, tmp_path):
             lent = LentDatabase(database)
             monkeypatch.setattr(service, "service_backend", lambda *_: LendingBackend(lent))
             async with serving_state(audit_state) as audit_address:
-                server = service.ServiceServer(settings(grpc_port, audit_address), KEYS, REST_PORT, log, None)
+                server = service.ServiceServer(settings(grpc_port, audit_address), keys, REST_PORT, log, None)
                 error = await started_and_stopped(server, bus)
         assert "service_shutdown_failed" not in log.events(), log.lines
-        return SimpleNamespace(bus=bus, error=error, closings=lent.closings)
+        return SimpleNamespace(bus=bus, error=error, closings=lent.closings, events=log.events())
 
-    return lambda grpc_port=0, audit_state=None: asyncio.run(main(grpc_port, audit_state))
+    return lambda grpc_port=0, audit_state=None, keys=KEYS: asyncio.run(main(grpc_port, audit_state, keys))
 
 
 def serving_state(state):
@@ -157,6 +157,13 @@ def test_a_service_starts_while_no_other_service_responds(start):
 
 def test_a_service_starts_whose_database_has_what_others_have_received(start):
     assert start(audit_state=audit_received(EMITTED_EVENTS)).error is None
+
+
+def test_a_service_whose_token_a_peer_refuses_logs_it_once(start):
+    tokens = ServiceTokens("app", [shared_key(b"another-secret-than-that-of-the-others")])
+    other_keys = SimpleNamespace(**{**vars(KEYS), "tokens": tokens})
+    assert start(audit_state=audit_received(0), keys=other_keys).events.count("service_token_refused") == 1
+    assert "service_token_refused" not in start(audit_state=audit_received(0)).events
 
 
 def test_a_service_with_an_older_database_than_others_refuses_to_start(start):

@@ -57,6 +57,11 @@ class RemoteEventState:
         self._subscribers = [_RemoteSubscriber(consumer) for consumer in self.state.consumers]
 
     @property
+    def refusal(self) -> str:
+        """Return why the service refuses this one's token, if it does."""
+        return self._peer.refusal
+
+    @property
     def is_known(self) -> bool:
         """Return whether the service was ever asked."""
         return self.state is not None
@@ -94,6 +99,11 @@ class PeerEventStates:
     def unknown(self) -> Sequence[str]:
         """Return the services that were never reached."""
         return [peer.service for peer in self.peers if not peer.is_known]
+
+    @property
+    def refusals(self) -> Mapping[str, str]:
+        """Return why services refuse this one's token, by service."""
+        return {peer.service: peer.refusal for peer in self.peers if peer.refusal}
 
     async def refresh(self) -> None:
         """Ask all services at once."""

@@ -119,6 +119,12 @@ class Unauthenticated(Problem):
         super().__init__(detail, headers={"www-authenticate": challenge})
 
 
+class InvalidServiceToken(Unauthenticated):
+    """The calling service has no valid token: settings or clocks of the services differ."""
+
+    slug, title = "invalid-service-token", "Invalid service token"
+
+
 class Forbidden(Problem):
     """The principal lacks a permission."""
 

@@ -20,7 +20,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.deadlines import deadline_in, remaining_seconds
-from envmgr.server.kit.common.problems import BadRequest, ServiceUnavailable
+from envmgr.server.kit.common.problems import BadRequest, InvalidServiceToken, ServiceUnavailable
 from envmgr.server.kit.grpc.circuit_breaker import CircuitBreaker
 from envmgr.server.kit.grpc.methods import is_idempotent
 from envmgr.server.kit.grpc.options import MAX_RECONNECT_SECONDS, channel_options
@@ -28,6 +28,7 @@ from envmgr.server.kit.grpc.status import (
     UNREACHABLE_CODES,
     is_unsent,
     problem_of,
+    refusal_problem,
     transport_problem,
     unknown_outcome_problem,
 )
@@ -75,6 +76,8 @@ class PeerChannel:
     ) -> None:
         self.peer = peer
         self.breaker = breaker or CircuitBreaker(peer)
+        self.refusal = ""
+        """Why the peer refused the service token of the last call that it answered, if it did."""
         self._tokens = tokens
         self._messages = messages
         self._tracing = tracing
@@ -156,6 +159,7 @@ class PeerChannel:
             self.breaker.release()
             raise
         self.breaker.succeed()
+        self.refusal = ""
         return response
 
     async def _await_connection(self, remaining: float) -> None:
@@ -186,7 +190,7 @@ class PeerChannel:
         """Return what a failed call raises, and record in the breaker whether the peer answered."""
         if (problem := problem_of(self._messages, error)) is not None:
             self.breaker.succeed()
-            return problem
+            return self._request_problem(problem)
         problem = transport_problem(self.peer, error)
         self._is_connection_lost = is_unsent(error)
         is_repeatable = self._is_connection_lost or is_idempotent(descriptor)
@@ -198,6 +202,18 @@ class PeerChannel:
         self.breaker.fail()
         is_unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
         return _Unreachable(problem) if is_unavailable and is_repeatable else problem
+
+    def _request_problem(self, problem: Problem) -> Problem:
+        """Return the problem of the request that caused a call, by that of the call; record a refusal.
+
+        A refused service token has no bearing on the request's own credential, so the request gets no 401.
+        """
+        if not isinstance(problem, InvalidServiceToken):
+            self.refusal = ""
+            return problem
+        refusal = refusal_problem(self.peer, self._tokens.service, problem)
+        self.refusal = refusal.detail
+        return refusal
 
     def _metadata(self, context: RequestContext | None, traceparent: str) -> aio.Metadata:
         token = self._tokens.sign(self.peer, context.principal if context else None)

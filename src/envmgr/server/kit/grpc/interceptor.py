@@ -17,6 +17,7 @@ from envmgr.server.kit.common.deadlines import deadline_in
 from envmgr.server.kit.common.problems import (
     Forbidden,
     InternalError,
+    InvalidServiceToken,
     Problem,
     ServiceUnavailable,
     Unauthenticated,
@@ -76,13 +77,13 @@ class CallGuard:
 
     def _verify(self, authorization: str, names: frozenset[str] | None) -> Caller:
         if not authorization.startswith(_BEARER):
-            raise Unauthenticated("service token required")
+            raise InvalidServiceToken("service token required")
         try:
             caller = self.tokens.verify(authorization.removeprefix(_BEARER))
         except InvalidToken as error:
-            raise Unauthenticated(f"invalid service token: {error}", error="invalid_token") from None
+            raise InvalidServiceToken(f"invalid service token: {error}", error="invalid_token") from None
         if names is not None and caller.service not in names:
-            raise Unauthenticated(
+            raise InvalidServiceToken(
                 f"the client's certificate is not one of service {caller.service}", error="invalid_token"
             )
         return caller

@@ -107,6 +107,15 @@ def unknown_outcome_problem(peer: str) -> Problem:
     return outcome_unknown(f"service {peer} was lost during the call", retry_after=RETRY_AFTER_SECONDS)
 
 
+def refusal_problem(peer: str, caller: str, refusal: Problem) -> ServiceUnavailable:
+    """Return the problem of a request whose service is refused by a peer."""
+    return ServiceUnavailable(
+        f"service {peer} refuses calls of {caller}: {refusal.detail}; "
+        "set the same JWT_SECRET (or the keys of all) in every service, and synchronize their clocks",
+        retry_after=RETRY_AFTER_SECONDS,
+    )
+
+
 def transport_problem(peer: str, error: grpc.aio.AioRpcError) -> Problem:
     """Return the problem of a call that failed between caller and peer."""
     code, detail = error.code(), error.details() or ""

@@ -24,7 +24,6 @@ from envmgr.server.kit.common.problems import (
     InternalError,
     ServiceUnavailable,
     TooLarge,
-    Unauthenticated,
 )
 from envmgr.server.kit.grpc import channel as channel_file
 from envmgr.server.kit.grpc import options
@@ -177,6 +176,23 @@ def test_text_that_messages_cannot_hold_is_a_bad_request():
                 await RemoteApps(channel).get(system_context("test"), ref)
 
     with_channel(scenario)
+
+
+def test_a_refused_service_token_is_no_fault_of_the_request():
+    async def scenario():
+        principals = Principals()
+        async with (
+            serving([scripted_service()[1]], principals) as address,
+            connected(address, peer="audit") as channel,
+        ):
+            with pytest.raises(ServiceUnavailable, match=r"refuses calls of gateway: .*JWT_SECRET") as caught:
+                await RemoteApps(channel).get(principals.context(), "1")
+            assert channel.refusal == caught.value.detail
+            channel.peer = "app"  # whose tokens the server accepts
+            await RemoteApps(channel).get(principals.context(), "1")
+            assert not channel.refusal
+
+    asyncio.run(scenario())
 
 
 def test_a_closed_channel_is_unavailable():
@@ -396,7 +412,7 @@ def test_calls_go_to_the_replicas_that_serve():
 
 def test_a_token_of_another_service_than_the_certificates_is_refused():
     authority = trustme.CA()
-    with pytest.raises(Unauthenticated, match="certificate is not one of service gateway"):
+    with pytest.raises(ServiceUnavailable, match="certificate is not one of service gateway"):
         call_over_tls(identity_of(authority, "app"), identity_of(authority, "worker"))
 
 
