@@ -143,6 +143,7 @@ PROBLEM_TYPES: Mapping[str, type[Problem]] = {
         common.PreconditionRequired,
         common.TooManyRequests,
         common.ServiceUnavailable,
+        common.PoolExhausted,
         common.InternalError,
         AppInUse,
         InvalidLock,

@@ -221,6 +221,12 @@ class ServiceUnavailable(Problem):
         super().__init__(detail, headers={"retry-after": str(retry_after)})
 
 
+class PoolExhausted(ServiceUnavailable):
+    """No connection to the database became free in time."""
+
+    slug, title = "pool-exhausted", "Database connections in use"
+
+
 def outcome_unknown(cause: str, *, retry_after: int = 1) -> ServiceUnavailable:
     """Return the problem of a change that was made or was not, as its response was lost."""
     return ServiceUnavailable(

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.common.problems import PoolExhausted, ServiceUnavailable
 from envmgr.server.kit.db.postgresql.driver import close, connect, is_driver_error, is_lost_connection
 from envmgr.server.kit.db.postgresql.failures import RETRY_AFTER_SECONDS
 
@@ -19,10 +19,6 @@ WAIT_TIMEOUT_SECONDS = 5.0
 """Seconds that a unit waits for a connection."""
 TURN_TIMEOUT_SECONDS = 20.0
 """Seconds that a unit which is to run alone waits for others that are: as long as its request may take."""
-
-
-class PoolExhausted(ServiceUnavailable):
-    """No connection became free in time."""
 
 
 class ConnectionPool:

@@ -20,9 +20,8 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from envmgr.server.kit.common.deadlines import current_deadline, deadline_at, deadline_exceeded
-from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.common.problems import PoolExhausted, ServiceUnavailable
 from envmgr.server.kit.db.postgresql import driver
-from envmgr.server.kit.db.postgresql.pool import PoolExhausted
 from envmgr.server.kit.db.sql import future_error
 
 if TYPE_CHECKING:
