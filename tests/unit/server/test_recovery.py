@@ -15,6 +15,7 @@ from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.service.truncation_check import TruncationCheck
 from envmgr.server.audit.store import CONSUMER
 from envmgr.server.bootstrap.recovery import accepted_gap as recovery
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging import outbox as outbox_module
 from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
@@ -201,6 +202,41 @@ def test_pending_events_that_others_lack_are_delivered_to_them(tmp_path):
     assert [item.type for item in pending] == ["SequenceGapRecorded"]
     assert missing == {"app": 0}
     assert len(emitted) == 3
+
+
+def test_events_that_the_broker_lost_are_appended_to_the_log_as_far_as_an_outbox_retains_them(
+    tmp_path, monkeypatch
+):
+    async def scenario(apps, log):
+        audit, outbox = audit_module.make(log, KEY), Outbox(apps, "app")
+        check = TruncationCheck(audit, DeadLetters(log, "audit"), [outbox])
+        for number in range(1, 8):
+            await apps.write(partial(emit, domain_event(number)))
+        emitted = await outbox.pending(100)
+        await audit.append([emitted[0], emitted[3], emitted[6]])
+        await outbox.acknowledge(3)
+        await purge(apps, monkeypatch)
+        await outbox.acknowledge(7, {CONSUMER: 7})
+        with pytest.raises(ServiceUnavailable, match=r"4 of 7 events from app are missing.*accept-gap audit"):
+            await check.status()
+        await recover_log(apps, log, iter(()))
+        assert (await audit.stats(call())).missing == {"app": 2}
+        await audit.append(await outbox.pending(100))
+        assert (await check.status()).endswith("recorded as lost 2 from app")
+        with pytest.raises(EnvmgrError, match="lacks nothing"):
+            await recover_log(apps, log, iter(()))
+
+    async def main():
+        async with opened(tmp_path, app_module) as apps, opened(tmp_path, audit_module) as log:
+            await scenario(apps, log)
+
+    asyncio.run(main())
+
+
+async def purge(apps, monkeypatch):
+    """Delete the acknowledged events of an outbox."""
+    monkeypatch.setattr(outbox_module, "RETENTION_MS", -60_000)
+    await apps.write(outbox_module.purge_expired)
 
 
 def test_a_database_that_lacks_nothing_is_left_alone(tmp_path):

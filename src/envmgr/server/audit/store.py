@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
 )
 
-from envmgr.server.audit.domain.log_model import Head, merge_ranges, sequence_conflict
+from envmgr.server.audit.domain.log_model import Head, merge_ranges, sequence_conflict, subtract_ranges
 from envmgr.server.audit.domain.log_statistics import AcceptedGaps, GapRange, LogCounters
 from envmgr.server.contracts.events.recovery import SequenceGapRecorded
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
@@ -131,6 +131,19 @@ _OF_SOURCE = Statement(
     .where(entry.c.source_service == bindparam("service"), entry.c.source_sequence > bindparam("after"))
     .order_by(entry.c.source_sequence)
     .limit(bindparam("limit"))
+)
+_NUMBERS = (
+    select(
+        entry.c.source_sequence.label("number"),
+        func.lag(entry.c.source_sequence, 1, 0).over(order_by=entry.c.source_sequence).label("previous"),
+    )
+    .where(entry.c.source_service == bindparam("service"))
+    .subquery()
+)
+_ABSENT_RANGES = Statement(
+    select(_NUMBERS.c.previous + 1, _NUMBERS.c.number - 1)
+    .where(_NUMBERS.c.number > _NUMBERS.c.previous + 1)
+    .order_by(_NUMBERS.c.number)
 )
 _KNOWN_IDS = Statement(select(entry.c.id).where(entry.c.id.in_(values_of("ids", entry.c.id))))
 _UPSERT_SOURCE = Statement(
@@ -331,6 +344,16 @@ def entries_of_service(reader: Reader, service: str, after: int, limit: int) -> 
 def existing_event_ids(reader: Reader, ids: Iterable[str]) -> frozenset[str]:
     """Return which of these IDs of events the log has."""
     return frozenset(row[0] for row in reader.all(_KNOWN_IDS, ids=_encode(list(ids)).decode()))
+
+
+def missing_ranges(reader: Reader, service: str) -> list[tuple[int, int]]:
+    """Return the ranges of a service's events without entries, up to the newest entry.
+
+    Recorded losses are not among them. Reads all entries of the service.
+    """
+    absent = [(int(first), int(last)) for first, last in reader.all(_ABSENT_RANGES, service=service)]
+    accepted = [(gap.first, gap.last) for gap in _gap_ranges(reader) if gap.service == service]
+    return subtract_ranges(absent, accepted)
 
 
 def _gap_ranges(reader: Reader) -> list[GapRange]:

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from envmgr.server.kit.messaging.event_state import EventSource
 
 _CONTEXT = system_context("truncation-check")
-_RESTORE_HINT = "stop the server and restore the audit database from a complete copy"
+_RESTORE_HINT = (
+    "stop the server and restore the audit database from a complete copy; where only the broker lost events, "
+    "run `envmgr-alm restore --accept-gap audit`, which appends what the outboxes retain"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ async def accept_gap(services: Services, backend: DatabaseBackend, service: str,
     """
     module = next(module for module in services.modules if module.name == service)
     backlogs = await _backlogs(services, module)
+    if service == audit_module.NAME:
+        backlogs += await _log_gaps(services, module)
     unavailable = [events for backlog in backlogs for events in await _gone(backlog)]
     if service == audit_module.NAME:
         # First: after the delivery, the offset covers these events, and no later call misses them.
@@ -212,6 +214,18 @@ async def _backlogs(services: Services, module: ServiceModule) -> list[_Backlog]
             if reported > offset:
                 backlogs.append(_Backlog(subscription, source.outbox, offset, reported))
     return backlogs
+
+
+async def _log_gaps(services: Services, module: ServiceModule) -> list[_Backlog]:
+    """Return the events before the newest entries that the log has never received: the broker lost them."""
+    (subscription,) = module.subscriptions
+    return [
+        _Backlog(subscription, source.outbox, first - 1, last)
+        for source in services.modules
+        for first, last in await module.database.read(
+            partial(audit_store.missing_ranges, service=source.name)
+        )
+    ]
 
 
 async def _gone(backlog: _Backlog) -> list[EventRange]:

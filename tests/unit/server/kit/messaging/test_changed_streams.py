@@ -9,12 +9,17 @@ from uuid import uuid4
 import pytest
 
 from envmgr.server.app import module
+from envmgr.server.audit import module as audit_module
+from envmgr.server.audit.service.truncation_check import TruncationCheck
+from envmgr.server.audit.store import CONSUMER
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.inbox import filter_unprocessed
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service import relay as relays
 from envmgr.server.worker.service.relay import Relay
+from support.services.audit_fixtures import KEY
 from support.services.event_recorders import RecordingLog, emit, wait_until
 from support.services.nats_bus import jetstream, running
 from support.services.nats_server import NEEDS_NATS
@@ -55,6 +60,42 @@ async def relayed(directory, bus):
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def audited(directory, bus):
+    """Yield a database, its outbox and what checks the audit log, to whose bus a relay publishes."""
+    async with opened(directory, module) as database, opened(directory, audit_module) as log:
+        audit = audit_module.module(log, audit_module.make(log, KEY))
+        outbox = Outbox(database, "app")
+        lag = ConsumerLag([outbox], [audit.dead_letters])
+        task = asyncio.create_task(Relay(outbox, bus, lag, RecordingLog()).run())
+        try:
+            yield database, outbox, audit
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def test_the_audit_is_red_where_events_were_deleted_in_the_middle_of_a_stream(tmp_path, prefix):
+    async def scenario():
+        async with (
+            running(prefix, owner="relay") as bus,
+            audited(tmp_path, bus) as (database, outbox, audit),
+            jetstream() as js,
+        ):
+            await database.write(emit(1, 2, 3, 4))
+            await until_acknowledged(outbox, 4)
+            for number in (2, 3):
+                await js.delete_msg(f"{prefix}-app", number)
+            async with running(prefix, *audit.subscriptions, owner="audit"):
+                while await outbox.consumed_sequence(CONSUMER) < 4:  # noqa: ASYNC110 - a database sets no event
+                    await asyncio.sleep(0.02)
+            check = TruncationCheck(audit_module.make(audit.database, KEY), audit.dead_letters, [outbox])
+            with pytest.raises(ServiceUnavailable, match="2 of 4 events from app are missing"):
+                await check.status()
+
+    asyncio.run(scenario())
 
 
 async def until_acknowledged(outbox, sequence):
