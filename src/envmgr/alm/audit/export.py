@@ -1,21 +1,23 @@
-"""Export format of the audit log: JSON lines, entries oldest first, then checkpoints."""
+"""Export format of the audit log: JSON lines, entries oldest first, then checkpoints and dead letters."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+from envmgr.alm.client.fields import get_int
 from envmgr.kit import unique_json
 from envmgr.kit.audit_log.hash_chain import CHANGED, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import BinaryIO
 
     from envmgr.alm.client.fields import Document
 
 MAX_LINE_BYTES = 16 * 2**20
 """The server rejects entries far below this size."""
+_DEAD_LETTERS = "dead_letters"
 
 
 def line(document: Document) -> bytes:
@@ -26,6 +28,14 @@ def line(document: Document) -> bytes:
 def is_checkpoint(document: Document) -> bool:
     """Return whether a document is a checkpoint, not an entry."""
     return "signature" in document and "event_type" not in document
+
+
+def dead_letters_line(count: int) -> bytes:
+    """Format the line that states how many events the server could not record; none without any.
+
+    Versions that do not know this line report it as an inserted entry.
+    """
+    return line({_DEAD_LETTERS: count}) if count else b""
 
 
 def read(file: BinaryIO) -> Iterator[Document | Finding]:
@@ -41,16 +51,30 @@ def read(file: BinaryIO) -> Iterator[Document | Finding]:
 
 def entries(file: BinaryIO) -> Iterator[Document | Finding]:
     """Return a file's entries, and findings for unreadable lines."""
-    return (
-        document for document in read(file) if isinstance(document, Finding) or not is_checkpoint(document)
-    )
+    return (document for document in read(file) if isinstance(document, Finding) or _is_entry(document))
 
 
-def checkpoints(file: BinaryIO) -> Iterable[Document]:
-    """Return a file's checkpoints."""
-    return (
-        document for document in read(file) if not isinstance(document, Finding) and is_checkpoint(document)
-    )
+def statements(file: BinaryIO) -> tuple[tuple[Document, ...], int | None]:
+    """Return a file's checkpoints, and the number of dead letters if it states one."""
+    checkpoints: list[Document] = []
+    dead_letters = None
+    for document in read(file):
+        if isinstance(document, Finding):
+            continue
+        if is_checkpoint(document):
+            checkpoints.append(document)
+        elif _is_dead_letters(document):
+            dead_letters = get_int(document, _DEAD_LETTERS)
+    return tuple(checkpoints), dead_letters
+
+
+def _is_entry(document: Document) -> bool:
+    return not is_checkpoint(document) and not _is_dead_letters(document)
+
+
+def _is_dead_letters(document: Document) -> bool:
+    count = document.get(_DEAD_LETTERS)
+    return len(document) == 1 and type(count) is int and count > 0
 
 
 def _skip_line(file: BinaryIO, content: bytes) -> None:

@@ -121,12 +121,17 @@ def verify_export(api: Api, path: str, saved: Sequence[Document]) -> Report:
 
 
 def verify_file(path: str, saved: Sequence[Document], dead_letters: int | None = None) -> Report:
-    """Verify an exported log against itself and saved checkpoints; sends no request."""
+    """Verify an exported log against itself and saved checkpoints; sends no request.
+
+    `dead_letters` applies unless the export states a number.
+    """
     try:
         with open(path, "rb") as file:
-            checkpoints = tuple(export.checkpoints(file))
+            checkpoints, stated = export.statements(file)
             file.seek(0)
-            return verify.verify(export.entries(file), checkpoints, saved, dead_letters)
+            return verify.verify(
+                export.entries(file), checkpoints, saved, dead_letters if stated is None else stated
+            )
     except OSError as error:
         raise StorageError(
             f"cannot read {path}: {error.strerror}",
@@ -144,6 +149,7 @@ def export_to(api: Api, path: str) -> Exported:
             file.write(export.line(entry))
             count += 1
         file.writelines(export.line(checkpoint) for checkpoint in checkpoints)
+        file.write(export.dead_letters_line(_dead_letters(api) or 0))
     return Exported(path, count, len(checkpoints))
 
 

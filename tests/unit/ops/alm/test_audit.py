@@ -66,9 +66,21 @@ def test_a_log_is_verified_from_its_server():
 def test_a_server_with_dead_letters_fails_the_verification_of_its_log_and_of_a_new_export(tmp_path):
     api, path = server(**{"GET /audit/stats": {"last_seq": 7, "dead_letters": 2}}), str(tmp_path / "log")
     audit.export_to(api, path)
-    for report in (audit.verify_server(api, ()), audit.verify_export(api, path, ())):
+    for report in (
+        audit.verify_server(api, ()),
+        audit.verify_export(api, path, ()),
+        audit.verify_file(path, ()),
+    ):
         assert [finding.kind for finding in report.findings] == ["dead-letters"]
         assert (report.is_intact, report.dead_letters) == (False, 2)
+
+
+def test_an_export_without_dead_letters_has_entries_and_checkpoints_only(tmp_path):
+    api, path = server(), tmp_path / "log"
+    audit.export_to(api, str(path))
+    assert [json.loads(line) for line in path.read_bytes().splitlines()] == [*LOG, *SIGNED]
+    assert audit.verify_export(api, str(path), ()).dead_letters == 0
+    assert audit.verify_file(str(path), ()).dead_letters is None
 
 
 def test_an_older_server_leaves_the_dead_letters_unknown():

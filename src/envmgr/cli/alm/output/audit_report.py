@@ -100,7 +100,7 @@ def _checkpoints(report: Report) -> str:
 
 
 def _dead_letters_line(report: Report) -> str:
-    return "unknown: exports and older servers do not have them" if report.dead_letters is None else ""
+    return "unknown: the export or the server does not state them" if report.dead_letters is None else ""
 
 
 def _saved_line(report: Report) -> str:
