@@ -93,19 +93,27 @@ def read_service(
     )
     _require_shared(common, service)
     tls = _tls(environment)
-    grpc_port = flags.get("grpc_port")
     return ServiceSettings(
         service=service,
         common=common,
-        grpc_port=read_port(
-            "GRPC_PORT",
-            environment.get("GRPC_PORT", str(ports[service].grpc)) if grpc_port is None else str(grpc_port),
-        ),
+        grpc_port=_grpc_port(environment, flags, ports[service].grpc, common.port),
         peers=dict(_peers(environment, service, ports, has_tls=tls is not None)),
         service_key=environment.get("ALM_SERVICE_KEY"),
         service_jwks=environment.get("ALM_SERVICE_JWKS"),
         tls=tls,
     )
+
+
+def _grpc_port(
+    environment: Environment, flags: Mapping[str, str | int | bool | None], default: int, rest_port: int
+) -> int:
+    """Return the port of the gRPC API; raise SettingsError for that of the REST API."""
+    flag = flags.get("grpc_port")
+    text = environment.get("GRPC_PORT", str(default)) if flag is None else str(flag)
+    port = read_port("GRPC_PORT", text)
+    if port and port == rest_port:
+        raise SettingsError(f"PORT and GRPC_PORT are both {port}", "set another --grpc-port or GRPC_PORT")
+    return port
 
 
 def _require_effective(

@@ -35,10 +35,13 @@ SERVICE_VARIABLES = (
 """Variables of separate services only (`service_settings`)."""
 _SQLITE, _POSTGRESQL = "sqlite:///", ("postgresql://", "postgres://")
 _POSTGRESQL_URL = re.compile(
-    r"postgres(ql)?://(?P<rest>([^/@?#]*@)?([A-Za-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?/[a-z_][a-z0-9_]{0,39}(\?[^#]*)?)"
+    r"postgres(ql)?://(?P<rest>([^/@?#]*@)?([A-Za-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>\d{1,5}))?/[a-z_][a-z0-9_]{0,39}(\?[^#]*)?)"
 )
 """With a name that SQL needs not quote, and that stays below 63 bytes with the name of a service."""
-_DATABASE_HINT = "set it to postgresql://USER:PASSWORD@HOST:5432/NAME, with a name of a-z, 0-9 and _"
+_DATABASE_HINT = (
+    "set it to postgresql://USER:PASSWORD@HOST:5432/NAME, with a name of a-z, 0-9 and _, "
+    "and / @ ? # of the password as %2F %40 %3F %23"
+)
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 """An origin as browsers serialize it (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin): lower case,
 without the scheme's default port."""
@@ -210,6 +213,9 @@ def _database_url(url: str, name: str = "DB_URL") -> str:
     match = _POSTGRESQL_URL.fullmatch(url)
     if match is None:
         raise SettingsError(f"invalid {name}: requires a host and the name of a database", _DATABASE_HINT)
+    # The driver would take it modulo 65536.
+    if match["port"] and not 0 < int(match["port"]) <= _MAX_PORT:
+        raise SettingsError(f"invalid {name}: port {match['port']} is out of range", _DATABASE_HINT)
     return f"postgresql://{match['rest']}"
 
 

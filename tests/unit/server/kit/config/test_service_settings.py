@@ -45,6 +45,13 @@ def test_ports_come_from_flags_then_variables():
         settings(variables={"GRPC_PORT": "65536"})
 
 
+def test_both_apis_on_one_port_are_refused():
+    for variables in {"PORT": "8090", "GRPC_PORT": "8090"}, {"PORT": "9080"}:
+        with pytest.raises(SettingsError, match=f"PORT and GRPC_PORT are both {variables['PORT']}"):
+            settings(variables=variables)
+    assert settings(variables={"PORT": "0", "GRPC_PORT": "0"}).grpc_port == 0  # any free ports
+
+
 def test_peers_are_at_the_default_ports_of_this_machine():
     assert settings("audit").peers == {
         "app": "localhost:9080",

@@ -185,6 +185,8 @@ def test_traces_are_configured_by_the_variables_of_opentelemetry(variables, url)
         ({"DB_URL": "postgresql://db/Alm"}, "invalid DB_URL"),
         ({"DB_URL": "postgresql://db/a/b"}, "invalid DB_URL"),
         ({"DB_URL": "postgresql://db:port/alm"}, "invalid DB_URL"),
+        ({"DB_URL": "postgresql://db:99999/alm"}, "invalid DB_URL: port 99999 is out of range"),
+        ({"DB_URL": "postgresql://db:0/alm"}, "invalid DB_URL: port 0 is out of range"),
         ({"DB_URL": "mysql://db/alm"}, "unsupported DB_URL scheme mysql"),
         ({"BUS_URL": "amqp://bus:5672"}, "unsupported BUS_URL scheme amqp"),
         ({"PORT": "http"}, "invalid PORT 'http'"),
