@@ -429,7 +429,8 @@ def test_a_dead_letter_is_listed_and_processed_after_a_fix(new_daemon):
         connection.execute("""UPDATE dead_letter SET event = replace(event, '1.5', '1')""")
     connection.close()
     assert command("dead-letters", "retry", "--all", *data).stdout == "audit:1 retried successfully\n"
-    assert command("dead-letters", "list", *data).stdout == "no dead letters\n"
+    for nothing_left in ("list",), ("retry", "--all"):
+        assert command("dead-letters", *nothing_left, *data).stdout == "no dead letters\n"
     with daemon.wire(daemon.login()["access_token"]) as wire:
         assert len(wire.ask("GET", "/audits?resource=app/1").json) == 2
         assert verify_audit(daemon, wire.token)[0] == 0

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from envmgr.server.main.offline import OfflineServices
 
 
+NO_DEAD_LETTERS = "no dead letters"
+
+
 def list_all(options: argparse.Namespace) -> int:
     """List all dead letters."""
     from msgspec.json import encode
@@ -27,7 +30,7 @@ def list_all(options: argparse.Namespace) -> int:
             print_line(encode({**asdict(dead_letter), "id": name}).decode())
         return 0
     if not dead_letters:
-        print_line("no dead letters")
+        print_line(NO_DEAD_LETTERS)
     for name, dead_letter in dead_letters:
         print_line(
             f"{name}  {dead_letter.failed_at}  {dead_letter.event.type} {dead_letter.event.subject} "
@@ -56,6 +59,8 @@ def retry(options: argparse.Namespace) -> int:
         dead_letters = [pair for pair in await _all(services) if options.all or pair[0] == options.id]
         if not dead_letters and not options.all:
             raise _not_found(options)
+        if not dead_letters:
+            print_line(NO_DEAD_LETTERS)
         for name, dead_letter in dead_letters:
             try:
                 await services.dead_letters(name.partition(":")[0]).retry(dead_letter.id)

@@ -70,8 +70,11 @@ def reset_password(options: argparse.Namespace) -> int:
     if options.service:
         keys = set_password()
     else:
-        with databases.data_directory(settings.data_dir) as data:
-            databases.prepare(backend.database_backend(settings, data))
+        data = databases.data_directory(settings.data_dir)
+        database = backend.database_backend(settings, data)
+        database.require_data()
+        with data:
+            databases.prepare(database)
             keys = set_password()
     display = "(as given)" if options.password_stdin else password
     print_line(f"new password for {options.user}: {display}")

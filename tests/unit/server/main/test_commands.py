@@ -36,3 +36,11 @@ def test_a_hint_is_about_the_same_service(capsys, arguments, command):
     assert main(["jobs", "show", "app:x", *arguments]) == 1
     expected = f"error: job app:x not found\nhint: run `envmgr-alm {command}` to list them\n"
     assert capsys.readouterr().err == expected
+
+
+def test_a_password_is_reset_only_where_a_server_has_data(capsys, tmp_path):
+    assert main(["admin", "reset-password", "--data-dir", str(tmp_path / "mistyped")]) == 1
+    assert (
+        "mistyped contains no server data\nhint: pass the server's data directory" in capsys.readouterr().err
+    )
+    assert not list(tmp_path.iterdir())
