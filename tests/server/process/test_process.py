@@ -421,6 +421,8 @@ def test_a_dead_letter_is_listed_and_processed_after_a_fix(new_daemon):
     assert [(line["consumer"], line["attempt"]) for line in retries] == [
         ("audit-log", attempt) for attempt in (1, 2, 3, 4)
     ]
+    (line,) = [line for line in json_lines(daemon.output) if line["event"] == "event_dead_lettered"]
+    assert (line["level"], line["consumer"], line["event_type"]) == ("error", "audit-log", "Weighed")
     assert "Weighed" in command("dead-letters", "show", "audit:1", *data).stdout
     refused = command("dead-letters", "retry", "audit:1", *data)
     assert refused.returncode == 1

@@ -69,6 +69,10 @@ class DeliveryObserver(Protocol):
         """Record that a delivery failed and is retried after a delay in seconds."""
         ...
 
+    def on_dead_letter(self, consumer: str, event: EventEnvelope, attempts: int, error: Exception) -> None:
+        """Record that an event was stored as a dead letter after its last attempt."""
+        ...
+
     def on_delivered(self, consumer: str, events: Sequence[EventEnvelope]) -> None:
         """Record that a consumer has consumed or dead-lettered events."""
         ...
@@ -128,6 +132,9 @@ class NullObserver:
     def on_retry(self, consumer: str, attempt: int, delay: float, error: Exception) -> None:
         """Record nothing."""
 
+    def on_dead_letter(self, consumer: str, event: EventEnvelope, attempts: int, error: Exception) -> None:
+        """Record nothing."""
+
     def on_delivered(self, consumer: str, events: Sequence[EventEnvelope]) -> None:
         """Record nothing."""
 
@@ -178,6 +185,7 @@ class Delivery:
                     raise
                 else:
                     await subscription.dead_letter(event, error, attempt)
+                    self.observer.on_dead_letter(subscription.consumer, event, attempt, error)
             else:
                 return
 

@@ -33,6 +33,21 @@ class LoggingDeliveryObserver:
             error=describe(error),
         )
 
+    def on_dead_letter(self, consumer: str, event: EventEnvelope, attempts: int, error: Exception) -> None:
+        """Log a dead letter, with the trace of the request that emitted the event."""
+        fields = {"traceparent": event.traceparent} if event.traceparent else {}
+        self.log.error(
+            "event_dead_lettered",
+            consumer=consumer,
+            attempts=attempts,
+            event_id=event.id,
+            event_type=event.type,
+            source=event.source,
+            sequence=event.sequence,
+            error=describe(error),
+            **fields,
+        )
+
     def on_delivered(self, consumer: str, events: Sequence[EventEnvelope]) -> None:
         """Measure the lag of a batch's oldest event, which is the batch's worst."""
         lag_ms = max(0, now_ms() - parse_rfc3339(events[0].time))
