@@ -1,4 +1,4 @@
-"""A network that ends a connection at a chosen message.
+"""A network that ends a connection at a chosen message, or that delivers nothing for a while.
 
 The message is lost, or it is delivered and its response is lost.
 """
@@ -19,6 +19,16 @@ class CuttingProxy:
         self._target = target
         self._marker = b""
         self._is_delivered = False
+        self._is_up = asyncio.Event()
+        self._is_up.set()
+
+    def hang(self):
+        """Deliver no request, and accept no connection, until `resume`."""
+        self._is_up.clear()
+
+    def resume(self):
+        """Deliver requests again."""
+        self._is_up.set()
 
     def cut_before(self, marker):
         """End the connection that sends these bytes next, and deliver only what is before them."""
@@ -35,6 +45,7 @@ class CuttingProxy:
 
     async def accept(self, reader, writer):
         """Connect a client to the server until one of them, or the cut, ends it."""
+        await self._is_up.wait()
         responses, requests = await asyncio.open_connection("127.0.0.1", self._target)
         is_open = asyncio.Event()
         is_open.set()
@@ -52,6 +63,7 @@ class CuttingProxy:
     async def _send_requests(self, reader, writer, is_open):
         with suppress(OSError):
             while content := await reader.read(CHUNK_BYTES):
+                await self._is_up.wait()
                 if self._marker and self._marker in content:
                     before, self._marker = content[: content.index(self._marker)], b""
                     if not self._is_delivered:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from envmgr.server.app import module
 from envmgr.server.app.store import app
 from envmgr.server.kit.common.problems import NotFound, ServiceUnavailable
+from envmgr.server.kit.db.postgresql import pool
 from envmgr.server.kit.db.postgresql.database import PostgresDatabase
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging.event_numbering import append_unnumbered, number_events
@@ -23,6 +24,7 @@ pytestmark = [pytest.mark.timeout(60), NEEDS_POSTGRESQL]
 FIXED = {"description": "", "created_at": 1, "updated_at": 1, "rev": 1}
 ADD = Statement(insert(app).values(name=bindparam("name"), folded=bindparam("name"), **FIXED))
 NAMES = Statement(select(app.c.name).order_by(app.c.name))
+SLEEP = Statement(select(func.pg_sleep(0.02)))
 UNITS = 5
 ALL = [f"app-{n}" for n in range(UNITS)]
 UNKNOWN = "may have had its effect"
@@ -107,6 +109,25 @@ def test_the_outcome_of_a_unit_that_changed_nothing_is_known_although_that_of_it
         for result in (count, refused):
             assert isinstance(result, ServiceUnavailable)
             assert UNKNOWN not in result.detail
+
+    run_with_proxy(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("act", ["write", "read"])
+def test_a_server_that_cannot_be_reached_is_not_waited_for_at_each_connection(tmp_path, monkeypatch, act):
+    monkeypatch.setattr(pool, "BEGIN_TIMEOUT_SECONDS", 0.2)
+
+    async def scenario(proxy, database, _direct):
+        call = getattr(database, act)
+        await asyncio.gather(*(call(lambda access: access.one(SLEEP)) for _ in range(4)))
+        proxy.hang()
+        async with asyncio.timeout(8):
+            for _ in range(2):
+                with pytest.raises(ServiceUnavailable, match="did not respond") as caught:
+                    await call(lambda access: access.all(NAMES))
+                assert caught.value.headers["retry-after"]
+        proxy.resume()
+        assert await call(lambda access: access.all(NAMES)) == []
 
     run_with_proxy(tmp_path, scenario)
 

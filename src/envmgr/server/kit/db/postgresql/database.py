@@ -267,8 +267,12 @@ class PostgresDatabase:
         try:
             result: T = await greenlet_spawn(self._with_events, transaction, work)
         except Exception as error:
-            await _roll_back(connection)
-            raise RolledBack(error, is_violation=transaction.has_violation) from error
+            failure = RolledBack(error, is_violation=transaction.has_violation)
+            if failure.is_lost_connection:
+                connection.terminate()
+            else:
+                await _roll_back(connection)
+            raise failure from error
         await self._commit(connection)
         if transaction.events:
             self._listeners.call()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 WAIT_TIMEOUT_SECONDS = 5.0
 """Seconds that a unit waits for a connection."""
+BEGIN_TIMEOUT_SECONDS = 5.0
+"""Seconds in which a connection must be found and begin: idle ones may all be cut off."""
 TURN_TIMEOUT_SECONDS = 20.0
 """Seconds that a unit which is to run alone waits for others that are: as long as its request may take."""
 
@@ -96,6 +98,17 @@ class ConnectionPool:
                 self._idle.append(connection)
 
     async def _begin(self, begin: str) -> Connection:
+        """Return a connection on which `begin` has been run; raise ServiceUnavailable."""
+        try:
+            async with asyncio.timeout(BEGIN_TIMEOUT_SECONDS):
+                return await self._find_usable(begin)
+        except TimeoutError:
+            raise ServiceUnavailable(
+                f"the database did not respond within {BEGIN_TIMEOUT_SECONDS:g} s",
+                retry_after=RETRY_AFTER_SECONDS,
+            ) from None
+
+    async def _find_usable(self, begin: str) -> Connection:
         """Return a connection on which `begin` has been run: an idle one, unless it is lost."""
         while self._idle:
             connection = self._idle.pop()
@@ -115,7 +128,7 @@ async def _is_usable(connection: Connection, begin: str) -> bool:
         return True
     try:
         await connection.execute(begin)
-    except Exception as error:
+    except BaseException as error:
         connection.terminate()
         if not is_lost_connection(error):
             raise
