@@ -13,7 +13,7 @@ from envmgr.server.bootstrap.backend import service_backend
 from envmgr.server.bootstrap.buses import create_bus
 from envmgr.server.bootstrap.checkpoints import checkpoint_destination
 from envmgr.server.bootstrap.composition import audit_key
-from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE, require_current
+from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, require_current
 from envmgr.server.bootstrap.older_copy_guard import RESTORE_HINT, OlderCopyGuard
 from envmgr.server.bootstrap.peers import Peers, read_tls
 from envmgr.server.bootstrap.registry import REQUEST_POLICY, module_of
@@ -75,7 +75,7 @@ def service_keyring(settings: ServiceSettings) -> Keyring:
         secret=common.jwt_secret,
         private_key=common.jwt_private_key,
         jwks=common.jwt_jwks,
-        path=JWT_SECRET_FILE,
+        path="",
     )
 
 

@@ -16,6 +16,7 @@ from envmgr.server.bootstrap.registry import PORTS, SERVICE_RULES
 from envmgr.server.contracts.remote import event_state
 from envmgr.server.contracts.remote.event_state_rpc import rpc_service
 from envmgr.server.kit.config.service_settings import read_service
+from envmgr.server.kit.config.settings import SettingsError
 from envmgr.server.kit.db.migrations import UnusableDatabase
 from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.messaging.event_state import ConsumerState, EventState
@@ -120,7 +121,7 @@ def serving_state(state):
     return serving([rpc_service(read)] if state else [], Principals(), name="audit")
 
 
-def settings(grpc_port, audit_address):
+def settings(grpc_port, audit_address, **changes):
     peers = {f"{name.upper()}_URL": UNREACHABLE for name in PORTS if name not in {"app", "audit"}}
     variables = {
         **peers,
@@ -129,6 +130,7 @@ def settings(grpc_port, audit_address):
         "DB_URL": "postgresql://127.0.0.1/app",
         "GRPC_PORT": str(grpc_port),
         "JWT_SECRET": SECRET,
+        **changes,
     }
     return read_service(Environment(variables, None), {}, "app", SERVICE_RULES)
 
@@ -175,6 +177,14 @@ def test_a_service_with_an_older_database_than_others_refuses_to_start(start):
     )
     assert "`envmgr-alm restore --accept-gap SERVICE`" in run.error.hint
     assert (run.bus.sequences, "start" in run.bus.calls, run.closings) == ([], False, 1)
+
+
+@pytest.mark.parametrize("changes", [{"JWT_SECRET": " "}, {"JWT_SECRET": "", "JWT_JWKS": '{"keys": []}'}])
+def test_a_service_without_any_key_generates_none(monkeypatch, tmp_path, changes):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match="JWT_SECRET"):
+        service.service_keyring(settings(0, "127.0.0.1:1", **changes))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_service_whose_grpc_port_is_in_use_relays_nothing_and_closes_its_database(start, occupied_port):

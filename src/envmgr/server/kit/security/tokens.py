@@ -36,6 +36,7 @@ _SEGMENTS = 3
 _KEY_TYPES: dict[str, Any] = {"RSA": RSAAlgorithm, "OKP": OKPAlgorithm, "EC": ECAlgorithm}
 
 _PRIVATE_HINT = "generate a key with `openssl genpkey -algorithm ed25519`"
+_NO_KEY_HINT = f"set JWT_SECRET to {SECRET_BYTES} or more random bytes: `openssl rand -base64 48`"
 _PUBLIC_HINT = "expected a JWK set, a PEM public key, or a path to one"
 
 
@@ -158,22 +159,25 @@ def _key_of(keys: Sequence[Key], type_: str, header: _Header) -> Key:
 
 
 def keyring(*, secret: str, private_key: str, jwks: str, path: str) -> Keyring:
-    """Create the keyring from the settings; without any, use a generated secret in the file `path`.
+    """Create the keyring of the settings; without a key, of a generated secret in the file `path`.
 
     `secret` may hold several, separated by spaces; `private_key` is PEM or a path; `jwks` has more verification keys:
-    JSON, PEM or a path. Raise SettingsError.
+    JSON, PEM or a path; an empty `path` allows no generated secret. Raise SettingsError.
     """
     keys, material = _from_private(private_key)
     shared = [require_secret_length("JWT_SECRET", item.encode()) for item in secret.split()]
     others = _verifying(jwks)
     if not (keys or shared or others):
-        shared = [
-            require_secret_length(
-                path, load_or_create(path, lambda: secrets.token_urlsafe(SECRET_BYTES).encode())
-            )
-        ]
+        shared = [_generated_secret(path)]
     material = material or (shared[0] if shared else secrets.token_bytes(SECRET_BYTES))
     return Keyring([*keys, *map(shared_key, shared), *others], crypto.derive_key(material, b"alm"))
+
+
+def _generated_secret(path: str) -> bytes:
+    if not path:
+        raise SettingsError("JWT_SECRET and JWT_JWKS contain no key", _NO_KEY_HINT)
+    secret = load_or_create(path, lambda: secrets.token_urlsafe(SECRET_BYTES).encode())
+    return require_secret_length(path, secret)
 
 
 def _from_private(setting: str) -> tuple[list[Key], bytes]:
