@@ -4,6 +4,9 @@
 # Usage: deploy/compose/create-env.sh [nats|kafka] > deploy/.env
 set -euo pipefail
 
+# Secrets are for the file's owner only. The shell has created the file that the output goes to.
+[ ! -f /dev/stdout ] || chmod 600 /dev/stdout
+
 broker=${1:-nats}
 random_secret() { head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 

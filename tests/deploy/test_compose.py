@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 import subprocess
 
 import pytest
@@ -125,6 +126,17 @@ def test_the_file_has_no_secret():
         assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), name
     passwords = re.findall(r"://\w+:([^@\s]+)@", text)
     assert set(passwords) == {"${DB_PASSWORD}", "${DB_OWNER_PASSWORD}"}
+
+
+def test_only_its_owner_can_read_the_file_of_secrets(tmp_path):
+    script, path = DEPLOY / "compose" / "create-env.sh", tmp_path / "env"
+    subprocess.run(["sh", "-c", f"umask 022; bash {script} > {path}"], check=True, timeout=60)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "JWT_SECRET=" in path.read_text()
+    assert (
+        "JWT_SECRET="
+        in subprocess.run([script], capture_output=True, text=True, check=True, timeout=60).stdout
+    )
 
 
 def test_secrets_are_new_each_time_and_long(environment_file):
