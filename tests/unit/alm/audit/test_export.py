@@ -32,6 +32,11 @@ def test_the_number_of_dead_letters_is_read_back():
     assert export.dead_letters_line(0) == b""
 
 
+def test_an_unreadable_line_hides_no_other_statement():
+    file = io.BytesIO(b"{half\n" + export_file(*SIGNED).read() + export.dead_letters_line(1))
+    assert export.statements(file) == (tuple(SIGNED), 1)
+
+
 @pytest.mark.parametrize("count", [0, -1, True, "2", None])
 def test_an_invalid_number_of_dead_letters_is_an_entry(count):
     invalid = {"dead_letters": count}
