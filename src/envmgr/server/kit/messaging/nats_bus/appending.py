@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from nats.js.errors import APIError
+
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.nats_bus.records import BatchEntry, batch_headers, separate_headers
 
@@ -30,6 +32,15 @@ MIN_BATCH_MESSAGES = 10
 MAX_BATCH_MESSAGES = 1000
 """What NATS accepts by default."""
 _FIRST_VERSION_WITH_IDS = (2, 12, 1)
+_INCOMPLETE = 10176
+"""Code of the error of a batch that lacks a message."""
+
+
+class BatchIncomplete(Exception):
+    """The broker has none of a batch, as it refused or lost one of its messages.
+
+    It does not say which, nor why: of a message that is sent separately, it does.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,10 @@ async def append_separately(
 
 
 async def append_batch(client: Client, messages: Sequence[Message], last_sequence: int) -> int:
-    """Append messages in batches, each whole or not at all; return the last one's sequence."""
+    """Append messages in batches, each whole or not at all; return the last one's sequence.
+
+    Raise BatchIncomplete.
+    """
     for start in range(0, len(messages), MAX_BATCH_MESSAGES):
         batch = messages[start : start + MAX_BATCH_MESSAGES]
         last_sequence = await _append_batch(client, batch, last_sequence)
@@ -85,10 +99,20 @@ async def _append_batch(client: Client, messages: Sequence[Message], last_sequen
         entry = BatchEntry(batch_id, number, is_last=number == len(messages))
         headers = batch_headers(message.event, last_sequence + number - 1, entry)
         if entry.is_last:
-            return _last_sequence([await _send(client.jetstream(), message, headers)])
+            return _last_sequence([await _commit(client.jetstream(), message, headers)])
         # Without a reply: that of the last message is for all.
         await client.publish(message.subject, message.content, headers=headers)
     return last_sequence
+
+
+async def _commit(jetstream: JetStreamContext, message: Message, headers: dict[str, str]) -> PubAck:
+    """Send the last message of a batch; raise BatchIncomplete."""
+    try:
+        return await _send(jetstream, message, headers)
+    except APIError as error:
+        if error.err_code == _INCOMPLETE:
+            raise BatchIncomplete from error
+        raise
 
 
 async def _send(jetstream: JetStreamContext, message: Message, headers: dict[str, str]) -> PubAck:

@@ -6,6 +6,7 @@ replaced by an older or an empty one, refuses it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,13 @@ from envmgr.server.kit.messaging.bus import Position
 from envmgr.server.kit.messaging.cloud_events import InvalidEvent, encode
 from envmgr.server.kit.messaging.nats_bus.appending import (
     MIN_BATCH_MESSAGES,
+    BatchIncomplete,
     Message,
     append_batch,
     append_separately,
     can_batch,
 )
-from envmgr.server.kit.messaging.nats_bus.records import event_of
+from envmgr.server.kit.messaging.nats_bus.records import MAX_HEADERS_BYTES, event_of
 from envmgr.server.kit.messaging.positions import events_after
 
 if TYPE_CHECKING:
@@ -73,12 +75,13 @@ class Publisher:
         """Append events after the last message; return the sequence of the new last one."""
         messages = [Message(self._names.subject(event), event, self._encode(event)) for event in events]
         if tail.takes_batches and len(messages) >= MIN_BATCH_MESSAGES:
-            return await append_batch(self._client, messages, tail.stream_sequence)
+            with suppress(BatchIncomplete):
+                return await append_batch(self._client, messages, tail.stream_sequence)
         return await append_separately(self._jetstream, messages, tail.stream_sequence)
 
     def _encode(self, event: EventEnvelope) -> bytes:
         message = encode(event)
-        if len(message) > self._client.max_payload:
+        if len(message) + MAX_HEADERS_BYTES > self._client.max_payload:
             raise ServiceUnavailable(
                 f"publish event {event.sequence} of {event.service}: {len(message)} bytes exceed the broker's "
                 f"max_payload of {self._client.max_payload}; raise max_payload"

@@ -25,6 +25,10 @@ pytestmark = [
 ]
 
 
+MAX_PAYLOAD = 8 * 2**20
+"""Of the server of the tests."""
+
+
 def subscription(listener, *types):
     return Subscription("listener", frozenset(types or {"*"}), listener.handle, listener.dead_letter)
 
@@ -236,11 +240,15 @@ def test_more_events_than_a_batch_may_have_are_stored_in_order(prefix):
     asyncio.run(scenario())
 
 
-def test_an_event_larger_than_the_broker_accepts_is_named(prefix):
+@pytest.mark.parametrize("excess", [600_000, -100])
+def test_an_event_larger_than_the_broker_accepts_is_named(prefix, excess):
+    """With its headers: NATS ends the connection of a client that sends more."""
+    length = MAX_PAYLOAD - len(encode(envelope(1, data={"number": 1, "text": ""}))) + excess
+
     async def scenario():
         async with running(prefix) as bus:
             with pytest.raises(ServiceUnavailable, match=r"event 1 of app: .* raise max_payload"):
-                await bus.publish([envelope(1, data={"number": 1, "text": "x" * 9_000_000})])
+                await bus.publish([envelope(1, data={"number": 1, "text": "x" * length})])
             await bus.publish([envelope(1)])
 
     asyncio.run(scenario())

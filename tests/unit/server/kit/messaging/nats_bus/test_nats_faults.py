@@ -71,6 +71,26 @@ def test_a_batch_that_a_limit_of_the_stream_refuses_is_not_stored_in_part(prefix
     asyncio.run(scenario())
 
 
+def test_a_message_of_a_batch_that_a_limit_of_the_stream_refuses_is_the_first_not_to_be_stored(prefix):
+    """NATS reports only that the batch is incomplete."""
+    large = envelope(4, data={"number": 4, "text": "x" * 2000})
+    events = [*BATCH[:3], large, *BATCH[4:]]
+
+    async def scenario():
+        async with running(prefix) as bus, jetstream() as js:
+            config = (await js.stream_info(f"{prefix}-app")).config
+            await js.update_stream(replace_config(config, max_msg_size=1000))
+            for _ in range(2):
+                with pytest.raises(ServiceUnavailable, match="message size exceeds maximum allowed"):
+                    await bus.publish(events)
+                assert await bus.position("alm/app") == Position(3, BATCH[2].id)
+            await js.update_stream(config)
+            await bus.publish(events)
+            assert (await js.stream_info(f"{prefix}-app")).state.messages == len(events)
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("count", [1, MIN_BATCH_MESSAGES])
 @pytest.mark.parametrize("cut", ["cut_before", "cut_after"])
 @pytest.mark.parametrize("marker", [b"app-1\r\n", b"Nats-Msg-Id: app-%d\r\n"])
