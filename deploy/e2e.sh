@@ -1,35 +1,59 @@
 #!/usr/bin/env bash
 # Register an app, a version and a deployment through the public API, and wait until the audit log has all three events.
-#
-# Usage: ALM_PASSWORD=... deploy/e2e.sh [URL]
-#        deploy/e2e.sh [--dir DIR]
-#   URL            the gateway, or an embedded server (default: $ALM_URL, else http://127.0.0.1:8000)
-#   --dir DIR      the state directory of deploy/local.sh: its gateway, with the password that is there. So is its default
-#                  directory, where neither a URL nor a password is set.
-#   ALM_USERNAME   default: admin
-#   ALM_PASSWORD   default: $ALM_ADMIN_PASSWORD
-#   ALM_E2E_TIMEOUT_SECONDS  how long the events may take to reach the audit log (default: 10)
 set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+Usage: ALM_PASSWORD=... deploy/e2e.sh [URL]
+       deploy/e2e.sh [--dir DIR]
+
+  URL        the gateway, or an embedded server ($ALM_URL, else http://127.0.0.1:8000)
+  --dir DIR  the state directory of deploy/local.sh: its gateway, with the password there. Without a URL and a
+             password, the default directory of deploy/local.sh, if a system was started there.
+
+Variables:
+  ALM_USERNAME             admin by default
+  ALM_PASSWORD             $ALM_ADMIN_PASSWORD by default
+  ALM_E2E_TIMEOUT_SECONDS  how long the events may take to reach the audit log (10)
+TEXT
+}
 
 readonly INTERVAL_SECONDS=1 REQUEST_TIMEOUT_SECONDS=30
 timeout_seconds=${ALM_E2E_TIMEOUT_SECONDS:-10}
 username=${ALM_USERNAME:-admin}
 password=${ALM_PASSWORD:-${ALM_ADMIN_PASSWORD:-}}
 url=${ALM_URL:-} local=''
-if [ "${1-}" = --dir ]; then
-  local=${2-}
-elif [ -n "${1-}" ]; then
-  url=$1
-elif [ -z "$url$password" ]; then
-  local=${XDG_STATE_HOME:-$HOME/.local/state}/envmgr-alm-local
-  [ -f "$local/url" ] || local=''
-fi
 
 fail() {
   printf 'error: %s\n' "$1" >&2
   [ -z "${2-}" ] || printf 'hint: %s\n' "$2" >&2
-  exit 1
+  exit "${3-1}"
 }
+
+usage_error() {
+  fail "$1" 'run `deploy/e2e.sh --help` for usage' 2
+}
+
+case ${1-} in
+  --help | -h)
+    usage
+    exit 0
+    ;;
+  --dir)
+    [ -n "${2-}" ] || usage_error '--dir requires a value'
+    local=$2
+    shift
+    ;;
+  -*) usage_error "unknown option $1" ;;
+  '')
+    if [ -z "$url$password" ]; then
+      local=${XDG_STATE_HOME:-$HOME/.local/state}/envmgr-alm-local
+      [ -f "$local/url" ] || local=''
+    fi
+    ;;
+  *) url=$1 ;;
+esac
+[ $# -le 1 ] || usage_error "unexpected argument $2"
 
 [[ $timeout_seconds =~ ^[1-9][0-9]{0,4}$ ]] ||
   fail "invalid ALM_E2E_TIMEOUT_SECONDS $timeout_seconds" 'set it to a number of seconds from 1 to 99999'

@@ -109,7 +109,7 @@ TEXT
 
 # Print the option that leads other commands to this installation, unless it is the default.
 option_if_chosen() {
-  [ "$state" = "${XDG_STATE_HOME:-$HOME/.local/state}/envmgr-alm-local" ] || printf ' --dir %s' "$state"
+  [ "$state" = "${XDG_STATE_HOME:-$HOME/.local/state}/envmgr-alm-local" ] || printf ' --dir %q' "$state"
 }
 
 run_down() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -92,6 +93,27 @@ def test_an_invalid_timeout_is_refused(value):
     result = run_script("http://127.0.0.1:1", ALM_PASSWORD=ADMIN_PASSWORD, ALM_E2E_TIMEOUT_SECONDS=value)
     assert (result.returncode, result.stdout) == (1, "")
     assert f"error: invalid ALM_E2E_TIMEOUT_SECONDS {value}\nhint: set it to a number" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--dir",), "--dir requires a value"),
+        (("--frob",), "unknown option --frob"),
+        (("http://127.0.0.1:1", "more"), "unexpected argument more"),
+    ],
+)
+def test_an_invalid_command_line_is_refused(arguments, message):
+    result = run_script(*arguments, ALM_PASSWORD="unused-password")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"error: {message}\nhint: run `deploy/e2e.sh --help` for usage\n"
+
+
+def test_help_lists_every_variable_that_the_script_reads():
+    result = run_script("--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    read = set(re.findall(r"\$\{?(ALM_\w+)", SCRIPT.read_text()))
+    assert read <= set(re.findall(r"ALM_\w+", result.stdout))
 
 
 def test_an_unreachable_server_is_an_error():
