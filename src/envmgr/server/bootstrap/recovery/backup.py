@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MANIFEST_FILE = "manifest.json"
 FORMAT = 1
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+_UNSUPPORTED_SUFFIXES = (".zip", ".7z", ".tar.bz2", ".tar.xz", ".tar.zst")
 _MAX_MANIFEST_BYTES = 2**20
 _CHUNK_BYTES = 2**20
 _SECRET_FILES = (JWT_SECRET_FILE, AUDIT_KEY_FILE)
@@ -64,6 +65,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 def write_backup(data: DataDirectory, path: str) -> Manifest:
     """Write a backup of a data directory, in use or not, to a new path; raise EnvmgrError."""
+    if path.endswith(_UNSUPPORTED_SUFFIXES):
+        raise BackupError(
+            f"unsupported archive {path}", "pass a new file NAME.tar or NAME.tar.gz, or a new directory"
+        )
     if os.path.lexists(path):
         raise BackupError(f"backup {path} already exists", "pass a path that does not exist")
     with storage_errors(path), _staging(f"{path}.partial-{os.getpid()}") as staged:
@@ -265,7 +270,7 @@ def _unpack(path: str, staged: str) -> None:
         raise BackupError(f"backup {path} not found", "pass what `envmgr-alm backup` wrote") from error
     except (tarfile.TarError, EOFError) as error:
         raise BackupError(
-            f"{path} is not a backup: {error}", "pass what `envmgr-alm backup` wrote"
+            f"{path} is not a backup: {str(error).partition(':')[0]}", "pass what `envmgr-alm backup` wrote"
         ) from error
 
 

@@ -128,3 +128,18 @@ def test_a_restore_flushes_the_marker_and_old_files_before_new_ones_move_in(data
         ("flush", "data"),
     ]
     assert not (tmp_path / "data" / RESTORE_MARKER_FILE).exists()
+
+
+@pytest.mark.parametrize("name", ["backup.zip", "backup.tar.xz"])
+def test_no_directory_is_named_like_an_archive_of_another_format(data, tmp_path, name):
+    with pytest.raises(backup.BackupError, match="unsupported archive"):
+        backup.write_backup(data, str(tmp_path / name))
+    assert not (tmp_path / name).exists()
+
+
+def test_what_is_not_an_archive_is_refused_in_one_line(data, tmp_path):
+    path = tmp_path / "app.db"
+    path.write_bytes(b"SQLite format 3")
+    with pytest.raises(backup.BackupError) as caught:
+        backup.restore_backup(str(path), data, replace=True)
+    assert str(caught.value) == f"{path} is not a backup: file could not be opened successfully"
