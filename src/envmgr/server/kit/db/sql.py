@@ -6,6 +6,7 @@ A unit of work is a plain synchronous function over a `Transaction`, or a `Reade
   transaction, and it reads the state that it depends on inside the unit.
 - Units behave as if they ran one after the other: the runner has a single writer, or serializable transactions, and
   runs those again that are in conflict.
+- ServiceUnavailable means that nothing was written, unless it is `outcome_unknown`.
 - After UniqueViolation, the transaction accepts no more statements on some databases, so the unit must raise it. To
   insert or find, use `constructs.insert_if_absent`.
 - Statements name no dialect. Dialect-specific SQL is in `constructs` and `schema`.
@@ -158,7 +159,10 @@ class Database(Protocol):
     """A service's own database."""
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run a unit of work, twice if need be, and return once it is durable; raise ServiceUnavailable."""
+        """Run a unit of work, twice if need be, and return once it is durable; raise ServiceUnavailable.
+
+        A unit need not begin once its caller is gone, or the deadline of its request has passed.
+        """
         ...
 
     async def read(self, work: Callable[[Reader], T]) -> T:

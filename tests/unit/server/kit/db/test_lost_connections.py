@@ -115,18 +115,18 @@ def test_the_outcome_of_a_unit_that_changed_nothing_is_known_although_that_of_it
 
 @pytest.mark.parametrize("act", ["write", "read"])
 def test_a_server_that_cannot_be_reached_is_not_waited_for_at_each_connection(tmp_path, monkeypatch, act):
-    monkeypatch.setattr(pool, "BEGIN_TIMEOUT_SECONDS", 0.2)
-
     async def scenario(proxy, database, _direct):
         call = getattr(database, act)
         await asyncio.gather(*(call(lambda access: access.one(SLEEP)) for _ in range(4)))
         proxy.hang()
+        monkeypatch.setattr(pool, "BEGIN_TIMEOUT_SECONDS", 0.2)
         async with asyncio.timeout(8):
             for _ in range(2):
                 with pytest.raises(ServiceUnavailable, match="did not respond") as caught:
                     await call(lambda access: access.all(NAMES))
                 assert caught.value.headers["retry-after"]
         proxy.resume()
+        monkeypatch.undo()
         assert await call(lambda access: access.all(NAMES)) == []
 
     run_with_proxy(tmp_path, scenario)

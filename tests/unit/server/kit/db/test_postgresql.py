@@ -253,7 +253,7 @@ def test_a_statement_that_takes_too_long_is_ended(tmp_path, monkeypatch):
 
 
 def test_a_statement_that_takes_too_long_fails_no_other_unit_of_its_group(tmp_path, monkeypatch):
-    monkeypatch.setattr(driver, "SETTINGS", {**driver.SETTINGS, "statement_timeout": "100ms"})
+    monkeypatch.setattr(driver, "SETTINGS", {**driver.SETTINGS, "statement_timeout": "500ms"})
 
     def hang(transaction):
         add("slow")(transaction)
