@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
@@ -159,6 +160,28 @@ def test_secrets_are_references(manifests):
                 ("SECRET", "_KEY", "ADMIN_PASSWORD")
             )
             assert ("secretKeyRef" in item.get("valueFrom", {})) is is_secret, name
+
+
+def test_the_documentation_creates_every_secret(manifests):
+    text = (DEPLOY.parent / "docs" / "deploy.md").read_text()
+    commands = re.findall(r"create secret (?:generic|tls) \"?([\w$-]+)\"?((?:.*\\\n)*.*)", text)
+    keys = {
+        (name, key)
+        for name, arguments in commands
+        for key in re.findall(r"--from-literal ([\w-]+)=", arguments)
+    }
+    references = [
+        item["valueFrom"]["secretKeyRef"]
+        for pod in manifests.pods.values()
+        for item in variables(pod).values()
+        if "secretKeyRef" in item.get("valueFrom", {})
+    ]
+    services = "|".join(SERVICE_NAMES)
+    for reference in references:
+        name = re.sub(rf"alm-({services})-database", "alm-$service-database", reference["name"])
+        assert (name, reference["key"]) in keys
+    for ingress in manifests.of("Ingress").values():
+        assert {tls["secretName"] for tls in ingress["spec"]["tls"]} <= {name for name, _ in commands}
 
 
 @pytest.mark.parametrize("name", SERVICE_NAMES)
