@@ -51,7 +51,7 @@ def database_check(databases: Mapping[str, Database]) -> Check:
 
     async def look() -> str:
         await asyncio.gather(*(database.write(_prove_write) for database in databases.values()))
-        return f"{len(databases)} databases writable"
+        return f"writable: {', '.join(databases)}"
 
     return Check("databases", look)
 
