@@ -24,7 +24,6 @@ from support.server.local_system import (
     SCRIPT,
     SERVICES,
     LocalSystem,
-    free_port_range,
     is_running,
 )
 
@@ -286,7 +285,3 @@ def test_what_is_not_ready_is_named_with_its_log(system):
     assert is_running(system.process_id("postgresql"))
     assert system.run("down").returncode == 0
     assert processes_of(system.directory) == set()
-
-
-def test_two_ranges_of_ports_differ():
-    assert len({free_port_range() for _ in range(20)}) > 1

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from support.http.raw_client import HOST, ConnectionClosed, Wire
+from support.ports import free_ports
 from support.server.server_process import IDLE_EVENTS, SETTLE_TIMEOUT_SECONDS
 from support.waiting import wait_until
 
@@ -31,7 +30,7 @@ class LocalSystem:
 
     def __init__(self, directory: Path, bus: str = "nats") -> None:
         self.directory = directory
-        self.port_base = free_port_range()
+        self.port_base = free_ports(PORT_SPAN)
         self._bus = bus
 
     @property
@@ -127,24 +126,6 @@ class LocalSystem:
             "events are still on their way",
             SETTLE_TIMEOUT_SECONDS,
         )
-
-
-def free_port_range() -> int:
-    """Return the first port of a free range, below those of outgoing connections."""
-    for _ in range(200):
-        base = random.randrange(10_000, 32_000, PORT_SPAN)
-        if all(_is_free(base + offset) for offset in range(PORT_SPAN)):
-            return base
-    raise RuntimeError("no free range of ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
 
 
 def is_running(process_id: int) -> bool:
