@@ -10,7 +10,7 @@ import pytest
 
 from support.requirements import needs_programs
 from support.server.loaded_cluster import await_writes, wait_until
-from support.server.loaded_system import clients, start_for_clients
+from support.server.loaded_system import check_unavailable, clients, start_for_clients
 from support.server.local_system import PROCESSES, REQUIRED_PROGRAMS, SERVICES, LocalSystem, is_running
 
 pytestmark = [
@@ -88,14 +88,6 @@ def test_postgresql_is_killed_and_is_away(system):
         system.up()
         await_writes(crew)
         assert {name: system.process_id(name) for name in SERVICES} == ids
-
-
-def check_unavailable(system):
-    """Send a request that needs a database: it is refused with the time to try again."""
-    with system.wire() as wire:
-        reply = wire.ask("POST", "/auth/login", {"username": "admin", "password": "not the password"})
-    assert reply.status == 503, reply.text
-    assert int(reply.header("retry-after")) > 0
 
 
 def test_everything_is_killed_at_once(system):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from support.machine.small_disk import filled, needs_small_disk, small_disk
 from support.requirements import needs_programs
 from support.server.loaded_cluster import await_writes, wait_until
-from support.server.loaded_system import clients, start_for_clients
+from support.server.loaded_system import check_unavailable, clients, start_for_clients
 from support.server.local_system import REQUIRED_PROGRAMS, SERVICES, LocalSystem
 from support.services.brokers import BROKER_PARAMETERS
 
@@ -31,30 +29,15 @@ def disk():
     """Mount a small disk, and have PostgreSQL use it: its user may enter it, unlike the tests' directory."""
     disk = Path(tempfile.mkdtemp(prefix="envmgr-disk-"))
     try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "disk", disk], check=True)
-        try:
+        with small_disk(disk, DISK_SIZE):
             (disk / "postgresql").mkdir(mode=0o700)
             shutil.chown(disk / "postgresql", UNPRIVILEGED_USER_ID)
             yield disk
-        finally:
-            subprocess.run(["umount", "--lazy", disk], check=True)
     finally:
         disk.rmdir()
 
 
-def can_mount():
-    """Return whether this user can mount a disk that other processes see: root may lack the right."""
-    if os.geteuid() != 0:
-        return False
-    with tempfile.TemporaryDirectory(prefix="envmgr-probe-") as directory:
-        mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "probe", directory]
-        if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-            return False
-        subprocess.run(["umount", directory], check=True)
-    return True
-
-
-@pytest.mark.skipif(not can_mount(), reason="this user cannot mount a small disk")
+@needs_small_disk()
 @pytest.mark.parametrize(
     "bus", BROKER_PARAMETERS[1:]
 )  # the disk is that of the database: one broker is enough
@@ -67,21 +50,14 @@ def test_the_disk_of_postgresql_is_full(disk, tmp_path, bus):
         start_for_clients(system)
         ids = {name: system.process_id(name) for name in SERVICES}
         with clients(system) as crew:
-            fill(disk / "filler")
-            await_refusals(crew)
-            (disk / "filler").unlink()
+            with filled(disk):
+                await_refusals(crew)
+                check_unavailable(system)
             system.up()
             await_writes(crew)
         assert {name: system.process_id(name) for name in SERVICES} == ids
     finally:
         system.end()
-
-
-def fill(path):
-    """Write zeros until no space is left."""
-    with suppress(OSError), path.open("wb", buffering=0) as file:
-        while file.write(bytes(2**20)):
-            pass
 
 
 def await_refusals(crew):

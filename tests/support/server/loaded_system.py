@@ -46,3 +46,11 @@ def clients(system: LocalSystem) -> Iterator[WriterPool]:
     end_to_end = system.check()
     assert (end_to_end.returncode, end_to_end.stderr) == (0, "")
     assert {name: "Traceback" in system.log(name) for name in SERVICES} == dict.fromkeys(SERVICES, False)
+
+
+def check_unavailable(system: LocalSystem) -> None:
+    """Send a request that needs a database: it is refused with the time to try again."""
+    with system.wire() as wire:
+        reply = wire.ask("POST", "/auth/login", {"username": "admin", "password": "not the password"})
+    assert reply.status == 503, reply.text
+    assert int(reply.header("retry-after")) > 0

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from envmgr.server.kit.config.bus_settings import BusSettings
 from support.ports import free_port
@@ -40,6 +41,11 @@ class BrokerProcess:
     def url(self):
         """The address for clients."""
         return f"{self._kind}://{HOST}:{self.port}"
+
+    @property
+    def store(self):
+        """The directory of what it stores."""
+        return Path(store_in(self._directory))
 
     def settings(self, prefix):
         """Return the settings of a bus on this broker."""
