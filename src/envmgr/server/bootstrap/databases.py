@@ -78,8 +78,11 @@ def require_current(target: MigrationTarget, head: str, arguments: str = "") -> 
     """Raise UnusableDatabase unless a database is at a revision; `arguments` are those of `migrate`."""
     revision = target.revision()
     if revision is None:
+        # Else `migrate` would create six databases whose names begin with that of the one.
+        of_one = "" if arguments else "; if DB_URL is the database of one service, pass `--service NAME`"
         raise UnusableDatabase(
-            f"database {target.name} does not exist or is empty", f"run `envmgr-alm migrate{arguments}`"
+            f"database {target.name} does not exist or is empty",
+            f"run `envmgr-alm migrate{arguments}`{of_one}",
         )
     if revision != head:
         raise UnusableDatabase(
