@@ -27,7 +27,7 @@ from support.deploy_files import (
 from support.recorded_variables import RecordedVariables
 
 SECRETS = {
-    "alm-tokens": {"secret": "s" * 64},
+    "alm-tokens": {"secret": "0123456789abcdef" * 4},
     "alm-admin": {"password": "p" * 32},
     "alm-audit-key": {"private-key": base64.b64encode(bytes(range(32))).decode()},
     "alm-bus": {"url": "nats://alm:password@nats:4222", "password": "password"},

@@ -9,7 +9,7 @@ from support.ports import free_port
 from support.server import server_commands
 from support.server.server_process import ADMIN_PASSWORD, Daemon
 
-SECRET, OTHER = ("-".join([word] * 12) for word in ("secret", "other"))
+SECRET, OTHER = (f"{word}-of-more-than-32-bytes-for-tests" for word in ("a-secret", "another-secret"))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from envmgr.server.kit.security.tokens import (
     public_key_from_jwk,
     public_key_of,
     read_setting,
-    require_secret_length,
+    require_strong_secret,
     shared_key,
 )
 
@@ -37,7 +37,7 @@ def service_tokens(service: str, *, secret: str, private_key: str, jwks: str) ->
     """
     if private_key or jwks:
         return _of_key_pairs(service, private_key, jwks)
-    secrets = [require_secret_length("JWT_SECRET", item.encode()) for item in secret.split()]
+    secrets = [require_strong_secret("JWT_SECRET", item.encode()) for item in secret.split()]
     if not secrets:
         raise SettingsError(
             "calls between services have no key: neither JWT_SECRET nor ALM_SERVICE_KEY is set",

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 TYPE = "at+jwt"
 SECRET_BYTES = 32
+_MIN_DIFFERENT_BYTES = 8
+"""Of 32 random hexadecimal digits, fewer differ once in 28 million."""
 MAX_TOKEN_LENGTH = 4096
 CLOCK_LEEWAY_SECONDS = 60
 """How far `iat` and `nbf` may lie in the future: the clock may have been set back since the token was signed."""
@@ -165,7 +167,7 @@ def keyring(*, secret: str, private_key: str, jwks: str, path: str) -> Keyring:
     JSON, PEM or a path; an empty `path` allows no generated secret. Raise SettingsError.
     """
     keys, material = _from_private(private_key)
-    shared = [require_secret_length("JWT_SECRET", item.encode()) for item in secret.split()]
+    shared = [require_strong_secret("JWT_SECRET", item.encode()) for item in secret.split()]
     others = _verifying(jwks)
     if not (keys or shared or others):
         shared = [_generated_secret(path)]
@@ -177,7 +179,7 @@ def _generated_secret(path: str) -> bytes:
     if not path:
         raise SettingsError("JWT_SECRET and JWT_JWKS contain no key", _NO_KEY_HINT)
     secret = load_or_create(path, lambda: secrets.token_urlsafe(SECRET_BYTES).encode())
-    return require_secret_length(path, secret)
+    return require_strong_secret(path, secret)
 
 
 def _from_private(setting: str) -> tuple[list[Key], bytes]:
@@ -243,13 +245,13 @@ def shared_key(secret: bytes) -> Key:
     return Key(kid, "HS256", secret, secret)
 
 
-def require_secret_length(where: str, secret: bytes) -> bytes:
-    """Return a secret of sufficient length; raise SettingsError."""
+def require_strong_secret(where: str, secret: bytes) -> bytes:
+    """Return a secret that is long enough and no repeated character; raise SettingsError."""
+    hint = f"use at least {SECRET_BYTES} random bytes: `openssl rand -base64 48`"
     if len(secret) < SECRET_BYTES:
-        raise SettingsError(
-            f"secret in {where} is only {len(secret)} bytes",
-            f"use at least {SECRET_BYTES} random bytes: `openssl rand -base64 48`",
-        )
+        raise SettingsError(f"secret in {where} is only {len(secret)} bytes", hint)
+    if len(set(secret)) < _MIN_DIFFERENT_BYTES:
+        raise SettingsError(f"secret in {where} has only {len(set(secret))} different bytes", hint)
     return secret
 
 

@@ -51,7 +51,12 @@ def test_the_key_is_not_that_of_access_tokens():
 
 
 @pytest.mark.parametrize(
-    ("secret", "message"), [("", "neither JWT_SECRET nor ALM_SERVICE_KEY"), ("short", "only 5 bytes")]
+    ("secret", "message"),
+    [
+        ("", "neither JWT_SECRET nor ALM_SERVICE_KEY"),
+        ("short", "only 5 bytes"),
+        ("secret" * 8, "only 5 different bytes"),
+    ],
 )
 def test_a_missing_or_weak_secret_is_refused(secret, message):
     with pytest.raises(SettingsError, match=message) as caught:
