@@ -34,7 +34,7 @@ DATABASE_TESTS := tests/unit/server/kit/db
 TESTS_WITHOUT_DATABASE := kit/common kit/config kit/grpc kit/messaging/nats_bus kit/security kit/telemetry main
 # Requests to the whole API reach PostgreSQL through a cluster.
 CLUSTER_TESTS := tests/server/api tests/server/input tests/server/security/test_authorization.py \
-  tests/server/security/test_hidden_apps.py
+  tests/server/security/test_hidden_apps.py tests/server/process/test_concurrency.py
 SERVICE_TESTS := tests/unit/server --ignore=tests/unit/server/kit/http --ignore=tests/unit/server/audit/test_store.py \
   $(TESTS_WITHOUT_DATABASE:%=--ignore=tests/unit/server/%) \
   tests/server --ignore=tests/server/process $(CLUSTER_TESTS:%=--ignore=%)
