@@ -501,11 +501,11 @@ def test_a_lock_without_a_limit_outlasts_a_configured_one(tmp_path):
     async def work(_database):
         url = await asyncio.to_thread(postgres_url, tmp_path, module)
         name = urlsplit(url).path.removeprefix("/")
-        limit = f"ALTER DATABASE \"{name}\" SET idle_session_timeout = '200ms'"
+        limit = f"ALTER DATABASE \"{name}\" SET idle_session_timeout = '1s'"
         await postgres_databases()._run(limit, "postgres")
         holder, other = (PostgresLeadership(url, "app", lambda: None) for _ in range(2))
         await lead(holder)
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.5)
         assert not await other.try_acquire()
         assert holder.is_leader
         await holder.release()
