@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from hashlib import sha256
+from inspect import cleandoc
 from itertools import count
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -146,6 +147,9 @@ def _schemas(application: Litestar) -> Json:
         schema_hook=_any_schema,
         ref_template="#/components/schemas/{name}",
     )
+    for schema in components.values():
+        # Older versions of msgspec, and of Python, keep the indentation of docstrings.
+        schema["description"] = cleandoc(schema["description"])
     return dict(sorted(components.items()))
 
 
