@@ -151,6 +151,26 @@ def test_a_permission_that_is_not_confirmed_does_not_delay_what_its_group_has_wr
     run_with_database(tmp_path, work)
 
 
+def test_a_unit_whose_call_ends_just_before_its_limit_is_written_by_itself(tmp_path):
+    """The timers of uvloop are up to a millisecond early."""
+
+    async def work(database):
+        attempts = []
+
+        def unit(transaction):
+            attempts.append(remaining_seconds(30))
+            if attempts[-1] < 30:
+                await_(asyncio.sleep(remaining_seconds(30) - 0.002))
+                raise ServiceUnavailable("not confirmed")
+            add("second")(transaction)
+
+        await asyncio.gather(*map(database.write, (add("first"), unit, add("last"))))
+        assert len(attempts) == 2
+        assert await names(database) == ["first", "last", "second"]
+
+    run_with_database(tmp_path, work)
+
+
 def test_a_unit_that_is_refused_at_once_is_not_run_again(tmp_path):
     async def work(database):
         attempts = []

@@ -36,6 +36,8 @@ EXPECTED_GROUP_SECONDS = 0.005
 """Seconds that the units of a group should take, after the first one: that checks permissions for all."""
 MAX_GROUP_SECONDS = 0.02
 """Seconds after which a group returns the units that it has not begun."""
+TIMER_TOLERANCE_SECONDS = 0.005
+"""Seconds that a timer may be early: uvloop counts whole milliseconds."""
 INITIAL_UNIT_SECONDS = 0.001
 """Seconds that a unit is expected to take before any was measured."""
 MAX_CALL_SECONDS = 0.1
@@ -75,7 +77,8 @@ class PendingUnit:
             if self._has_effects or driver.is_driver_error(error):
                 raise
             self._error = error
-            self.is_postponed = isinstance(error, ServiceUnavailable) and limit <= time.monotonic()
+            is_at_limit = limit - TIMER_TOLERANCE_SECONDS <= time.monotonic()
+            self.is_postponed = is_at_limit and isinstance(error, ServiceUnavailable)
 
     def run_alone(self, transaction: PostgresTransaction) -> object:
         """Run the unit and return its result; raise what it raises, or ServiceUnavailable after its deadline."""
