@@ -140,11 +140,15 @@ class JobRunner:
             return None
 
     async def _claim_or_run(self) -> Job | None:
-        """Return a job that is claimed, or done if it is a unit of work that runs for the first time."""
+        """Return a job that is claimed, or done if it is a unit of work that runs for the first time.
+
+        Such a run counts only once it has succeeded; after an error, the job is claimed before it runs again.
+        """
         if self._units:
-            # After an error, the job is claimed before it runs, which counts the run.
-            with suppress(Exception):
+            try:
                 return await self._database.write(self._claim_and_run)
+            except Exception as error:  # noqa: BLE001 - any error of a job, whose next run is counted
+                self._log.warning("job_first_run_failed", error=describe(error))
         return await self._database.write(self._claim_next)
 
     def _claim_and_run(self, transaction: Transaction) -> Job | None:

@@ -1,7 +1,8 @@
 """A job of one unit of work, which is claimed, run and completed in the same transaction.
 
-A process that is killed leaves such a job as it was, so that it waits for no lease. Only what has failed before is
-claimed first: so its runs are counted, and it is dead after the last one.
+A process that is killed leaves such a job as it was, so that it waits for no lease; nor is that run counted. Only
+what has failed before is claimed first: so its runs are counted, and it is dead after the last one. First runs are made
+one at a time in each process.
 """
 
 from __future__ import annotations

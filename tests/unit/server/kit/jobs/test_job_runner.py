@@ -195,7 +195,7 @@ def test_a_unit_that_fails_has_no_effect_until_its_retry(runner, tmp_path):
         async with running(database, {}, log=log, units={"send": unit}):
             await until_states(database, ["done", "ready"])
         assert runs == [1, 1, 2]
-        assert log.events() == ["job_failed"] * 2
+        assert log.events() == ["job_first_run_failed", "job_failed", "job_failed"]
         assert (await database.read(job_queue.list_jobs))[0].key == "1 3"
 
     over(runner, tmp_path, work)
