@@ -15,6 +15,7 @@ from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.service.truncation_check import TruncationCheck
 from envmgr.server.audit.store import CONSUMER
 from envmgr.server.bootstrap.recovery import accepted_gap as recovery
+from envmgr.server.contracts.events import ALL_EVENTS
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging import outbox as outbox_module
 from envmgr.server.kit.messaging.bus import InProcessBus
@@ -225,6 +226,30 @@ def test_events_that_the_broker_lost_are_appended_to_the_log_as_far_as_an_outbox
         assert (await check.status()).endswith("recorded as lost 2 from app")
         with pytest.raises(EnvmgrError, match="lacks nothing"):
             await recover_log(apps, log, iter(()))
+
+    async def main():
+        async with opened(tmp_path, app_module) as apps, opened(tmp_path, audit_module) as log:
+            await scenario(apps, log)
+
+    asyncio.run(main())
+
+
+def test_dead_letters_of_the_log_are_not_recorded_as_lost(tmp_path, monkeypatch):
+    async def scenario(apps, log):
+        audit, outbox = audit_module.make(log, KEY), Outbox(apps, "app")
+        for number in range(1, 5):
+            await apps.write(partial(emit, domain_event(number)))
+        emitted = await outbox.pending(100)
+        await audit.append([emitted[0], emitted[3]])
+        subscription = DeadLetters(log, "audit").subscription(CONSUMER, [ALL_EVENTS], audit.append)
+        await subscription.dead_letter(emitted[1], ValueError("refused"), 5)
+        await outbox.acknowledge(4)
+        await purge(apps, monkeypatch)
+        await outbox.acknowledge(4, {CONSUMER: 4})
+        await recover_log(apps, log, iter(()))
+        await audit.append(await outbox.pending(100))
+        stats = await audit.stats(call())
+        assert (stats.accepted, stats.missing, stats.dead_letters) == ({"app": 1}, {"app": 1}, 1)
 
     async def main():
         async with opened(tmp_path, app_module) as apps, opened(tmp_path, audit_module) as log:

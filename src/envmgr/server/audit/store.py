@@ -21,7 +21,8 @@ from sqlalchemy import (
     select,
 )
 
-from envmgr.server.audit.domain.log_model import Head, merge_ranges, sequence_conflict, subtract_ranges
+from envmgr.kit.audit_log.sequence_gaps import subtract_ranges
+from envmgr.server.audit.domain.log_model import Head, merge_ranges, sequence_conflict
 from envmgr.server.audit.domain.log_statistics import AcceptedGaps, GapRange, LogCounters
 from envmgr.server.contracts.events.recovery import SequenceGapRecorded
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
@@ -353,7 +354,7 @@ def missing_ranges(reader: Reader, service: str) -> list[tuple[int, int]]:
     """
     absent = [(int(first), int(last)) for first, last in reader.all(_ABSENT_RANGES, service=service)]
     accepted = [(gap.first, gap.last) for gap in _gap_ranges(reader) if gap.service == service]
-    return subtract_ranges(absent, accepted)
+    return list(subtract_ranges(absent, accepted))
 
 
 def _gap_ranges(reader: Reader) -> list[GapRange]:

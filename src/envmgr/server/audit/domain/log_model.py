@@ -14,7 +14,7 @@ from envmgr.server.kit.common.clock import parse_rfc3339
 from envmgr.server.kit.common.problems import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from envmgr.server.kit.common.events import EventEnvelope
 
@@ -97,21 +97,6 @@ def sign_checkpoint(key: bytes, origin: str, head: Head, last: Checkpoint | None
         "previous": previous,
     }
     return msgspec.convert(checkpoints.sign(key, stated), Checkpoint)
-
-
-def subtract_ranges(
-    ranges: Iterable[tuple[int, int]], others: Sequence[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Return the numbers of ranges that are in none of the others, which are in order."""
-    results: list[tuple[int, int]] = []
-    for first, last in ranges:
-        start = first
-        for other_first, other_last in others:
-            if start <= other_last and other_first <= last:
-                results += [(start, other_first - 1)] if start < other_first else []
-                start = other_last + 1
-        results += [(start, last)] if start <= last else []
-    return results
 
 
 def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

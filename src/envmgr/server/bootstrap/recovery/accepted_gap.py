@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from envmgr.kit.audit_log.sequence_gaps import subtract_ranges
 from envmgr.kit.errors import EnvmgrError
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit import store as audit_store
@@ -217,15 +218,19 @@ async def _backlogs(services: Services, module: ServiceModule) -> list[_Backlog]
 
 
 async def _log_gaps(services: Services, module: ServiceModule) -> list[_Backlog]:
-    """Return the events before the newest entries that the log has never received: the broker lost them."""
+    """Return the events before the newest entries that the log has never received: the broker lost them.
+
+    Dead letters are not lost: they wait for `dead-letters retry`.
+    """
     (subscription,) = module.subscriptions
-    return [
-        _Backlog(subscription, source.outbox, first - 1, last)
-        for source in services.modules
-        for first, last in await module.database.read(
-            partial(audit_store.missing_ranges, service=source.name)
-        )
-    ]
+    events = [dead_letter.event for dead_letter in await module.dead_letters.all()]
+    backlogs = []
+    for source in services.modules:
+        missing = await module.database.read(partial(audit_store.missing_ranges, service=source.name))
+        received = [(event.sequence, event.sequence) for event in events if event.service == source.name]
+        for first, last in subtract_ranges(missing, received):
+            backlogs.append(_Backlog(subscription, source.outbox, first - 1, last))
+    return backlogs
 
 
 async def _gone(backlog: _Backlog) -> list[EventRange]:

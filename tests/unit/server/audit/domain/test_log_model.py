@@ -13,7 +13,6 @@ from envmgr.server.audit.domain.log_model import (
     is_current,
     should_sign_at_once,
     sign_checkpoint,
-    subtract_ranges,
 )
 from support.services.audit_fixtures import KEY, event, events, verified
 
@@ -75,18 +74,3 @@ def test_a_checkpoint_is_current_until_an_entry_follows_or_the_key_changes():
     assert is_current(last, Head(3), KEY)
     assert not is_current(last, Head(4), KEY)
     assert not is_current(last, Head(3), bytes(32))
-
-
-@pytest.mark.parametrize(
-    ("ranges", "others", "expected"),
-    [
-        ([(2, 5)], [], [(2, 5)]),
-        ([(2, 5)], [(1, 9)], []),
-        ([(2, 5)], [(2, 3)], [(4, 5)]),
-        ([(2, 5)], [(4, 8)], [(2, 3)]),
-        ([(2, 9), (12, 12)], [(1, 1), (4, 5), (7, 7), (10, 12)], [(2, 3), (6, 6), (8, 9)]),
-        ([(2, 2), (4, 4)], [(3, 3)], [(2, 2), (4, 4)]),
-    ],
-)
-def test_numbers_of_other_ranges_are_left_out(ranges, others, expected):
-    assert subtract_ranges(ranges, others) == expected
