@@ -12,7 +12,7 @@ from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, Finding, RecordedGap, 
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from envmgr.alm.client.fields import Document
 
@@ -72,16 +72,17 @@ def verify(
     entries: Iterable[Document | Finding],
     checkpoints: Sequence[Document],
     saved: Sequence[Document] = (),
-    dead_letters: int | None = None,
+    count_dead_letters: Callable[[], int | None] = lambda: None,
 ) -> Report:
     """Verify a whole log, oldest entry first, with checkpoints and the number of dead letters.
+
+    Dead letters are counted after the entries, which may take minutes to read.
 
     A finding among the entries (an unreadable line) is reported with the others. An empty log is a finding, as a
     server writes entries at its first start, unless a checkpoint confirms it.
     """
     key = _key((*saved, *checkpoints))
     findings = FindingCollector()
-    findings.add(_check_dead_letters(dead_letters))
     findings.add(_check_checkpoints(checkpoints, saved, key))
     trusted = [
         checkpoint
@@ -96,7 +97,9 @@ def verify(
         findings.add(verifier.add(entry))
         count, head = count + 1, str(entry.get("hash"))
     findings.add(verifier.finish())
-    if not (count or findings.findings or any(_seq(checkpoint) == 0 for checkpoint in trusted)):
+    dead_letters = count_dead_letters()
+    unrecorded = tuple(_check_dead_letters(dead_letters))
+    if not (count or unrecorded or findings.findings or any(_seq(checkpoint) == 0 for checkpoint in trusted)):
         findings.add([Finding(EMPTY, 0, "the log is empty")])
     return Report(
         entries=count,
@@ -106,7 +109,7 @@ def verify(
         saved_checkpoints=len(saved),
         key=key,
         verified_up_to=max((_seq(checkpoint) for checkpoint in trusted), default=0),
-        findings=tuple(findings.findings),
+        findings=(*unrecorded, *findings.findings),
         omitted=findings.omitted,
         recorded_gaps=tuple(verifier.recorded_gaps),
         dead_letters=dead_letters,

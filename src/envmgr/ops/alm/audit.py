@@ -112,7 +112,7 @@ def follow(api: Api, filters: Filter, after: int) -> Iterator[Document]:
 def verify_server(api: Api, saved: Sequence[Document]) -> Report:
     """Verify the server's log against itself and saved checkpoints; dead letters are a finding."""
     checkpoints = _checkpoints(api)  # before the entries, so that none covers entries that were not read
-    return verify.verify(_entries(api), checkpoints, saved, _dead_letters(api))
+    return verify.verify(_entries(api), checkpoints, saved, lambda: _dead_letters(api))
 
 
 def verify_export(api: Api, path: str, saved: Sequence[Document]) -> Report:
@@ -129,9 +129,8 @@ def verify_file(path: str, saved: Sequence[Document], dead_letters: int | None =
         with open(path, "rb") as file:
             checkpoints, stated = export.statements(file)
             file.seek(0)
-            return verify.verify(
-                export.entries(file), checkpoints, saved, dead_letters if stated is None else stated
-            )
+            count = dead_letters if stated is None else stated
+            return verify.verify(export.entries(file), checkpoints, saved, lambda: count)
     except OSError as error:
         raise StorageError(
             f"cannot read {path}: {error.strerror}",

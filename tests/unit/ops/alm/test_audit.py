@@ -94,6 +94,12 @@ def test_checkpoints_are_requested_before_entries():
     assert next(requested[1] for requested in api.requests) == "/audit/checkpoints"
 
 
+def test_dead_letters_are_counted_after_the_entries():
+    api = server()
+    audit.verify_server(api, ())
+    assert [requested[1] for requested in api.requests][-1] == "/audit/stats"
+
+
 def test_an_export_is_verified_without_a_server(tmp_path):
     path = str(tmp_path / "logs" / "audit.ndjson")
     assert audit.export_to(server(), path) == audit.Exported(path, 7, 2)

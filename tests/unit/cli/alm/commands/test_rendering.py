@@ -219,7 +219,9 @@ def test_an_unused_tool_suggests_a_similar_used_one(suggestions, expected):
 def test_an_intact_log_reports_the_checkpoints_used():
     log = list(entries(9))
     lines = list(
-        audit_report.report_lines(verify(log, checkpoints(log, 4, 8), checkpoints(log, 4), 0), PLAIN, 90)
+        audit_report.report_lines(
+            verify(log, checkpoints(log, 4, 8), checkpoints(log, 4), lambda: 0), PLAIN, 90
+        )
     )
     assert lines[0] == "OK: 9 entries verified"
     assert "  checkpoints  2 in the log, latest valid at entry 8" in lines
@@ -238,7 +240,9 @@ def test_a_modified_log_reports_the_positions():
 
 
 def test_dead_letters_are_reported_with_the_commands_of_the_operator():
-    lines = list(audit_report.report_lines(verify(list(entries(9)), [], dead_letters=2), PLAIN, 200))
+    lines = list(
+        audit_report.report_lines(verify(list(entries(9)), [], count_dead_letters=lambda: 2), PLAIN, 200)
+    )
     assert lines[0] == "FAILED: 1 finding in 9 entries"
     assert "  dead-letters    2 events could not be recorded" in lines
     (hint,) = [line for line in lines if line.startswith("hint: ")]
@@ -248,14 +252,18 @@ def test_dead_letters_are_reported_with_the_commands_of_the_operator():
 
 @pytest.mark.parametrize(("count", "is_unknown"), [(None, True), (0, False)])
 def test_a_report_shows_whether_dead_letters_are_unknown(count, is_unknown):
-    lines = list(audit_report.report_lines(verify(list(entries(2)), [], dead_letters=count), PLAIN, 200))
+    lines = list(
+        audit_report.report_lines(verify(list(entries(2)), [], count_dead_letters=lambda: count), PLAIN, 200)
+    )
     assert lines[0] == "OK: 2 entries verified"
     assert any(line.startswith("  dead letters  unknown") for line in lines) == is_unknown
 
 
 @pytest.mark.parametrize(("count", "is_intact"), [(None, True), (0, True), (3, False)])
 def test_a_verdict_is_json(count, is_intact):
-    entry = json.loads(json.dumps(audit_report.report_json(verify(list(entries(2)), [], dead_letters=count))))
+    entry = json.loads(
+        json.dumps(audit_report.report_json(verify(list(entries(2)), [], count_dead_letters=lambda: count)))
+    )
     assert (entry["intact"], entry["dead_letters"]) == (is_intact, count)
 
 
