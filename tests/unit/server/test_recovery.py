@@ -222,6 +222,8 @@ def test_events_that_the_broker_lost_are_appended_to_the_log_as_far_as_an_outbox
             await check.status()
         await recover_log(apps, log, iter(()))
         assert (await audit.stats(call())).missing == {"app": 2}
+        with pytest.raises(EnvmgrError, match="lacks nothing"):
+            await recover_log(apps, log, iter(()))
         await audit.append(await outbox.pending(100))
         assert (await check.status()).endswith("recorded as lost 2 from app")
         with pytest.raises(EnvmgrError, match="lacks nothing"):

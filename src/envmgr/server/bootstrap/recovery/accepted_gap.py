@@ -16,6 +16,7 @@ from envmgr.kit.audit_log.sequence_gaps import subtract_ranges
 from envmgr.kit.errors import EnvmgrError
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit import store as audit_store
+from envmgr.server.contracts.events import decode_as
 from envmgr.server.contracts.events.recovery import SequenceGapRecorded
 from envmgr.server.kit.common.events import DomainEvent, source_of
 from envmgr.server.kit.messaging import consumer_offsets, sequence_gap
@@ -94,7 +95,8 @@ async def accept_gap(services: Services, backend: DatabaseBackend, service: str,
         backlogs += await _log_gaps(services, module)
     unavailable = [events for backlog in backlogs for events in await _gone(backlog)]
     if service == audit_module.NAME:
-        # First: after the delivery, the offset covers these events, and no later call misses them.
+        unavailable = await _exclude_recorded(services, module, unavailable)
+        # First: after the delivery, the offset covers these events.
         await _record_unavailable(services, unavailable, actor)
     delivered = sum([await _redeliver(module, backlog) for backlog in backlogs])
     latest, received = await module.outbox.latest_sequence(), await _received_sequence(services, module)
@@ -231,6 +233,29 @@ async def _log_gaps(services: Services, module: ServiceModule) -> list[_Backlog]
         for first, last in subtract_ranges(missing, received):
             backlogs.append(_Backlog(subscription, source.outbox, first - 1, last))
     return backlogs
+
+
+async def _exclude_recorded(
+    services: Services, module: ServiceModule, ranges: Sequence[EventRange]
+) -> list[EventRange]:
+    """Return ranges without the losses that events on their way to the log record.
+
+    An earlier call emitted them.
+    """
+    (subscription,) = module.subscriptions
+    offsets = await module.dead_letters.offsets(subscription.consumer)
+    recorded: dict[str, list[tuple[int, int]]] = {}
+    for source in services.modules:
+        latest = await source.outbox.latest_sequence()
+        for event in await _between(source.outbox, offsets.get(source.name, 0), latest):
+            if event.type == SequenceGapRecorded.TYPE:
+                gap = decode_as(event, SequenceGapRecorded)
+                recorded.setdefault(gap.service, []).append((gap.first, gap.last))
+    return [
+        EventRange(lost.service, first, last)
+        for lost in ranges
+        for first, last in subtract_ranges([(lost.first, lost.last)], recorded.get(lost.service, ()))
+    ]
 
 
 async def _gone(backlog: _Backlog) -> list[EventRange]:
