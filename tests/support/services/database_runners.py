@@ -9,15 +9,17 @@ from contextlib import asynccontextmanager, suppress
 from functools import cache
 
 import pytest
+from sqlalchemy.util.concurrency import await_
 
 from envmgr.server.bootstrap.registry import SERVICES
 from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.db.migrations import upgrade
-from envmgr.server.kit.db.postgresql.database import PostgresDatabase
+from envmgr.server.kit.db.postgresql.database import MAX_WRITERS, PostgresDatabase
 from envmgr.server.kit.db.postgresql.target import PostgresTarget
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.db.sqlite_file import SqliteFile
 from envmgr.server.kit.messaging import event_numbering
+from support.services.event_recorders import wait_until
 from support.services.postgres_server import PostgresDatabases, installed_binaries, shared_server
 
 
@@ -185,3 +187,17 @@ class _Interleaved:
             return getattr(self._transaction, name)(*args, **values)
 
         return run
+
+
+@asynccontextmanager
+async def connections_in_use(database):
+    """Use all connections of writers until the end of the block."""
+    release = asyncio.Event()
+    holders = []
+    for count in range(1, MAX_WRITERS + 1):
+        unit = database.write(lambda _transaction: await_(release.wait()))
+        holders.append(asyncio.ensure_future(unit))
+        await wait_until(lambda count=count: database.connections_in_use == count)
+    yield
+    release.set()
+    await asyncio.gather(*holders)

@@ -85,7 +85,7 @@ async def serving(services, principals, *, name="app", port=0, log=None, **optio
         MESSAGES,
         log or RecordingLog(),
         options.pop("tracing", None),
-        untraced=polled_methods(services),
+        untraced_methods=polled_methods(services),
     )
     server = GrpcServer(services, interceptor, **options)
     bound = await server.start(LOOPBACK, port)

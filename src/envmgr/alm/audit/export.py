@@ -54,8 +54,8 @@ def entries(file: BinaryIO) -> Iterator[Document | Finding]:
     return (document for document in read(file) if isinstance(document, Finding) or _is_entry(document))
 
 
-def statements(file: BinaryIO) -> tuple[tuple[Document, ...], int | None]:
-    """Return a file's checkpoints, and the number of dead letters if it states one."""
+def read_trailer(file: BinaryIO) -> tuple[tuple[Document, ...], int | None]:
+    """Return what follows the entries: the checkpoints, and the number of dead letters if the file has it."""
     checkpoints: list[Document] = []
     dead_letters = None
     for document in read(file):

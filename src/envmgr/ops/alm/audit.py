@@ -127,9 +127,9 @@ def verify_file(path: str, saved: Sequence[Document], dead_letters: int | None =
     """
     try:
         with open(path, "rb") as file:
-            checkpoints, stated = export.statements(file)
+            checkpoints, exported_count = export.read_trailer(file)
             file.seek(0)
-            count = dead_letters if stated is None else stated
+            count = dead_letters if exported_count is None else exported_count
             return verify.verify(export.entries(file), checkpoints, saved, lambda: count)
     except OSError as error:
         raise StorageError(

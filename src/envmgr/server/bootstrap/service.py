@@ -168,10 +168,10 @@ class ServiceServer:
     async def _ask_peers(self) -> None:
         """Ask the peers for their state, and log each that begins to refuse this service."""
         states = self._peers.event_states
-        refused = set(states.refusals)
+        earlier_peers = set(states.refusals)
         await states.refresh()
         for peer, refusal in states.refusals.items():
-            if peer not in refused:
+            if peer not in earlier_peers:
                 self._log.error("service_token_refused", peer=peer, error=refusal)
 
     async def _compare_with_peers(self) -> None:

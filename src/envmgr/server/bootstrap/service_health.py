@@ -83,8 +83,8 @@ async def _peers(required: Collection[str], peers: Peers) -> str:
     # Where all that answer refuse this service, the fault is its own: without the gateway it can serve no request.
     is_refused = bool(refusals) and len(refusals) == len(channels) - len(away)
     faults = away | refusals
-    if failed := [fault for peer, fault in faults.items() if peer in required or is_refused]:
-        raise ServiceUnavailable("; ".join(failed))
+    if serious := [fault for peer, fault in faults.items() if peer in required or is_refused]:
+        raise ServiceUnavailable("; ".join(serious))
     return "; ".join(faults.values()) if faults else f"{len(channels)} services reachable"
 
 

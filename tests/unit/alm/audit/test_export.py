@@ -21,27 +21,27 @@ def test_written_entries_and_checkpoints_are_read_back_separately():
     file = export_file(*LOG, *SIGNED)
     assert list(export.entries(file)) == LOG
     file.seek(0)
-    assert export.statements(file) == (tuple(SIGNED), None)
+    assert export.read_trailer(file) == (tuple(SIGNED), None)
 
 
 def test_the_number_of_dead_letters_is_read_back():
     file = io.BytesIO(export_file(*LOG).read() + export.dead_letters_line(2))
     assert list(export.entries(file)) == LOG
     file.seek(0)
-    assert export.statements(file) == ((), 2)
+    assert export.read_trailer(file) == ((), 2)
     assert export.dead_letters_line(0) == b""
 
 
 def test_an_unreadable_line_hides_no_other_statement():
     file = io.BytesIO(b"{half\n" + export_file(*SIGNED).read() + export.dead_letters_line(1))
-    assert export.statements(file) == (tuple(SIGNED), 1)
+    assert export.read_trailer(file) == (tuple(SIGNED), 1)
 
 
 @pytest.mark.parametrize("count", [0, -1, True, "2", None])
 def test_an_invalid_number_of_dead_letters_is_an_entry(count):
     invalid = {"dead_letters": count}
     assert list(export.entries(export_file(invalid))) == [invalid]
-    assert export.statements(export_file(invalid)) == ((), None)
+    assert export.read_trailer(export_file(invalid)) == ((), None)
 
 
 def test_a_line_is_ascii():
@@ -77,7 +77,7 @@ def test_a_line_that_is_too_long_is_skipped_as_a_whole(monkeypatch):
 def test_an_entry_with_the_fields_of_a_checkpoint_stays_an_entry():
     sly = {**LOG[0], "signature": "x"}
     assert list(export.entries(export_file(sly))) == [sly]
-    assert export.statements(export_file(sly)) == ((), None)
+    assert export.read_trailer(export_file(sly)) == ((), None)
 
 
 def test_a_line_with_a_duplicate_key_is_a_finding():

@@ -28,7 +28,7 @@ def rpc_service(read_state: Callable[[], Awaitable[EventState]]) -> RpcService:
         name=pb.DESCRIPTOR.services_by_name["EventStateService"].full_name,
         policies=POLICIES,
         add=lambda server: add_EventStateServiceServicer_to_server(_EventStateServicer(read_state), server),
-        polled=frozenset(POLICIES),
+        polled_methods=frozenset(POLICIES),
     )
 
 

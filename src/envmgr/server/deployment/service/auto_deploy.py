@@ -55,7 +55,7 @@ def run(transaction: Transaction, job: Job) -> None:
     version = msgspec.convert(job.payload, NewVersion)
     for earlier in job_queue.find_earlier(transaction, job, _prefix(version)):
         _apply_rules(transaction, msgspec.convert(earlier.payload, NewVersion), environments)
-        job_queue.complete_any(transaction, earlier)
+        job_queue.complete_without_lease(transaction, earlier)
     _apply_rules(transaction, version, environments)
 
 

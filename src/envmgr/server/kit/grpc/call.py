@@ -53,7 +53,7 @@ class RpcService(Struct, frozen=True, kw_only=True):
     name: str
     policies: "Mapping[str, MethodPolicy]"
     add: AddToServer
-    polled: frozenset[str] = frozenset()
+    polled_methods: frozenset[str] = frozenset()
     """Methods that other services call at an interval: no traces of their own, as probes over HTTP have none."""
 
 

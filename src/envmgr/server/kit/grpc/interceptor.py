@@ -135,14 +135,14 @@ class CallInterceptor(aio.ServerInterceptor):
         log: Log,
         tracing: Tracing | None = None,
         observer: CallObserver | None = None,
-        untraced: Collection[str] = (),
+        untraced_methods: Collection[str] = (),
     ) -> None:
         self._guard = guard
         self._messages = messages
         self._log = log
         self._tracing = tracing
         self._observer = observer or _NullObserver()
-        self._untraced = untraced
+        self._untraced_methods = untraced_methods
 
     async def intercept_service(
         self,
@@ -215,7 +215,7 @@ class CallInterceptor(aio.ServerInterceptor):
         return response
 
     def _trace(self, record: _Record) -> AbstractContextManager[None]:
-        if self._tracing is None or record.method in self._untraced:
+        if self._tracing is None or record.method in self._untraced_methods:
             return nullcontext()
         return self._tracing.server_call(record.method.removeprefix("/"), record.metadata)
 
@@ -272,7 +272,7 @@ def _deadline_problem(record: _Record) -> Problem:
 
 def polled_methods(services: Sequence[RpcService]) -> frozenset[str]:
     """Return the full names of the methods that are called at an interval."""
-    return frozenset(f"/{service.name}/{method}" for service in services for method in service.polled)
+    return frozenset(f"/{service.name}/{method}" for service in services for method in service.polled_methods)
 
 
 def _traceparent_of(metadata: Mapping[str, str]) -> str:

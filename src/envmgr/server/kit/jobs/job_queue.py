@@ -156,7 +156,7 @@ _FIND_EARLIER = Statement(
     )
     .order_by(_JOB.c.id)
 )
-_FINISH_ANY = Statement(
+_FINISH_WITHOUT_LEASE = Statement(
     update(_JOB)
     .where(_JOB.c.id == bindparam("job_id"), _is_in(READY, RUNNING))
     .values(state=DONE, active_key=null(), updated_at=bindparam("now"))
@@ -235,9 +235,9 @@ def complete(transaction: Transaction, job: Job) -> None:
         raise LeaseLost(f"job {job.id} lost its lease: it was cancelled, or another run of it began")
 
 
-def complete_any(transaction: Transaction, job: Job) -> None:
+def complete_without_lease(transaction: Transaction, job: Job) -> None:
     """Finish an unclaimed job, or that of another run, in the transaction of its effect."""
-    transaction.execute(_FINISH_ANY, job_id=job.id, now=transaction.now)
+    transaction.execute(_FINISH_WITHOUT_LEASE, job_id=job.id, now=transaction.now)
 
 
 def save_payload(transaction: Transaction, job: Job, payload: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import bindparam, insert, select, update
@@ -13,12 +12,10 @@ from envmgr.server.app import module
 from envmgr.server.app.store import app
 from envmgr.server.kit.common.deadlines import deadline_in, remaining_seconds
 from envmgr.server.kit.common.problems import ServiceUnavailable
-from envmgr.server.kit.db.postgresql import database as runner
 from envmgr.server.kit.db.postgresql import pool
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.db.unit_calls import UnitCalls
-from support.services.database_runners import open_postgres
-from support.services.event_recorders import wait_until
+from support.services.database_runners import connections_in_use, open_postgres
 from support.services.postgres_server import NEEDS_POSTGRESQL
 
 pytestmark = [pytest.mark.timeout(60), NEEDS_POSTGRESQL]
@@ -43,20 +40,6 @@ def run_with_database(directory, work):
 
 async def names(database):
     return [name for (name,) in await database.read(lambda reader: reader.all(NAMES))]
-
-
-@asynccontextmanager
-async def connections_in_use(database):
-    """Use all connections of writers until the end of the block."""
-    release = asyncio.Event()
-    holders = []
-    for count in range(1, runner.MAX_WRITERS + 1):
-        unit = database.write(lambda _transaction: await_(release.wait()))
-        holders.append(asyncio.ensure_future(unit))
-        await wait_until(lambda count=count: database.connections_in_use == count)
-    yield
-    release.set()
-    await asyncio.gather(*holders)
 
 
 def test_a_unit_whose_deadline_passed_before_it_began_is_not_run(tmp_path):

@@ -23,7 +23,12 @@ from envmgr.server.kit.db.postgresql.leadership import PostgresLeadership
 from envmgr.server.kit.db.sql import Statement, UniqueViolation
 from envmgr.server.kit.messaging.event_numbering import append_unnumbered, number_events
 from envmgr.server.kit.messaging.outbox import Outbox, latest_sequence
-from support.services.database_runners import open_postgres, postgres_databases, postgres_url
+from support.services.database_runners import (
+    connections_in_use,
+    open_postgres,
+    postgres_databases,
+    postgres_url,
+)
 from support.services.event_recorders import emit
 from support.services.postgres_server import (
     NEEDS_POSTGRESQL,
@@ -315,17 +320,10 @@ def test_more_units_than_connections_wait_for_a_bounded_time(tmp_path, monkeypat
     monkeypatch.setattr(pool, "WAIT_TIMEOUT_SECONDS", 0.2)
 
     async def work(database):
-        release = asyncio.Event()
-        holding = []
-        for count in range(1, runner.MAX_WRITERS + 1):
-            unit = database.write(lambda _transaction: await_(release.wait()))
-            holding.append(asyncio.ensure_future(unit))
-            await wait_until(lambda count=count: async_value(database.connections_in_use == count))
-        with pytest.raises(ServiceUnavailable, match="all 6 database connections are in use") as caught:
-            await database.write(add("shop"))
-        assert caught.value.headers["retry-after"]
-        release.set()
-        await asyncio.gather(*holding)
+        async with connections_in_use(database):
+            with pytest.raises(ServiceUnavailable, match="all 6 database connections are in use") as caught:
+                await database.write(add("shop"))
+            assert caught.value.headers["retry-after"]
         await database.write(add("shop"))
 
     run_with_database(tmp_path, work)

@@ -459,7 +459,7 @@ def test_a_call_without_a_context_continues_the_trace_of_the_call_in_progress():
     async def scenario():
         principals = Principals()
         tracing = Tracing(exporter, "test")
-        _, state_service = scripted_state(polled=frozenset())
+        _, state_service = scripted_state(polled_methods=frozenset())
         async with AsyncExitStack() as stack:
             peer = await stack.enter_async_context(serving([state_service], principals, tracing=tracing))
             to_peer = await stack.enter_async_context(connected(peer, tracing=tracing))

@@ -242,7 +242,7 @@ class PostgresDatabase:
                         # A row of a concurrent unit, which this one could not see: the next run can.
                         may_be_conflict = False
                     elif failure.is_lost_connection and may_be_stale:
-                        # Of a server that runs, for example: the next connection serves.
+                        # The server may have ended this session only: the next run has another.
                         may_be_stale = False
                     elif not failure.is_conflict and not (failure is earlier and failure.is_lock_timeout):
                         raise failure.error from failure.error.__cause__
@@ -317,7 +317,7 @@ class PostgresDatabase:
             except RolledBack as failure:
                 raise failure.error from failure
             except CommitLost as failure:
-                raise failure.problem_of_reader() from failure
+                raise failure.problem_without_change() from failure
         return may_be_more
 
     def _with_events(self, transaction: PostgresTransaction, work: Callable[[PostgresTransaction], T]) -> T:

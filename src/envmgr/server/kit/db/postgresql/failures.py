@@ -51,11 +51,11 @@ class CommitLost(Exception):
         self.source = source
         self.reason = summarize(error)
 
-    def problem_of_reader(self) -> ServiceUnavailable:
+    def problem_without_change(self) -> ServiceUnavailable:
         """Return the problem of a unit that changed nothing."""
         return unavailable(self.source, self.reason)
 
-    def problem_of_writer(self) -> ServiceUnavailable:
+    def problem_of_change(self) -> ServiceUnavailable:
         """Return the problem of a unit that changed something."""
         return outcome_unknown(
             f"connection to the database of {self.source} was lost ({self.reason}) in the commit of the change",

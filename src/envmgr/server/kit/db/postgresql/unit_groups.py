@@ -52,8 +52,14 @@ class PendingUnit:
     """A unit of work and the future of its result."""
 
     __slots__ = (
-        *("_deadline", "_error", "_future", "_has_effects", "_result", "_work"),
-        *("arrived_at", "is_postponed"),
+        "_deadline",
+        "_error",
+        "_future",
+        "_has_effects",
+        "_result",
+        "_work",
+        "arrived_at",
+        "is_postponed",
     )
 
     def __init__(self, work: Callable[[Transaction], Any], future: asyncio.Future[Any]) -> None:
@@ -111,7 +117,7 @@ class PendingUnit:
 
     def fail_commit(self, failure: CommitLost) -> None:
         """Raise in the caller what it must know of a commit with an unknown outcome."""
-        self.fail(failure.problem_of_writer() if self._has_effects else failure.problem_of_reader())
+        self.fail(failure.problem_of_change() if self._has_effects else failure.problem_without_change())
 
     def resolve(self) -> None:
         """Resolve the future with what `run` stored."""
@@ -146,7 +152,10 @@ class UnitGroup:
             unit.run(transaction, MAX_CALL_SECONDS if len(self.units) > 1 else math.inf)
 
     def begin_units(self) -> Iterator[PendingUnit]:
-        """Yield the units that are awaited in turn, up to those that were returned to the queue."""
+        """Yield the units in turn, up to those that were returned to the queue.
+
+        Those that are not awaited fail instead.
+        """
         end_of_first = 0.0
         while self.waiting:
             unit = self.waiting.popleft()
@@ -173,8 +182,8 @@ class UnitGroup:
         Of these, the ones that arrived lately go on waiting for a connection.
         """
         if self._timer is None:
-            is_late = isinstance(error, PoolExhausted)
-            self.waiting = self._queue.take_older_half() if is_late else self._queue.take_all()
+            is_exhausted = isinstance(error, PoolExhausted)
+            self.waiting = self._queue.take_older_half() if is_exhausted else self._queue.take_all()
         for unit in (*self.units, *self.waiting):
             unit.fail(error)
         self.waiting.clear()

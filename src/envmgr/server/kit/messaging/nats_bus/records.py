@@ -27,7 +27,7 @@ _BATCH_ID_HEADER, _BATCH_SEQUENCE_HEADER, _BATCH_COMMIT_HEADER = (
     "Nats-Batch-Commit",
 )
 MAX_HEADERS_BYTES = 512
-"""Size of the headers of an event, which count as part of its message."""
+"""Upper limit of the size of the headers of an event, which count as part of its message."""
 _EXPECTED_IN_BATCH_HEADER = "Alm-Expected-Last-Sequence"
 
 
