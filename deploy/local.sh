@@ -87,6 +87,7 @@ run_up() {
   find_programs
   open_installation
   lock_installation
+  await_ending
   check_ports
   start_postgresql
   start_broker

@@ -22,13 +22,24 @@ running_id() {
   printf '%s' "$id"
 }
 
-# start_time ID: print when a process started, in ticks since the machine did; nothing if it has ended.
+# start_time ID: print when a process started, in ticks since the machine did; nothing if its last thread has ended.
 start_time() {
   local text='' fields
   { text=$(<"/proc/$1/stat"); } 2>/dev/null || return 0
   # The second field, the program's name in parentheses, may contain blanks.
   read -r -a fields <<<"${text##*) }"
-  [ "${fields[0]}" = Z ] || printf '%s' "${fields[19]}"
+  # The first thread of a killed process may have ended (Z) while others still have its ports open.
+  [ "${fields[0]}" = Z ] && [ "${fields[17]}" -le 1 ] || printf '%s' "${fields[19]}"
+}
+
+# Wait for processes that are about to end, so that `up` right after `kill -9` starts them again.
+await_ending() {
+  local name id
+  for name in $processes; do
+    if id=$(running_id "$name") && grep -qs '^State:[[:space:]]*Z' "/proc/$id/status"; then
+      await_end "$name" || fail "$name (process $id) does not end" 'wait until it has, then run `deploy/local.sh up`'
+    fi
+  done
 }
 
 # stop_processes SIGNAL NAME...: stop processes side by side, with SIGKILL if they do not end in time.

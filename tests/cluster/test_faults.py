@@ -8,10 +8,11 @@ import time
 
 import pytest
 
+from support.processes import is_running
 from support.requirements import needs_programs
 from support.server.loaded_cluster import await_writes, wait_until
 from support.server.loaded_system import check_unavailable, clients, start_for_clients
-from support.server.local_system import PROCESSES, REQUIRED_PROGRAMS, SERVICES, LocalSystem, is_running
+from support.server.local_system import PROCESSES, REQUIRED_PROGRAMS, SERVICES, LocalSystem
 
 pytestmark = [
     pytest.mark.slow,

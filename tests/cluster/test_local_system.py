@@ -16,6 +16,7 @@ from envmgr.kit.environment import Environment
 from envmgr.server.bootstrap.registry import SERVICE_NAMES, SERVICE_RULES
 from envmgr.server.kit.config.service_settings import read_service
 from support.http.raw_client import HOST
+from support.processes import end_input, is_running, process_without_first_thread
 from support.recorded_variables import RecordedVariables
 from support.requirements import needs_programs
 from support.server.local_system import (
@@ -24,7 +25,6 @@ from support.server.local_system import (
     SCRIPT,
     SERVICES,
     LocalSystem,
-    is_running,
 )
 
 pytestmark = needs_programs(*REQUIRED_PROGRAMS)
@@ -39,6 +39,7 @@ FOREIGN_SETTINGS = {
 """Settings that a service refuses."""
 FOR_ANY_PROGRAM = {"HOME", "ENVMGR_HOME"}
 SETTINGS_SCRIPT = SCRIPT.parent / "local" / "services.sh"
+PROCESSES_SCRIPT = SCRIPT.parent / "local" / "processes.sh"
 SLOW = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
@@ -160,6 +161,23 @@ def test_a_port_in_use_is_named_with_the_cure(tmp_path):
     assert f"error: port {system.port_base + 3} of deployment is in use by another program" in result.stderr
     assert "hint: stop it, or run `deploy/local.sh up --port-base N`" in result.stderr
     assert processes_of(system.directory) == set()
+
+
+def test_a_process_runs_until_its_last_thread_ends(tmp_path):
+    """Its ports are in use as long; `up` waits for that and then starts the process again."""
+    script = (
+        'source "$1"; state=$2 processes=app; printf "%s %s\\n" "$3" "$(start_time "$3")" >"$state/run/app"; '
+        "echo waiting; await_ending; ! running_id app"
+    )
+    (tmp_path / "run").mkdir()
+    with process_without_first_thread() as process:
+        arguments = ["bash", "-euc", script, "-", PROCESSES_SCRIPT, tmp_path, str(process.pid)]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE) as up:
+            assert up.stdout.readline() == b"waiting\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                up.wait(0.3)
+            end_input(process)
+            assert up.wait(60) == 0
 
 
 class TestFromTheFirstStartToTheLast:

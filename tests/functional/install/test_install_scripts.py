@@ -8,12 +8,17 @@ import shlex
 import signal
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.http.fault_server import Server
 from support.machine.prepared_sandbox import PreparedSandbox
+from support.processes import is_running
+from support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sh and process groups")
 
@@ -149,20 +154,4 @@ def wait_for_family(log: Path, process):
 
 
 def wait_until_gone(processes):
-    limit = time.monotonic() + 10
-    while any(map(is_alive, processes)):
-        assert time.monotonic() < limit
-        time.sleep(0.01)
-
-
-def is_alive(process):
-    """Return whether a process runs; adopted by a careless init, it may remain a zombie."""
-    try:
-        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        pass
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return not os.path.isdir("/proc/self")
+    wait_until(lambda: not any(map(is_running, processes)), "processes are left", 10)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from support.http.raw_client import HOST, ConnectionClosed, Wire
 from support.ports import free_ports
+from support.processes import is_running
 from support.server.server_process import IDLE_EVENTS, SETTLE_TIMEOUT_SECONDS
 from support.waiting import wait_until
 
@@ -126,12 +127,3 @@ class LocalSystem:
             "events are still on their way",
             SETTLE_TIMEOUT_SECONDS,
         )
-
-
-def is_running(process_id: int) -> bool:
-    """Return whether a process runs; one that has ended may still wait for its parent."""
-    try:
-        text = Path(f"/proc/{process_id}/stat").read_text()
-    except OSError:
-        return False
-    return text.rpartition(")")[2].split()[0] != "Z"

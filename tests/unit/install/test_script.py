@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import threading
 import time
@@ -12,6 +10,8 @@ import pytest
 
 from envmgr.install import script
 from envmgr.kit.errors import ScriptError
+from support.processes import is_running
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sh and process groups")
 
@@ -46,22 +46,8 @@ def await_file(path):
     return int(path.read_text())
 
 
-def is_running(pid):
-    """Return whether a process runs and is not a zombie."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in {"Z", "X"}
-    except FileNotFoundError:
-        if os.path.isdir("/proc/self"):
-            return False
-    return subprocess.run(["ps", "-p", str(pid)], capture_output=True, check=False).returncode == 0
-
-
 def assert_gone(*pids):
-    deadline = time.monotonic() + 10
-    while any(is_running(pid) for pid in pids):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not any(map(is_running, pids)), "processes are left", 10)
 
 
 def test_a_script_runs_in_the_tree_with_its_variables_and_without_settings_of_envmgr(run, monkeypatch):

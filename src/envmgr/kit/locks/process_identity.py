@@ -10,7 +10,8 @@ RUNNING, ENDED, UNKNOWN = "running", "ended", "unknown"
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _PID_NAMESPACE = "/proc/self/ns/pid"
-_START_TIME_FIELD = 19  # of those after the name in `/proc/PID/stat`: clock ticks since boot
+# Fields after the name in `/proc/PID/stat`: the number of threads, and clock ticks from the boot to the start.
+_THREADS_FIELD, _START_TIME_FIELD = 17, 19
 
 
 @frozen
@@ -72,7 +73,10 @@ def _status(pid: str) -> str:
 def _start_time(status: str) -> str:
     """Return the start time in the status of a process; empty if the process has ended."""
     fields = status.rpartition(")")[2].split()
-    has_ended = len(fields) <= _START_TIME_FIELD or fields[0] in {"Z", "X"}
+    if len(fields) <= _START_TIME_FIELD:
+        return ""
+    # The first thread of a killed process may be a zombie while others complete their writes.
+    has_ended = fields[0] in {"Z", "X"} and int(fields[_THREADS_FIELD]) <= 1
     return "" if has_ended else fields[_START_TIME_FIELD]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from envmgr.kit.locks import process_identity
 from envmgr.kit.locks.process_identity import ENDED, RUNNING, UNKNOWN, ProcessIdentity, current, state
+from support.processes import end_input, process_without_first_thread
 
 pytestmark = pytest.mark.skipif(not current().machine, reason="the system does not identify processes")
 
@@ -67,6 +69,20 @@ def test_a_process_that_does_not_exist_has_ended():
         ended = ProcessIdentity(current().machine, process.pid, started)
     assert started
     assert state(ended) == ENDED
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no state of the first thread")
+def test_a_process_runs_until_its_last_thread_ends():
+    """Its open files, and the locks on them, remain as long."""
+    with process_without_first_thread() as process:
+        identity = ProcessIdentity(current().machine, process.pid, start_of(process.pid))
+        assert state(identity) == RUNNING
+        end_input(process)
+        assert state(identity) == ENDED
+
+
+def start_of(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
 
 
 def test_a_zombie_has_ended():
