@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import argparse
 
     from envmgr.server.bootstrap.composition import Services
-    from envmgr.server.bootstrap.recovery.accepted_gap import EventRange, Recovered
+    from envmgr.server.bootstrap.recovery.accepted_gap import Recovered, SkippedSequence
+    from envmgr.server.bootstrap.recovery.event_range import EventRange
+    from envmgr.server.bootstrap.recovery.missed_events import MissedEvents
     from envmgr.server.contracts.resources import AuditEntry
     from envmgr.server.kit.config.settings import Settings
 
@@ -70,21 +72,24 @@ def _accept_gap(options: argparse.Namespace) -> int:
                 await database.release()
 
         recovered = run_on_all(settings, logs.create_logger("warning"), accept)
-    _print_recovered(options.accept_gap, recovered)
+    _print_missed(options.accept_gap, recovered.missed)
+    if recovered.skipped:
+        _print_skipped(recovered.skipped)
     return 0
 
 
-def _print_recovered(service: str, recovered: Recovered) -> None:
-    if recovered.delivered:
-        print_line(f"delivered {recovered.delivered} events to {service} again")
-    for lost in recovered.unavailable:
+def _print_missed(service: str, missed: MissedEvents) -> None:
+    if missed.delivered:
+        print_line(f"delivered {missed.delivered} events to {service} again")
+    for lost in missed.unavailable:
         print_line(f"warning: {service} lacks {_name(lost)}: no outbox retains them")
-    if recovered.gap is None:
-        return
-    print_line(f"{_name(recovered.gap)} are lost; the audit log records this when the server runs")
-    for entry in recovered.lost.first_entries:
+
+
+def _print_skipped(skipped: SkippedSequence) -> None:
+    print_line(f"{_name(skipped.gap)} are lost; the audit log records this when the server runs")
+    for entry in skipped.lost.first_entries:
         print_line(f"  {_line(entry)}")
-    more = recovered.lost.entries - len(recovered.lost.first_entries)
+    more = skipped.lost.entries - len(skipped.lost.first_entries)
     if more > 0:
         print_line(f"  and {more} more")
 

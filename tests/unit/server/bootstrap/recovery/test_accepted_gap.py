@@ -15,6 +15,7 @@ from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.service.truncation_check import TruncationCheck
 from envmgr.server.audit.store import CONSUMER
 from envmgr.server.bootstrap.recovery import accepted_gap as recovery
+from envmgr.server.bootstrap.recovery.event_range import EventRange
 from envmgr.server.contracts.events import ALL_EVENTS
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging import outbox as outbox_module
@@ -178,12 +179,12 @@ def other(number):
 def test_events_with_numbers_of_others_follow_the_gap(tmp_path):
     logged = [same(1), other(2), other(3), other(4)]
     result, skipped, emitted, pending, missing = recover(tmp_path, logged, event_count=3)
-    assert result.gap == recovery.EventRange("app", 2, 4)
+    assert result.skipped.gap == EventRange("app", 2, 4)
     assert [(item.sequence, item.type) for item in pending][-1] == (7, "SequenceGapRecorded")
     assert [(item.sequence, item.id) for item in pending[:-1]] == [(5, emitted[1].id), (6, emitted[2].id)]
     assert skipped == [(4, 1 + recovery.SKIPPED_IDS)]
     assert missing == {"app": 0}
-    assert (result.lost.entries, result.lost.highest_id) == (3, 4)
+    assert (result.skipped.lost.entries, result.skipped.lost.highest_id) == (3, 4)
 
 
 def test_events_that_the_log_has_under_other_numbers_are_not_repeated(tmp_path):
@@ -192,14 +193,14 @@ def test_events_that_the_log_has_under_other_numbers_are_not_repeated(tmp_path):
 
     logged = [same(1), other(2), other(3), other(4), moved]
     result, _, _, pending, missing = recover(tmp_path, logged, event_count=2)
-    assert result.gap == recovery.EventRange("app", 2, 5)
+    assert result.skipped.gap == EventRange("app", 2, 5)
     assert [item.type for item in pending] == ["SequenceGapRecorded"]
     assert missing == {"app": 0}
 
 
 def test_pending_events_that_others_lack_are_delivered_to_them(tmp_path):
     result, _, emitted, pending, missing = recover(tmp_path, [same(1), other(4)], event_count=3)
-    assert result.gap == recovery.EventRange("app", 4, 4)
+    assert result.skipped.gap == EventRange("app", 4, 4)
     assert [item.type for item in pending] == ["SequenceGapRecorded"]
     assert missing == {"app": 0}
     assert len(emitted) == 3
