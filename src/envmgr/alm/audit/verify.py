@@ -82,38 +82,53 @@ def verify(
     server writes entries at its first start, unless a checkpoint confirms it.
     """
     key = _key((*saved, *checkpoints))
+    trusted = _trusted((*saved, *checkpoints), key)
     findings = FindingCollector()
     findings.add(_check_checkpoints(checkpoints, saved, key))
-    trusted = [
-        checkpoint
-        for checkpoint in (*saved, *checkpoints)
-        if checkpoint_rules.verify_error(checkpoint, key) is None
-    ]
-    verifier, count, head = Verifier(trusted), 0, GENESIS_HASH.hex()
-    for entry in entries:
-        if isinstance(entry, Finding):
-            findings.add([entry])
-            continue
-        findings.add(verifier.add(entry))
-        count, head = count + 1, str(entry.get("hash"))
-    findings.add(verifier.finish())
+    log = _VerifiedLog(trusted)
+    findings.add(log.read(entries))
     dead_letters = count_dead_letters()
     unrecorded = tuple(_check_dead_letters(dead_letters))
-    if not (count or unrecorded or findings.findings or any(_seq(checkpoint) == 0 for checkpoint in trusted)):
+    if not (log.entries or unrecorded or findings.findings or any(_seq(item) == 0 for item in trusted)):
         findings.add([Finding(EMPTY, 0, "the log is empty")])
     return Report(
-        entries=count,
-        seq=verifier.seq,
-        head=head,
+        entries=log.entries,
+        seq=log.verifier.seq,
+        head=log.head,
         checkpoints=len(checkpoints),
         saved_checkpoints=len(saved),
         key=key,
-        verified_up_to=max((_seq(checkpoint) for checkpoint in trusted), default=0),
+        verified_up_to=max(map(_seq, trusted), default=0),
         findings=(*unrecorded, *findings.findings),
         omitted=findings.omitted,
-        recorded_gaps=tuple(verifier.recorded_gaps),
+        recorded_gaps=tuple(log.verifier.recorded_gaps),
         dead_letters=dead_letters,
     )
+
+
+class _VerifiedLog:
+    """The entries of a log as far as they are read: their number, and the hash of the last."""
+
+    def __init__(self, trusted: Sequence[Document]) -> None:
+        self.verifier = Verifier(trusted)
+        self.entries = 0
+        self.head = GENESIS_HASH.hex()
+
+    def read(self, entries: Iterable[Document | Finding]) -> Iterator[Finding]:
+        """Verify all entries; yield what is wrong, and the findings among them."""
+        for entry in entries:
+            if isinstance(entry, Finding):
+                yield entry
+                continue
+            yield from self.verifier.add(entry)
+            self.entries += 1
+            self.head = str(entry.get("hash"))
+        yield from self.verifier.finish()
+
+
+def _trusted(checkpoints: Iterable[Document], key: str | None) -> list[Document]:
+    """Return the checkpoints that are signed by the key."""
+    return [item for item in checkpoints if checkpoint_rules.verify_error(item, key) is None]
 
 
 def _key(checkpoints: Sequence[Document]) -> str | None:
