@@ -82,45 +82,57 @@ def pin(
 
     A locked version is reused unless its tool is in `refresh`; its archives are reused if `is_good` accepts them.
     """
+    entries = [_locked_entry(context, lock, tool, spec, refresh) for tool, spec in requests]
+    locked_pins = [entry.as_pin() for entry in entries]
+    reusable = [pin if pin and is_good(pin.locked) else None for pin in locked_pins]
+    remaining = [entry for entry, pin in zip(entries, reusable, strict=True) if pin is None]
+    resolved = iter(map_parallel(lambda entry: _resolve(context, lock, entry, platforms), remaining, WORKERS))
+    return [pin or next(resolved) for pin in reusable]
 
-    def reuse(item: tuple[str, str]) -> Pin | None:
-        version, locked, others = locked_items[item]
-        if version is None or locked is None or others or not is_good(locked):
+
+@frozen
+class _LockedEntry:
+    """What a lock has for a request; without a version if that must be chosen anew."""
+
+    tool: str
+    spec: str
+    version: str | None
+    locked: Locked | None
+    others: Mapping[str, str]
+    """The platforms whose locked archives are of other versions, and these."""
+
+    def as_pin(self) -> Pin | None:
+        """Return the pin that the lock has, unless a part of it is missing or of another version."""
+        if self.version is None or self.locked is None or self.others:
             return None
-        return Pin(*item, version, locked)
+        return Pin(self.tool, self.spec, self.version, self.locked)
 
-    def find_locked(item: tuple[str, str]) -> tuple[str | None, Locked | None, Mapping[str, str]]:
-        tool, spec = item
-        version = _locked_version(context, lock, tool, spec) if tool not in refresh else None
-        locked = lock.find(tool, version) if version else None
-        others = lock_consistency.other_versions(context, tool, version, locked) if version and locked else {}
-        return version, locked, others
 
-    def resolve_one(item: tuple[str, str]) -> Pin:
-        tool, spec = item
-        version, locked, others = locked_items[item]
-        locked = _without(locked, others) if locked else None
-        preferred = version or preferred_version(lock, tool, spec)
-        try:
-            return resolve_with_notice(tool, spec, preferred, locked)
-        except (NoMatchingVersion, UnsupportedPlatform):
-            if not others or locked:
-                raise
-            context.progress.message(
-                f"{tool} {spec}: the locked version {version} does not exist; choosing another"
-            )
-            return resolve_with_notice(tool, spec, None, None)
+def _locked_entry(
+    context: Context, lock: Lockfile, tool: str, spec: str, refresh: frozenset[str]
+) -> _LockedEntry:
+    version = None if tool in refresh else _locked_version(context, lock, tool, spec)
+    locked = lock.find(tool, version) if version else None
+    others = lock_consistency.other_versions(context, tool, version, locked) if version and locked else {}
+    return _LockedEntry(tool, spec, version, locked, others)
 
-    def resolve_with_notice(tool: str, spec: str, version: str | None, locked: Locked | None) -> Pin:
-        result = _resolve_upstream(context, tool, spec, version, platforms, locked)
-        _note_missing_digests(context, result, lock.find(tool, result.version))
-        return result
 
-    locked_items = {item: find_locked(item) for item in requests}
-    reusable = {item: reuse(item) for item in requests}
-    remaining = [item for item in requests if reusable[item] is None]
-    resolved = dict(zip(remaining, map_parallel(resolve_one, remaining, WORKERS), strict=True))
-    return [reusable[item] or resolved[item] for item in requests]
+def _resolve(context: Context, lock: Lockfile, entry: _LockedEntry, platforms: Sequence[Platform]) -> Pin:
+    """Return a pin from upstream; a locked version that does not exist is replaced."""
+    tool, spec = entry.tool, entry.spec
+    locked = _without(entry.locked, entry.others) if entry.locked else None
+    preferred = entry.version or preferred_version(lock, tool, spec)
+    try:
+        pin = _resolve_upstream(context, tool, spec, preferred, platforms, locked)
+    except (NoMatchingVersion, UnsupportedPlatform):
+        if not entry.others or locked:
+            raise
+        context.progress.message(
+            f"{tool} {spec}: the locked version {entry.version} does not exist; choosing another"
+        )
+        pin = _resolve_upstream(context, tool, spec, None, platforms, None)
+    _note_missing_digests(context, pin, lock.find(tool, pin.version))
+    return pin
 
 
 def _without(locked: Locked, platforms: Collection[str]) -> Locked | None:
