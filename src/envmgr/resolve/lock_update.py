@@ -92,7 +92,7 @@ def pin(
 
 @frozen
 class _LockedEntry:
-    """What a lock has for a request; without a version if that must be chosen anew."""
+    """The entry of a lock for a request; without a version if none of the lock is to be used."""
 
     tool: str
     spec: str

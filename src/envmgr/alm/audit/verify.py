@@ -82,7 +82,7 @@ def verify(
     server writes entries at its first start, unless a checkpoint confirms it.
     """
     key = _key((*saved, *checkpoints))
-    trusted = _trusted((*saved, *checkpoints), key)
+    trusted = _select_trusted((*saved, *checkpoints), key)
     findings = FindingCollector()
     findings.add(_check_checkpoints(checkpoints, saved, key))
     log = _VerifiedLog(trusted)
@@ -126,7 +126,7 @@ class _VerifiedLog:
         yield from self.verifier.finish()
 
 
-def _trusted(checkpoints: Iterable[Document], key: str | None) -> list[Document]:
+def _select_trusted(checkpoints: Iterable[Document], key: str | None) -> list[Document]:
     """Return the checkpoints that are signed by the key."""
     return [item for item in checkpoints if checkpoint_rules.verify_error(item, key) is None]
 

@@ -13,7 +13,6 @@ in a transaction.
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
@@ -33,6 +32,7 @@ from envmgr.server.kit.db.postgresql.leadership import CHANNEL, RELAY_IDLE_SECON
 from envmgr.server.kit.db.postgresql.pool import ConnectionPool
 from envmgr.server.kit.db.postgresql.transaction import PostgresReader, PostgresTransaction
 from envmgr.server.kit.db.postgresql.unit_groups import PendingUnit, UnitQueue
+from envmgr.server.kit.db.postgresql.unit_retries import UnitRetries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -49,7 +49,6 @@ CONCURRENT_ATTEMPTS = 3
 """Attempts of a unit beside others, before it runs alone in this process."""
 MAX_ATTEMPTS = 12
 """Attempts in all: once it runs alone, a unit conflicts with those of other processes only."""
-MAX_RETRY_DELAY_SECONDS = 0.01
 NOTIFY_INTERVAL_SECONDS = 0.01
 MAX_WRITERS, MAX_READERS = 6, 4
 """Connections of one service in one process; a server accepts 100 by default."""
@@ -229,25 +228,16 @@ class PostgresDatabase:
 
     async def _write(self, work: Callable[[PostgresTransaction], T], earlier: RolledBack | None) -> T:
         """Run a unit in a transaction of its own until it is committed; raise ServiceUnavailable, CommitLost."""
-        may_be_conflict = may_be_stale = True
+        retries = UnitRetries()
         with translate_errors(self.source):
-            for attempt in range(MAX_ATTEMPTS):
+            if earlier is not None:
+                await retries.prepare_after_group(earlier)
+            for attempt in range(0 if earlier is None else 1, MAX_ATTEMPTS):
                 try:
-                    if attempt == 0 and earlier is not None:
-                        raise earlier
                     async with self._lend_writer(attempt) as connection:
                         return await self._run(connection, PostgresTransaction(connection, now_ms()), work)
                 except RolledBack as failure:
-                    if failure.is_violation and may_be_conflict:
-                        # A row of a concurrent unit, which this one could not see: the next run can.
-                        may_be_conflict = False
-                    elif failure.is_lost_connection and may_be_stale:
-                        # The server may have ended this session only: the next run has another.
-                        may_be_stale = False
-                    elif not failure.is_conflict and not (failure is earlier and failure.is_lock_timeout):
-                        raise failure.error from failure.error.__cause__
-                    else:
-                        await asyncio.sleep(random.uniform(0, MAX_RETRY_DELAY_SECONDS))  # noqa: S311 - jitter, no secret
+                    await retries.prepare(failure)
         raise ServiceUnavailable(
             f"database of {self.source} is busy: a change was in conflict {MAX_ATTEMPTS} times",
             retry_after=RETRY_AFTER_SECONDS,

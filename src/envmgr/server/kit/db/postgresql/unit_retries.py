@@ -1,0 +1,43 @@
+"""Retries of a unit whose transaction was rolled back."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from envmgr.server.kit.db.postgresql.failures import RolledBack
+
+MAX_RETRY_DELAY_SECONDS = 0.01
+
+
+class UnitRetries:
+    """The retries of one unit: after each conflict, and once after each of two other failures."""
+
+    def __init__(self) -> None:
+        self._may_be_conflict = self._may_be_stale = True
+
+    async def prepare(self, failure: RolledBack) -> None:
+        """Return when the unit should run again; raise its error if it should not."""
+        if failure.is_violation and self._may_be_conflict:
+            # A row of a concurrent unit, which this one could not see: the next run can.
+            self._may_be_conflict = False
+        elif failure.is_lost_connection and self._may_be_stale:
+            # The server may have ended this session only: the next run has another.
+            self._may_be_stale = False
+        elif failure.is_conflict:
+            await _wait()
+        else:
+            raise failure.error from failure.error.__cause__
+
+    async def prepare_after_group(self, failure: RolledBack) -> None:
+        """Do the same after a run in a group, which does not wait for locks as long as a unit alone."""
+        if failure.is_lock_timeout:
+            await _wait()
+        else:
+            await self.prepare(failure)
+
+
+async def _wait() -> None:
+    await asyncio.sleep(random.uniform(0, MAX_RETRY_DELAY_SECONDS))  # noqa: S311 - jitter, no secret
