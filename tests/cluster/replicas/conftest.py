@@ -9,7 +9,7 @@ import pytest
 
 from support.server.cluster import Cluster
 from support.server.concurrent_writers import pages
-from support.server.races import TIMEOUT_SECONDS, UNKNOWN, Admin, calls_of, send_at_once
+from support.server.races import TIMEOUT_SECONDS, UNAVAILABLE, Admin, calls_of, send_at_once
 from support.services.nats_server import create_nats_server
 
 MAX_ATTEMPTS = 10
@@ -42,7 +42,7 @@ def ask(cluster, admins):
         for _ in range(MAX_ATTEMPTS):
             with cluster.gateway.wire(admins[0].token, timeout=TIMEOUT_SECONDS) as wire:
                 reply = wire.ask(method, target, body, headers)
-            if reply.status != UNKNOWN or method not in {"GET", "POST"}:
+            if reply.status != UNAVAILABLE or method not in {"GET", "POST"}:
                 return reply
             time.sleep(int(reply.header("retry-after")))
         return reply

@@ -11,7 +11,7 @@ from support.server.concurrent_writers import lock
 from support.server.loaded_cluster import wait_until
 from support.server.races import (
     CLIENTS,
-    UNKNOWN,
+    UNAVAILABLE,
     alternating,
     calls_of,
     check_counts,
@@ -48,7 +48,7 @@ def test_what_is_deleted_is_not_deployed(cluster, admins, ask, list_all, audited
             for owner, requests in zip(owners, (uses, deletions), strict=True)
         )
         replies = send_at_once(alternating(uses, deletions))
-        assert {reply.status for reply in replies} <= {201, 204, 404, 409, UNKNOWN}
+        assert {reply.status for reply in replies} <= {201, 204, 404, 409, UNAVAILABLE}
         active = [row for row in list_all("/deployments?limit=200") if row[key] == deleted["id"]]
         is_deleted = ask("GET", target).status == 404
         assert is_deleted == (active == []), (name, len(active))
@@ -94,7 +94,7 @@ def test_an_environment_that_is_deleted_has_no_deployment(cluster, admins, ask, 
                 calls_of(processes, admins[0].token, uses), calls_of(processes, admins[0].token, deletions)
             )
         )
-        assert {reply.status for reply in replies} <= {201, 204, 404, 409, UNKNOWN}
+        assert {reply.status for reply in replies} <= {201, 204, 404, 409, UNAVAILABLE}
         deployed = list_all(f"/deployments?environment={name}&limit=200")
         check_counts(replies, 201, len(deployed))
         assert len({row["app_id"] for row in deployed}) == len(deployed)
@@ -115,7 +115,7 @@ def test_an_app_has_one_active_deployment_in_an_environment(cluster, admins, ask
         version = created(ask("POST", "/apps", {"name": f"single-{number}", "version": "1"}))["version"]
         request = "POST", "/deployments", {"version_id": version["id"], "environment": "single"}
         replies = send_at_once(calls_of(cluster.replicas["deployment"], admins[0].token, [request] * CLIENTS))
-        assert {reply.status for reply in replies} <= {201, 409, UNKNOWN}
+        assert {reply.status for reply in replies} <= {201, 409, UNAVAILABLE}
         rows = list_all("/deployments?environment=single&limit=200")
         active = [row for row in rows if row["version_id"] == version["id"]]
         check_counts(replies, 201, len(active))
@@ -137,7 +137,7 @@ def test_a_lock_stays_while_a_version_has_it(cluster, admins, ask, list_all):
                 calls_of(processes, admins[0].token, deletions),
             )
         )
-        assert {reply.status for reply in replies} <= {201, 204, 404, 409, UNKNOWN}
+        assert {reply.status for reply in replies} <= {201, 204, 404, 409, UNAVAILABLE}
         existing = list_all(f"/apps/{app['id']}/versions?limit=200")
         others = [row for row in existing if row["id"] != version["id"]]
         check_counts(replies, 201, len(others))

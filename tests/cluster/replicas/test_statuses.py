@@ -12,7 +12,7 @@ from support.server.cluster import NEEDS_CLUSTER
 from support.server.loaded_cluster import wait_until
 from support.server.races import (
     CLIENTS,
-    UNKNOWN,
+    UNAVAILABLE,
     Admin,
     alternating,
     calls_of,
@@ -99,7 +99,7 @@ def test_a_success_and_the_rollback_of_its_predecessor_leave_one_current_deploym
         created(ask("POST", f"{later}/statuses", {"status": "in_progress"}))
         requests = [*moves(later, "successful")[::2], *moves(earlier, "rolled_back")[1::2]]
         replies = race("deployment", requests[number:] + requests[:number])
-        assert set(statuses(replies)) <= {201, 409, UNKNOWN}
+        assert set(statuses(replies)) <= {201, 409, UNAVAILABLE}
         assert history(later) == ["in_progress", "pending", "successful"]
         end = ask("GET", earlier).json["status"]
         assert history(earlier) == sorted(["pending", "in_progress", "successful", end])
@@ -126,7 +126,7 @@ def test_a_deployment_is_approved_once_and_not_by_its_requester(
         )
         replies = send_at_once(alternating(approvals, starts))
         check_winner(replies[::2], 201, 409)
-        assert set(statuses(replies[1::2])) <= {201, 403, 409, UNKNOWN}
+        assert set(statuses(replies[1::2])) <= {201, 403, 409, UNAVAILABLE}
         is_started = ask("GET", target).json["status"] == "in_progress"
         check_counts(replies[1::2], 201, int(is_started))
         steps = ["awaiting_approval", "pending", "queued", *(["in_progress"] if is_started else [])]

@@ -8,7 +8,7 @@ import pytest
 
 from support.server.cluster import NEEDS_CLUSTER
 from support.server.loaded_cluster import wait_until
-from support.server.races import CLIENTS, UNKNOWN, check_counts, statuses
+from support.server.races import CLIENTS, UNAVAILABLE, check_counts, statuses
 from support.server.server_process import IDLE_EVENTS
 from support.server.write_checks import KINDS, check_chain
 
@@ -37,9 +37,9 @@ def test_one_of_several_checkpoints_of_a_head_is_signed(race, ask, list_all, set
         assert ask("POST", "/apps", {"name": f"signed-{number}"}).status == 201
         settled()
         replies = race("audit", [("POST", "/audit/checkpoints")] * CLIENTS)
-        assert set(statuses(replies)) <= {200, 201, UNKNOWN}
+        assert set(statuses(replies)) <= {200, 201, UNAVAILABLE}
         (newest,) = ask("GET", "/audit/checkpoints?limit=1").json
-        heads = {reply.json["seq"] for reply in replies if reply.status != UNKNOWN}
+        heads = {reply.json["seq"] for reply in replies if reply.status != UNAVAILABLE}
         assert heads == {newest["seq"]}
         stored = [item for item in list_all("/audit/checkpoints?limit=200") if item["seq"] == newest["seq"]]
         assert len(stored) == 1
@@ -50,7 +50,7 @@ def test_the_log_has_each_event_once_in_one_chain(race, list_all, settled):
     """Also those of other tests, which ended a moment ago."""
     names = [f"audited-{number}" for number in range(2 * CLIENTS)]
     replies = race("gateway", [("POST", "/apps", {"name": name}) for name in names])
-    assert set(statuses(replies)) <= {201, UNKNOWN}
+    assert set(statuses(replies)) <= {201, UNAVAILABLE}
     settled()
     entries = list_all("/audits?sort=seq&limit=200")
     check_chain(entries)
@@ -79,4 +79,4 @@ def check_log(text):
     """Check that a process has logged no error but requests that it refused for a while."""
     assert "Traceback" not in text
     errors = [line for line in text.splitlines() if '"level":"error"' in line]
-    assert [line for line in errors if f'"status":{UNKNOWN},' not in line] == []
+    assert [line for line in errors if f'"status":{UNAVAILABLE},' not in line] == []

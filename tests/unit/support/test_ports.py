@@ -15,7 +15,7 @@ def test_ports_differ_and_are_none_of_outgoing_connections():
 
 
 def test_a_range_has_no_port_in_use(monkeypatch):
-    first = free_ports(3)
+    first = free_ports(5)
     with socket.create_server((HOST, first + 1)):
         monkeypatch.setattr("support.ports.PORTS", range(first, first + 6))
         assert free_ports(3) == first + 2
