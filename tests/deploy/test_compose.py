@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from envmgr.server.bootstrap.registry import SERVICE_NAMES
 from support.deploy_files import BROKERS, DEPLOY, compose, create_environment_file, program
 
+CREATE_ENV = DEPLOY / "compose" / "create-env.sh"
 DATABASE_PORTS = {
     "app": 5432,
     "version": 5433,
@@ -129,14 +131,27 @@ def test_the_file_has_no_secret():
 
 
 def test_only_its_owner_can_read_the_file_of_secrets(tmp_path):
-    script, path = DEPLOY / "compose" / "create-env.sh", tmp_path / "env"
-    subprocess.run(["sh", "-c", f"umask 022; bash {script} > {path}"], check=True, timeout=60)
+    path = tmp_path / "env"
+    result = create_env("nats", path)
+    assert (result.returncode, result.stdout) == (0, f"secrets written to {path}\n")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "JWT_SECRET=" in path.read_text()
-    assert (
-        "JWT_SECRET="
-        in subprocess.run([script], capture_output=True, text=True, check=True, timeout=60).stdout
-    )
+    assert os.listdir(tmp_path) == ["env"]
+
+
+def test_a_file_of_secrets_is_never_replaced(tmp_path):
+    """The databases have its passwords."""
+    path = tmp_path / "env"
+    path.touch()
+    assert create_env("kafka", path).returncode == 0
+    before = path.read_text()
+    result = create_env("nats", path)
+    assert (result.returncode, path.read_text()) == (1, before)
+    assert f"error: {path} has secrets already\nhint: use it, or delete it" in result.stderr
+
+
+def create_env(*arguments):
+    return subprocess.run([CREATE_ENV, *arguments], capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_secrets_are_new_each_time_and_long(environment_file):
@@ -148,10 +163,16 @@ def test_secrets_are_new_each_time_and_long(environment_file):
 
 
 def test_an_unknown_broker_is_refused():
-    command = [DEPLOY / "compose" / "create-env.sh", "rabbitmq"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = create_env("rabbitmq")
     assert (result.returncode, result.stdout) == (2, "")
     assert "unknown broker rabbitmq" in result.stderr
+
+
+def test_usage_is_printed_and_further_arguments_are_refused():
+    assert create_env("--help").stdout.startswith("Usage: deploy/compose/create-env.sh [nats|kafka] [FILE]\n")
+    result = create_env("nats", "-", "more")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "error: unexpected argument more" in result.stderr
 
 
 @pytest.mark.parametrize("path", ["compose/nats.conf", "k8s/components/nats/nats.conf"])

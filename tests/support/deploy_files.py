@@ -34,7 +34,7 @@ def compose(*arguments):
 
 def create_environment_file(broker):
     """Return new secrets for the Compose file, as its script prints them."""
-    command = [DEPLOY / "compose" / "create-env.sh", broker]
+    command = [DEPLOY / "compose" / "create-env.sh", broker, "-"]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
