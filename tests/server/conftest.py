@@ -8,6 +8,7 @@ import pytest
 
 from support.server.accounts import Accounts
 from support.server.cluster import chosen_daemon
+from support.server.renewed_session import RenewedSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,9 +36,15 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 @pytest.fixture(scope="session")
-def admin(daemon: Daemon) -> str:
+def admin_session(daemon: Daemon) -> RenewedSession:
+    """Return the session of an administrator, which lasts as long as the tests."""
+    return RenewedSession(daemon.login)
+
+
+@pytest.fixture
+def admin(admin_session: RenewedSession) -> str:
     """Return the token of an administrator."""
-    return daemon.login()["access_token"]
+    return admin_session.token
 
 
 @pytest.fixture

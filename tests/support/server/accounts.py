@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from support.server.concurrent_writers import lock
+from support.server.renewed_session import RenewedSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +35,13 @@ class Accounts:
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
-        self.admin = daemon.login()["access_token"]
-        self._people: dict[str, Person] = {}
+        self._admin_session = RenewedSession(daemon.login)
+        self._people: dict[str, tuple[Person, RenewedSession]] = {}
+
+    @property
+    def admin(self) -> str:
+        """The token of the admin."""
+        return self._admin_session.token
 
     def new_user(self, role: str) -> Person:
         """Create a user and sign in."""
@@ -45,15 +52,17 @@ class Accounts:
         return Person(user["id"], name, PASSWORD, session["access_token"], session["refresh_token"])
 
     def token(self, role: str) -> str:
-        """Return the token of a user with a role, the same for each call."""
+        """Return the token of a user with a role, the same user for each call."""
         if role not in self._people:
-            self._people[role] = self.new_user(role)
-        return self._people[role].token
+            person = self.new_user(role)
+            login = partial(self.daemon.login, person.name, person.password)
+            self._people[role] = person, RenewedSession(login)
+        return self._people[role][1].token
 
     def fresh(self, token: str) -> str:
         """Return another token of the same user, for tests that revoke it; other tokens unchanged."""
-        for person in self._people.values():
-            if person.token == token:
+        for person, session in self._people.values():
+            if session.token == token:
                 return self.daemon.login(person.name, person.password)["access_token"]
         return token
 
