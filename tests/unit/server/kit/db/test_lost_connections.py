@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, insert, select
 from envmgr.server.app import module
 from envmgr.server.app.store import app
 from envmgr.server.kit.common.problems import NotFound, ServiceUnavailable
-from envmgr.server.kit.db.postgresql import pool, unit_groups
+from envmgr.server.kit.db.postgresql import pool
 from envmgr.server.kit.db.postgresql.database import PostgresDatabase
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging.event_numbering import append_unnumbered, number_events
@@ -28,15 +28,6 @@ SLEEP = Statement(select(func.pg_sleep(0.02)))
 UNITS = 5
 ALL = [f"app-{n}" for n in range(UNITS)]
 UNKNOWN = "may have had its effect"
-
-
-@pytest.fixture
-def undivided_groups(monkeypatch):
-    """Prevent a group from returning units that it has not begun.
-
-    On a busy machine, another group would write them.
-    """
-    monkeypatch.setattr(unit_groups, "MAX_GROUP_SECONDS", 60)
 
 
 def add(name):

@@ -134,6 +134,7 @@ def test_a_permission_that_is_not_confirmed_does_not_delay_what_its_group_has_wr
     run_with_database(tmp_path, work)
 
 
+@pytest.mark.usefixtures("undivided_groups")
 def test_a_unit_whose_call_ends_just_before_its_limit_is_written_by_itself(tmp_path):
     """The timers of uvloop are up to a millisecond early."""
 
