@@ -77,6 +77,23 @@ async def wait_until(condition):
         await asyncio.sleep(0.01)
 
 
+async def count_apps(directory):
+    """Count the rows, over a connection without the limits that a test sets."""
+    ((count,),) = await postgres_databases()._run("SELECT count(*) FROM app", database_name(directory))
+    return count
+
+
+async def write_at_last(database, unit):
+    """Write a unit as soon as it takes no longer than a limit that a busy machine may exceed."""
+
+    async def is_written():
+        with suppress(ServiceUnavailable):
+            await database.write(unit)
+            return True
+
+    await wait_until(is_written)
+
+
 async def async_value(value):
     return value
 
@@ -235,10 +252,11 @@ def test_cancelled_callers_leave_no_session_in_a_transaction(tmp_path, act):
             await asyncio.gather(*tasks, return_exceptions=True)
 
         async def is_idle():
-            return set(await session_states(tmp_path)) <= {"idle"}
+            # The server may still list sessions whose clients have ended them.
+            states = await session_states(tmp_path)
+            return set(states) <= {"idle"} and len(states) <= runner.MAX_WRITERS + runner.MAX_READERS
 
         await wait_until(is_idle)
-        assert len(await session_states(tmp_path)) <= runner.MAX_WRITERS + runner.MAX_READERS
         assert await getattr(database, act)(lambda access: access.one(COUNT)) == (0,)
 
     run_with_database(tmp_path, work)
@@ -252,7 +270,7 @@ def test_a_statement_that_takes_too_long_is_ended(tmp_path, monkeypatch):
             with pytest.raises(ServiceUnavailable, match="statement timeout") as caught:
                 await call(lambda access: access.one(SLEEP, seconds=30))
             assert caught.value.headers["retry-after"]
-        await database.write(add("later"))
+        await write_at_last(database, add("later"))
 
     run_with_database(tmp_path, work)
 
@@ -282,14 +300,15 @@ def test_a_lock_that_is_not_released_is_not_awaited_for_ever(tmp_path, monkeypat
     monkeypatch.setattr(driver, "SETTINGS", {**driver.SETTINGS, "lock_timeout": "100ms"})
 
     async def work(database):
-        release = asyncio.Event()
+        has_lock, release = asyncio.Event(), asyncio.Event()
 
         def hold(transaction):
             transaction.execute(LOCK_APPS)
+            has_lock.set()
             await_(release.wait())
 
         holding = asyncio.ensure_future(database.write(hold))
-        await asyncio.sleep(0.2)
+        await has_lock.wait()
         with pytest.raises(ServiceUnavailable, match="lock timeout"):
             await database.write(add("shop"))
         release.set()
@@ -311,7 +330,7 @@ def test_a_transaction_that_idles_is_ended(tmp_path, monkeypatch):
 
         with pytest.raises(ServiceUnavailable):
             await database.write(unit)
-        assert await database.read(lambda reader: reader.one(COUNT)) == (0,)
+        assert await count_apps(tmp_path) == 0
 
     run_with_database(tmp_path, work)
 
@@ -472,9 +491,10 @@ def test_a_leader_with_an_ended_session_is_not_the_leader(tmp_path):
         )
         async with open_postgres(tmp_path, module) as other:
             await lead(other.leadership())
-            with suppress(ServiceUnavailable, TimeoutError):  # the first call may find the session lost
-                await asyncio.wait_for(lead(database.leadership()), 1.5)
-            assert not database.leadership().is_leader
+            for _ in range(3):
+                with suppress(ServiceUnavailable):  # the first call may find the session lost
+                    assert not await database.leadership().try_acquire()
+                assert not database.leadership().is_leader
 
     run_with_database(tmp_path, work)
 
