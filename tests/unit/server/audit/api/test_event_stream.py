@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import aclosing
 
 import pytest
 
 from envmgr.server.audit.api import event_stream
 from envmgr.server.audit.domain.log_model import Head, build_entries
 from support.services.audit_fixtures import events
+from support.services.event_recorders import wait_until
 
+TIMEOUT_SECONDS = 20
 ENTRIES = build_entries(Head(), events(5))
 
 
@@ -60,14 +63,20 @@ def test_a_line_break_in_an_entry_does_not_split_its_message():
 
 def test_comments_keep_an_idle_stream_alive():
     async def scenario():
-        return await all_of(
-            event_stream.stream(Source(ends=False).follow(), may, keep_alive=0.02, max_duration=0.3)
-        )
+        stream = event_stream.stream(Source(ends=False).follow(), may, keep_alive=0.02)
+        async with aclosing(stream), asyncio.timeout(TIMEOUT_SECONDS):
+            return [await anext(stream) for _ in range(9)]
 
-    chunks = asyncio.run(scenario())
-    assert chunks[6] == b": still here\n\n"
-    assert set(chunks[6:]) == {b": still here\n\n"}
-    assert len(chunks) > 8
+    assert asyncio.run(scenario())[6:] == [b": still here\n\n"] * 3
+
+
+def test_a_stream_has_a_maximum_duration():
+    async def scenario():
+        stream = event_stream.stream(Source(ends=False).follow(), may, keep_alive=60, max_duration=0.05)
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return await all_of(stream)
+
+    assert asyncio.run(scenario())[0] == b"retry: 1000\n\n"
 
 
 def test_nothing_is_read_ahead_of_a_slow_client():
@@ -92,8 +101,7 @@ def test_a_disconnected_client_ends_the_stream(count):
             await anext(stream)
         await asyncio.sleep(0.01)
         await stream.aclose()
-        await asyncio.sleep(0.01)
-        assert source.is_closed
+        await wait_until(lambda: source.is_closed)
 
     asyncio.run(scenario())
 
@@ -108,8 +116,7 @@ def test_a_stream_ends_when_the_caller_loses_access(ends):
     async def scenario():
         source = Source(ends=ends)
         chunks = await all_of(event_stream.stream(source.follow(), may_for_a_while, keep_alive=0.02))
-        await asyncio.sleep(0.01)
-        assert source.is_closed
+        await wait_until(lambda: source.is_closed)
         return chunks
 
     assert len(asyncio.run(scenario())) == 3

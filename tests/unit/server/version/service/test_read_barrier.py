@@ -27,7 +27,17 @@ async def used_tags(versions):
     return [use.tag for use in (await versions.usage(call(), "go", "*", None, PageRequest(limit=50))).matches]
 
 
-def test_usage_waits_for_pending_deployment_events(tmp_path):
+class StoppedClock:
+    """A clock by which a test takes no time."""
+
+    @staticmethod
+    def monotonic():
+        return 0.0
+
+
+def test_usage_waits_for_pending_deployment_events(tmp_path, monkeypatch):
+    monkeypatch.setattr(read_barrier, "time", StoppedClock)
+
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
         asking = asyncio.create_task(used_tags(versions))
