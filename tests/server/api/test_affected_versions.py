@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+from support import waiting
 from support.services.version_fixtures import lock
 
 TIMEOUT_SECONDS = 20
@@ -22,6 +23,13 @@ def ask(wire, method, path, body=None, status=200):
     reply = wire.ask(method, path, body)
     assert reply.status == status, (reply.status, reply.text)
     return reply.json if reply.body else None
+
+
+def ask_usage(wire, path):
+    """Return usage, asked for until a busy server has processed all deployments in time."""
+    reply = waiting.wait_until(lambda: (response := wire.ask("GET", path)).status != 503 and response)
+    assert reply.status == 200, (reply.status, reply.text)
+    return reply.json
 
 
 def push(wire, app, tag, *pins):
@@ -50,7 +58,7 @@ def test_usage_follows_deployments_updates_renames_and_deletions(wire):
     usage = f"/tools/{tool.replace('/', '%2F')}/usage?range=%3C2&environment={environment}"
 
     def uses():
-        result = ask(wire, "GET", usage)
+        result = ask_usage(wire, usage)
         assert result["counts"]["matches"] == len(result["matches"])
         return [(use["app"], use["tag"], use["tool_version"]) for use in result["matches"]]
 
@@ -83,7 +91,7 @@ def test_a_version_without_a_lock_is_reported_wherever_it_is_deployed(wire):
     created_app = ask(wire, "POST", "/apps", {"name": name, "version": "1.0"}, 201)
     deploy(wire, created_app["version"], environment)
     usage = f"/tools/nodejs/usage?range=%3C20.11.1&environment={environment}"
-    wait_until(lambda: [use["app"] for use in ask(wire, "GET", usage)["without_lock"]], [name])
+    wait_until(lambda: [use["app"] for use in ask_usage(wire, usage)["without_lock"]], [name])
 
 
 def test_usage_includes_every_acknowledged_deployment(wire):
@@ -92,4 +100,4 @@ def test_usage_includes_every_acknowledged_deployment(wire):
     usage = f"/tools/nodejs/usage?range=*&environment={environment}"
     for n in range(50):
         deploy(wire, push(wire, name, f"1.{n}", "nodejs@20.11.0"), environment)
-        assert [use["tag"] for use in ask(wire, "GET", usage)["matches"]] == [f"1.{n}"]
+        assert [use["tag"] for use in ask_usage(wire, usage)["matches"]] == [f"1.{n}"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -13,6 +12,7 @@ import pytest
 from support.server.concurrent_writers import lock
 from support.server.resources import app, created_resource, deployment, version
 from support.server.response_checks import unique_name
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from support.http.raw_client import Wire
@@ -187,10 +187,7 @@ def test_a_new_version_is_deployed_by_a_matching_rule(wire):
     created_resource(wire.ask("PUT", f"/environments/{name}", {"rules": rules}))
     version(wire, of, "2.0.0")
     expected = version(wire, of, "1.3.0")
-    end = time.monotonic() + 10
-    while not (result := wire.ask("GET", f"/deployments?environment={name}").json):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    result = wait_until(lambda: wire.ask("GET", f"/deployments?environment={name}").json)
     assert [item["version_id"] for item in result] == [expected["id"]]
     assert wire.ask("GET", f"/matrix?environment={name}").json["placements"][0]["last"]["tag"] == "1.3.0"
 
