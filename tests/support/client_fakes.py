@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING
+
 from envmgr.kit.http.retry import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class RecordingProgress:
@@ -36,8 +42,11 @@ class RecordingProgress:
 class FakeClock:
     """A clock whose sleeps return at once and are recorded; pass `clock` to the code under test."""
 
-    def __init__(self, now: float = 1_700_000_000.0, chance: float = 1.0) -> None:
-        import time
-
+    def __init__(
+        self,
+        now: float = 1_700_000_000.0,
+        chance: float = 1.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.slept: list[float] = []
-        self.clock = Clock(self.slept.append, time.monotonic, lambda: now, lambda: chance)
+        self.clock = Clock(self.slept.append, monotonic, lambda: now, lambda: chance)

@@ -22,7 +22,7 @@ class PreparedSandbox:
     """A sandbox in which beta 1.2.0 runs; `again` undoes everything about alpha."""
 
     def __init__(self, root: Path, server: Server) -> None:
-        self.sandbox = Sandbox(root, server, {"ENVMGR_HTTP_RETRIES": "0", "ENVMGR_HTTP_TIMEOUT": "5"})
+        self.sandbox = Sandbox(root, server, {"ENVMGR_HTTP_RETRIES": "0", "ENVMGR_HTTP_TIMEOUT": "60"})
         self.sandbox.publish("beta", ("1.2.0",))
         self.sandbox.write("beta=1.2.0")
         self.sandbox.ok("install")

@@ -57,7 +57,7 @@ class Machine:
         self, variables: Mapping[str, str] | None = None, progress: Notes | None = None, **settings: object
     ) -> Context:
         """Return the context of one run."""
-        all_settings = Settings(**{"http_retries": 0, "http_timeout": 10.0, **settings})
+        all_settings = Settings(**{"http_retries": 0, "http_timeout": 60.0, **settings})
         environment = Environment({"HOME": str(self.root), **(variables or {})}, str(self.root))
         paths = paths_module.single_root(str(self.root / "envmgr"))
         http = Http(all_settings, environment, progress or Notes())

@@ -28,7 +28,7 @@ TOKEN = "evm_1_s3cret"
 def http():
     """Return an Http whose waits take no time."""
     environment = Environment({"HOME": os.environ["HOME"]}, os.getcwd())
-    with Http(Settings(http_timeout=5.0), environment, clock=FakeClock().clock) as item:
+    with Http(Settings(http_timeout=60.0), environment, clock=FakeClock().clock) as item:
         yield item
 
 

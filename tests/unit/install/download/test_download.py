@@ -47,7 +47,7 @@ class Bench:
         self.paths = single_root(str(root))
         self.watcher = RecordingProgress()
         self.time = FakeClock()
-        defaults = {"http_timeout": 0.4, "http_retries": 2}
+        defaults = {"http_timeout": 60.0, "http_retries": 2}
         self.http = Http(
             Settings(**{**defaults, **settings}),
             environment.current(),
@@ -375,18 +375,26 @@ def test_repeated_bytes_do_not_count_as_progress(bench, server):
     assert len(server.requests) == 3
 
 
+@pytest.mark.parametrize("fault", [faults.stalled(CUT, 1), faults.slow(9, 0.1, 1)], ids=["stalled", "drip"])
+def test_a_download_that_stalls_is_retried(tmp_path, server, fault):
+    url = server.add("/f", BODY, fault=fault)
+    bench = Bench(tmp_path / "root", http_timeout=0.4, http_retries=20)  # a busy machine delays responses
+    with bench.http:
+        assert content(bench.get(url, sha())) == BODY
+    assert "stalled" in bench.watcher.notes[0]
+
+
 @pytest.mark.parametrize(
-    "fault", [faults.stalled(CUT, 1), faults.truncated(CUT, 1, reset=True), faults.slow(9, 0.1, 1)]
+    "fault",
+    [
+        faults.truncated(CUT, 1, reset=True),
+        faults.status(503, times=2),
+        faults.too_many_requests("7"),
+        faults.refuses_to_answer(1),
+    ],
+    ids=["reset", "503", "429", "no answer"],
 )
 def test_a_transient_failure_is_retried(bench, server, fault):
-    url = server.add("/f", BODY, fault=fault)
-    assert content(bench.get(url, sha())) == BODY
-
-
-@pytest.mark.parametrize(
-    "fault", [faults.status(503, times=2), faults.too_many_requests("7"), faults.refuses_to_answer(1)]
-)
-def test_a_transient_http_error_is_retried(bench, server, fault):
     url = server.add("/f", BODY, fault=fault)
     assert content(bench.get(url, sha())) == BODY
 
@@ -483,7 +491,9 @@ def test_a_partial_download_records_its_validators(bench, server):
         }
 
 
-def test_every_failure_raises_an_envmgr_error(bench, server):
-    for fault in (faults.garbage(), faults.refuses_to_answer(), faults.redirect("/f"), faults.silent()):
-        with pytest.raises(NetworkError):
-            bench.get(server.add("/f", BODY, fault=fault), sha())
+def test_every_failure_raises_an_envmgr_error(tmp_path, server):
+    bench = Bench(tmp_path / "root", http_timeout=0.4)
+    with bench.http:
+        for fault in (faults.garbage(), faults.refuses_to_answer(), faults.redirect("/f"), faults.silent()):
+            with pytest.raises(NetworkError):
+                bench.get(server.add("/f", BODY, fault=fault), sha())

@@ -28,7 +28,7 @@ def http_parts():
     def make(variables=None, **settings):
         watcher, clock = RecordingProgress(), FakeClock()
         http = Http(
-            Settings(**{"http_timeout": 1.0, "http_retries": 2, **settings}),
+            Settings(**{"http_timeout": 60.0, "http_retries": 2, **settings}),
             Environment({"HOME": os.environ["HOME"], **(variables or {})}, os.getcwd()),
             watcher,
             clock=clock.clock,
