@@ -12,6 +12,7 @@ import pytest
 from contract.expected import ARCHIVES
 from envmgr.kit.platform import current
 from support.archives import archive_builder
+from support.closed_ports import refusing_port
 from support.http import faults
 from support.http.fault_server import Bytes, Huge, Server
 from support.machine.prepared_sandbox import INDEX, SUMS, PreparedSandbox
@@ -26,9 +27,9 @@ ARCHIVE_FILE = f"alpha-1.0.0-{current().key}.tar.gz".encode()
 HUGE = 100 * 2**20
 RETRY = {"ENVMGR_HTTP_RETRIES": "1"}
 HASTY = {"ENVMGR_HTTP_TIMEOUT": "0.3"}
-
 HASTY_RETRIES = {**HASTY, "ENVMGR_HTTP_RETRIES": "9"}
 """A busy machine may delay several responses in turn."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -323,13 +324,12 @@ def test_an_unknown_host_is_named(slow_server):
 
 def test_an_unreachable_server_is_named(slow_server):
     slow_server.again()
-    with Server() as gone:
-        url = gone.url
-    slow_server.sandbox.add_manifest(
-        {**slow_server.sandbox.manifest("alpha", ("alpha",)), "versions_url": f"{url}/index.json"}
-    )
-    error = slow_server.fails("install", "--json").json
-    assert f"cannot reach {url.removeprefix('http://')}: connection refused" in error["message"]
+    manifest = slow_server.sandbox.manifest("alpha", ("alpha",))
+    with refusing_port() as port:
+        address = f"127.0.0.1:{port}"
+        slow_server.sandbox.add_manifest({**manifest, "versions_url": f"http://{address}/index.json"})
+        error = slow_server.fails("install", "--json").json
+    assert f"cannot reach {address}: connection refused" in error["message"]
     assert "check your network connection" in error["hint"]
 
 

@@ -17,6 +17,8 @@ from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Protocol, Self
 from urllib.parse import urlsplit
 
+from support.closed_ports import closed_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -128,6 +130,7 @@ class Server:
         self._listener = _Listener(self, authority.server_context() if authority else None)
         self.port: int = self._listener.server_address[1]
         self.url = f"{'https' if authority else 'http'}://127.0.0.1:{self.port}"
+        self._closed_port: socket.socket | None = None
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -136,13 +139,18 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+        if self._closed_port is not None:
+            self._closed_port.close()
 
     def close(self) -> None:
-        """Stop serving, drop every connection and wait for the threads."""
+        """Stop serving and wait for the threads; connections are dropped, and refused until the end of `with`."""
+        if self._closed_port is not None:
+            return
         self.closing.set()
         self._listener.shutdown()
         self._listener.drop_connections()
         self._listener.server_close()
+        self._closed_port = closed_port(self.port)
         self._thread.join()
 
     def add(

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
+from support.closed_ports import closed_port
+
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterable, Mapping
 
 
@@ -53,7 +56,9 @@ class Scripted:
         self.requests: list[RecordedRequest] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._closed_port: socket.socket | None = None
+        self.port: int = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -62,11 +67,16 @@ class Scripted:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+        if self._closed_port is not None:
+            self._closed_port.close()
 
     def close(self) -> None:
-        """Stop the server; a second call has no effect."""
+        """Stop the server, and refuse connections until the end of `with`; a second call has no effect."""
+        if self._closed_port is not None:
+            return
         self._server.shutdown()
         self._server.server_close()
+        self._closed_port = closed_port(self.port)
         self._thread.join()
 
     @property

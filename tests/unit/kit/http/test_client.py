@@ -26,17 +26,18 @@ from envmgr.kit.errors import (
 from envmgr.kit.http import tls
 from envmgr.kit.http.client import Http
 from support.client_fakes import FakeClock, RecordingProgress
+from support.closed_ports import refusing_port
 from support.http import faults
 from support.http.fault_server import Authority, Huge, Server
 
 BASIC = "Basic bWU6c2VjcmV0"  # me:secret
 FAR = "http://far.invalid"
-
 PATIENCE_SECONDS = 60.0
 """The timeout of tests that are not about timeouts: a busy machine delays responses."""
 SHORT_TIMEOUT_SECONDS = 0.3
 MANY_RETRIES = 20
 """Of attempts with a short timeout, as a busy machine may delay several responses in turn."""
+
 
 class Client:
     """An Http with a fast clock, and its messages."""
@@ -230,7 +231,6 @@ class TestBrokenAnswers:
         assert item.get(server.add("/a", b"abcdefghij" * 5, fault=fault)).body == b"abcdefghij" * 5
         assert len(item.watcher.notes) == 1
 
-    def test_an_incomplete_response_is_named(self, client, server):
     @pytest.mark.parametrize(
         "fault",
         [faults.stalled(2, 1), faults.silent(1), faults.slow(1, 0.1, 1)],
@@ -241,14 +241,15 @@ class TestBrokenAnswers:
         assert item.get(server.add("/a", b"abcdefghij" * 5, fault=fault)).body == b"abcdefghij" * 5
         assert "stalled" in item.watcher.notes[0]
 
+    def test_an_incomplete_response_is_named(self, client, server):
         url = server.add("/a", b"abc", fault=faults.truncated(1))
         with pytest.raises(IncompleteDownload, match=f"closed the connection while sending {url}"):
             client().get(url)
 
     def test_a_silent_or_dripping_server_times_out(self, client, server):
         for fault in (faults.silent(), faults.slow(1, 0.05)):
-            with pytest.raises(NetworkError, match=r"stalled: .* 0\.3 s"):
             item = client(http_timeout=SHORT_TIMEOUT_SECONDS, http_retries=0)
+            with pytest.raises(NetworkError, match=r"stalled: .* 0\.3 s"):
                 item.get(server.add("/a", b"a" * 100, fault=fault))
 
     def test_a_slow_server_with_progress_does_not_time_out(self, client, server):
@@ -276,11 +277,12 @@ class TestBrokenAnswers:
 
 class TestUnreachable:
     def test_a_refused_connection_is_reported(self, client):
-        with Server() as closed_server:
-            port = closed_server.port
-        with pytest.raises(
-            NetworkError, match=rf"cannot reach 127\.0\.0\.1:{port}: connection refused"
-        ) as caught:
+        with (
+            refusing_port() as port,
+            pytest.raises(
+                NetworkError, match=rf"cannot reach 127\.0\.0\.1:{port}: connection refused"
+            ) as caught,
+        ):
             client().get(f"http://127.0.0.1:{port}/a")
         assert "--offline" in caught.value.hint
 
@@ -558,9 +560,10 @@ class TestProxies:
         assert server.tunnels == ["far.invalid:443"]
 
     def test_an_unreachable_proxy_is_named(self, client):
-        with Server() as closed_server:
-            port = closed_server.port
-        with pytest.raises(NetworkError, match=rf"the proxy 127\.0\.0\.1:{port}: connection refused"):
+        with (
+            refusing_port() as port,
+            pytest.raises(NetworkError, match=rf"the proxy 127\.0\.0\.1:{port}: connection refused"),
+        ):
             client({"HTTPS_PROXY": f"127.0.0.1:{port}"}).get("https://far.invalid/a")
 
     def test_a_proxy_is_not_used_for_excluded_requests(self, client, server):

@@ -18,6 +18,7 @@ from envmgr.kit.http.client import HttpRequest
 from envmgr.kit.http.httpx_transport import HttpxTransport
 from envmgr.kit.http.network_errors import RequestAttempt
 from envmgr.kit.http.standard_transport import StandardTransport, can_send
+from support.closed_ports import refusing_port
 from support.http.raw_server import RawServer
 from support.http.scripted_server import Scripted, ScriptedResponse
 
@@ -313,10 +314,8 @@ def test_a_silent_server_stalls(transport):
 
 
 def test_a_refused_connection_is_unreachable(transport):
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
-    with pytest.raises(Unreachable, match="connection refused"):
-        fetch(transport, url)
+    with refusing_port() as port, pytest.raises(Unreachable, match="connection refused"):
+        fetch(transport, f"http://127.0.0.1:{port}/")
 
 
 def test_an_unknown_host_is_unreachable(transport, monkeypatch):
