@@ -25,6 +25,7 @@ from support.http.fault_server import Server
 from support.machine.own_process import OwnProcess
 from support.machine.sandbox import PLATFORMS, Sandbox
 
+LIFETIME_SECONDS = 3600
 COMMANDS = (
     ("install",),
     ("install", "--locked"),
@@ -55,13 +56,13 @@ def static_manifest(name, versions=("1.0.0", "1.1.0")):
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    """Yield a machine with two installed tools, whose lists upstream declares fresh for a minute."""
+    """Yield a machine with two installed tools, whose lists stay fresh as long as the tests run."""
     with Server() as server:
         sandbox = Sandbox(tmp_path_factory.mktemp("machine") / "root", server)
         sandbox.publish("alpha")
         sandbox.publish("beta", ("1.2.0",))
         for page in server.pages.values():
-            page.headers = {**page.headers, "Cache-Control": "max-age=60"}
+            page.headers = {**page.headers, "Cache-Control": f"max-age={LIFETIME_SECONDS}"}
         sandbox.write("alpha=^1.0", "beta=1.2.0")
         (sandbox.project / "inner").mkdir()
         sandbox.ok("install")
@@ -251,12 +252,15 @@ def test_another_directory_version_or_rendering_has_its_own_result(fresh):
 
 
 def serve_wheels(server, at, *tool_versions):
-    """Serve an index with a wheel of each version, fresh for a minute; return its URL."""
+    """Serve an index with a wheel of each version, fresh as the lists are; return its URL."""
     names = map(wheel_of, tool_versions)
     files = [{"filename": name, "url": f"/{name}", "hashes": {"sha256": "0" * 64}} for name in names]
     server.add_json(f"{at}/tool/", {"meta": {"api-version": "1.1"}, "name": "tool", "files": files})
     page = server.pages[f"{at}/tool/"]
-    page.headers = {"Content-Type": "application/vnd.pypi.simple.v1+json", "Cache-Control": "max-age=60"}
+    page.headers = {
+        "Content-Type": "application/vnd.pypi.simple.v1+json",
+        "Cache-Control": f"max-age={LIFETIME_SECONDS}",
+    }
     return f"{server.url}{at}"
 
 
@@ -314,7 +318,7 @@ def test_a_result_that_depends_on_a_secret_of_pip_is_not_recorded(fresh, pip_fil
 def test_a_list_that_is_no_longer_fresh_is_noticed(fresh):
     fresh.run_until_recorded("lock", "--check")
     for path in (fresh.sandbox.home / "cache/index").iterdir():
-        os.utime(path, (path.stat().st_mtime - 120,) * 2)
+        os.utime(path, (path.stat().st_mtime - 2 * LIFETIME_SECONDS,) * 2)
     request_count = len(fresh.sandbox.server.requests)
     assert not fresh.run("lock", "--check").is_recorded
     assert len(fresh.sandbox.server.requests) > request_count
