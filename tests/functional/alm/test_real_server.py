@@ -212,7 +212,7 @@ def test_serve_runs_the_server_and_stops_on_a_signal(machine):
         machine.ok("alm", "push", "--tag", "v1")
         assert (data / "app.db").is_file()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         if process.poll() is None:
             process.kill()

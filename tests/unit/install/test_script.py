@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 
 import pytest
 
@@ -39,15 +38,11 @@ def run(tmp_path):
 
 
 def await_file(path):
-    deadline = time.monotonic() + 20
-    while not (path.exists() and path.read_text().strip()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return int(path.read_text())
+    return int(wait_until(lambda: path.exists() and path.read_text().strip()))
 
 
 def assert_gone(*pids):
-    wait_until(lambda: not any(map(is_running, pids)), "processes are left", 10)
+    wait_until(lambda: not any(map(is_running, pids)), "processes are left")
 
 
 def test_a_script_runs_in_the_tree_with_its_variables_and_without_settings_of_envmgr(run, monkeypatch):

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -18,6 +17,7 @@ from envmgr.kit.paths import single_root
 from support.http import faults
 from support.http.fault_server import Huge
 from support.programs import download_url
+from support.waiting import wait_until
 
 PROGRAM = download_url.__file__
 MIB = 1 << 20
@@ -43,13 +43,6 @@ def finish(process):
     return json.loads(out)
 
 
-def wait_until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.01)
-
-
 def hash_of(path):
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -62,7 +55,7 @@ def test_a_killed_download_resumes_in_the_next_run(server, tmp_path, body, numbe
     process = start(tmp_path, url, body.sha256)
     wait_until(lambda: partial.size >= MIB)
     process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     partial_size = partial.size
     assert process.returncode == (130 if number == signal.SIGINT else -number)
     result = finish(start(tmp_path, url, body.sha256))
@@ -81,7 +74,7 @@ def test_concurrent_processes_share_one_download(server, tmp_path, body):
 def test_a_file_size_limit_names_the_directory_and_the_download_can_resume(server, tmp_path, body):
     url = server.add("/f", body)
     process = start(tmp_path, url, body.sha256, "--file-limit", str(MIB))
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert err.startswith(
         f"StorageError: cannot write {single_root(str(tmp_path)).downloads}: File too large"
@@ -108,7 +101,7 @@ def small_disk(tmp_path):
 def test_a_full_disk_names_the_directory(server, small_disk, body):
     url = server.add("/f", body)
     process = start(small_disk, url, body.sha256)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert f"cannot write {small_disk}/cache/downloads" in err
     assert "No space left" in err
