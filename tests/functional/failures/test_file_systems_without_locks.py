@@ -74,7 +74,7 @@ def test_a_killed_owner_blocks_nothing(lockless):
     page = lockless.server.page(ARCHIVE)
     page.faults.append(faults.stalled(after=10, times=1))
     process = lockless.start("install", "alpha")
-    wait_until(lambda: any("download" in name for name in lock_files(lockless)), seconds=DEADLINE_SECONDS)
+    wait_until(lambda: ARCHIVE in lockless.server.paths, seconds=DEADLINE_SECONDS)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
     assert lock_files(lockless)
@@ -89,7 +89,8 @@ def test_a_process_with_locks_waits_for_a_lock_file(two_tools, preloaded):
     page = two_tools.server.page(ARCHIVE)
     page.faults.append(faults.stalled(after=10, times=1))
     owner = two_tools.start("install", "alpha", env=odd_file_systems.without_locks(preloaded))
-    wait_until(lambda: any("download" in name for name in lock_files(two_tools)), seconds=DEADLINE_SECONDS)
+    wait_until(lambda: ARCHIVE in two_tools.server.paths, seconds=DEADLINE_SECONDS)
+    assert any("download" in name for name in lock_files(two_tools))
     other = two_tools.start("install", "alpha")
     time.sleep(1)
     assert other.poll() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from typing import TYPE_CHECKING, Self
@@ -42,8 +43,11 @@ class RawServer:
             except OSError:
                 return
             self.connection_count += 1
-            with connection:
-                connection.settimeout(10)
+            with (
+                connection,
+                contextlib.suppress(OSError),
+            ):  # clients close connections whose rest they refuse to read
+                connection.settimeout(60)
                 self._serve(connection)
             self.closings.release()
 

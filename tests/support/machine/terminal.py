@@ -39,7 +39,7 @@ def typed(words: Sequence[str], keys: Sequence[str], *, cwd: Path, env: Mapping[
         os.close(terminal)
         while block := _read(controller):
             output += block
-            if waiting and block.endswith(b": "):
+            if waiting and output.endswith(b": "):
                 os.write(controller, waiting.pop(0).encode())
         os.close(controller)
     return process.returncode, output.decode(errors="replace")
