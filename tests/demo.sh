@@ -33,7 +33,7 @@ print_command "envmgr alm serve &"
 envmgr alm serve --port 0 --data-dir "$data/data" >"$data/served" 2>"$data/log" &
 server=$!
 trap 'kill "$server"; wait "$server" || true' EXIT
-for _ in $(seq 300); do
+for _ in $(seq 600); do
   grep -q 'Next, in another' "$data/served" && break
   kill -0 "$server" || { cat "$data/log" >&2; exit 1; }
   sleep 0.1
