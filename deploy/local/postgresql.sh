@@ -17,6 +17,7 @@ start_postgresql() {
 }
 
 launch_postgresql() {
+  log_length=$(wc -c <"$state/logs/postgresql.log" 2>/dev/null || printf 0)
   start_process postgresql ${identity[@]+"${identity[@]}"} "$binaries/postgres" -D "$directory/data" \
     -h 127.0.0.1 -p "$(port_of postgresql)" -c unix_socket_directories= -c max_connections=200
 }
@@ -28,13 +29,13 @@ is_postgresql_ready() {
 readonly FORMER='shared memory block .* is still in use|lock file "postmaster.pid" already exists'
 
 # What remains of a PostgreSQL that was killed ends a moment later: its sessions, and its process where that waits for
-# its parent. Until then another refuses to start.
+# its parent. Until then another refuses to start. The sessions write to the same log, any number of lines.
 await_former_sessions() {
   local end=$((SECONDS + STOP_TIMEOUT_SECONDS))
   until is_postgresql_ready || [ "$SECONDS" -ge "$end" ]; do
     sleep 0.2
     if ! running_id postgresql >/dev/null; then
-      tail -n 5 "$state/logs/postgresql.log" | grep -qE "$FORMER" || return 0
+      grep -qE "$FORMER" < <(tail -c "+$((log_length + 1))" "$state/logs/postgresql.log") || return 0
       launch_postgresql
     fi
   done
