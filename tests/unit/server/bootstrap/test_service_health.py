@@ -9,8 +9,10 @@ import pytest
 
 from envmgr.server.bootstrap.peers import Peers
 from envmgr.server.bootstrap.service_health import peer_check
+from envmgr.server.contracts.remote import event_state
 from envmgr.server.contracts.remote.event_state_rpc import rpc_service
 from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.grpc import channel
 from envmgr.server.kit.messaging.event_state import EventState
 from envmgr.server.kit.security.service_tokens import ServiceTokens
 from envmgr.server.kit.security.tokens import keyring, shared_key
@@ -19,6 +21,13 @@ from support.services.remote_ports import SERVICE_KEYS, Principals, serving
 OTHER_KEYS = [shared_key(b"another-secret-than-that-of-the-others")]
 KEYRING = keyring(secret="a-secret-of-more-than-32-bytes-for-tests", private_key="", jwks="", path="")
 UNREACHABLE = "127.0.0.1:1"
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    """Wait for peers on a busy machine."""
+    monkeypatch.setattr(channel, "HEALTH_TIMEOUT_SECONDS", 60)
+    monkeypatch.setattr(event_state, "POLL_TIMEOUT_SECONDS", 60)
 
 
 async def read_state():

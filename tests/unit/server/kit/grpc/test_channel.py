@@ -46,7 +46,9 @@ UPDATE = pb.UpdateApplicationRequest
 
 @pytest.fixture(autouse=True)
 def _fast_retries(monkeypatch):
+    """Repeat calls at once, and give the checks of peers on a busy machine time."""
     monkeypatch.setattr(channel_file, "RETRY_BACKOFF", Backoff(0.001, 0.01))
+    monkeypatch.setattr(channel_file, "HEALTH_TIMEOUT_SECONDS", 60)
 
 
 class FailingMethod:
@@ -210,7 +212,7 @@ def test_a_peer_that_comes_back_is_reached():
         principals = Principals()
         context = principals.context()
         _, service = scripted_service()
-        async with serving([service], principals) as address:
+        async with serving([service], principals, port=free_port()) as address:
             pass
         async with connected(address, breaker=CircuitBreaker("app", open_seconds=0.01)) as channel:
             apps = RemoteApps(channel)
@@ -233,14 +235,18 @@ def test_a_call_waits_for_the_connection_to_a_peer_that_is_back(monkeypatch):
         context = principals.context()
         _, service = scripted_service()
         address = f"{LOOPBACK}:{free_port()}"
-        wait = channel_file.CONNECTION_WAIT_SECONDS
-        async with connected(address, connection_wait_seconds=wait) as channel:
+        async with connected(address, connection_wait_seconds=channel_file.CALL_TIMEOUT_SECONDS) as channel:
             with pytest.raises(ServiceUnavailable):
                 await channel.check()
             async with serving([service], principals, port=int(address.rpartition(":")[2])):
                 assert await RemoteApps(channel).get(context, "1") == APP
 
     asyncio.run(scenario())
+
+
+def test_a_call_waits_for_longer_than_a_channel_pauses_between_two_attempts_to_connect():
+    """gRPC varies the pause by a fifth."""
+    assert channel_file.CONNECTION_WAIT_SECONDS > 1.2 * options.MAX_RECONNECT_SECONDS
 
 
 def test_a_connection_closes_the_circuit_that_its_loss_opened():
