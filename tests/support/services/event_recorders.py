@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from envmgr.server.kit.common.events import DomainEvent, EventEnvelope, source_of
+from envmgr.server.kit.common.problems import ServiceUnavailable
 
 
 async def wait_until(condition, seconds=20):
@@ -12,6 +13,15 @@ async def wait_until(condition, seconds=20):
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the condition sets no event
             await asyncio.sleep(0.005)
+
+
+async def until_connected(bus):
+    """Wait until a bus that has started is connected: a busy broker may not answer the first attempt."""
+    while True:
+        try:
+            return await bus.check()
+        except ServiceUnavailable:
+            await asyncio.sleep(0.02)
 
 
 class RecordingLog:

@@ -10,10 +10,13 @@ import nats
 
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.messaging.nats_bus.bus import create_nats_bus
+from support.services.event_recorders import until_connected
 from support.services.nats_server import shared_nats_server
 from support.services.queued_bus import FAST_DELIVERY
 
 SERVICES = ("app", "version")
+ANSWER_TIMEOUT_SECONDS = 60
+"""Of JetStream, which writes each message to a disk that may be busy."""
 
 
 def nats_bus(server, prefix="", owner="test", delivery=FAST_DELIVERY):
@@ -24,12 +27,13 @@ def nats_bus(server, prefix="", owner="test", delivery=FAST_DELIVERY):
 
 @asynccontextmanager
 async def started(bus, *subscriptions):
-    """Yield a bus that is started, and stop it; what runs within has a minute."""
+    """Yield a bus that is connected, and stop it; what runs within has a minute."""
     for subscription in subscriptions:
         bus.subscribe(subscription)
     await bus.start()
     try:
         async with asyncio.timeout(60):
+            await until_connected(bus)
             yield bus
     finally:
         await bus.stop()
@@ -45,6 +49,6 @@ async def jetstream():
     """Yield the JetStream of the server of this process, as an operator uses it."""
     client = await nats.connect(shared_nats_server().url)
     try:
-        yield client.jetstream()
+        yield client.jetstream(timeout=ANSWER_TIMEOUT_SECONDS)
     finally:
         await client.close()

@@ -28,8 +28,6 @@ from support.services.audit_fixtures import KEY, event
 from support.services.event_recorders import domain_event
 from support.services.service_fixtures import call, opened
 
-pytestmark = pytest.mark.timeout(60)
-
 
 class Target:
     """A database whose skipped IDs are recorded."""

@@ -15,7 +15,6 @@ from envmgr.server.kit.config.data_dir import RESTORE_MARKER_FILE
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.sqlite_file import SqliteFile
 
-pytestmark = pytest.mark.timeout(60)
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes, and cannot open directories")
 
 

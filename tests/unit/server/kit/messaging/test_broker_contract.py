@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from envmgr.server.app import module
+from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import Subscription
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
@@ -17,7 +18,14 @@ from envmgr.server.kit.messaging.nats_bus import lease, streams
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
 from support.services.brokers import BROKER_PARAMETERS
-from support.services.event_recorders import Listener, RecordingLog, emit, envelope, wait_until
+from support.services.event_recorders import (
+    Listener,
+    RecordingLog,
+    emit,
+    envelope,
+    until_connected,
+    wait_until,
+)
 from support.services.kafka_broker import create_kafka_broker
 from support.services.kafka_bus import kafka_bus
 from support.services.nats_bus import nats_bus
@@ -161,6 +169,7 @@ def test_what_another_installation_stored_is_not_taken_for_ours(make_bus):
         async with started(make_bus()) as bus:
             await publish(bus, 1, 2)
         async with started(make_bus()) as bus:
+            await until_connected(bus)
             with pytest.raises(ServiceUnavailable, match="of another installation or database"):
                 await bus.publish([envelope(1, id="foreign")])
 
@@ -339,6 +348,7 @@ def test_a_process_that_hangs_is_succeeded_by_another_from_the_first_open_event(
             async with started(make_bus("two"), other) as second:
                 await publish(second, 4)
                 await wait_until(lambda: other.numbers == [2, 3, 4], SECONDS)
+                first.backoff = Backoff(2 * SECONDS, 2 * SECONDS)  # it would take over in its turn
                 hanging.gate.set()
                 await publish(second, 5)
                 await wait_until(lambda: other.numbers == [2, 3, 4, 5], SECONDS)

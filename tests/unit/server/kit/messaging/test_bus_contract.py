@@ -16,7 +16,7 @@ from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
 from support.services.brokers import BROKER_PARAMETERS
-from support.services.event_recorders import Listener, RecordingLog, emit, wait_until
+from support.services.event_recorders import Listener, RecordingLog, emit, until_connected, wait_until
 from support.services.kafka_broker import shared_kafka_broker
 from support.services.kafka_bus import kafka_bus
 from support.services.nats_bus import nats_bus
@@ -30,7 +30,8 @@ BUSES = {
     "nats": lambda: nats_bus(shared_nats_server()),
     "kafka": lambda: kafka_bus(shared_kafka_broker()),
 }
-pytestmark = pytest.mark.timeout(60)
+SECONDS = 60
+"""For a broker on a machine with a busy disk."""
 
 
 @pytest.fixture(params=["in-process", "queued", *BROKER_PARAMETERS])
@@ -61,7 +62,8 @@ def run(make_bus, scenario, *listeners):
         for number, listener in enumerate(listeners):
             bus.subscribe(subscription(listener, name=f"listener-{number}"))
         await bus.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS):
+            await until_connected(bus)
             await scenario(bus)
         await bus.stop()
 
@@ -84,7 +86,7 @@ def test_events_of_a_source_arrive_in_order_at_every_consumer(make_bus):
     async def scenario(bus):
         await asyncio.gather(publish(bus, "app"), publish(bus, "version"))
         await wait_until(
-            lambda: len(first.numbers) == len(second.numbers) == sum(map(len, order.values())) == 200
+            lambda: len(first.numbers) == len(second.numbers) == sum(map(len, order.values())) == 200, SECONDS
         )
 
     third = Listener()
@@ -105,7 +107,7 @@ def test_a_failed_delivery_is_repeated_without_a_dead_letter(make_bus):
 
     async def scenario(bus):
         await bus.publish([event(1), event(2)])
-        await wait_until(lambda: listener.numbers == [1, 2])
+        await wait_until(lambda: listener.numbers == [1, 2], SECONDS)
 
     run(make_bus, scenario, listener)
     assert listener.dead_lettered == []
@@ -123,7 +125,7 @@ def test_an_event_that_always_fails_becomes_a_dead_letter_and_the_next_one_follo
 
     async def scenario(bus):
         await bus.publish([event(1), event(2), event(3)])
-        await wait_until(lambda: failing.numbers == [1, 3] and other.numbers == [1, 2, 3])
+        await wait_until(lambda: failing.numbers == [1, 3] and other.numbers == [1, 2, 3], SECONDS)
 
     run(make_bus, scenario, failing, other)
     assert failing.dead_lettered == [(2, "poison", MAX_ATTEMPTS)]
@@ -144,7 +146,7 @@ def test_a_consumer_with_an_unavailable_database_gets_the_event_later_without_a_
         await asyncio.sleep(0.05)
         assert (listener.numbers, listener.dead_lettered) == ([], [])
         is_away[0] = False
-        await wait_until(lambda: listener.numbers == [1])
+        await wait_until(lambda: listener.numbers == [1], SECONDS)
         await publisher
 
     run(make_bus, scenario, listener)
@@ -181,11 +183,11 @@ def test_accepted_events_are_delivered_when_the_bus_stops_with_a_slow_consumer(m
 
     async def scenario(bus):
         publisher = asyncio.create_task(publish_all(bus))
-        await wait_until(lambda: len(accepted) >= 2)
+        await wait_until(lambda: len(accepted) >= 2, SECONDS)
         await bus.stop()
         await publisher
         await bus.start()
-        await wait_until(lambda: set(accepted) <= set(slow.numbers))
+        await wait_until(lambda: set(accepted) <= set(slow.numbers), SECONDS)
 
     run(make_bus, scenario, slow)
     assert slow.numbers == sorted(slow.numbers)
@@ -200,14 +202,15 @@ def test_a_stopped_bus_rejects_events_until_it_is_restarted(make_bus):
         with pytest.raises(ServiceUnavailable, match="stopped"):
             await bus.publish([event(1)])
         await bus.start()
+        await until_connected(bus)
         await bus.publish([event(1)])
-        await wait_until(lambda: listener.numbers == [1])
+        await wait_until(lambda: listener.numbers == [1], SECONDS)
 
     run(make_bus, scenario, listener)
 
 
 async def until_caught_up(lag):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SECONDS):
         while any((await lag.by_consumer()).values()):  # noqa: ASYNC110 - an offset in a database sets no event
             await asyncio.sleep(0.005)
 
@@ -228,6 +231,7 @@ def test_offsets_follow_consumers_and_reach_the_outbox(tmp_path, make_bus):
             bus.subscribe(dead_letters.subscription("reader", ["Tested"], handle))
             lag = ConsumerLag([outbox], [dead_letters])
             await bus.start()
+            await until_connected(bus)
             relay = Relay(outbox, bus, lag, RecordingLog())
             await database.write(emit(1, 2))
             assert await lag.by_consumer() == {"reader": 2}

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from envmgr.server.app import module
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.messaging import outbox
 from envmgr.server.kit.messaging.outbox import Outbox
 from support.services.event_recorders import TestData, domain_event, emit
 from support.services.service_fixtures import opened
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def run_with_outbox(directory, scenario):

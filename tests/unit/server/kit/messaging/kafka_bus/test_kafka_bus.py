@@ -26,7 +26,14 @@ from envmgr.server.kit.messaging.kafka_bus import clients, guard, publisher, top
 from envmgr.server.kit.messaging.kafka_bus.clients import MAX_EVENT_BYTES
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
-from support.services.event_recorders import Listener, RecordingLog, emit, envelope, wait_until
+from support.services.event_recorders import (
+    Listener,
+    RecordingLog,
+    emit,
+    envelope,
+    until_connected,
+    wait_until,
+)
 from support.services.kafka_broker import NEEDS_KAFKA, create_kafka_broker, shared_kafka_broker
 from support.services.kafka_bus import kafka_bus
 from support.services.service_fixtures import opened
@@ -52,6 +59,7 @@ async def running(prefix, *subscriptions, broker=None, owner="test", delivery=No
     await bus.start()
     try:
         async with asyncio.timeout(SECONDS):
+            await until_connected(bus)
             yield bus
     finally:
         await bus.stop()
@@ -427,13 +435,15 @@ def test_a_reader_that_fetches_nothing_although_there_are_events_is_replaced(pre
 
 
 def test_a_client_that_answers_no_more_is_replaced(prefix, monkeypatch):
-    monkeypatch.setattr(guard, "ANSWER_TIMEOUT_SECONDS", 0.2)
+    timeout_seconds = guard.ANSWER_TIMEOUT_SECONDS
     monkeypatch.setattr(guard, "CHECK_INTERVAL_SECONDS", 0.05)
     find = AIOKafkaAdminClient.find_coordinator
     calls = []
 
     async def find_once(client, *arguments):
         calls.append(client)
+        # Only the answer that does not come is waited for briefly.
+        monkeypatch.setattr(guard, "ANSWER_TIMEOUT_SECONDS", 0.2 if len(calls) == 1 else timeout_seconds)
         if len(calls) == 2:
             await asyncio.Event().wait()
         return await find(client, *arguments)
