@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Processes: start, find again and stop, each known by its id and the time of its start.
 
-readonly STOP_TIMEOUT_SECONDS=30
+# As pg_ctl has: at its end, PostgreSQL writes all to a disk that may be busy.
+readonly STOP_TIMEOUT_SECONDS=60
 
 # start_process NAME COMMAND...: start a process that outlives this script, and record it.
 start_process() {
