@@ -9,6 +9,7 @@ import pytest
 
 from support.server.server_process import Daemon
 from support.services.database_runners import reads_sqlite_file
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -30,6 +31,14 @@ def cut(path, entries):
     connection.close()
 
 
+def only_failure(wire):
+    """Return the only check that fails, or None if others do: on a busy machine, a check may time out."""
+    ready = wire.ask("GET", "/readyz")
+    assert ready.status == 503
+    failures = [check for check in ready.json["checks"] if not check["ok"]]
+    return failures[0] if len(failures) == 1 else None
+
+
 @reads_sqlite_file
 def test_a_truncated_log_is_reported_and_the_server_continues(daemon):
     with daemon.wire(daemon.login()["access_token"]) as wire:
@@ -45,9 +54,7 @@ def test_a_truncated_log_is_reported_and_the_server_continues(daemon):
     assert warnings[0]["level"] == "error"
     with daemon.wire(daemon.login()["access_token"]) as wire:
         assert wire.ask("POST", "/apps", {"name": "later"}).status == 201
-        ready = wire.ask("GET", "/readyz")
-        assert ready.status == 503
-        (audit,) = (check for check in ready.json["checks"] if not check["ok"])
+        audit = wait_until(lambda: only_failure(wire))
         assert audit["name"] == "audit"
         assert "entries present" in audit["detail"]
         assert "restore the audit database from a complete copy" in audit["detail"]
