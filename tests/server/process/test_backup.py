@@ -14,6 +14,7 @@ import pytest
 
 from support.server.concurrent_writers import pages
 from support.server.installations import SqliteInstallation
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,8 @@ def backups(tmp_path_factory: pytest.TempPathFactory) -> Path:
         token = daemon.start().login()["access_token"]
         writer = threading.Thread(target=write, args=(daemon, token, stop))
         writer.start()
+        with daemon.wire(token) as wire:
+            wait_until(lambda: wire.ask("GET", "/apps").json)
         for name in ("one", "two.tar.gz"):
             result = installation.run("backup", str(root / name))
             assert result.returncode == 0, result.stderr
@@ -126,7 +129,7 @@ def test_a_restore_leaves_a_running_server_alone(backups, restored):
     refused = restored.run("restore", str(backups / "one"), "--replace")
     assert refused.returncode == 1
     assert "in use by another server" in refused.stderr
-    assert restored.daemon.is_ready()
+    wait_until(restored.daemon.is_ready)
 
 
 def damage(path, change):
