@@ -8,7 +8,7 @@ from envmgr.server.kit.common.events import DomainEvent, EventEnvelope, source_o
 from envmgr.server.kit.common.problems import ServiceUnavailable
 
 
-async def wait_until(condition, seconds=20):
+async def wait_until(condition, seconds=40):
     """Wait until a condition is true."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the condition sets no event

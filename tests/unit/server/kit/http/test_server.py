@@ -253,16 +253,28 @@ def test_a_silent_connection_is_closed_without_a_response(bytes_sent):
     run(work)
 
 
-def test_an_idle_connection_is_closed_after_a_timeout():
+def test_an_idle_connection_outlasts_the_timeout_of_a_head():
     async def work():
         async with (
-            serving(keep_alive=1, head_timeout_seconds=0.2) as item,
+            serving(keep_alive=60, head_timeout_seconds=0.2) as item,
             connected(item) as (reader, writer),
         ):
             for pause in (0, 0.5):
                 await asyncio.sleep(pause)
                 writer.write(ASK)
                 assert (await read_response(reader))[0] == 200
+
+    run(work)
+
+
+def test_an_idle_connection_is_closed_after_a_timeout():
+    async def work():
+        async with (
+            serving(keep_alive=1, head_timeout_seconds=60) as item,
+            connected(item) as (reader, writer),
+        ):
+            writer.write(ASK)
+            assert (await read_response(reader))[0] == 200
             assert await reader.read() == b""
 
     run(work)
