@@ -167,8 +167,9 @@ def test_a_restored_audit_log_receives_again_what_it_lacks(installation):
     accepted = installation.run("restore", "--accept-gap", "audit")
     assert accepted.returncode == 0, accepted.stderr
     token = restart(installation)
-    resources = {entry["resource"] for entry in entries(daemon, token, event_type="AppCreated")}
-    assert resources == {"app/1", "app/2", "app/3", "app/4"}
+    wait_until(lambda: len(entries(daemon, token, event_type="AppCreated")) >= 4)
+    resources = [entry["resource"] for entry in entries(daemon, token, event_type="AppCreated")]
+    assert resources == ["app/1", "app/2", "app/3", "app/4"]
     wait_until(daemon.is_ready)
     code, report = installation.verify(token)
     assert (code, report["findings"], report["recorded_gaps"]) == (0, [], [])
@@ -191,9 +192,10 @@ def test_events_that_no_outbox_retains_are_recorded_as_missing_from_a_restored_l
     assert [(gap["first"], gap["last"]) for gap in report["recorded_gaps"]] == [(3, 3)]
     with daemon.wire() as wire:
         checks = {check["name"]: check["detail"] for check in wire.ask("GET", "/readyz").json["checks"]}
-        metrics = wire.ask("GET", "/metrics").text
+        metrics = wire.ask("GET", "/metrics").body.decode()
     assert "recorded as lost 1 from app" in checks["audit"]
     missing = [line for line in metrics.splitlines() if line.startswith("alm_audit_missing_events{")]
+    assert missing
     assert [line for line in missing if not line.endswith(" 0.0")] == []
 
 
