@@ -18,7 +18,7 @@ from support.http.raw_client import ConnectionClosed
 from support.ports import free_port
 from support.server import server_commands
 from support.server.installations import verify_audit
-from support.server.server_process import ADMIN_PASSWORD, Daemon
+from support.server.server_process import ADMIN_PASSWORD, IDLE_EVENTS, Daemon
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -267,6 +267,7 @@ def test_sigterm_finishes_requests_rejects_new_ones_and_exits_with_0(new_daemon)
 
 def test_stopping_logs_one_line(new_daemon):
     daemon = new_daemon().start()
+    await_idle_events(daemon)
     assert daemon.stop() == 0
     assert re.findall(r"^Shutting down: .*$", daemon.output, re.MULTILINE) == [daemon.output.splitlines()[-1]]
 
@@ -277,6 +278,7 @@ def test_sigterm_ends_streams_and_signs_the_audit(new_daemon):
         request = f"GET /audit/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {wire.token}\r\n"
         wire.send(f"{request}Accept: text/event-stream\r\n\r\n".encode())
         assert b" 200 " in wire._until(b"\r\n\r\n")
+        await_idle_events(daemon)
         assert daemon.stop() == 0
         # The last chunk, which a response that is cut off has not.
         assert wire.read_remaining().endswith(b"0\r\n\r\n")
@@ -295,6 +297,11 @@ def test_a_second_ctrl_c_does_not_wait(new_daemon):
         daemon._running.send_signal(signal.SIGINT)
         assert daemon.wait() == 130
     daemon.start()
+
+
+def await_idle_events(daemon: Daemon) -> None:
+    """Wait until all events have arrived: a server that stops waits for two seconds only."""
+    wait_until(lambda: daemon.event_details() == [IDLE_EVENTS], "events are still on their way")
 
 
 def begin_request(wire: Wire, length: int) -> None:

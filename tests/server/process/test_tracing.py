@@ -16,7 +16,8 @@ import pytest
 
 from support.http.trace_collector import Collector
 from support.ports import free_port
-from support.server.server_process import ADMIN_PASSWORD, Daemon
+from support.server.server_process import ADMIN_PASSWORD, IDLE_EVENTS, Daemon
+from support.waiting import wait_until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 ORIGIN = "00f067aa0ba902b7"
@@ -172,6 +173,8 @@ def test_pending_spans_are_exported_on_shutdown(tmp_path):
     ):
         with daemon.wire(daemon.login()["access_token"]) as wire:
             wire.ask("POST", "/apps", {"name": "last"}, headers)
+        # A server that stops waits for pending events for two seconds only.
+        wait_until(lambda: daemon.event_details() == [IDLE_EVENTS], "events are still on their way")
         assert collector.spans == []
         assert daemon.stop() == 0
         spans = collector.await_spans(trace, "POST /apps", "publish alm/app", "process audit-log")
