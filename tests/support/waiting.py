@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 WAIT_TIMEOUT_SECONDS = 60
+PROCESS_TIMEOUT_SECONDS = 240
+"""For processes that may start others, as pip does; a test has 300 seconds."""
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.02, 0.5
 POLL_SHARE = 0.2
 """Of the time waited so far: a question costs the processes time that are waited for."""

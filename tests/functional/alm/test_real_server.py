@@ -16,6 +16,7 @@ import pytest
 from support.alm.git_repository import QUIET, repository
 from support.machine.sandbox import ENVMGR, Sandbox
 from support.server.server_process import ADMIN_PASSWORD, Daemon
+from support.waiting import PROCESS_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +169,9 @@ def test_a_push_to_a_killed_server_creates_one_version(machine, tmp_path):
         push = machine.start("alm", "push", "--tag", "v1")
         daemon.kill()
         daemon.start()
-        out, err = push.communicate(timeout=60)
+        out, err = push.communicate(
+            timeout=PROCESS_TIMEOUT_SECONDS
+        )  # its retries wait for half a minute each
         if push.returncode:  # it met the killed server before its first request
             assert "connection refused" in err
             out = machine.ok("alm", "push", "--tag", "v1").out

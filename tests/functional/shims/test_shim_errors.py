@@ -10,6 +10,7 @@ import pytest
 from envmgr.kit.frozen import replace
 from envmgr.shells import shim
 from support.machine.installed_tools import Toolbox, program
+from support.waiting import WAIT_TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="runs POSIX shells")
 
@@ -162,6 +163,6 @@ def test_without_a_terminal_there_is_no_prompt(box):
         input=b"y\ny\n",
         capture_output=True,
         check=False,
-        timeout=30,
+        timeout=WAIT_TIMEOUT_SECONDS,
     )
     assert result.returncode == 127

@@ -21,7 +21,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as Sent
 if TYPE_CHECKING:
     from typing import Self
 
-SECONDS = 20
+SECONDS = 60
 
 
 @dataclass(frozen=True)

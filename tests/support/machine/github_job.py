@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from support.waiting import PROCESS_TIMEOUT_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -93,7 +95,7 @@ class GithubJob:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=PROCESS_TIMEOUT_SECONDS,
             check=False,
         )
         self.variables |= read_github_env(files["GITHUB_ENV"].read_text())

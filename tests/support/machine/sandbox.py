@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from support.archives import archive_builder
 from support.forked_processes import ForkServer
+from support.waiting import PROCESS_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -137,7 +138,7 @@ class Sandbox:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
-        timeout: float = 120,
+        timeout: float = PROCESS_TIMEOUT_SECONDS,
     ) -> Result:
         """Run envmgr and wait for it."""
         return self.command([ENVMGR, *arguments], cwd=cwd, env=env, stdin=stdin, timeout=timeout)
@@ -149,7 +150,7 @@ class Sandbox:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
-        timeout: float = 120,
+        timeout: float = PROCESS_TIMEOUT_SECONDS,
     ) -> Result:
         """Run any command in the sandbox and wait for it."""
         environment = {**self.environment, **(env or {})}
