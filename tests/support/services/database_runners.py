@@ -7,6 +7,7 @@ import hashlib
 import os
 from contextlib import asynccontextmanager, suppress
 from functools import cache
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy.util.concurrency import await_
@@ -14,13 +15,19 @@ from sqlalchemy.util.concurrency import await_
 from envmgr.server.bootstrap.registry import SERVICES
 from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.db.migrations import upgrade
+from envmgr.server.kit.db.postgresql import driver
 from envmgr.server.kit.db.postgresql.database import MAX_WRITERS, PostgresDatabase
 from envmgr.server.kit.db.postgresql.target import PostgresTarget
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.db.sqlite_file import SqliteFile
 from envmgr.server.kit.messaging import event_numbering
 from support.services.event_recorders import wait_until
-from support.services.postgres_server import PostgresDatabases, installed_binaries, shared_server
+from support.services.postgres_server import (
+    START_TIMEOUT_SECONDS,
+    PostgresDatabases,
+    installed_binaries,
+    shared_server,
+)
 
 
 def sqlite_database(directory, module):
@@ -87,7 +94,8 @@ def _template(module):
     name = f"template_{module.NAME}"
     databases = postgres_databases()
     databases.create(name)
-    upgrade(PostgresTarget(databases.server.url(name)), module.MIGRATIONS, module.HEAD)
+    with patch.object(driver, "CONNECT_TIMEOUT_SECONDS", START_TIMEOUT_SECONDS):
+        upgrade(PostgresTarget(databases.server.url(name)), module.MIGRATIONS, module.HEAD)
     return name
 
 
