@@ -26,7 +26,8 @@ WHERE locktype = 'advisory' AND granted AND objid = {RELAY_LOCK} AND datname = c
 
 def test_what_hanging_processes_had_to_do_is_done_by_others(loaded):
     """Of apps, the process that relays the events; of the audit log, the one that consumes them."""
-    relaying, consuming = relay_of(loaded.cluster, "app"), consumer_in(loaded, "audit")
+    relaying = wait_until(lambda: relay_of(loaded.cluster, "app"), "no process relays")
+    consuming = wait_until(lambda: consumer_in(loaded, "audit"), "no process consumes")
     with loaded.clients() as crew:
         relaying.pause()
         consuming.pause()

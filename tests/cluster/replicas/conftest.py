@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from types import SimpleNamespace
 
 import pytest
 
@@ -51,14 +52,9 @@ def ask(cluster, admins):
 
 
 @pytest.fixture
-def list_all(cluster, admins):
+def list_all(ask):
     """Return all items of a list, page by page."""
-
-    def list_all(target):
-        with cluster.gateway.wire(admins[0].token, timeout=TIMEOUT_SECONDS) as wire:
-            return list(pages(wire, target))
-
-    return list_all
+    return lambda target: list(pages(SimpleNamespace(ask=ask), target))
 
 
 @pytest.fixture

