@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import time
 from dataclasses import dataclass
 from itertools import cycle
@@ -60,7 +61,9 @@ class CarefulWriter(Writer):
         return self._note(unkeyed, reply, 1)
 
     def _connected(self):
-        """Connect to the next gateway that accepts connections."""
+        """Connect to the next gateway that accepts connections, unless the last connection is open."""
+        if self._wire is not None and has_ended(self._wire):
+            self.hang_up()
         while self._wire is None and not self._stop.is_set():
             try:
                 self._wire = Wire(next(self._ports), token=self._token, timeout=60)
@@ -69,6 +72,12 @@ class CarefulWriter(Writer):
         if self._wire is None:
             raise Abandoned
         return self._wire
+
+
+def has_ended(wire):
+    """Return whether the server has closed an idle connection, as clients look before they use it again."""
+    readable, _, _ = select.select([wire.socket], [], [], 0)
+    return bool(readable)
 
 
 def test_each_process_is_restarted_in_turn(loaded):
