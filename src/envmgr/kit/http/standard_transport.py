@@ -71,6 +71,7 @@ class StandardTransport:
         self._create_tls_context = create_tls_context
         self._tls_context: ssl.SSLContext | None = None
         self._idle: dict[tuple[str, str], list[_Connection]] = {}
+        self._is_closed = False
         self._lock = allocate_lock()
 
     def send(self, request: HttpRequest, attempt: RequestAttempt) -> _Response:
@@ -97,10 +98,14 @@ class StandardTransport:
         return None
 
     def _release(self, parts: SplitResult, connection: _Connection) -> None:
-        """Add a connection to the idle ones, unless its response was to be the last."""
-        if connection.sock is not None:
-            connection.released_at = time.monotonic()
-            with self._lock:
+        """Add a connection to the idle ones, unless it or the transport is closed."""
+        if connection.sock is None:
+            return
+        connection.released_at = time.monotonic()
+        with self._lock:
+            if self._is_closed:
+                connection.close()
+            else:
                 self._idle.setdefault((parts.scheme, parts.netloc), []).append(connection)
 
     def _connect(self, parts: SplitResult, attempt: RequestAttempt) -> _Connection:
@@ -124,8 +129,9 @@ class StandardTransport:
             return self._tls_context
 
     def close(self) -> None:
-        """Close all idle connections."""
+        """Close all idle connections, and each other one at the end of its response."""
         with self._lock:
+            self._is_closed = True
             while self._idle:
                 for connection in self._idle.popitem()[1]:
                     connection.close()

@@ -86,6 +86,17 @@ def test_a_connection_whose_response_was_not_read_is_not_used_again(transport):
         assert server.connection_count == 2
 
 
+def test_a_connection_is_closed_whose_response_ends_after_the_transport_was_closed():
+    """A thread that waits for a server is left to itself when its command ends."""
+    transport = standard()
+    with RawServer([OK, OK]) as server:
+        response = transport.send(HttpRequest("GET", server.url), RequestAttempt(server.url, 60))
+        transport.close()
+        with contextlib.closing(response):
+            assert b"".join(response.blocks(decoded=False)) == b"hello"
+        assert server.closings.acquire(timeout=10)
+
+
 @pytest.mark.parametrize(
     "response",
     [
