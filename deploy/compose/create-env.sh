@@ -28,8 +28,9 @@ TEXT
 # Secrets are for the file's owner only, also while they are written.
 write_file() {
   # The databases have the passwords of the file they were created with.
-  [ ! -s "$1" ] || fail "$1 has secrets already" "use it, or delete it and the volumes of the databases" 1
-  (umask 077 && print_variables >"$1.new")
+  [ ! -s "$1" ] || fail "$1 has secrets already" \
+    "use it; copy a variable that it lacks from the output of \`deploy/compose/create-env.sh $broker -\`" 1
+  (umask 077 && rm -f "$1.new" && print_variables >"$1.new")
   mv -f "$1.new" "$1"
   printf 'secrets written to %s\n' "$1"
 }

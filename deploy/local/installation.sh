@@ -65,6 +65,7 @@ read_installation() {
 
 require_stopped() {
   local name
+  await_ending
   for name in $processes; do
     ! running_id "$name" >/dev/null || fail "$1 cannot be changed while $name runs" 'run `deploy/local.sh down` first'
   done

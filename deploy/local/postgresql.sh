@@ -17,7 +17,7 @@ start_postgresql() {
 }
 
 launch_postgresql() {
-  log_length=$(wc -c <"$state/logs/postgresql.log" 2>/dev/null || printf 0)
+  log_length=$(wc -c 2>/dev/null <"$state/logs/postgresql.log" || printf 0)
   start_process postgresql ${identity[@]+"${identity[@]}"} "$binaries/postgres" -D "$directory/data" \
     -h 127.0.0.1 -p "$(port_of postgresql)" -c unix_socket_directories= -c max_connections=200
 }

@@ -147,7 +147,7 @@ def test_a_file_of_secrets_is_never_replaced(tmp_path):
     before = path.read_text()
     result = create_env("nats", path)
     assert (result.returncode, path.read_text()) == (1, before)
-    assert f"error: {path} has secrets already\nhint: use it, or delete it" in result.stderr
+    assert f"error: {path} has secrets already\nhint: use it; copy a variable that it lacks" in result.stderr
 
 
 def create_env(*arguments):

@@ -84,15 +84,15 @@ def pin(
     """
     entries = [_locked_entry(context, lock, tool, spec, refresh) for tool, spec in requests]
     locked_pins = [entry.as_pin() for entry in entries]
-    reusable = [pin if pin and is_good(pin.locked) else None for pin in locked_pins]
-    remaining = [entry for entry, pin in zip(entries, reusable, strict=True) if pin is None]
+    reusable = [item if item and is_good(item.locked) else None for item in locked_pins]
+    remaining = [entry for entry, item in zip(entries, reusable, strict=True) if item is None]
     resolved = iter(map_parallel(lambda entry: _resolve(context, lock, entry, platforms), remaining, WORKERS))
-    return [pin or next(resolved) for pin in reusable]
+    return [item or next(resolved) for item in reusable]
 
 
 @frozen
 class _LockedEntry:
-    """The entry of a lock for a request; without a version if none of the lock is to be used."""
+    """The entry of a lock for a request; `version` is None if no locked version is to be used."""
 
     tool: str
     spec: str
@@ -123,16 +123,16 @@ def _resolve(context: Context, lock: Lockfile, entry: _LockedEntry, platforms: S
     locked = _without(entry.locked, entry.others) if entry.locked else None
     preferred = entry.version or preferred_version(lock, tool, spec)
     try:
-        pin = _resolve_upstream(context, tool, spec, preferred, platforms, locked)
+        result = _resolve_upstream(context, tool, spec, preferred, platforms, locked)
     except (NoMatchingVersion, UnsupportedPlatform):
         if not entry.others or locked:
             raise
         context.progress.message(
             f"{tool} {spec}: the locked version {entry.version} does not exist; choosing another"
         )
-        pin = _resolve_upstream(context, tool, spec, None, platforms, None)
-    _note_missing_digests(context, pin, lock.find(tool, pin.version))
-    return pin
+        result = _resolve_upstream(context, tool, spec, None, platforms, None)
+    _note_missing_digests(context, result, lock.find(tool, result.version))
+    return result
 
 
 def _without(locked: Locked, platforms: Collection[str]) -> Locked | None:

@@ -65,7 +65,7 @@ class Recovered:
     missed: MissedEvents
     """Events of others that the service lacked."""
     skipped: SkippedSequence | None
-    """What it did to its own sequence; None if the others had received nothing that it lost."""
+    """What it did to its own sequence; None if the others have none of its events that it lost or that differ."""
 
 
 async def accept_gap(services: Services, backend: DatabaseBackend, service: str, actor: str) -> Recovered:

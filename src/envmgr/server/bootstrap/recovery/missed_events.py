@@ -1,4 +1,4 @@
-"""Events that the consumers of a restored database had received before, and lack."""
+"""Events that the consumers of a restored database lack: received before it, or lost by the broker."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MissedEvents:
 
 @dataclass(frozen=True, slots=True)
 class _Backlog:
-    """Events of a source that a restored consumer had received before, and lacks."""
+    """Events of a source that a consumer lacks."""
 
     subscription: Subscription
     outbox: Outbox
@@ -54,9 +54,9 @@ class _Backlog:
 
 
 async def receive_missed_events(services: Services, module: ServiceModule, actor: str) -> MissedEvents:
-    """Deliver to a service what it lacks from the outboxes of the others.
+    """Deliver to a service what it lacks, from the outboxes of the others.
 
-    The audit log gets a record of what none of them retains.
+    If the service is the audit log, it gets a record of what no outbox retains.
     """
     if module.name == audit_module.NAME:
         return await _receive_log_events(services, module, actor)

@@ -19,7 +19,7 @@ class UnitRetries:
         self._may_be_conflict = self._may_be_stale = True
 
     async def prepare(self, failure: RolledBack) -> None:
-        """Return when the unit should run again; raise its error if it should not."""
+        """Wait until the unit should run again; raise its error if it should not."""
         if failure.is_violation and self._may_be_conflict:
             # A row of a concurrent unit, which this one could not see: the next run can.
             self._may_be_conflict = False
@@ -32,7 +32,7 @@ class UnitRetries:
             raise failure.error from failure.error.__cause__
 
     async def prepare_after_group(self, failure: RolledBack) -> None:
-        """Do the same after a run in a group, which does not wait for locks as long as a unit alone."""
+        """Prepare after a run in a group, where a unit waits for locks for a shorter time than alone."""
         if failure.is_lock_timeout:
             await _wait()
         else:
