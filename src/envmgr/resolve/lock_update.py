@@ -83,7 +83,7 @@ def pin(
     A locked version is reused unless its tool is in `refresh`; its archives are reused if `is_good` accepts them.
     """
     entries = [_locked_entry(context, lock, tool, spec, refresh) for tool, spec in requests]
-    locked_pins = [entry.as_pin() for entry in entries]
+    locked_pins = [entry.to_pin() for entry in entries]
     reusable = [item if item and is_good(item.locked) else None for item in locked_pins]
     remaining = [entry for entry, item in zip(entries, reusable, strict=True) if item is None]
     resolved = iter(map_parallel(lambda entry: _resolve(context, lock, entry, platforms), remaining, WORKERS))
@@ -101,7 +101,7 @@ class _LockedEntry:
     others: Mapping[str, str]
     """The platforms whose locked archives are of other versions, and these."""
 
-    def as_pin(self) -> Pin | None:
+    def to_pin(self) -> Pin | None:
         """Return the pin that the lock has, unless a part of it is missing or of another version."""
         if self.version is None or self.locked is None or self.others:
             return None

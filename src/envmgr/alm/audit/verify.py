@@ -86,7 +86,7 @@ def verify(
     findings = FindingCollector()
     findings.add(_check_checkpoints(checkpoints, saved, key))
     log = _VerifiedLog(trusted)
-    findings.add(log.read(entries))
+    findings.add(log.verify(entries))
     dead_letters = count_dead_letters()
     unrecorded = tuple(_check_dead_letters(dead_letters))
     if not (log.entries or unrecorded or findings.findings or any(_seq(item) == 0 for item in trusted)):
@@ -114,7 +114,7 @@ class _VerifiedLog:
         self.entries = 0
         self.head = GENESIS_HASH.hex()
 
-    def read(self, entries: Iterable[Document | Finding]) -> Iterator[Finding]:
+    def verify(self, entries: Iterable[Document | Finding]) -> Iterator[Finding]:
         """Verify all entries; yield what is wrong, and the findings among them."""
         for entry in entries:
             if isinstance(entry, Finding):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
     from envmgr.server.bootstrap.composition import Services
-    from envmgr.server.bootstrap.recovery.accepted_gap import Recovered, SkippedSequence
+    from envmgr.server.bootstrap.recovery.accepted_gap import RecoveryResult, SkippedSequence
     from envmgr.server.bootstrap.recovery.event_range import EventRange
     from envmgr.server.bootstrap.recovery.missed_events import MissedEvents
     from envmgr.server.contracts.resources import AuditEntry
@@ -63,7 +63,7 @@ def _accept_gap(options: argparse.Namespace) -> int:
     with databases.data_directory(settings.data_dir) as data:
         database = backend.database_backend(settings, data)
 
-        async def accept(services: Services) -> Recovered:
+        async def accept(services: Services) -> RecoveryResult:
             try:
                 await database.acquire()
                 await database.acquire_service(options.accept_gap)

@@ -18,7 +18,7 @@ from envmgr.server.audit import store as audit_store
 from envmgr.server.bootstrap.recovery.contradictions import find_contradictions
 from envmgr.server.bootstrap.recovery.event_range import EventRange
 from envmgr.server.bootstrap.recovery.missed_events import receive_missed_events
-from envmgr.server.bootstrap.recovery.outbox_events import BATCH_EVENTS, batches, deliver
+from envmgr.server.bootstrap.recovery.outbox_events import BATCH_EVENTS, deliver_events, read_batches
 from envmgr.server.kit.common.events import source_of
 from envmgr.server.kit.messaging import sequence_gap
 
@@ -59,7 +59,7 @@ class SkippedSequence:
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
+class RecoveryResult:
     """Result of a recovery."""
 
     missed: MissedEvents
@@ -68,7 +68,9 @@ class Recovered:
     """What it did to its own sequence; None if the others have none of its events that it lost or that differ."""
 
 
-async def accept_gap(services: Services, backend: DatabaseBackend, service: str, actor: str) -> Recovered:
+async def accept_gap(
+    services: Services, backend: DatabaseBackend, service: str, actor: str
+) -> RecoveryResult:
     """Connect a restored database with the others again; no other process may use them.
 
     Every step may be repeated: after an interruption, the next call completes it. Raise EnvmgrError.
@@ -76,12 +78,12 @@ async def accept_gap(services: Services, backend: DatabaseBackend, service: str,
     module = next(module for module in services.modules if module.name == service)
     missed = await receive_missed_events(services, module, actor)
     skipped = await _skip_lost_sequences(services, backend, module, actor)
-    if skipped is None and not missed.has_any:
+    if skipped is None and not missed.has_events:
         raise EnvmgrError(
             f"the database of {service} lacks nothing that others have received",
             "start the server; if it is not ready, read the reason in `/readyz`",
         )
-    return Recovered(missed, skipped)
+    return RecoveryResult(missed, skipped)
 
 
 async def _skip_lost_sequences(
@@ -134,11 +136,11 @@ async def _deliver_pending(services: Services, module: ServiceModule, excluded: 
     """Deliver what the restored outbox has pending: it was relayed after the copy was made."""
     after = await module.outbox.acknowledged_sequence()
     latest = await module.outbox.latest_sequence()
-    async for events in batches(module.outbox, after, latest):
+    async for events in read_batches(module.outbox, after, latest):
         pending = [event for event in events if event.id not in excluded]
         for receiver in services.modules:
             for subscription in receiver.subscriptions:
-                await deliver(subscription, pending)
+                await deliver_events(subscription, pending)
 
 
 async def _lost_events(services: Services, service: str, after: int) -> LostEvents:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit import store as audit_store
-from envmgr.server.bootstrap.recovery.outbox_events import BATCH_EVENTS, between
+from envmgr.server.bootstrap.recovery.outbox_events import BATCH_EVENTS, read_events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ async def _contradicting_ids(log: Database, module: ServiceModule, latest: int) 
     high = latest
     while high > 0:
         low = max(high - BATCH_EVENTS, 0)
-        ids = {event.sequence: event.id for event in await between(module.outbox, low, high)}
+        ids = {event.sequence: event.id for event in await read_events(module.outbox, low, high)}
         logged = await _logged_ids(log, module.name, low, high)
         differing = [ids[number] for number in sorted(ids) if logged.get(number, ids[number]) != ids[number]]
         contradicting = differing + contradicting

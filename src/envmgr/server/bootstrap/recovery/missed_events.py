@@ -10,7 +10,7 @@ from envmgr.kit.audit_log.sequence_gaps import subtract_ranges
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit import store as audit_store
 from envmgr.server.bootstrap.recovery.event_range import EventRange
-from envmgr.server.bootstrap.recovery.outbox_events import batches, between, deliver
+from envmgr.server.bootstrap.recovery.outbox_events import deliver_events, read_batches, read_events
 from envmgr.server.contracts.events import decode_as
 from envmgr.server.contracts.events.recovery import SequenceGapRecorded
 from envmgr.server.kit.messaging import consumer_offsets
@@ -36,7 +36,7 @@ class MissedEvents:
     """Events that no outbox retains."""
 
     @property
-    def has_any(self) -> bool:
+    def has_events(self) -> bool:
         """Return whether the service lacked an event."""
         return bool(self.delivered or self.unavailable)
 
@@ -127,7 +127,7 @@ async def _exclude_recorded(
     recorded: dict[str, list[tuple[int, int]]] = {}
     for source in services.modules:
         latest = await source.outbox.latest_sequence()
-        for event in await between(source.outbox, offsets.get(source.name, 0), latest):
+        for event in await read_events(source.outbox, offsets.get(source.name, 0), latest):
             if event.type == SequenceGapRecorded.TYPE:
                 gap = decode_as(event, SequenceGapRecorded)
                 recorded.setdefault(gap.service, []).append((gap.first, gap.last))
@@ -156,8 +156,8 @@ async def _redeliver(module: ServiceModule, backlogs: Sequence[_Backlog]) -> int
 async def _redeliver_backlog(module: ServiceModule, backlog: _Backlog) -> int:
     """Deliver to a service what it lacks of a backlog; return the number of events."""
     delivered = 0
-    async for events in batches(backlog.outbox, backlog.offset, backlog.reported):
-        delivered += await deliver(backlog.subscription, events)
+    async for events in read_batches(backlog.outbox, backlog.offset, backlog.reported):
+        delivered += await deliver_events(backlog.subscription, events)
     record = [(backlog.subscription.consumer, backlog.outbox.service, backlog.reported)]
     await module.database.write(partial(consumer_offsets.record_all, offsets=record))
     return delivered

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BATCH_EVENTS = 500
 
 
-async def batches(outbox: Outbox, after: int, last: int) -> AsyncIterator[Sequence[EventEnvelope]]:
+async def read_batches(outbox: Outbox, after: int, last: int) -> AsyncIterator[Sequence[EventEnvelope]]:
     """Yield the retained events after a sequence up to another, in batches."""
     while events := [
         event for event in await outbox.events_after(after, BATCH_EVENTS) if event.sequence <= last
@@ -25,12 +25,12 @@ async def batches(outbox: Outbox, after: int, last: int) -> AsyncIterator[Sequen
         after = events[-1].sequence
 
 
-async def between(outbox: Outbox, after: int, last: int) -> list[EventEnvelope]:
+async def read_events(outbox: Outbox, after: int, last: int) -> list[EventEnvelope]:
     """Return the retained events after a sequence up to another."""
-    return [event async for events in batches(outbox, after, last) for event in events]
+    return [event async for events in read_batches(outbox, after, last) for event in events]
 
 
-async def deliver(subscription: Subscription, events: Sequence[EventEnvelope]) -> int:
+async def deliver_events(subscription: Subscription, events: Sequence[EventEnvelope]) -> int:
     """Deliver the events of a consumer's types; return their number."""
     if matching := subscription.select(events):
         await Delivery().deliver(subscription, matching)

@@ -231,13 +231,13 @@ class PostgresDatabase:
         retries = UnitRetries()
         with translate_errors(self.source):
             if earlier is not None:
-                await retries.prepare_after_group(earlier)
+                await retries.prepare_retry_after_group(earlier)
             for attempt in range(0 if earlier is None else 1, MAX_ATTEMPTS):
                 try:
                     async with self._lend_writer(attempt) as connection:
                         return await self._run(connection, PostgresTransaction(connection, now_ms()), work)
                 except RolledBack as failure:
-                    await retries.prepare(failure)
+                    await retries.prepare_retry(failure)
         raise ServiceUnavailable(
             f"database of {self.source} is busy: a change was in conflict {MAX_ATTEMPTS} times",
             retry_after=RETRY_AFTER_SECONDS,

@@ -18,7 +18,7 @@ class UnitRetries:
     def __init__(self) -> None:
         self._may_be_conflict = self._may_be_stale = True
 
-    async def prepare(self, failure: RolledBack) -> None:
+    async def prepare_retry(self, failure: RolledBack) -> None:
         """Wait until the unit should run again; raise its error if it should not."""
         if failure.is_violation and self._may_be_conflict:
             # A row of a concurrent unit, which this one could not see: the next run can.
@@ -31,12 +31,12 @@ class UnitRetries:
         else:
             raise failure.error from failure.error.__cause__
 
-    async def prepare_after_group(self, failure: RolledBack) -> None:
+    async def prepare_retry_after_group(self, failure: RolledBack) -> None:
         """Prepare after a run in a group, where a unit waits for locks for a shorter time than alone."""
         if failure.is_lock_timeout:
             await _wait()
         else:
-            await self.prepare(failure)
+            await self.prepare_retry(failure)
 
 
 async def _wait() -> None:
